@@ -1,0 +1,93 @@
+# Needs Python 3.10-3.13 and make. AIRFLOW=2.11.2 does everything with that Airflow, in an environment of its own.
+AIRFLOW ?= 3.3.2
+PYTHON ?= python3
+export UV_PYTHON_DOWNLOADS = never
+
+ifeq ($(AIRFLOW),3.3.2)
+VENV := .venv
+PYTHONS := >=3.10,<3.14
+else
+VENV := .venv-$(AIRFLOW)
+# Airflow 2.11 does not install on Python 3.13.
+PYTHONS := >=3.10,<3.13
+endif
+
+REQUIREMENTS := requirements/airflow-$(AIRFLOW).txt
+UV := .tools/bin/uv
+BIN := $(VENV)/bin
+# An environment is kept as long as what it was made from is the same.
+hash = $(shell cat $(1) | cksum | cut -d' ' -f1)
+STAMP := $(VENV)/.made-$(call hash,$(REQUIREMENTS) pyproject.toml)
+IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
+PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
+
+.PHONY: install demo test check test-contract test-e2e benchmark protos protos-check protos-drift requirements clean
+
+install: $(STAMP)  ## make the environment with pinned versions
+
+demo: $(STAMP)  ## watch a real Airflow wait for a Flyte run; KEEP=1 leaves the UI open
+	$(BIN)/python -m tests.e2e.demo $(if $(KEEP),--keep)
+
+test: $(STAMP) $(PEER_STAMP)  ## everything
+	PEER_PYTHON=.venv-peer/bin/python $(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP)  ## ruff, mypy, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-contract: $(STAMP)  ## the contract suite; FLYTE_ENDPOINT=host:port runs it against that Flyte
+	$(BIN)/python -m pytest tests/contract $(ARGS)
+
+test-e2e: $(STAMP)  ## the real Airflow
+	$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+protos: $(IDL_STAMP) $(STAMP)  ## derive protos/ and generate client/idl/
+	$(BIN)/python scripts/derive_protos.py
+	.venv-idl/bin/python scripts/generate_idl.py
+
+protos-check: $(IDL_STAMP)  ## regenerating changes nothing
+	.venv-idl/bin/python scripts/generate_idl.py --check
+
+protos-drift: $(STAMP)  ## what the newest flyteidl2 has changed
+	$(UV) pip install --quiet --python $(BIN)/python --target .run/flyteidl2 --upgrade --no-deps flyteidl2
+	PYTHONPATH=.run/flyteidl2 $(BIN)/python scripts/derive_protos.py --drift
+
+requirements: $(UV)  ## pin the newest versions
+	for a in 3.3.2 2.11.2; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
+		requirements/dev.in requirements/airflow-$$a.in -o requirements/airflow-$$a.txt || exit 1; done
+	for n in peer idl; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
+		requirements/$$n.in -o requirements/$$n.txt || exit 1; done
+
+clean:
+	rm -rf .venv .venv-* .tools .run dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(UV): requirements/bootstrap.txt
+	$(PYTHON) scripts/check_python.py
+	$(PYTHON) -m venv --clear .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/bootstrap.txt
+	@touch $@
+
+# $(1) environment, $(2) Python versions, $(3) requirements
+define make_venv
+	$(PYTHON) scripts/check_python.py "$(2)" $(UV) > .tools/python-of$(subst /,-,$(1))
+	$(UV) venv --quiet --clear --python "$$(cat .tools/python-of$(subst /,-,$(1)))" $(1)
+	$(UV) pip install --quiet --python $(1)/bin/python -r $(3)
+endef
+
+$(STAMP): $(UV)
+	$(call make_venv,$(VENV),$(PYTHONS),$(REQUIREMENTS))
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(IDL_STAMP): $(UV)
+	$(call make_venv,.venv-idl,>=3.10$(comma)<3.13,requirements/idl.txt)
+	@touch $@
+
+$(PEER_STAMP): $(UV)
+	$(call make_venv,.venv-peer,>=3.10$(comma)<3.14,requirements/peer.txt)
+	@touch $@
+
+comma := ,

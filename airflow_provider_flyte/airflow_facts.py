@@ -1,0 +1,46 @@
+"""Where Airflow's versions differ in what the provider needs: one place, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseSensorOperator, Context
+
+TRIGGER_FAILED = "__fail__"
+"""The next_method of a task whose trigger failed or timed out."""
+
+TRIGGER_TIMED_OUT = frozenset({"Trigger timeout", "Trigger/execution timeout"})
+"""What the scheduler says when a deferral is over its time: 3.x, 2.11."""
+
+
+def first_reschedule(context: Context, sensor: BaseSensorOperator) -> float:
+    """When this try looked first, in seconds since the epoch: now, unless it has been rescheduled since."""
+    if not sensor.reschedule:
+        return time.time()
+    ti: Any = context["ti"]
+    if hasattr(ti, "get_first_reschedule_date"):
+        date = ti.get_first_reschedule_date(context)
+    else:
+        from airflow.sensors.base import _orig_start_date
+
+        date = _orig_start_date(
+            dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index, try_number=ti.try_number
+        )
+    return date.timestamp() if date else time.time()
+
+
+async def aextra(connection: Any) -> dict[str, Any]:
+    """The connection's extra fields on an event loop.
+
+    The property ``extra_dejson`` asks the supervisor to mask secrets, which must not happen on the loop. common-compat
+    has this function from 1.21 on, which does not install on Python 3.10.
+    """
+    extra: dict[str, Any]
+    if hasattr(connection, "aextra_dejson"):
+        extra = await connection.aextra_dejson()
+    else:
+        extra = await asyncio.to_thread(lambda: connection.extra_dejson)
+    return extra

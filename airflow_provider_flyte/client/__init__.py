@@ -1,0 +1,34 @@
+"""A client of the Flyte 2 control plane. Nothing here knows Airflow.
+
+Names are loaded when first used: importing this package imports neither grpc nor protobuf.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client.client import FlyteClient
+    from airflow_provider_flyte.client.config import FlyteConfig
+    from airflow_provider_flyte.client.phase import RunPhase
+    from airflow_provider_flyte.client.run_details import RunDetails
+    from airflow_provider_flyte.client.run_key import RunKey
+    from airflow_provider_flyte.client.watcher import RunWatcher
+
+__all__ = ["FlyteClient", "FlyteConfig", "RunDetails", "RunKey", "RunPhase", "RunWatcher"]
+
+_HOMES = {
+    "FlyteClient": "client",
+    "FlyteConfig": "config",
+    "RunDetails": "run_details",
+    "RunKey": "run_key",
+    "RunPhase": "phase",
+    "RunWatcher": "watcher",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,173 @@
+"""What the client asks, and what it reads out of the answers: one place for blocking and asyncio callers.
+
+A :class:`Call` is plain data; a *flow* is a generator that yields calls and is sent their results, for questions that
+take more than one. :meth:`FlyteClient.run` and :meth:`FlyteClient.arun` drive either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from airflow_provider_flyte.client.errors import NotFoundError
+from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
+from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
+from airflow_provider_flyte.client.idl.project import project_service_pb2
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.phase import TERMINAL
+from airflow_provider_flyte.client.rpc import DataProxyService, ProjectService, RunService, Unary
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.waiting import Absent, Look, RunError, Seen
+
+T = TypeVar("T")
+
+ROOT_ACTION = "a0"
+"""Name of a run's root action."""
+
+PAGE_SIZE = 200
+"""ListRuns refuses more than this a page."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One unary call: the row, the request, and how to read the response."""
+
+    method: Unary[Any, Any]
+    request: Any
+    read: Callable[[Any], T]
+    run: str | None = None
+
+
+Flow = Generator[Call[Any], Any, T]
+
+
+class RunsPage(NamedTuple):
+    """One page of ListRuns: the phases by run, and the token of the next page or ''."""
+
+    phases: dict[RunKey, int]
+    next_token: str
+
+
+def run_identifier(key: RunKey, org: str) -> identifier_pb2.RunIdentifier:
+    return identifier_pb2.RunIdentifier(org=org, project=key.project, domain=key.domain, name=key.name)
+
+
+def get_run_details(run_id: identifier_pb2.RunIdentifier) -> Call[run_definition_pb2.RunDetails]:
+    """RunService/GetRunDetails."""
+    return Call(
+        RunService.GetRunDetails,
+        run_service_pb2.GetRunDetailsRequest(run_id=run_id),
+        lambda response: response.details,
+        run=run_id.name,
+    )
+
+
+def get_action_data(
+    action_id: identifier_pb2.ActionIdentifier,
+) -> Call[dataproxy_service_pb2.GetActionDataResponse]:
+    """DataProxyService/GetActionData; the method of the same name in RunService is UNIMPLEMENTED."""
+    return Call(
+        DataProxyService.GetActionData,
+        dataproxy_service_pb2.GetActionDataRequest(action_id=action_id),
+        lambda response: response,
+        run=action_id.run.name,
+    )
+
+
+def list_runs(
+    project: str, domain: str, names: Sequence[str], org: str, *, terminal_only: bool = False, token: str = ""
+) -> Call[RunsPage]:
+    """RunService/ListRuns over these names; with ``terminal_only`` the server leaves out what is not over."""
+    filters = [_name_filter(names)]
+    if terminal_only:
+        filters.append(
+            list_pb2.Filter(
+                function=list_pb2.Filter.VALUE_IN,
+                field="phase",
+                values=[str(int(phase)) for phase in sorted(TERMINAL)],
+            )
+        )
+    return Call(
+        RunService.ListRuns,
+        run_service_pb2.ListRunsRequest(
+            request=list_pb2.ListRequest(limit=PAGE_SIZE, token=token, filters=filters),
+            project_id=identifier_pb2.ProjectIdentifier(organization=org, domain=domain, name=project),
+        ),
+        _read_runs,
+        run=names[0] if len(names) == 1 else None,
+    )
+
+
+def _name_filter(names: Sequence[str]) -> list_pb2.Filter:
+    # VALUE_IN with a single value is INTERNAL ("unable to convert string to array").
+    function = list_pb2.Filter.EQUAL if len(names) == 1 else list_pb2.Filter.VALUE_IN
+    return list_pb2.Filter(function=function, field="run_name", values=names)
+
+
+def _read_runs(response: run_service_pb2.ListRunsResponse) -> RunsPage:
+    return RunsPage({_key(run): run.action.status.phase for run in response.runs}, response.token)
+
+
+def _key(run: run_definition_pb2.Run) -> RunKey:
+    # The org is left out on purpose: ListRuns answers carry none.
+    run_id = run.action.id.run
+    return RunKey(run_id.project, run_id.domain, run_id.name)
+
+
+def find_runs(
+    project: str, domain: str, names: Sequence[str], org: str, *, terminal_only: bool = False
+) -> Flow[dict[RunKey, int]]:
+    """The phases of those of these runs that ListRuns has, over all pages."""
+    found: dict[RunKey, int] = {}
+    token = ""
+    while True:
+        page = yield list_runs(project, domain, names, org, terminal_only=terminal_only, token=token)
+        found.update(page.phases)
+        token = page.next_token
+        if not token:
+            return found
+
+
+def look_at(key: RunKey, org: str) -> Flow[tuple[Look, run_definition_pb2.RunDetails | None]]:
+    """What can be said of a run now, with its details if they could be read."""
+    try:
+        details = yield get_run_details(run_identifier(key, org))
+    except NotFoundError:
+        # GetRunDetails says NOT_FOUND for every database error; an empty ListRuns is the proof.
+        found = yield from find_runs(key.project, key.domain, [key.name], org)
+        return (Seen(found[key]) if key in found else Absent()), None
+    return seen(details), details
+
+
+def seen(details: run_definition_pb2.RunDetails) -> Seen:
+    """What the details say about whether the run is over, and how."""
+    return Seen(details.action.status.phase, run_error(details.action))
+
+
+def run_error(action: run_definition_pb2.ActionDetails) -> RunError | None:
+    """Why the run did not succeed, as far as the server knows yet."""
+    which = action.WhichOneof("result")
+    if which == "error_info" and action.error_info.ByteSize():
+        # FAILED arrives before its error: until then error_info is there but empty.
+        kind = run_definition_pb2.ErrorInfo.Kind
+        names = {kind.KIND_USER: "USER", kind.KIND_SYSTEM: "SYSTEM"}
+        return RunError(names.get(action.error_info.kind, "UNKNOWN"), action.error_info.message)
+    if which == "abort_info":
+        return RunError("ABORTED", action.abort_info.reason)
+    return None
+
+
+def chunks(names: Iterable[str], size: int) -> Iterable[list[str]]:
+    """The names in lists of at most ``size``."""
+    all_names = list(names)
+    return (all_names[start : start + size] for start in range(0, len(all_names), size))
+
+
+def list_projects() -> Call[list[str]]:
+    """ProjectService/ListProjects: the ids of the projects that can be seen."""
+    return Call(
+        ProjectService.ListProjects,
+        project_service_pb2.ListProjectsRequest(),
+        lambda response: [project.id for project in response.projects.projects],
+    )

@@ -1,0 +1,172 @@
+"""FlyteClient: makes calls over a transport, with deadlines, retries and our errors."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import TypeVar
+
+from airflow_provider_flyte.client.calls import Call, Flow
+from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.errors import NoClientError
+from airflow_provider_flyte.client.grpc_transport import AsyncGrpcTransport, GrpcTransport
+from airflow_provider_flyte.client.retry import RetryPolicy
+from airflow_provider_flyte.client.transport import AsyncTransport, Transport
+
+T = TypeVar("T")
+
+_current: ContextVar[FlyteClient | None] = ContextVar("flyte_client", default=None)
+
+
+def current_client(client: FlyteClient | None = None) -> FlyteClient:
+    """The given client, or that of the enclosing block."""
+    found = client or _current.get()
+    if found is None:
+        raise NoClientError(
+            "No Flyte client here: call inside `with FlyteClient(config):` (or `async with`), or pass client=."
+        )
+    return found
+
+
+class FlyteClient:
+    """A client of one Flyte 2 control plane, for blocking and for asyncio callers.
+
+    Nothing is connected before the first call. Each process and each event loop gets a channel of its own, so a
+    client may be made before a fork and used after it.
+
+    :param config: where Flyte is; see :class:`FlyteConfig`.
+    :param retry: clock and sleep of the retries; by default the real ones, for ``config.retry_budget`` seconds.
+    """
+
+    def __init__(self, config: FlyteConfig, *, retry: RetryPolicy | None = None) -> None:
+        self.config = config
+        self._retry = retry or RetryPolicy(config.retry_budget)
+        self._lock = threading.Lock()
+        self._sync: tuple[int, Transport] | None = None
+        self._async: list[tuple[int, weakref.ref[asyncio.AbstractEventLoop], AsyncTransport]] = []
+        self._tokens: list[Token[FlyteClient | None]] = []
+
+    def __repr__(self) -> str:
+        return f"FlyteClient({self.config!r})"
+
+    def run(self, asked: Call[T] | Flow[T], *, retry_for: float | None = None) -> T:
+        """Make a call, or follow a flow of calls, and give what it reads.
+
+        :param retry_for: seconds for which a transient failure of a read is repeated; by default
+            ``config.retry_budget``, and 0 for one try.
+        """
+        policy = self._policy(retry_for)
+        if isinstance(asked, Call):
+            return self._call(asked, policy)
+        try:
+            call = next(asked)
+            while True:
+                try:
+                    result = self._call(call, policy)
+                except Exception as error:
+                    call = asked.throw(error)
+                else:
+                    call = asked.send(result)
+        except StopIteration as end:
+            answer: T = end.value
+            return answer
+
+    async def arun(self, asked: Call[T] | Flow[T], *, retry_for: float | None = None) -> T:
+        """:meth:`run` on an event loop."""
+        policy = self._policy(retry_for)
+        if isinstance(asked, Call):
+            return await self._acall(asked, policy)
+        try:
+            call = next(asked)
+            while True:
+                try:
+                    result = await self._acall(call, policy)
+                except Exception as error:
+                    call = asked.throw(error)
+                else:
+                    call = asked.send(result)
+        except StopIteration as end:
+            answer: T = end.value
+            return answer
+
+    def transport(self) -> Transport:
+        """The blocking transport of this process."""
+        with self._lock:
+            if self._sync is None or self._sync[0] != os.getpid():
+                # A channel that was inherited through a fork answers UNAVAILABLE: never use or close it here.
+                self._sync = (os.getpid(), GrpcTransport(self.config))
+            return self._sync[1]
+
+    def async_transport(self) -> AsyncTransport:
+        """The transport of the running event loop."""
+        loop, pid = asyncio.get_running_loop(), os.getpid()
+        with self._lock:
+            self._async = [entry for entry in self._async if entry[0] == pid and entry[1]() is not None]
+            for _, ref, transport in self._async:
+                if ref() is loop:
+                    return transport
+            made = AsyncGrpcTransport(self.config)
+            self._async.append((pid, weakref.ref(loop), made))
+            return made
+
+    def close(self) -> None:
+        """Close the blocking channel; the client can be used again."""
+        with self._lock:
+            entry, self._sync = self._sync, None
+        if entry and entry[0] == os.getpid():
+            entry[1].close()
+
+    async def aclose(self) -> None:
+        """Close the channel of the running loop, and the blocking one."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            mine = [entry for entry in self._async if entry[0] == os.getpid() and entry[1]() is loop]
+            self._async = [entry for entry in self._async if entry not in mine]
+        for _, _, transport in mine:
+            await transport.close()
+        self.close()
+
+    def __enter__(self) -> FlyteClient:
+        self._tokens.append(_current.set(self))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _current.reset(self._tokens.pop())
+        self.close()
+
+    async def __aenter__(self) -> FlyteClient:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _current.reset(self._tokens.pop())
+        await self.aclose()
+
+    def _policy(self, retry_for: float | None) -> RetryPolicy:
+        if retry_for is None:
+            return self._retry
+        return RetryPolicy(retry_for, self._retry.sleep, self._retry.async_sleep)
+
+    def _call(self, call: Call[T], policy: RetryPolicy) -> T:
+        transport = self.transport()
+        return call.read(
+            policy.retrying(call.method)(
+                transport.unary, call.method, call.request, timeout=self.config.timeout, run=call.run
+            )
+        )
+
+    async def _acall(self, call: Call[T], policy: RetryPolicy) -> T:
+        transport = self.async_transport()
+        return call.read(
+            await policy.async_retrying(call.method)(
+                transport.unary, call.method, call.request, timeout=self.config.timeout, run=call.run
+            )
+        )
+

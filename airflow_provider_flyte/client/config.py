@@ -1,0 +1,74 @@
+"""Settings of a client: frozen, checked when made, and safe to print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.run_key import RunKey, run_key
+
+_DEVBOX_API, _DEVBOX_CONSOLE = 8090, 8080
+
+
+@dataclass(frozen=True)
+class FlyteConfig:
+    """Where Flyte is, what is asked for by default, and how patient a call is."""
+
+    endpoint: str
+    """``host:port`` of the Flyte 2 API, for instance ``localhost:8090``."""
+
+    insecure: bool = False
+    """Plaintext instead of TLS. With TLS the server is verified against the system's roots."""
+
+    org: str = ""
+    """Organisation sent with each request; the open-source backend ignores it."""
+
+    project: str = ""
+    """Project of a run when the caller names none."""
+
+    domain: str = ""
+    """Domain of a run when the caller names none."""
+
+    console_url: str = ""
+    """Base URL of the Flyte console where it is not the endpoint's host, for instance ``https://flyte.example.com``."""
+
+    timeout: float = 15.0
+    """Deadline of one call, in seconds."""
+
+    retry_budget: float = 30.0
+    """How long a read that fails for a transient reason is repeated, in seconds. Writes are never repeated."""
+
+    metadata: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Extra metadata of each call. Kept out of the repr, because it may carry a secret."""
+
+    def __post_init__(self) -> None:
+        host, _, port = self.endpoint.rpartition(":")
+        if "://" in self.endpoint or not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ConfigError(
+                f"endpoint {self.endpoint!r} is not host:port. Give the Flyte API's host and port without a scheme, "
+                "for instance 'localhost:8090' or 'flyte.example.com:443'."
+            )
+        for name in ("timeout", "retry_budget"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} must be a positive number of seconds, not {getattr(self, name)!r}.")
+        if self.console_url and urlsplit(self.console_url).scheme not in ("http", "https"):
+            raise ConfigError(f"console_url {self.console_url!r} must begin with http:// or https://.")
+
+    def key(self, name: object, project: str | None = None, domain: str | None = None) -> RunKey:
+        """Key of a run, with this config's project and domain where the caller names none."""
+        return run_key(name, project or self.project, domain or self.domain)
+
+    def run_url(self, key: RunKey) -> str:
+        """Address of the run's page in the Flyte console."""
+        return f"{self._console}/v2/domain/{key.domain}/project/{key.project}/runs/{key.name}"
+
+    @property
+    def _console(self) -> str:
+        if self.console_url:
+            return self.console_url.rstrip("/")
+        host, _, port = self.endpoint.rpartition(":")
+        scheme, default = ("http", 80) if self.insecure else ("https", 443)
+        # Flyte's local devbox serves the API at 8090 and the console at 8080 of the same host.
+        number = _DEVBOX_CONSOLE if self.insecure and int(port) == _DEVBOX_API else int(port)
+        return f"{scheme}://{host}" if number == default else f"{scheme}://{host}:{number}"

@@ -1,0 +1,173 @@
+"""The gRPC transport, and the only file that imports grpc."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from airflow_provider_flyte import __version__
+from airflow_provider_flyte.client import probe
+from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.errors import (
+    BadAnswerError,
+    RpcError,
+    SpeaksPlaintextError,
+    SpeaksTlsError,
+    Status,
+    UnavailableError,
+    error_for,
+)
+from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
+
+_OPTIONS: tuple[tuple[str, Any], ...] = (
+    # RunDetails carries the whole task spec; gRPC refuses more than 4 MiB unless told otherwise.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Left alone, the back-off grows to two minutes: after an outage of 130 s calls went on failing for 44-61 s more.
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.min_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # Channels to one address share connection and back-off unless told otherwise: a new client starts afresh.
+    ("grpc.use_local_subchannel_pool", 1),
+    # retry.py is the one retry policy.
+    ("grpc.enable_retries", 0),
+    ("grpc.primary_user_agent", f"airflow-provider-flyte/{__version__}"),
+)
+_PROBE_TIMEOUT = 2.0
+
+
+def _status(code: grpc.StatusCode | None) -> Status:
+    return Status[code.name] if code is not None and code.name in Status.__members__ else Status.UNKNOWN
+
+
+class _Errors:
+    """From grpc's errors to ours, the same for both transports."""
+
+    def __init__(self, config: FlyteConfig) -> None:
+        self._config = config
+        self._reached = False
+
+    def reached(self) -> None:
+        """A call came through: from now on a broken connection is an outage, not a mistake in the settings."""
+        self._reached = True
+
+    def map(self, error: grpc.RpcError, method: Method[Any, Any], run: str | None) -> RpcError:
+        status, details = _status(error.code()), error.details() or ""
+        where = {"method": method.name, "endpoint": self._config.endpoint, "run": run}
+        if status is Status.INTERNAL and "deserializing" in details:
+            # grpcio's own words for a payload that is not the message; no server sends them.
+            return BadAnswerError(status, details, **where)
+        return error_for(status, details, **where)
+
+    def probe_wanted(self, error: RpcError) -> bool:
+        """Whether to look at what really listens: the code alone cannot tell a lasting mistake from an outage."""
+        return isinstance(error, UnavailableError) and not self._reached
+
+    def after_probe(self, error: RpcError, found: probe.Security | None) -> RpcError:
+        where = {"method": error.method, "endpoint": error.endpoint, "run": error.run}
+        if self._config.insecure and found is probe.Security.TLS:
+            return SpeaksTlsError(error.status, error.details, **where)
+        if not self._config.insecure and found is probe.Security.PLAINTEXT:
+            return SpeaksPlaintextError(error.status, error.details, **where)
+        return error
+
+
+class GrpcTransport:
+    """Blocking calls over one channel."""
+
+    def __init__(self, config: FlyteConfig) -> None:
+        self._config = config
+        self._errors = _Errors(config)
+        self._channel = (
+            grpc.insecure_channel(config.endpoint, options=_OPTIONS)
+            if config.insecure
+            else grpc.secure_channel(config.endpoint, grpc.ssl_channel_credentials(), options=_OPTIONS)
+        )
+
+    def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
+        call = self._channel.unary_unary(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
+        )
+        try:
+            response: Resp = call(request, timeout=timeout, metadata=self._config.metadata)
+        except grpc.RpcError as error:
+            ours = self._errors.map(error, method, run)
+            if self._errors.probe_wanted(ours):
+                ours = self._errors.after_probe(ours, probe.security(self._config.endpoint, _PROBE_TIMEOUT))
+            raise ours from error
+        self._errors.reached()
+        return response
+
+    def server_stream(
+        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+    ) -> Iterator[Resp]:
+        call = self._channel.unary_stream(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
+        )(request, timeout=timeout, metadata=self._config.metadata)
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise self._errors.map(error, method, run) from error
+        finally:
+            call.cancel()
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+class AsyncGrpcTransport:
+    """Calls on one event loop, over one channel made inside it."""
+
+    def __init__(self, config: FlyteConfig) -> None:
+        self._config = config
+        self._errors = _Errors(config)
+        self._channel = (
+            grpc.aio.insecure_channel(config.endpoint, options=_OPTIONS)
+            if config.insecure
+            else grpc.aio.secure_channel(config.endpoint, grpc.ssl_channel_credentials(), options=_OPTIONS)
+        )
+
+    async def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None
+    ) -> Resp:
+        call = self._channel.unary_unary(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
+        )
+        try:
+            response: Resp = await call(request, timeout=timeout, metadata=self._config.metadata)
+        except grpc.aio.AioRpcError as error:
+            ours = self._errors.map(error, method, run)
+            if self._errors.probe_wanted(ours):
+                found = await probe.asecurity(self._config.endpoint, _PROBE_TIMEOUT)
+                ours = self._errors.after_probe(ours, found)
+            raise ours from error
+        self._errors.reached()
+        return response
+
+    async def server_stream(
+        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+    ) -> AsyncIterator[Resp]:
+        call = self._channel.unary_stream(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
+        )(request, timeout=timeout, metadata=self._config.metadata)
+        try:
+            async for response in call:
+                yield response
+        except grpc.aio.AioRpcError as error:
+            raise self._errors.map(error, method, run) from error
+        finally:
+            call.cancel()
+
+    async def close(self) -> None:
+        await self._channel.close()

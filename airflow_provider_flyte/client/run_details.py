@@ -1,0 +1,184 @@
+"""RunDetails: the class of the Flyte SDK's reference page, over our client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from google.protobuf.json_format import MessageToDict, MessageToJson
+
+from airflow_provider_flyte.client import calls
+from airflow_provider_flyte.client.calls import Flow
+from airflow_provider_flyte.client.client import FlyteClient, current_client
+from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
+from airflow_provider_flyte.client.literals import named_values
+from airflow_provider_flyte.client.phase import is_terminal, phase_name
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.waiting import RunError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_Asked = tuple[FlyteClient, Flow[T]]
+
+
+class _Bound(Generic[P, T]):
+    """What a call of a :class:`blocking` method is: blocks when called, awaits through ``.aio``."""
+
+    def __init__(self, ask: Callable[P, _Asked[T]]) -> None:
+        self._ask = ask
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        client, flow = self._ask(*args, **kwargs)
+        return client.run(flow)
+
+    def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+        client, flow = self._ask(*args, **kwargs)
+        return client.arun(flow)
+
+
+class _Blocking(Generic[P, T]):
+    """A method written once, as a client and a flow, and callable as ``f()`` and ``await f.aio()``."""
+
+    def __init__(self, ask: Callable[Concatenate[Any, P], _Asked[T]], *, on_class: bool = False) -> None:
+        self._ask = ask
+        self._on_class = on_class
+        self.__doc__ = ask.__doc__
+
+    def __get__(self, instance: object, owner: type) -> _Bound[P, T]:
+        if instance is None and not self._on_class:
+            return self  # type: ignore[return-value]  # for help() and documentation tools
+        return _Bound(partial(self._ask, owner if self._on_class else instance))
+
+
+def _blocking(ask: Callable[Concatenate[Any, P], _Asked[T]]) -> _Blocking[P, T]:
+    return _Blocking(ask)
+
+
+def _blocking_on_class(ask: Callable[Concatenate[Any, P], _Asked[T]]) -> _Blocking[P, T]:
+    return _Blocking(ask, on_class=True)
+
+
+class RunDetails:
+    """Everything Flyte says of one run (RunService/GetRunDetails).
+
+    The members are those of ``flyte.remote.RunDetails``; there is no client for the whole process, so a read uses the
+    enclosing ``with FlyteClient(config):`` block or ``client=``.
+
+    :param pb2: the message to wrap.
+    :param client: the client for :meth:`inputs`, :meth:`outputs` and :attr:`url`; by default the enclosing block's.
+    """
+
+    def __init__(self, pb2: run_definition_pb2.RunDetails, client: FlyteClient | None = None) -> None:
+        self.pb2 = pb2
+        self._client = client
+
+    @_blocking_on_class
+    def get(cls, name: str, client: FlyteClient | None = None) -> _Asked[RunDetails]:
+        """Read the details of a run of the client's project and domain; ``await RunDetails.get.aio(...)`` on a loop.
+
+        :param name: the run's name.
+        :param client: by default the client of the enclosing block.
+        :raises ConfigError: for a name that no run can have, or without project, domain or client.
+        :raises NotFoundError: when the server says so; of a server whose database is down that proves nothing.
+        """
+        used = current_client(client)
+        return used, _get(calls.run_identifier(used.config.key(name), used.config.org), used)
+
+    @_blocking_on_class
+    def get_details(
+        cls, run_id: identifier_pb2.RunIdentifier, client: FlyteClient | None = None
+    ) -> _Asked[RunDetails]:
+        """Read the details of the run with this whole identifier.
+
+        :param run_id: a ``RunIdentifier``: org, project, domain and name.
+        :param client: by default the client of the enclosing block.
+        """
+        used = current_client(client)
+        return used, _get(run_id, used)
+
+    @_blocking
+    def inputs(self) -> _Asked[dict[str, Any]]:
+        """The run's inputs as plain Python values, defaults filled in (DataProxyService/GetActionData).
+
+        What each type becomes stands in ``literals.py``; a literal that cannot be read becomes a description of
+        itself, never an exception.
+        """
+        return current_client(self._client), self._read("inputs")
+
+    @_blocking
+    def outputs(self) -> _Asked[dict[str, Any]]:
+        """The run's outputs (``o0``, ``o1`` ...) as plain Python values.
+
+        :raises NotFoundError: while there are none: before the run has succeeded, or when its task has no outputs.
+        """
+        return current_client(self._client), self._read("outputs")
+
+    def _read(self, which: str) -> Flow[dict[str, Any]]:
+        data = yield calls.get_action_data(self.action_id)
+        return named_values(getattr(data, which))
+
+    def done(self) -> bool:
+        """Whether the run is over. PAUSED is not, and neither is a phase that we do not know."""
+        return is_terminal(self.phase)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The message as protobuf's JSON mapping gives it, exact: environment values included."""
+        result: dict[str, Any] = MessageToDict(self.pb2)
+        return result
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as a JSON text."""
+        return MessageToJson(self.pb2)
+
+    @property
+    def action_id(self) -> identifier_pb2.ActionIdentifier:
+        """Identifier of the root action."""
+        return self.pb2.action.id
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.action_id.run.name
+
+    @property
+    def key(self) -> RunKey:
+        """Project, domain and name."""
+        run = self.action_id.run
+        return RunKey(run.project, run.domain, run.name)
+
+    @property
+    def task_name(self) -> str | None:
+        """Name of the task that runs, None where the server names none."""
+        task = self.pb2.action.metadata.task
+        return task.id.name if self.pb2.action.metadata.HasField("task") and task.HasField("id") else None
+
+    @property
+    def phase(self) -> int:
+        """The phase's number; compare with :class:`RunPhase`. A newer server may send one that is not in it."""
+        return self.pb2.action.status.phase
+
+    @property
+    def error(self) -> RunError | None:
+        """Why the run did not succeed: kind and message. None for FAILED means that the error is still on its way."""
+        return calls.run_error(self.pb2.action)
+
+    @property
+    def url(self) -> str:
+        """Address of the run's page in the Flyte console."""
+        return current_client(self._client).config.run_url(self.key)
+
+    def __repr__(self) -> str:
+        error = f", error={self.error.kind}: {self.error.message.splitlines()[0]!r}" if _has_text(self.error) else ""
+        return f"RunDetails({self.key}, task={self.task_name}, phase={phase_name(self.phase)}{error})"
+
+
+def _get(run_id: identifier_pb2.RunIdentifier, client: FlyteClient) -> Flow[RunDetails]:
+    details = yield calls.get_run_details(run_id)
+    return RunDetails(details, client)
+
+
+def _has_text(error: RunError | None) -> bool:
+    return error is not None and bool(error.message.strip())

@@ -1,0 +1,50 @@
+"""What a run is called: project, domain and name. The org is left out, because answers leave it out."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from airflow_provider_flyte.client.errors import ConfigError
+
+# CreateRun's own rule: a DNS-1035 label of at most 30 characters.
+_RUN_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_RUN_NAME_LENGTH = 30
+
+
+class RunKey(NamedTuple):
+    """Identity of a run within one Flyte: the three parts that every answer carries."""
+
+    project: str
+    domain: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.domain}/{self.name}"
+
+
+def check_run_name(name: object) -> str:
+    """Give the name back, or raise :class:`ConfigError` for one that no Flyte run can have."""
+    if not isinstance(name, str) or not name:
+        raise ConfigError(
+            f"run_name is {name!r}, not the name of a run. Give a string such as 'r1'; if it comes from an "
+            "upstream task, check what that task returned."
+        )
+    if len(name) > _RUN_NAME_LENGTH or not _RUN_NAME.fullmatch(name):
+        raise ConfigError(
+            f"No Flyte run can be named {name!r}: a run name has 1 to {_RUN_NAME_LENGTH} lower-case letters, digits "
+            "or '-', begins with a letter and does not end with '-'. Check run_name."
+        )
+    return name
+
+
+def run_key(name: object, project: str | None, domain: str | None) -> RunKey:
+    """A checked key; :class:`ConfigError` says which part is missing and where it can be set."""
+    checked = check_run_name(name)
+    for part, value in (("project", project), ("domain", domain)):
+        if not isinstance(value, str) or not value.strip():
+            raise ConfigError(
+                f"No Flyte {part} for run {checked!r}. Set {part}=... on the task, or '{part}' in the connection's "
+                "extra fields."
+            )
+    return RunKey(str(project), str(domain), checked)

@@ -1,0 +1,44 @@
+"""What a transport is: it carries one call of the method table, and speaks our errors only.
+
+Above this line nobody knows which transport it is. Requests and responses are messages; a failure is an
+:class:`~airflow_provider_flyte.client.errors.RpcError`; every unary call has a deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
+
+from airflow_provider_flyte.client.rpc import Req, Resp, ServerStream, Unary
+
+
+class Transport(Protocol):
+    """A blocking transport."""
+
+    def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
+        """Make one call, within ``timeout`` seconds."""
+
+    def server_stream(
+        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+    ) -> Iterator[Resp]:
+        """Open a stream; closing the iterator ends it. A quiet stream sends nothing, not even headers."""
+
+    def close(self) -> None:
+        """Give the connection back; more than once does no harm."""
+
+
+class AsyncTransport(Protocol):
+    """The same on an event loop."""
+
+    async def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None
+    ) -> Resp:
+        """Make one call, within ``timeout`` seconds."""
+
+    def server_stream(
+        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+    ) -> AsyncIterator[Resp]:
+        """Open a stream; closing the iterator ends it."""
+
+    async def close(self) -> None:
+        """Give the connection back; more than once does no harm."""

@@ -1,0 +1,140 @@
+"""The one decision about a wait: is it over, and how? Pure: no clock, no network, no Airflow.
+
+Poke, trigger and watcher all feed what they saw into :func:`observe` and ask :func:`decide`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
+
+
+@dataclass(frozen=True)
+class RunError:
+    """Why a run did not succeed."""
+
+    kind: str
+    """``USER``, ``SYSTEM``, ``ABORTED`` or ``UNKNOWN``."""
+
+    message: str
+    """The server's words."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The server has the run, in this phase."""
+
+    phase: int
+    error: RunError | None = None
+
+
+@dataclass(frozen=True)
+class Absent:
+    """ListRuns answered and does not have the run. A NOT_FOUND of GetRunDetails is not this."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """No honest answer could be had."""
+
+    message: str
+    lasting: bool = False
+    """Asking again cannot help: refused credentials, TLS against plaintext."""
+
+
+Look = Seen | Absent | Trouble
+
+
+@dataclass(frozen=True)
+class WaitRules:
+    """How long a wait puts up with what is not an answer."""
+
+    missing_after: float | None = 60.0
+    """Seconds for which a run may not exist yet; None: for ever."""
+
+    unreachable_after: float | None = 300.0
+    """Seconds of unbroken trouble after which the run's state is unknown; None: never."""
+
+
+@dataclass(frozen=True)
+class WaitState:
+    """All that a wait remembers, in seconds of the caller's clock."""
+
+    absent_since: float
+    """When the run was first looked for or, once it had been seen, when it was first gone."""
+
+    seen: Seen | None = None
+    absent: bool = False
+    trouble: Trouble | None = None
+    trouble_since: float | None = None
+
+
+class Outcome(str, Enum):
+    """How a wait stands."""
+
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    MISSING = "missing"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The decision, with what is needed to explain it."""
+
+    outcome: Outcome
+    phase: int | None = None
+    """Newest phase that was seen; None if none was."""
+
+    kind: str = ""
+    """For a failed run: ``USER``, ``SYSTEM``, ``ABORTED`` or ``UNKNOWN``; empty while the server has not said."""
+
+    message: str = ""
+
+    @property
+    def over(self) -> bool:
+        return self.outcome is not Outcome.WAITING
+
+
+def observe(state: WaitState, look: Look, now: float) -> WaitState:
+    """What a wait knows after one more look."""
+    if isinstance(look, Trouble):
+        since = state.trouble_since if state.trouble_since is not None else now
+        return replace(state, trouble=look, trouble_since=since)
+    state = replace(state, trouble=None, trouble_since=None)
+    if isinstance(look, Seen):
+        return replace(state, seen=look, absent=False)
+    was_there = state.seen is not None and not state.absent
+    return replace(state, absent=True, absent_since=now if was_there else state.absent_since)
+
+
+def heard(state: WaitState) -> WaitState:
+    """What a wait knows after an honest answer that had no news of its run: trouble is over."""
+    return replace(state, trouble=None, trouble_since=None)
+
+
+def decide(state: WaitState, now: float, rules: WaitRules) -> Verdict:
+    """The verdict on what is known at ``now``."""
+    phase = state.seen.phase if state.seen else None
+    if state.seen and is_terminal(state.seen.phase):
+        # Believed whoever said it, and whatever trouble came after: a run that is over stays over.
+        if is_successful(state.seen.phase):
+            return Verdict(Outcome.SUCCEEDED, phase)
+        error = state.seen.error or RunError("", "")
+        return Verdict(Outcome.FAILED, phase, error.kind, error.message)
+    if state.trouble and state.trouble_since is not None:
+        lasted = now - state.trouble_since
+        limit = rules.unreachable_after
+        if limit is not None and (state.trouble.lasting or lasted >= limit):
+            return Verdict(Outcome.UNREACHABLE, phase, message=state.trouble.message)
+    elif state.absent and rules.missing_after is not None and now - state.absent_since >= rules.missing_after:
+        return Verdict(Outcome.MISSING, phase)
+    return Verdict(Outcome.WAITING, phase)
+
+
+def describe(phase: int | None) -> str:
+    """A phase for the log; None is a run that nobody has seen yet."""
+    return "not there yet" if phase is None else phase_name(phase)

@@ -1,0 +1,72 @@
+"""What the trigger tells the task: a small verdict, checked when it is read.
+
+The details of the run are not in it. Airflow logs an event in full and keeps it in the metadata database, and the
+worker reads the run again anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+VERSION = 1
+_LONGEST_MESSAGE = 500
+
+
+class Ending(str, Enum):
+    """Why the trigger woke the task."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    MISSING = "missing"
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed_out"
+    TASK_TIMED_OUT = "task_timed_out"
+    NO_CONNECTION = "no_connection"
+    CRASHED = "crashed"
+
+
+class EventError(ValueError):
+    """A payload that this version cannot read."""
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """The verdict on one wait."""
+
+    ending: Ending
+    run_name: str
+    phase: int | None = None
+    message: str = ""
+    version: int = VERSION
+
+    def to_payload(self) -> dict[str, Any]:
+        """JSON types only, a few hundred bytes; PostgreSQL's JSONB refuses NUL."""
+        message = self.message.replace("\0", "")
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[: _LONGEST_MESSAGE - 3] + "..."
+        return asdict(self) | {"ending": self.ending.value, "message": message}
+
+    @classmethod
+    def from_payload(cls, payload: object) -> RunEvent:
+        """Read an event.
+
+        :raises EventError: with what is wrong, for anything that :meth:`to_payload` of this version did not write.
+        """
+        if not isinstance(payload, Mapping):
+            raise EventError(f"the event is {type(payload).__name__}, not a mapping")
+        version = payload.get("version")
+        if version != VERSION:
+            raise EventError(f"the event has version {version!r}, this provider reads {VERSION}")
+        try:
+            ending = Ending(payload["ending"])
+            run_name, phase, message = payload["run_name"], payload["phase"], payload["message"]
+        except (KeyError, ValueError) as error:
+            raise EventError(f"the event does not fit: {error}") from error
+        if not isinstance(run_name, str) or not isinstance(message, str):
+            raise EventError("the event does not fit: run_name and message must be texts")
+        if phase is not None and (not isinstance(phase, int) or isinstance(phase, bool)):
+            raise EventError("the event does not fit: phase must be a number or null")
+        return cls(ending, run_name, phase, message)

@@ -1,0 +1,86 @@
+"""What a DAG author may catch.
+
+    FlyteRunError (AirflowException)    .run .project .domain .url
+    +-- FlyteRunFailed                  the run is over and has not succeeded; the task fails without a retry
+    +-- FlyteRunMissing                 Flyte does not have the run; a retry waits for it again
+    +-- FlyteRunTimeout                 the sensor's timeout has passed; the task fails without a retry
+    +-- FlyteUnreachable                the run's state is unknown; a retry looks again
+    +-- FlyteWaitBroken                 the trigger broke, not the run; a retry waits again
+    FlyteConfigurationError (AirflowException)    the connection cannot work
+    +-- FlyteArgumentError              an argument cannot work; the task fails without a retry
+"""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSensorTimeout
+
+
+class FlyteRunError(AirflowException):
+    """The wait for a run did not end in its success.
+
+    :param text: the sentence that the log shows.
+    :param run: the run's name.
+    :param project: its project.
+    :param domain: its domain.
+    :param url: its page in the Flyte console.
+    """
+
+    def __init__(self, text: str, *, run: str, project: str, domain: str, url: str = "") -> None:
+        super().__init__(text)
+        self.run = run
+        self.project = project
+        self.domain = domain
+        self.url = url
+
+
+class FlyteRunFailed(FlyteRunError, AirflowFailException):
+    """The run is over and has not succeeded. Waiting again cannot change it, so Airflow does not retry.
+
+    :param phase: ``FAILED``, ``ABORTED`` or ``TIMED_OUT``.
+    :param kind: ``USER`` (the run's own code), ``SYSTEM`` (Flyte or its cluster), ``ABORTED``, ``UNKNOWN`` or ''.
+    :param message: Flyte's words.
+    :param attempts: how many attempts Flyte made; 0 where it is not known.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        run: str,
+        project: str,
+        domain: str,
+        url: str = "",
+        phase: str = "",
+        kind: str = "",
+        message: str = "",
+        attempts: int = 0,
+    ) -> None:
+        super().__init__(text, run=run, project=project, domain=domain, url=url)
+        self.phase = phase
+        self.kind = kind
+        self.message = message
+        self.attempts = attempts
+
+
+class FlyteRunMissing(FlyteRunError):
+    """ListRuns does not have the run, and the grace period is over."""
+
+
+class FlyteRunTimeout(FlyteRunError, AirflowSensorTimeout):
+    """The sensor's ``timeout`` has passed and the run is not over. The run itself goes on."""
+
+
+class FlyteUnreachable(FlyteRunError):
+    """Flyte gave no usable answer for longer than the budget: whether the run is over is not known."""
+
+
+class FlyteWaitBroken(FlyteRunError):
+    """The trigger ended without an answer; it says nothing about the run."""
+
+
+class FlyteConfigurationError(AirflowException):
+    """The connection is missing or cannot be used; nothing was asked of Flyte."""
+
+
+class FlyteArgumentError(FlyteConfigurationError, AirflowFailException):
+    """An argument of the task cannot work, so a retry cannot either; nothing was asked of Flyte."""

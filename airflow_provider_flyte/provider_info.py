@@ -1,0 +1,35 @@
+"""What Airflow discovers of this provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_flyte.connection import CONN_NAME, CONN_TYPE, conn_fields, ui_field_behaviour
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The entry point ``apache_airflow_provider``. A schema error in it would break the ``airflow`` command."""
+    return {
+        "package-name": "airflow-provider-flyte",
+        "name": "Flyte 2",
+        "description": "Waits for `Flyte 2 <https://flyte.org>`__ runs without a worker.",
+        "integrations": [
+            {
+                "integration-name": "Flyte 2",
+                "external-doc-url": "https://www.union.ai/docs/v2/flyte/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.hooks"]}],
+        "sensors": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.sensors"]}],
+        "triggers": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.triggers"]}],
+        "connection-types": [
+            {
+                "connection-type": CONN_TYPE,
+                "hook-class-name": "airflow_provider_flyte.hooks.FlyteHook",
+                "hook-name": CONN_NAME,
+                "conn-fields": conn_fields(),
+                "ui-field-behaviour": ui_field_behaviour(),
+            }
+        ],
+    }

@@ -1,0 +1,311 @@
+"""FlyteRunSensor: waits for a Flyte run by poking, by rescheduling, or deferred."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_flyte.airflow_facts import TRIGGER_FAILED, TRIGGER_TIMED_OUT, first_reschedule
+from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.run_key import check_run_name
+from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
+from airflow_provider_flyte.connection import DEFAULT_CONN_ID
+from airflow_provider_flyte.events import Ending, EventError, RunEvent
+from airflow_provider_flyte.exceptions import (
+    FlyteArgumentError,
+    FlyteConfigurationError,
+    FlyteRunFailed,
+    FlyteRunMissing,
+)
+from airflow_provider_flyte.run_wait import RunWait
+from airflow_provider_flyte.triggers import FlyteRunTrigger
+from airflow_provider_flyte.xcom import xcom_value
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+_SKIPPED_BY_SOFT_FAIL = (FlyteRunFailed, FlyteRunMissing, AirflowSensorTimeout)
+_NOT_SILENCED = (FlyteRunFailed, AirflowSensorTimeout)
+_FIRST_LOOK_RETRIES = 5.0
+"""Seconds of trouble that the look before a deferral puts up with: after that the trigger goes on asking."""
+_BACKSTOP = timedelta(minutes=2)
+"""How much later than the trigger's own deadline Airflow ends a deferral, should the trigger not."""
+
+
+class FlyteRunSensor(BaseSensorOperator):
+    """Waits until a Flyte run is over, and returns its details (``RunDetails.to_dict()``) to XCom.
+
+    A run that ends in FAILED, ABORTED or TIMED_OUT fails the task without a retry, because waiting again cannot
+    change it. On failure, skip and timeout the details are in XCom under ``return_value`` too.
+
+    The arguments of every Airflow sensor mean the same in poke, in reschedule and deferred, with three remarks.
+    ``timeout`` counts from this try's first look (on Airflow 2.11 in reschedule mode: from the first try's).
+    Deferred, ``poke_interval`` is the most delay until an end is noticed (at most 5 s, whatever it says), and
+    ``exponential_backoff`` means nothing. ``execution_timeout`` bounds a deferred wait too.
+
+    :param run_name: the run's name; a template, so that it may come from an upstream task's XCom. The run need not
+        exist yet.
+    :param project: its Flyte project; by default the connection's.
+    :param domain: its Flyte domain; by default the connection's.
+    :param flyte_conn_id: the Airflow connection, of type ``flyte``.
+    :param deferrable: wait in the triggerer instead of on a worker; by default ``[operators] default_deferrable``.
+    :param missing_after: seconds for which the run may not exist yet; None: for ever.
+    :param unreachable_after: seconds of unbroken trouble with Flyte after which the task fails because the run's
+        state is unknown; None: never. In reschedule mode each poke counts for itself.
+    :param resume_after: least seconds between a deferral and its end. Airflow's scheduler fails some tasks that resume
+        a few seconds after they deferred (apache/airflow#66374); 0 takes that risk.
+    :param redact_env: take the values of the run's environment variables out of what goes into XCom.
+    """
+
+    template_fields: Sequence[str] = ("run_name", "project", "domain", "flyte_conn_id")
+    ui_color = "#e9dfff"
+
+    _first_look: float | None = None
+    _wait: RunWait | None = None
+
+    def __init__(
+        self,
+        *,
+        run_name: str,
+        project: str | None = None,
+        domain: str | None = None,
+        flyte_conn_id: str = DEFAULT_CONN_ID,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        missing_after: float | None = 60.0,
+        unreachable_after: float | None = 300.0,
+        resume_after: float = 10.0,
+        redact_env: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.run_name = run_name
+        self.project = project
+        self.domain = domain
+        self.flyte_conn_id = flyte_conn_id
+        self.deferrable = deferrable
+        self.missing_after = missing_after
+        self.unreachable_after = unreachable_after
+        self.resume_after = resume_after
+        self.redact_env = redact_env
+
+    def execute(self, context: Context) -> Any:
+        """Wait in the mode that the author chose; Airflow calls this."""
+        self._check_arguments()
+        if self.deferrable:
+            with self._never_failing():
+                return self._look_or_defer(context, time.time() + self.timeout)
+        self._first_look, self._wait = first_reschedule(context, self), None
+        try:
+            return super().execute(context)
+        except (AirflowSensorTimeout, AirflowSkipException) as end:
+            if end.__cause__ is not None:
+                raise
+            # Airflow's own timeout; a skip that poke has decided on has a cause.
+            return self._end(context, self._wait, self._timed_out(self._wait))
+        finally:
+            if self._wait is not None:
+                self._wait.close()
+
+    def poke(self, context: Context) -> PokeReturnValue | bool:
+        """One look, in poke and in reschedule mode."""
+        began = self._first_look or time.time()
+        if self._wait is None:
+            try:
+                self._wait = self._open(began)
+            except FlyteConfigurationError as error:
+                return self._end(context, None, error)
+        left = max(0.0, began + self.timeout - time.time())
+        verdict = self._wait.look(left if self.unreachable_after is None else min(left, self.unreachable_after))
+        return self._conclude(context, self._wait, verdict)
+
+    # -- deferred
+
+    def _look_or_defer(self, context: Context, deadline: float) -> Any:
+        """A run that is over is never deferred on."""
+        try:
+            with self._open(time.time()) as wait:
+                done = self._conclude(context, wait, wait.look(_FIRST_LOOK_RETRIES))
+        except FlyteConfigurationError as error:
+            done = self._end(context, None, error)
+        return done.xcom_value if done else self._defer(context, deadline)
+
+    def execute_complete(self, context: Context, event: Any = None, deadline: float | None = None) -> Any:
+        """Resume after the trigger's event: look at the run, and let the event explain what the look cannot.
+
+        :param event: what the trigger sent.
+        :param deadline: end of the sensor's timeout, in seconds since the epoch. Airflow may lose it.
+        """
+        self._check_arguments()
+        if deadline is None:
+            deadline = time.time() + self.timeout
+        try:
+            read = RunEvent.from_payload(event)
+        except EventError as error:
+            self.log.warning("Looking at Flyte run %s instead of believing its trigger: %s", self.run_name, error)
+            read = None
+        try:
+            with self._open(time.time()) as wait:
+                # What the event says about trouble is looked at again only briefly.
+                explained = read is not None and read.ending not in (Ending.SUCCEEDED, Ending.FAILED)
+                verdict = wait.look(_FIRST_LOOK_RETRIES if explained else None)
+                done = self._conclude(context, wait, verdict) or self._explain(context, wait, read, deadline)
+        except FlyteConfigurationError as error:
+            done = self._end(context, None, error)
+        return done.xcom_value if done else self._defer(context, deadline)
+
+    def _explain(self, context: Context, wait: RunWait, event: RunEvent | None, deadline: float) -> PokeReturnValue | bool:
+        """End a wait whose run is not over as far as the worker sees; False: it goes on."""
+        ending = event.ending if event else None
+        message = event.message if event else ""
+        if ending is Ending.TASK_TIMED_OUT:
+            self._push(context, wait)
+            raise AirflowTaskTimeout(f"execution_timeout has passed while waiting for Flyte run {wait.key}: {wait.url}")
+        if ending is Ending.TIMED_OUT or time.time() >= deadline:
+            return self._end(context, wait, self._timed_out(wait))
+        if ending is Ending.MISSING and wait.absent:
+            return self._end(context, wait, wait.missing())
+        if wait.trouble and ending in (Ending.UNREACHABLE, Ending.SUCCEEDED, Ending.FAILED):
+            return self._end(context, wait, wait.unreachable(wait.trouble))
+        if ending is Ending.CRASHED:
+            return self._end(context, wait, wait.broken(message))
+        if ending is not None:
+            self.log.info("The trigger said %s (%s), which no longer holds; waiting on.", ending.value, message)
+        return False
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume with the same meaning of soft_fail, never_fail and silent_fail as when poking.
+
+        Airflow's own version differs from its ``execute`` in which flag covers what, and between 2.11 and 3.3.
+        """
+        kwargs = next_kwargs or {}
+        if next_method == TRIGGER_FAILED:
+            for line in kwargs.get("traceback") or ():
+                self.log.error("%s", line.rstrip())
+            reason = str(kwargs.get("error", ""))
+            ending = self._which_timeout(context) if reason in TRIGGER_TIMED_OUT else Ending.CRASHED
+            next_method, kwargs = "execute_complete", {"event": RunEvent(ending, self.run_name, message=reason).to_payload()}
+        with self._never_failing():
+            # Past BaseSensorOperator's override, on purpose.
+            return super(BaseSensorOperator, self).resume_execution(next_method, kwargs, context)
+
+    def _which_timeout(self, context: Context) -> Ending:
+        """Airflow's backstop has ended the deferral; on 2.11 it serves execution_timeout too."""
+        end = self._execution_deadline(context)
+        return Ending.TASK_TIMED_OUT if end is not None and end <= time.time() else Ending.TIMED_OUT
+
+    def _defer(self, context: Context, deadline: float) -> None:
+        now = time.time()
+        self.defer(
+            trigger=FlyteRunTrigger(
+                run_name=self.run_name,
+                project=self.project,
+                domain=self.domain,
+                flyte_conn_id=self.flyte_conn_id,
+                poll_interval=self.poke_interval,
+                deadline=deadline,
+                execution_deadline=self._execution_deadline(context),
+                not_before=now + self.resume_after,
+                missing_after=None if self.silent_fail else self.missing_after,
+                unreachable_after=None if self.silent_fail else self.unreachable_after,
+                keep_waiting=self.silent_fail,
+            ),
+            method_name="execute_complete",
+            kwargs={"deadline": deadline},
+            timeout=timedelta(seconds=max(deadline - now, self.resume_after)) + _BACKSTOP,
+        )
+
+    def _execution_deadline(self, context: Context) -> float | None:
+        if self.execution_timeout is None:
+            return None
+        started = context["ti"].start_date
+        return (started.timestamp() if started else time.time()) + self.execution_timeout.total_seconds()
+
+    # -- common to all modes
+
+    def _check_arguments(self) -> None:
+        """Refuse what cannot work; templates are rendered only now. Not even Airflow's flags hide it, but never_fail."""
+        try:
+            check_run_name(self.run_name)
+            for name in ("missing_after", "unreachable_after", "resume_after"):
+                _check_seconds(name, getattr(self, name), optional=name != "resume_after")
+        except ConfigError as error:
+            if self.never_fail:
+                raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
+            raise FlyteArgumentError(str(error)) from error
+
+    def _open(self, first_look: float) -> RunWait:
+        return RunWait(
+            self.flyte_conn_id,
+            self.run_name,
+            self.project,
+            self.domain,
+            rules=WaitRules(self.missing_after, self.unreachable_after),
+            first_look=first_look,
+            log=self.log,
+        )
+
+    def _conclude(self, context: Context, wait: RunWait, verdict: Verdict) -> PokeReturnValue | bool:
+        """What a verdict means for the task: True with the details, False for waiting, else raise."""
+        if verdict.outcome is Outcome.WAITING:
+            return False
+        if verdict.outcome is Outcome.SUCCEEDED and wait.details is not None:
+            return PokeReturnValue(is_done=True, xcom_value=xcom_value(wait.details, redact_env=self.redact_env))
+        if verdict.outcome is Outcome.SUCCEEDED:
+            # ListRuns says so, and GetRunDetails could not read it.
+            return self._end(context, wait, wait.unreachable("Its details could not be read: Flyte's database may be down."))
+        return self._end(context, wait, wait.error(verdict))
+
+    def _end(self, context: Context, wait: RunWait | None, error: Exception) -> bool:
+        """End the wait as Airflow's flags say; False when it goes on (silent_fail). The same in every mode."""
+        if self.silent_fail and not isinstance(error, _NOT_SILENCED):
+            self.log.error("Still waiting for Flyte run %s because of silent_fail. %s", self.run_name, error)
+            return False
+        if wait is not None:
+            self._push(context, wait)
+        if self.never_fail:
+            raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
+        if self.soft_fail and isinstance(error, _SKIPPED_BY_SOFT_FAIL):
+            raise AirflowSkipException(f"Skipped because of soft_fail. {error}") from error
+        raise error
+
+    @contextmanager
+    def _never_failing(self) -> Iterator[None]:
+        """What BaseSensorOperator.execute does for never_fail when poking, for the deferred ways."""
+        try:
+            yield
+        except AirflowException:
+            raise
+        except Exception as error:
+            if self.never_fail:
+                raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
+            raise
+
+    def _push(self, context: Context, wait: RunWait) -> None:
+        if self.do_xcom_push and wait.details is not None:
+            value = xcom_value(wait.details, redact_env=self.redact_env)
+            context["ti"].xcom_push(key="return_value", value=value)
+
+    def _timed_out(self, wait: RunWait | None) -> Exception:
+        if wait is None:
+            return AirflowSensorTimeout(f"The sensor's timeout of {self.timeout:g} s has passed without a Flyte connection.")
+        return wait.timed_out(self.timeout)
+
+
+def _check_seconds(name: str, value: Any, *, optional: bool) -> None:
+    if value is None and optional:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        raise ConfigError(f"{name} is {value!r}; give a number of seconds{', or None for ever' if optional else ''}.")

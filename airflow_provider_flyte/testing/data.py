@@ -1,0 +1,74 @@
+"""DataProxyService: inputs and outputs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from airflow_provider_flyte.client import rpc
+from airflow_provider_flyte.client.idl.common import run_pb2
+from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2 as pb
+from airflow_provider_flyte.client.idl.task import common_pb2
+from airflow_provider_flyte.testing import answers
+from airflow_provider_flyte.testing.calls import Call, Refusal
+from airflow_provider_flyte.testing.dispatch import Handlers
+from airflow_provider_flyte.testing.store import Store, require_action, require_project, task_not_found
+
+
+class DataHandlers:
+    """Reads and writes the blob store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def table(self) -> Handlers:
+        """Which function answers which method."""
+        service = rpc.DataProxyService
+        return {service.GetActionData: self.get_action_data, service.UploadInputs: self.upload_inputs}
+
+    def get_action_data(self, request: pb.GetActionDataRequest, call: Call) -> pb.GetActionDataResponse:
+        """Inputs, defaults filled in, and after a success outputs.
+
+        A success without outputs is NOT_FOUND, inputs and all (succeeded.json, call 6); before the success outputs
+        are there but empty (outputs.json, call 1).
+        """
+        with self._store.lock:
+            action = require_action(self._store, request.action_id)
+            answer = pb.GetActionDataResponse(
+                inputs_uri=action.inputs_uri, outputs_uri=answers.outputs_uri(action)
+            )
+            answer.inputs.SetInParent()
+            answer.outputs.SetInParent()
+            if answer.inputs_uri:
+                answer.inputs.literals.extend(self._read(answer.inputs_uri))
+            if answer.outputs_uri:
+                answer.outputs.literals.extend(self._read(answer.outputs_uri))
+            return answer
+
+    def _read(self, uri: str) -> list[common_pb2.NamedLiteral]:
+        found = self._store.files.get(uri)
+        if found is None:
+            raise Refusal("NOT_FOUND", f"path:{uri}: not found")
+        return list(found.literals)
+
+    def upload_inputs(self, request: pb.UploadInputsRequest, call: Call) -> pb.UploadInputsResponse:
+        """Put inputs where CreateRun's ``offloaded_input_data`` finds them. Defaults are not filled in."""
+        if request.HasField("run_id"):
+            project, domain = request.run_id.project, request.run_id.domain
+        elif request.HasField("project_id"):
+            project, domain = request.project_id.name, request.project_id.domain
+        else:
+            raise Refusal("INVALID_ARGUMENT", "id is required")
+        with self._store.lock:
+            require_project(self._store, project)
+            if request.HasField("task_id") and self._store.task(request.task_id) is None:
+                raise Refusal("NOT_FOUND", f"failed to get task: not_found: {task_not_found(request.task_id)}")
+            content = request.inputs.SerializeToString(deterministic=True)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:8]).decode().rstrip("=")
+            uri = f"{self._store.storage}/{project}/{domain}/offloaded-inputs/{digest}"
+            inputs = common_pb2.Inputs()
+            inputs.CopyFrom(request.inputs)
+            self._store.files[f"{uri}/inputs.pb"] = inputs
+        return pb.UploadInputsResponse(
+            offloaded_input_data=run_pb2.OffloadedInputData(uri=uri, inputs_hash=digest)
+        )

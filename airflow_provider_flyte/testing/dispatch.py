@@ -1,0 +1,94 @@
+"""From a method to its handler: what every door does with a call, whatever its protocol."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from airflow_provider_flyte.client import rpc
+from airflow_provider_flyte.testing.calls import Call, CallLog, RecordedCall, Refusal
+from airflow_provider_flyte.testing.faults import Fault, FaultBox
+
+Row: TypeAlias = rpc.Method[Any, Any]
+Handlers: TypeAlias = Mapping[Row, Callable[[Any, Call], Any]]
+"""A function of the request and the call for each method: it returns the response, or yields the responses."""
+
+NAMES = frozenset(row.name for row in rpc.METHODS)
+STREAMS = frozenset(row.name for row in rpc.METHODS if isinstance(row, rpc.ServerStream))
+
+
+def resolve(method: str) -> frozenset[str]:
+    """The ``Service/Method`` names that are meant by ``Method``, ``Service/Method``, a full path or ``*``."""
+    if method == "*":
+        return NAMES
+    wanted = method.rpartition(".")[2]
+    found = frozenset(name for name in NAMES if name == wanted or name.rpartition("/")[2] == wanted)
+    if not found:
+        methods = sorted({name.rpartition("/")[2] for name in NAMES})
+        close = difflib.get_close_matches(wanted, methods, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"unknown method {method!r}{hint} Known are *, {', '.join(methods)}")
+    return found
+
+
+class Dispatcher:
+    """Records the call, lets it meet its faults, hands it to its handler."""
+
+    def __init__(self, handlers: Handlers, faults: FaultBox, calls: CallLog) -> None:
+        self._handlers = handlers
+        self._faults = faults
+        self._calls = calls
+
+    def unary(self, row: Row, request: Any, call: Call) -> Any:
+        """One answer: a message, or bytes where a fault wants it. Raises :class:`Refusal`."""
+        recorded = self._record(row, request, call)
+        try:
+            faults = self._meet(row, request, call)
+            answer = self._handler(row)(request, call)
+            for fault in faults:
+                answer = fault.answer(answer)
+        except Refusal as refusal:
+            recorded.code = refusal.code
+            raise
+        recorded.code = "OK"
+        return answer
+
+    def stream(self, row: Row, request: Any, call: Call) -> Iterator[Any]:
+        """The messages of a stream, until it ends, is refused, or the call is closed."""
+        recorded = self._record(row, request, call)
+        try:
+            faults = self._meet(row, request, call)
+            messages = self._handler(row)(request, call)
+            try:
+                faulty = messages
+                for fault in faults:
+                    faulty = fault.stream(call, faulty)
+                yield from faulty
+            finally:
+                messages.close()
+        except Refusal as refusal:
+            recorded.code = refusal.code
+            raise
+        except GeneratorExit:
+            recorded.code = "CANCELLED"
+            raise
+        recorded.code = "CANCELLED" if call.closed and not call.cut else "OK"
+
+    def _record(self, row: Row, request: Any, call: Call) -> RecordedCall:
+        recorded = RecordedCall(row.name, request, call.metadata)
+        self._calls.record(recorded)
+        return recorded
+
+    def _meet(self, row: Row, request: Any, call: Call) -> list[Fault]:
+        met = []
+        for fault in self._faults.met(row.name, request, call.metadata):
+            fault.before(call)
+            met.append(fault)
+        return met
+
+    def _handler(self, row: Row) -> Callable[[Any, Call], Any]:
+        try:
+            return self._handlers[row]
+        except KeyError:
+            raise Refusal("UNIMPLEMENTED", f"the local server does not play {row.name}") from None

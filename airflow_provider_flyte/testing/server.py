@@ -1,0 +1,260 @@
+"""LocalFlyte: a Flyte 2 control plane in this process, for tests and the demo."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any
+
+from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.idl.task import common_pb2, run_pb2, task_definition_pb2, task_service_pb2
+from airflow_provider_flyte.client.idl.workflow import run_service_pb2
+from airflow_provider_flyte.client.idl.core import literals_pb2
+from airflow_provider_flyte.testing import plain
+from airflow_provider_flyte.testing.calls import Call, CallLog, RecordedCall
+from airflow_provider_flyte.testing.catalog import AuthHandlers, ProjectHandlers, TaskHandlers
+from airflow_provider_flyte.testing.data import DataHandlers
+from airflow_provider_flyte.testing.dispatch import STREAMS, Dispatcher, resolve
+from airflow_provider_flyte.testing.executor import ExecutorHandlers
+from airflow_provider_flyte.testing.faults import Fault, FaultBox, When
+from airflow_provider_flyte.testing.grpc_door import GrpcDoor
+from airflow_provider_flyte.testing.launch import LaunchHandlers
+from airflow_provider_flyte.testing.reads import ReadHandlers
+from airflow_provider_flyte.testing.scheduler import Scheduler
+from airflow_provider_flyte.testing.script import Backstage, RunHandle
+from airflow_provider_flyte.testing.store import Action, Store
+from airflow_provider_flyte.testing.streams import StreamHandlers
+
+PROJECT = "flytesnacks"
+DOMAIN = "development"
+
+
+class LocalFlyte:
+    """A local Flyte 2 control plane over real gRPC. It answers as recordings of a real one show, wrinkles included.
+
+    .. code-block:: python
+
+        with LocalFlyte() as flyte:
+            flyte.run("r1").phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.2)
+            flyte.inject("GetRunDetails", unavailable(times=3))
+
+    Usable with ``with``, ``async with``, or ``start()`` and ``stop()``. A stop hangs up on everybody and keeps the state:
+    ``stop()`` and ``start()`` play an outage on the same port, in which scripts go on unseen.
+
+    :param port: 0 takes a free one.
+    :param host: The address to listen on.
+    :param tls: Certificate and key as PEM, for TLS instead of plaintext.
+    :param storage: Prefix of the URIs that inputs and outputs have.
+    :param projects: Projects that exist.
+    :param keep_calls: How many calls ``flyte.calls`` keeps.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        tls: tuple[bytes, bytes] | None = None,
+        storage: str = "file://flyte-data",
+        projects: Iterable[str] = (PROJECT,),
+        keep_calls: int = 2000,
+    ) -> None:
+        self._listen = host
+        self._tls = tls
+        self._door: GrpcDoor | None = None
+        self.port = port
+        """The port; 0 until a free one is found."""
+        self.host = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
+        """The name to reach it by."""
+        self.calls = CallLog(resolve, keep_calls)
+        """The calls made so far: ``flyte.calls("ListRuns")``."""
+        self.auth = AuthHandlers(lambda: f"http://{self.endpoint}")
+        """What AuthMetadataService says: set ``auth.oauth2``, change ``auth.public``."""
+        self._store = Store(storage, projects)
+        self._faults = FaultBox(resolve, STREAMS)
+        self._scheduler = Scheduler()
+        self._launch = LaunchHandlers(self._store)
+        self._tasks = TaskHandlers(self._store)
+        executor = ExecutorHandlers(self._store)
+        self._backstage = Backstage(self._store, self._launch, executor, self._faults, self._scheduler)
+        self._handles: dict[tuple[str, ...], RunHandle] = {}
+        handlers = [
+            self._launch,
+            executor,
+            self._tasks,
+            self.auth,
+            ReadHandlers(self._store),
+            StreamHandlers(self._store),
+            DataHandlers(self._store),
+            ProjectHandlers(self._store),
+        ]
+        table = {row: function for one in handlers for row, function in one.table().items()}
+        self._dispatcher = Dispatcher(table, self._faults, self.calls)
+
+    # -- open and closed
+
+    @property
+    def endpoint(self) -> str:
+        """``host:port``, as a connection wants it."""
+        return f"{self.host}:{self.port}"
+
+    def start(self) -> LocalFlyte:
+        """Open the port; nothing where it is open. ``OSError`` says that another server has it."""
+        if self._door is None:
+            door = GrpcDoor(self._dispatcher, self._tls)
+            self._scheduler.start()
+            try:
+                self.port = door.open(self._listen, self.port)
+            except BaseException:
+                self._scheduler.stop()
+                raise
+            self._door = door
+        return self
+
+    def stop(self) -> None:
+        """Hang up and end all threads; nothing where it is closed. The state and the port number stay."""
+        door, self._door = self._door, None
+        if door is not None:
+            door.close()
+            self._scheduler.stop()
+
+    def __enter__(self) -> LocalFlyte:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> LocalFlyte:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+    # -- runs
+
+    def run(
+        self,
+        name: str | None = None,
+        *,
+        project: str = PROJECT,
+        domain: str = DOMAIN,
+        task: str = "demo.train",
+        version: str = "v1",
+        inputs: Mapping[str, Any] | None = None,
+        envs: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> RunHandle:
+        """The run with this name: the one that is there, or a new one, launched as a client launches it.
+
+        :param name: None: the server chooses.
+        :param task: Deployed on the way where it is not.
+        :param inputs: Plain values or literals by name.
+        :param envs: Environment variables of the run.
+        """
+        if name is not None:
+            action = self._store.run((project, domain, name))
+            if action is not None:
+                return self._handle(action)
+        self._store.projects.setdefault(project)
+        task_id = task_definition_pb2.TaskIdentifier(
+            project=project, domain=domain, name=task, version=version
+        )
+        if self._store.task(task_id) is None:
+            self.deploy(task, version=version, project=project, domain=domain)
+        request = run_service_pb2.CreateRunRequest(
+            task_id=task_id,
+            inputs=common_pb2.Inputs(literals=plain.named_literals(inputs or {})),
+            run_spec=run_pb2.RunSpec(
+                envs=run_pb2.Envs(
+                    values=[
+                        literals_pb2.KeyValuePair(key=key, value=value) for key, value in (envs or {}).items()
+                    ]
+                )
+                if envs
+                else None,
+                labels=run_pb2.Labels(values=labels) if labels else None,
+                annotations=run_pb2.Annotations(values=annotations) if annotations else None,
+            ),
+        )
+        if name is None:
+            request.project_id.CopyFrom(identifier_pb2.ProjectIdentifier(name=project, domain=domain))
+        else:
+            request.run_id.CopyFrom(identifier_pb2.RunIdentifier(project=project, domain=domain, name=name))
+        return self._handle(self._launch.launch(request)[0])
+
+    def runs(self) -> list[RunHandle]:
+        """All runs, in the order of their launch, whoever launched them."""
+        with self._store.lock:
+            actions = sorted(self._store.roots(), key=lambda action: action.number)
+        return [self._handle(action) for action in actions]
+
+    def on_launch(self, script: Callable[[RunHandle], Any]) -> None:
+        """Call this with each run that a client launches from now on, before the client has its answer: scripts the
+        runs that the code under test launches, ``flyte.on_launch(lambda run: run.phases("RUNNING", "SUCCEEDED"))``."""
+        self._launch.on_launch = lambda action: script(self._handle(action))
+
+    def _handle(self, action: Action) -> RunHandle:
+        with self._store.lock:
+            return self._handles.setdefault(action.key, RunHandle(self._backstage, action))
+
+    def deploy(
+        self,
+        task: str,
+        *,
+        version: str = "v1",
+        project: str = PROJECT,
+        domain: str = DOMAIN,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, Any] | None = None,
+        envs: Mapping[str, str] | None = None,
+        spec: task_definition_pb2.TaskSpec | None = None,
+    ) -> None:
+        """Deploy a task.
+
+        :param inputs: Name to type (``int``, ``list[str]``, ... or a LiteralType), or to ``(type, default)``.
+        :param outputs: Name to type.
+        :param envs: Environment variables of its container.
+        :param spec: The whole spec instead.
+        """
+        self._store.projects.setdefault(project)
+        task_id = task_definition_pb2.TaskIdentifier(
+            project=project, domain=domain, name=task, version=version
+        )
+        if spec is None:
+            spec = plain.task_spec(task_id, inputs or {}, outputs or {}, envs or {})
+        self._tasks.deploy_task(task_service_pb2.DeployTaskRequest(task_id=task_id, spec=spec), Call())
+
+    def store_outputs(self, uri: str, outputs: Mapping[str, Any]) -> None:
+        """Put outputs into the blob store, as a task does before its executor reports their URI."""
+        self._store.files[uri] = common_pb2.Outputs(literals=plain.named_literals(outputs))
+
+    # -- what goes wrong
+
+    def inject(self, method: str, fault: Fault, when: When | None = None) -> None:
+        """Let calls of a method (``ListRuns``, ``RunService/ListRuns``, ``*``) meet a fault.
+
+        :param when: Only calls for which this holds: a function of the request, or of the request and the metadata.
+        """
+        self._faults.inject(method, fault, when)
+
+    def clear_faults(self, method: str | None = None) -> None:
+        """Take back what was injected for a method, or all."""
+        self._faults.clear(method)
+
+    # -- what was asked
+
+    def wait_for_call(self, method: str, count: int = 1, timeout: float = 5.0) -> list[RecordedCall]:
+        """Wait until a method was called so often since the start, or ``calls.clear()``; blocks its thread."""
+        return list(self.calls.wait(method, count, timeout))
+
+    async def wait_for_call_async(
+        self, method: str, count: int = 1, timeout: float = 5.0
+    ) -> list[RecordedCall]:
+        """The same in a coroutine."""
+        return list(await self.calls.wait_async(method, count, timeout))

@@ -1,0 +1,95 @@
+"""How runs are watched. None of these streams can be trusted alone: each says here what it does not say."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from airflow_provider_flyte.client import rpc
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
+from airflow_provider_flyte.client.idl.workflow import run_service_pb2 as pb
+from airflow_provider_flyte.testing import answers, listing
+from airflow_provider_flyte.testing.calls import Call, Refusal
+from airflow_provider_flyte.testing.dispatch import Handlers
+from airflow_provider_flyte.testing.store import Store, action_key, require_action, require_run, run_key
+
+FIRST_BATCH = 100
+"""How many runs WatchRuns sends first: about a hundred, never all."""
+
+
+class StreamHandlers:
+    """The part of RunService that answers one question with many messages."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def table(self) -> Handlers:
+        """Which function answers which method."""
+        service = rpc.RunService
+        return {
+            service.WatchRuns: self.watch_runs,
+            service.WatchRunDetails: self.watch_run_details,
+            service.WatchActionDetails: self.watch_action_details,
+        }
+
+    def watch_runs(self, request: pb.WatchRunsRequest, call: Call) -> Iterator[pb.WatchRunsResponse]:
+        """Some existing runs, then one Run for each change of a root action, as it is when the message is made.
+
+        It never closes, and in a project without runs nothing at all is sent, not even headers, until the first
+        change. A new run is no change: it shows when its phase moves.
+        """
+        project: str | None = None
+        domain: str | None = None
+        if request.HasField("project_id"):
+            project, domain = request.project_id.name, request.project_id.domain
+        with self._store.hub.subscribe(("runs", project, domain), call) as changes:
+            with self._store.lock:
+                first = heapq.nsmallest(
+                    FIRST_BATCH, self._store.roots(project, domain), key=listing.default_order
+                )
+                batch = pb.WatchRunsResponse(runs=[answers.run_row(action) for action in first])
+            if batch.runs:
+                yield batch
+            for key in changes:
+                with self._store.lock:
+                    action = self._store.run(key)
+                    if action is None:
+                        continue
+                    update = pb.WatchRunsResponse(runs=[answers.run_row(action)])
+                yield update
+
+    def watch_run_details(
+        self, request: pb.WatchRunDetailsRequest, call: Call
+    ) -> Iterator[pb.WatchRunDetailsResponse]:
+        """Empty details, once at first and once a change, for ever (watch_run_details.json): a wake-up at best."""
+        with self._store.hub.subscribe(("run", *run_key(request.run_id)), call) as changes:
+            require_run(self._store, request.run_id)
+            empty = pb.WatchRunDetailsResponse(details=run_definition_pb2.RunDetails())
+            yield empty
+            for _ in changes:
+                yield empty
+
+    def watch_action_details(
+        self, request: pb.WatchActionDetailsRequest, call: Call
+    ) -> Iterator[pb.WatchActionDetailsResponse]:
+        """Full details at first and at each change, of the status or of the events.
+
+        It closes when the events of the last attempt are terminal. The executor sends them before it sets the
+        status, so the last message may still say RUNNING (watch_action_details.json); an action that was aborted, or
+        failed without events, keeps its stream open for ever (aborted.json, call 4).
+        """
+        action_id = request.action_id
+        with self._store.hub.subscribe(("action", *action_key(action_id)), call) as changes:
+            try:
+                action = require_action(self._store, action_id)
+            except Refusal as refusal:
+                raise Refusal("NOT_FOUND", f"failed to get action details: not_found: {refusal.details}") from None
+            while True:
+                # Several changes at once are one message: the real one drains its channel too.
+                changes.drain()
+                with self._store.lock:
+                    details = answers.action_details(action, action_id)
+                    last = answers.events_are_terminal(action)
+                yield pb.WatchActionDetailsResponse(details=details)
+                if last or next(iter(changes), None) is None:
+                    return

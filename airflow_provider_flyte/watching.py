@@ -1,0 +1,120 @@
+"""One watcher a process, event loop and connection, shared by all triggers there.
+
+A trigger takes a :class:`Lease`, asks it for the watcher, and releases it. The connection is read once for all, in a
+task of its own: a trigger that is cancelled meanwhile does not take it from the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import FlyteClient, RunWatcher
+
+LINGER = 60.0
+"""Seconds that a watcher without waits stays, so that the next wait finds its channel open."""
+
+_closing: set[asyncio.Task[None]] = set()
+"""Strong references: the loop keeps only weak ones to its tasks."""
+
+
+class _Shared:
+    """The watcher of one connection on one loop, and who uses it."""
+
+    def __init__(self, flyte_conn_id: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.users = 0
+        self._flyte_conn_id = flyte_conn_id
+        self._loop = loop
+        self._made: tuple[FlyteClient, RunWatcher] | None = None
+        self._making: asyncio.Task[RunWatcher] | None = None
+        self._lingering: asyncio.TimerHandle | None = None
+
+    async def watcher(self) -> RunWatcher:
+        if self._made:
+            return self._made[1]
+        if self._making is None:
+            # In an empty context: Airflow routes log lines by context, and this task works for all triggers.
+            self._making = contextvars.Context().run(self._loop.create_task, self._make())
+            self._making.add_done_callback(self._done)
+        # Shielded: the cancellation of one trigger is not that of the others.
+        return await asyncio.shield(self._making)
+
+    async def _make(self) -> RunWatcher:
+        from airflow_provider_flyte.hooks import FlyteHook
+
+        client = await FlyteHook(self._flyte_conn_id).aget_client()
+        watcher_class = await asyncio.to_thread(_import_watcher)
+        watcher = watcher_class(client)
+        self._made = (client, watcher)
+        return watcher
+
+    def _done(self, making: asyncio.Task[RunWatcher]) -> None:
+        # A failed read is not kept: the next wait reads again.
+        self._making = None
+        if not making.cancelled():
+            making.exception()
+
+    def take(self) -> None:
+        self.users += 1
+        if self._lingering:
+            self._lingering.cancel()
+            self._lingering = None
+
+    def give_back(self) -> None:
+        self.users -= 1
+        if self.users == 0 and not self._loop.is_closed():
+            self._lingering = self._loop.call_later(LINGER, self.close)
+
+    def close(self) -> None:
+        _of_loop(self._loop).pop(self._flyte_conn_id, None)
+        if self._making:
+            self._making.cancel()
+        if self._made:
+            client, watcher = self._made
+            watcher.close()
+            closing = self._loop.create_task(client.aclose())
+            _closing.add(closing)
+            closing.add_done_callback(_closing.discard)
+
+
+_shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Shared]] = weakref.WeakKeyDictionary()
+
+
+def _of_loop(loop: asyncio.AbstractEventLoop) -> dict[str, _Shared]:
+    return _shared.setdefault(loop, {})
+
+
+class Lease:
+    """One trigger's hold on the shared watcher.
+
+    :param flyte_conn_id: the Airflow connection.
+    """
+
+    def __init__(self, flyte_conn_id: str) -> None:
+        loop = asyncio.get_running_loop()
+        self._shared: _Shared | None = _of_loop(loop).setdefault(flyte_conn_id, _Shared(flyte_conn_id, loop))
+        self._shared.take()
+
+    async def watcher(self) -> RunWatcher:
+        """The watcher; the first to ask reads the connection.
+
+        :raises FlyteConfigurationError: when the connection is missing or cannot be used.
+        """
+        if self._shared is None:
+            raise RuntimeError("The lease has been released.")
+        return await self._shared.watcher()
+
+    def release(self) -> None:
+        """Give the watcher back. Synchronous, and more than once without harm: Airflow may close a trigger in any way."""
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            shared.give_back()
+
+
+def _import_watcher() -> type[RunWatcher]:
+    from airflow_provider_flyte.client.watcher import RunWatcher
+
+    return RunWatcher

@@ -1,0 +1,258 @@
+"""Runs as a test scripts them, seen through a client's eyes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+
+from airflow_provider_flyte.client.idl.common.phase_pb2 import ActionPhase
+from airflow_provider_flyte.client.idl.workflow.run_definition_pb2 import ErrorInfo
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.testing import LocalFlyte, delay, unavailable
+
+
+def transitions(details: Any) -> list[list[str]]:
+    """The phases of each attempt, as its events tell them."""
+    return [
+        [ActionPhase.Name(step.phase).removeprefix("ACTION_PHASE_") for step in attempt.phase_transitions]
+        for attempt in details.action.attempts
+    ]
+
+
+def test_a_new_run_is_queued_and_carries_what_it_was_given(flyte: LocalFlyte, client: Any) -> None:
+    run = flyte.run("r1", task="etl.load", version="v7", inputs={"day": "2026-11-23"}, envs={"STAGE": "test"})
+    details = client.details("r1")
+    assert run.phase == details.action.status.phase == RunPhase.QUEUED
+    assert not details.action.attempts
+    assert (details.action.metadata.task.id.name, details.action.metadata.task.id.version) == ("etl.load", "v7")
+    assert details.run_spec.envs.values[0].value == "test"
+    assert client.data("r1").inputs.literals[0].value.scalar.primitive.string_value == "2026-11-23"
+
+
+def test_a_run_is_made_once(flyte: LocalFlyte) -> None:
+    assert flyte.run("r1") is flyte.run("r1")
+    assert flyte.run("r1").enqueued == 1
+    assert [run.name for run in flyte.runs()] == ["r1"]
+
+
+def test_the_server_names_a_run_without_a_name(flyte: LocalFlyte, client: Any) -> None:
+    name = flyte.run().name
+    assert len(name) == 20
+    assert name.startswith("r")
+    assert client.details(name)
+
+
+def test_phases_move_on_their_own(flyte: LocalFlyte, client: Any) -> None:
+    stream = client.watch_action("r1")
+    flyte.run("r1").phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.05)
+    stream = client.watch_action("r1")
+    seen = [message.details.action.status.phase if False else message.details.status.phase for message in stream]
+    assert seen[0] == RunPhase.QUEUED
+    assert RunPhase.RUNNING in seen
+    assert transitions(client.details("r1")) == [["RUNNING", "SUCCEEDED"]]
+
+
+def test_all_phases_at_once(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1").phases("QUEUED", "WAITING_FOR_RESOURCES", "INITIALIZING", "RUNNING", "SUCCEEDED")
+    details = client.details("r1")
+    assert details.action.status.phase == RunPhase.SUCCEEDED
+    assert transitions(details) == [["WAITING_FOR_RESOURCES", "INITIALIZING", "RUNNING", "SUCCEEDED"]]
+
+
+def test_move_is_one_step_by_hand(flyte: LocalFlyte, client: Any) -> None:
+    run = flyte.run("r1")
+    for phase in ("RUNNING", "SUCCEEDED"):
+        run.move(phase)
+        assert client.details("r1").action.status.phase == RunPhase[phase]
+
+
+def test_verbs_wait_for_the_steps_before_them(flyte: LocalFlyte, eventually: Any) -> None:
+    run = flyte.run("r1").phases("RUNNING", "PAUSED", every=0.05).succeeds({"o0": 1})
+    assert run.phase == RunPhase.RUNNING
+    eventually(lambda: run.phase == RunPhase.SUCCEEDED)
+
+
+def test_an_unknown_phase_comes_and_goes(flyte: LocalFlyte, client: Any) -> None:
+    run = flyte.run("r1").phases("RUNNING", 99)
+    assert run.phase == 99
+    assert client.details("r1").action.status.phase == 99
+    run.move("SUCCEEDED")
+    assert client.details("r1").action.status.phase == RunPhase.SUCCEEDED
+
+
+def test_a_fault_among_the_phases_lasts_until_the_next_step(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("other")
+    run = flyte.run("r1").phases("RUNNING", unavailable("out for lunch"))
+    asks = (
+        lambda: client.details("r1"),
+        lambda: client.list_runs(client.equal("run_name", "r1")),
+        lambda: next(client.watch_action("r1")),
+    )
+    for ask in asks:
+        with pytest.raises(grpc.RpcError) as refused:
+            ask()
+        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert refused.value.details() == "out for lunch"
+    assert client.details("other")
+    assert len(client.list_runs().runs) == 2
+    run.move("SUCCEEDED")
+    for ask in asks:
+        assert ask()
+
+
+def test_outputs_of_plain_values(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1").succeeds({"o0": "done", "o1": 0.5, "o2": [1, 2], "o3": {"k": None}, "o4": True})
+    values = {literal.name: literal.value for literal in client.data("r1").outputs.literals}
+    assert values["o0"].scalar.primitive.string_value == "done"
+    assert values["o1"].scalar.primitive.float_value == 0.5
+    assert [item.scalar.primitive.integer for item in values["o2"].collection.literals] == [1, 2]
+    assert values["o3"].map.literals["k"].scalar.HasField("none_type")
+    assert values["o4"].scalar.primitive.boolean
+
+
+def test_outputs_however_it_succeeds(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1").writes({"o0": 7}).phases("RUNNING", "SUCCEEDED")
+    assert client.data("r1").outputs.literals[0].value.scalar.primitive.integer == 7
+
+
+def test_no_outputs_before_the_end(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1").writes({"o0": 7}).phases("RUNNING")
+    assert not client.data("r1").outputs.literals
+
+
+def test_a_failure_with_retries(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1").fails(kind="SYSTEM", message="no node", attempts=3)
+    details = client.details("r1")
+    assert details.action.status.phase == RunPhase.FAILED
+    assert details.action.status.attempts == 3
+    assert transitions(details) == [["RUNNING", "FAILED"]] * 3
+    assert details.action.error_info == ErrorInfo(message="no node", kind=ErrorInfo.KIND_SYSTEM)
+
+
+def test_the_error_may_come_by_hand(flyte: LocalFlyte, client: Any) -> None:
+    run = flyte.run("r1").fails(message="no rows", error_after=None)
+    before = client.details("r1").action
+    assert before.status.phase == RunPhase.FAILED
+    assert before.HasField("error_info")
+    assert before.error_info == ErrorInfo()
+    run.error_arrives()
+    assert client.details("r1").action.error_info.message == "no rows"
+    with pytest.raises(RuntimeError, match="no error of run r1"):
+        run.error_arrives()
+
+
+def test_the_error_may_come_later(flyte: LocalFlyte, client: Any, eventually: Any) -> None:
+    flyte.run("r1").fails(message="no rows", error_after=0.05)
+    assert client.details("r1").action.status.phase == RunPhase.FAILED
+    eventually(lambda: client.details("r1").action.error_info.message == "no rows")
+
+
+def test_other_ends(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("a").aborts("stopped by hand")
+    flyte.run("t").times_out()
+    flyte.run("p").pauses()
+    flyte.run("r").recovers()
+    assert {run.name: run.phase.name for run in flyte.runs() if isinstance(run.phase, RunPhase)} == {
+        "a": "ABORTED",
+        "t": "TIMED_OUT",
+        "p": "PAUSED",
+        "r": "RECOVERED",
+    }
+    assert client.details("a").action.abort_info.reason == "stopped by hand"
+    assert client.details("t").action.status.HasField("end_time")
+    assert not client.details("p").action.status.HasField("end_time")
+    flyte.run("p").phases("RUNNING")
+    assert flyte.run("p").phase == RunPhase.RUNNING
+
+
+def test_a_retry_in_the_phases_is_a_new_attempt(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1").phases("RUNNING", "FAILED", "QUEUED", "RUNNING", "SUCCEEDED")
+    details = client.details("r1")
+    assert transitions(details) == [["RUNNING", "FAILED"], ["RUNNING", "SUCCEEDED"]]
+    assert details.action.status.attempts == 2
+
+
+def test_runs_that_a_client_launches_get_a_script(flyte: LocalFlyte, client: Any) -> None:
+    flyte.deploy("demo.train")
+    flyte.on_launch(lambda run: run.phases("RUNNING", "SUCCEEDED"))
+    assert client.create("r1").action.status.phase == RunPhase.QUEUED
+    assert flyte.run("r1").phase == RunPhase.SUCCEEDED
+    assert flyte.run("by-hand").phase == RunPhase.QUEUED
+
+
+def test_launching_again_is_counted(flyte: LocalFlyte, client: Any) -> None:
+    run = flyte.run("r1")
+    client.create("r1")
+    assert run.enqueued == 2
+
+
+def test_calls_are_recorded(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1")
+    client.details("r1")
+    request = flyte.calls("GetRunDetails")[0].request
+    with pytest.raises(grpc.RpcError):
+        client.details("nope")
+    client.ask(
+        _list_projects_row(), _list_projects_row().request(), metadata=[("authorization", "Bearer t")]
+    )
+    assert request.run_id.name == "r1"
+    assert [(call.method, call.code) for call in flyte.calls] == [
+        ("RunService/GetRunDetails", "OK"),
+        ("RunService/GetRunDetails", "NOT_FOUND"),
+        ("ProjectService/ListProjects", "OK"),
+    ]
+    assert flyte.calls("ProjectService/ListProjects")[0].metadata["authorization"] == "Bearer t"
+    assert flyte.calls.count("GetRunDetails") == 2
+    flyte.calls.clear()
+    assert len(flyte.calls) == 0
+
+
+def _list_projects_row() -> Any:
+    from airflow_provider_flyte.client import rpc
+
+    return rpc.ProjectService.ListProjects
+
+
+def test_waiting_for_a_call(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1")
+    client.details("r1")
+    assert len(flyte.wait_for_call("GetRunDetails")) == 1
+    assert len(asyncio.run(flyte.wait_for_call_async("GetRunDetails"))) == 1
+    with pytest.raises(TimeoutError, match="ListRuns was called 0 times within 0.01 s, not 1"):
+        flyte.wait_for_call("ListRuns", timeout=0.01)
+
+
+def test_waiting_for_a_call_that_is_yet_to_come(flyte: LocalFlyte, client: Any) -> None:
+    async def main() -> None:
+        flyte.inject("GetRunDetails", delay(0.05))
+        waiting = asyncio.create_task(flyte.wait_for_call_async("GetRunDetails"))
+        await asyncio.to_thread(lambda: flyte.run("r1") and client.details("r1"))
+        assert len(await waiting) == 1
+
+    asyncio.run(main())
+
+
+def test_async_with() -> None:
+    async def main() -> None:
+        async with LocalFlyte() as flyte:
+            assert flyte.run("r1").phases("SUCCEEDED").phase == RunPhase.SUCCEEDED
+            assert flyte.port
+
+    asyncio.run(main())
+
+
+def test_a_task_with_an_interface(flyte: LocalFlyte, client: Any) -> None:
+    flyte.deploy("etl.load", inputs={"day": str, "rows": (int, 100), "tags": list[str]}, outputs={"o0": float})
+    client.create("r1", task="etl.load")
+    template = client.details("r1").action.task.task_template
+    assert [entry.key for entry in template.interface.inputs.variables] == ["day", "rows", "tags"]
+    assert template.interface.inputs.variables[2].value.type.collection_type.simple == 3
+    assert [literal.name for literal in client.data("r1").inputs.literals] == ["rows"]
+    assert flyte.run("r1").inputs["rows"].scalar.primitive.integer == 100
+    with pytest.raises(TypeError, match="no literal type of"):
+        flyte.deploy("etl.bad", inputs={"x": object})
+    with pytest.raises(TypeError, match="no literal of object"):
+        flyte.run("r2", inputs={"x": object()})
