@@ -74,7 +74,10 @@ def config_from(connection: StoredConnection, extra: Mapping[str, Any]) -> Flyte
     if unknown:
         known = ", ".join(field.name for field in FIELDS)
         log.warning(
-            "Flyte connection %r: unknown extra fields %s are ignored; known are %s.", connection.conn_id, unknown, known
+            "Flyte connection %r: unknown extra fields %s are ignored; known are %s.",
+            connection.conn_id,
+            unknown,
+            known,
         )
     values = {field.name: _read(field, extra.get(field.name), problem) for field in FIELDS}
     insecure = bool(values.pop("insecure"))

@@ -1,13 +1,13 @@
 """What a DAG author may catch.
 
-    FlyteRunError (AirflowException)    .run .project .domain .url
-    +-- FlyteRunFailed                  the run is over and has not succeeded; the task fails without a retry
-    +-- FlyteRunMissing                 Flyte does not have the run; a retry waits for it again
-    +-- FlyteRunTimeout                 the sensor's timeout has passed; the task fails without a retry
-    +-- FlyteUnreachable                the run's state is unknown; a retry looks again
-    +-- FlyteWaitBroken                 the trigger broke, not the run; a retry waits again
-    FlyteConfigurationError (AirflowException)    the connection cannot work
-    +-- FlyteArgumentError              an argument cannot work; the task fails without a retry
+FlyteRunError (AirflowException)    .run .project .domain .url
++-- FlyteRunFailed                  the run is over and has not succeeded; the task fails without a retry
++-- FlyteRunMissing                 Flyte does not have the run; a retry waits for it again
++-- FlyteRunTimeout                 the sensor's timeout has passed; the task fails without a retry
++-- FlyteUnreachable                the run's state is unknown; a retry looks again
++-- FlyteWaitBroken                 the trigger broke, not the run; a retry waits again
+FlyteConfigurationError (AirflowException)    the connection cannot work
++-- FlyteArgumentError              an argument cannot work; the task fails without a retry
 """
 
 from __future__ import annotations

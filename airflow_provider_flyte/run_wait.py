@@ -5,12 +5,11 @@ The sensor uses it in all its modes; nothing here decides anything, that is ``cl
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from datetime import timezone
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError, is_lasting
 from airflow_provider_flyte.client.phase import RunPhase, phase_name
@@ -44,6 +43,16 @@ DETAILS_LAG = 5.0
 _PAUSE = 0.5
 
 
+class TaskLog(Protocol):
+    """What both Airflows' task logs can do."""
+
+    def info(self, event: str, /, *args: Any) -> Any:
+        """Log what happened."""
+
+    def warning(self, event: str, /, *args: Any) -> Any:
+        """Log what may need somebody."""
+
+
 class RunWait:
     """One run as one worker process sees it; use it as ``with RunWait(...) as wait``.
 
@@ -66,7 +75,7 @@ class RunWait:
         *,
         rules: WaitRules,
         first_look: float,
-        log: logging.Logger,
+        log: TaskLog,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -175,6 +184,9 @@ class RunWait:
             return self.missing()
         if verdict.outcome is Outcome.UNREACHABLE:
             return self.unreachable(verdict.message)
+        if verdict.outcome is Outcome.SUCCEEDED:
+            # ListRuns says so, and GetRunDetails says NOT_FOUND, as for any error of its database.
+            return self.unreachable("Its details could not be read. Look at Flyte's database.")
         return self._failed(verdict)
 
     def _failed(self, verdict: Verdict) -> FlyteRunFailed:
@@ -198,8 +210,8 @@ class RunWait:
         """For a run that ListRuns does not have."""
         return FlyteRunMissing(
             f"Flyte has no run {self.key.name!r} in project {self.key.project!r}, domain {self.key.domain!r}: "
-            f"{_for(self._rules.missing_after)} passed and ListRuns still does not show it. Check run_name, project and "
-            "domain; if the run is launched later than that, raise missing_after.",
+            f"{_for(self._rules.missing_after)} passed and ListRuns still does not show it. Check run_name, project "
+            "and domain; if the run is launched later than that, raise missing_after.",
             **self._fields(),
         )
 
@@ -227,8 +239,8 @@ class RunWait:
     def broken(self, why: str) -> FlyteWaitBroken:
         """For a trigger that ended without an answer."""
         return FlyteWaitBroken(
-            f"The wait for Flyte run {self.key} broke in the triggerer; the run itself may go on. {why or 'No reason'}. "
-            "Look at the triggerer's log; a retry waits again.",
+            f"The wait for Flyte run {self.key} broke in the triggerer; the run itself may go on. "
+            f"{why or 'No reason was given'}. Look at the triggerer's log; a retry waits again.",
             **self._fields(),
         )
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 _SKIPPED_BY_SOFT_FAIL = (FlyteRunFailed, FlyteRunMissing, AirflowSensorTimeout)
 _NOT_SILENCED = (FlyteRunFailed, AirflowSensorTimeout)
-_FIRST_LOOK_RETRIES = 5.0
-"""Seconds of trouble that the look before a deferral puts up with: after that the trigger goes on asking."""
+_BRIEFLY = 5.0
+"""Seconds of trouble that a worker puts up with where the trigger can go on asking."""
 _BACKSTOP = timedelta(minutes=2)
 """How much later than the trigger's own deadline Airflow ends a deferral, should the trigger not."""
 
@@ -106,7 +106,7 @@ class FlyteRunSensor(BaseSensorOperator):
         self._check_arguments()
         if self.deferrable:
             with self._never_failing():
-                return self._look_or_defer(context, time.time() + self.timeout)
+                return self._look_or_defer(context, time.time() + self.timeout, self._at_most(_BRIEFLY))
         self._first_look, self._wait = first_reschedule(context, self), None
         try:
             return super().execute(context)
@@ -126,21 +126,13 @@ class FlyteRunSensor(BaseSensorOperator):
             try:
                 self._wait = self._open(began)
             except FlyteConfigurationError as error:
-                return self._end(context, None, error)
+                self._end(context, None, error)
+                return False
         left = max(0.0, began + self.timeout - time.time())
-        verdict = self._wait.look(left if self.unreachable_after is None else min(left, self.unreachable_after))
-        return self._conclude(context, self._wait, verdict)
+        verdict = self._wait.look(self._at_most(left))
+        return self._conclude(context, self._wait, verdict) or False
 
     # -- deferred
-
-    def _look_or_defer(self, context: Context, deadline: float) -> Any:
-        """A run that is over is never deferred on."""
-        try:
-            with self._open(time.time()) as wait:
-                done = self._conclude(context, wait, wait.look(_FIRST_LOOK_RETRIES))
-        except FlyteConfigurationError as error:
-            done = self._end(context, None, error)
-        return done.xcom_value if done else self._defer(context, deadline)
 
     def execute_complete(self, context: Context, event: Any = None, deadline: float | None = None) -> Any:
         """Resume after the trigger's event: look at the run, and let the event explain what the look cannot.
@@ -149,41 +141,55 @@ class FlyteRunSensor(BaseSensorOperator):
         :param deadline: end of the sensor's timeout, in seconds since the epoch. Airflow may lose it.
         """
         self._check_arguments()
-        if deadline is None:
-            deadline = time.time() + self.timeout
         try:
             read = RunEvent.from_payload(event)
         except EventError as error:
             self.log.warning("Looking at Flyte run %s instead of believing its trigger: %s", self.run_name, error)
             read = None
+        # A run that is over has to be read; whatever else the trigger says is looked at again only briefly.
+        is_over = read is None or read.ending in (Ending.SUCCEEDED, Ending.FAILED)
+        if deadline is None:
+            deadline = _since_start(context, self.timeout)
+        return self._look_or_defer(context, deadline, None if is_over else self._at_most(_BRIEFLY), read)
+
+    def _look_or_defer(
+        self, context: Context, deadline: float, retry_for: float | None, event: RunEvent | None = None
+    ) -> Any:
+        """A run that is over is never deferred on."""
+        wait = None
         try:
             with self._open(time.time()) as wait:
-                # What the event says about trouble is looked at again only briefly.
-                explained = read is not None and read.ending not in (Ending.SUCCEEDED, Ending.FAILED)
-                verdict = wait.look(_FIRST_LOOK_RETRIES if explained else None)
-                done = self._conclude(context, wait, verdict) or self._explain(context, wait, read, deadline)
+                verdict = wait.look(retry_for)
+                if verdict.over:
+                    done = self._conclude(context, wait, verdict)
+                    if done:
+                        return done.xcom_value
+                else:
+                    self._explain(context, wait, event)
         except FlyteConfigurationError as error:
-            done = self._end(context, None, error)
-        return done.xcom_value if done else self._defer(context, deadline)
-
-    def _explain(self, context: Context, wait: RunWait, event: RunEvent | None, deadline: float) -> PokeReturnValue | bool:
-        """End a wait whose run is not over as far as the worker sees; False: it goes on."""
+            self._end(context, wait, error)
         ending = event.ending if event else None
-        message = event.message if event else ""
         if ending is Ending.TASK_TIMED_OUT:
             self._push(context, wait)
-            raise AirflowTaskTimeout(f"execution_timeout has passed while waiting for Flyte run {wait.key}: {wait.url}")
+            raise AirflowTaskTimeout(f"execution_timeout has passed while waiting for Flyte run {self.run_name}.")
         if ending is Ending.TIMED_OUT or time.time() >= deadline:
-            return self._end(context, wait, self._timed_out(wait))
-        if ending is Ending.MISSING and wait.absent:
-            return self._end(context, wait, wait.missing())
-        if wait.trouble and ending in (Ending.UNREACHABLE, Ending.SUCCEEDED, Ending.FAILED):
-            return self._end(context, wait, wait.unreachable(wait.trouble))
-        if ending is Ending.CRASHED:
-            return self._end(context, wait, wait.broken(message))
-        if ending is not None:
-            self.log.info("The trigger said %s (%s), which no longer holds; waiting on.", ending.value, message)
-        return False
+            self._end(context, wait, self._timed_out(wait))
+        return self._defer(context, deadline)
+
+    def _explain(self, context: Context, wait: RunWait, event: RunEvent | None) -> None:
+        """End a wait whose run is not over as far as the worker sees, where what the trigger says still holds."""
+        if event is None or event.ending in (Ending.TIMED_OUT, Ending.TASK_TIMED_OUT):
+            return
+        if event.ending is Ending.MISSING and wait.absent:
+            self._end(context, wait, wait.missing())
+        elif event.ending in (Ending.UNREACHABLE, Ending.SUCCEEDED, Ending.FAILED) and wait.trouble:
+            self._end(context, wait, wait.unreachable(wait.trouble))
+        elif event.ending is Ending.CRASHED:
+            self._end(context, wait, wait.broken(event.message))
+        else:
+            self.log.info(
+                "The trigger said %s, which no longer holds; waiting on. %s", event.ending.value, event.message
+            )
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume with the same meaning of soft_fail, never_fail and silent_fail as when poking.
@@ -196,7 +202,8 @@ class FlyteRunSensor(BaseSensorOperator):
                 self.log.error("%s", line.rstrip())
             reason = str(kwargs.get("error", ""))
             ending = self._which_timeout(context) if reason in TRIGGER_TIMED_OUT else Ending.CRASHED
-            next_method, kwargs = "execute_complete", {"event": RunEvent(ending, self.run_name, message=reason).to_payload()}
+            event = RunEvent(ending, self.run_name, message=reason)
+            next_method, kwargs = "execute_complete", {"event": event.to_payload()}
         with self._never_failing():
             # Past BaseSensorOperator's override, on purpose.
             return super(BaseSensorOperator, self).resume_execution(next_method, kwargs, context)
@@ -230,13 +237,12 @@ class FlyteRunSensor(BaseSensorOperator):
     def _execution_deadline(self, context: Context) -> float | None:
         if self.execution_timeout is None:
             return None
-        started = context["ti"].start_date
-        return (started.timestamp() if started else time.time()) + self.execution_timeout.total_seconds()
+        return _since_start(context, self.execution_timeout.total_seconds())
 
     # -- common to all modes
 
     def _check_arguments(self) -> None:
-        """Refuse what cannot work; templates are rendered only now. Not even Airflow's flags hide it, but never_fail."""
+        """Refuse what cannot work; templates are rendered only now. Of Airflow's flags only never_fail hides it."""
         try:
             check_run_name(self.run_name)
             for name in ("missing_after", "unreachable_after", "resume_after"):
@@ -245,6 +251,10 @@ class FlyteRunSensor(BaseSensorOperator):
             if self.never_fail:
                 raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
             raise FlyteArgumentError(str(error)) from error
+
+    def _at_most(self, seconds: float) -> float:
+        """How long one look puts up with trouble."""
+        return seconds if self.unreachable_after is None else min(seconds, self.unreachable_after)
 
     def _open(self, first_look: float) -> RunWait:
         return RunWait(
@@ -257,24 +267,20 @@ class FlyteRunSensor(BaseSensorOperator):
             log=self.log,
         )
 
-    def _conclude(self, context: Context, wait: RunWait, verdict: Verdict) -> PokeReturnValue | bool:
-        """What a verdict means for the task: True with the details, False for waiting, else raise."""
-        if verdict.outcome is Outcome.WAITING:
-            return False
+    def _conclude(self, context: Context, wait: RunWait, verdict: Verdict) -> PokeReturnValue | None:
+        """What a verdict means for the task: the details of a success, None for waiting, else raise."""
         if verdict.outcome is Outcome.SUCCEEDED and wait.details is not None:
             return PokeReturnValue(is_done=True, xcom_value=xcom_value(wait.details, redact_env=self.redact_env))
-        if verdict.outcome is Outcome.SUCCEEDED:
-            # ListRuns says so, and GetRunDetails could not read it.
-            return self._end(context, wait, wait.unreachable("Its details could not be read: Flyte's database may be down."))
-        return self._end(context, wait, wait.error(verdict))
+        if verdict.over:
+            self._end(context, wait, wait.error(verdict))
+        return None
 
-    def _end(self, context: Context, wait: RunWait | None, error: Exception) -> bool:
-        """End the wait as Airflow's flags say; False when it goes on (silent_fail). The same in every mode."""
+    def _end(self, context: Context, wait: RunWait | None, error: Exception) -> None:
+        """End the wait as Airflow's flags say, or return when it goes on (silent_fail). The same in every mode."""
         if self.silent_fail and not isinstance(error, _NOT_SILENCED):
             self.log.error("Still waiting for Flyte run %s because of silent_fail. %s", self.run_name, error)
-            return False
-        if wait is not None:
-            self._push(context, wait)
+            return
+        self._push(context, wait)
         if self.never_fail:
             raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
         if self.soft_fail and isinstance(error, _SKIPPED_BY_SOFT_FAIL):
@@ -293,15 +299,23 @@ class FlyteRunSensor(BaseSensorOperator):
                 raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
             raise
 
-    def _push(self, context: Context, wait: RunWait) -> None:
-        if self.do_xcom_push and wait.details is not None:
+    def _push(self, context: Context, wait: RunWait | None) -> None:
+        if self.do_xcom_push and wait is not None and wait.details is not None:
             value = xcom_value(wait.details, redact_env=self.redact_env)
             context["ti"].xcom_push(key="return_value", value=value)
 
     def _timed_out(self, wait: RunWait | None) -> Exception:
         if wait is None:
-            return AirflowSensorTimeout(f"The sensor's timeout of {self.timeout:g} s has passed without a Flyte connection.")
+            return AirflowSensorTimeout(
+                f"The sensor's timeout of {self.timeout:g} s has passed without a Flyte connection."
+            )
         return wait.timed_out(self.timeout)
+
+
+def _since_start(context: Context, seconds: float) -> float:
+    """So many seconds after this try's start, which Airflow keeps over a deferral."""
+    started = context["ti"].start_date
+    return (started.timestamp() if started else time.time()) + seconds
 
 
 def _check_seconds(name: str, value: Any, *, optional: bool) -> None:

@@ -59,7 +59,7 @@ class FlyteRunTrigger(BaseTrigger):
         unreachable_after: float | None = 300.0,
         keep_waiting: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.run_name = run_name
         self.project = project
         self.domain = domain

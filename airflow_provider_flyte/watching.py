@@ -108,7 +108,7 @@ class Lease:
         return await self._shared.watcher()
 
     def release(self) -> None:
-        """Give the watcher back. Synchronous, and more than once without harm: Airflow may close a trigger in any way."""
+        """Give the watcher back: synchronous, and harmless when repeated, as Airflow may close a trigger anyhow."""
         shared, self._shared = self._shared, None
         if shared is not None:
             shared.give_back()

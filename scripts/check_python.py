@@ -26,7 +26,9 @@ def main() -> int:
         print(sys.executable)
         return 0
     if uv is not None:
-        found = subprocess.run([uv, "python", "find", "--system", versions], capture_output=True, text=True, check=False)
+        found = subprocess.run(
+            [uv, "python", "find", "--system", versions], capture_output=True, text=True, check=False
+        )
         if found.returncode == 0:
             print(found.stdout.strip())
             return 0

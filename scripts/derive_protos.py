@@ -12,7 +12,7 @@ import importlib
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,7 @@ SCALARS = {
 # What says something about the contract itself. Any other option of descriptor.proto stops the script, so that none
 # is lost unseen; extensions belong to other tools.
 KEPT_OPTIONS = {"deprecated", "idempotency_level"}
-DROPPED_FILE_OPTIONS = re.compile(
-    r"(java|go|objc|csharp|php|ruby|swift|cc|py)_.*|optimize_for"
-)
+DROPPED_FILE_OPTIONS = re.compile(r"(java|go|objc|csharp|php|ruby|swift|cc|py)_.*|optimize_for")
 
 
 class NotDerivable(Exception):
@@ -93,25 +91,30 @@ def pinned() -> str:
     return str(found[0])
 
 
-def derive() -> dict[str, str]:
-    """Return the text of every proto file that the RPCs need, by path."""
+def derive(absent: list[str] | None = None) -> dict[str, str]:
+    """Return the text of every proto file that the RPCs need, by path.
+
+    RPCs that the installed flyteidl2 lacks are added to ``absent``, or refused without it.
+    """
     services: dict[str, list[ServiceDescriptor]] = {}
     todo: list[Descriptor | EnumDescriptor] = []
     missing: list[str] = []
     for path, wanted in RPCS.items():
-        file: FileDescriptor = importlib.import_module(path.removesuffix(".proto").replace("/", ".") + "_pb2").DESCRIPTOR
+        known = _services(path)
         for name, methods in wanted.items():
-            service = file.services_by_name.get(name)
-            for method_name in methods:
-                method = service.methods_by_name.get(method_name) if service else None
-                if method is None:
-                    missing.append(f"{file.package}.{name}/{method_name}")
+            service = known.get(name)
+            for method in methods:
+                if service is None or method not in service.methods_by_name:
+                    missing.append(f"{path}: {name}/{method}")
                 else:
-                    todo += [method.input_type, method.output_type]
+                    row = service.methods_by_name[method]
+                    todo += [row.input_type, row.output_type]
             if service is not None:
                 services.setdefault(path, []).append(service)
-    if missing:
+    if missing and absent is None:
         raise NotDerivable("not in the installed flyteidl2: " + ", ".join(missing))
+    if absent is not None:
+        absent += missing
 
     reached: dict[str, Descriptor | EnumDescriptor] = {}
     while todo:
@@ -121,10 +124,20 @@ def derive() -> dict[str, str]:
             todo += _referred(top)
 
     files = {top.file.name: top.file for top in reached.values()}
+    files |= {name: found[0].file for name, found in services.items()}
     foreign = sorted(name for name in files if not name.startswith(("flyteidl2/", "google/rpc/")))
     if foreign:
         raise NotDerivable(f"the generator does not know where to put {foreign}")
     return {name: _File(file, reached, services.get(name, [])).text() for name, file in sorted(files.items())}
+
+
+def _services(path: str) -> Mapping[str, ServiceDescriptor]:
+    module = path.removesuffix(".proto").replace("/", ".") + "_pb2"
+    try:
+        file: FileDescriptor = importlib.import_module(module).DESCRIPTOR
+    except ModuleNotFoundError:
+        return {}
+    return file.services_by_name
 
 
 def _outermost(item: Descriptor | EnumDescriptor) -> Descriptor | EnumDescriptor:
@@ -134,7 +147,7 @@ def _outermost(item: Descriptor | EnumDescriptor) -> Descriptor | EnumDescriptor
 
 
 def _referred(item: Descriptor | EnumDescriptor) -> Iterator[Descriptor | EnumDescriptor]:
-    if isinstance(item, EnumDescriptor) or not hasattr(item, "fields"):
+    if isinstance(item, EnumDescriptor):
         return
     for field in item.fields:
         target = field.message_type or field.enum_type
@@ -204,9 +217,7 @@ class _File:
         if message.extension_range or message.extension:
             raise NotDerivable(f"{name}: extensions")
         inner = indent + "  "
-        maps = {
-            f"{name}.{nested.name}": nested for nested in message.nested_type if nested.options.map_entry
-        }
+        maps = {f"{name}.{nested.name}": nested for nested in message.nested_type if nested.options.map_entry}
         lines = [f"{inner}option {option};" for option in _kept(message.options, name, re.compile("map_entry"))]
         numbers = [_range(r.start, r.end - 1, 2**29 - 1) for r in message.reserved_range]
         lines += _reserved(numbers, message.reserved_name, inner)
@@ -268,9 +279,7 @@ class _File:
         Flyte's own types are never written with ``flyteidl2``: the generator moves the packages and changes no type.
         """
         parts = full_name.split(".")
-        home = next(
-            home for cut in range(len(parts), 1, -1) if (home := self._homes.get(".".join(parts[:cut])))
-        )
+        home = next(home for cut in range(len(parts), 1, -1) if (home := self._homes.get(".".join(parts[:cut]))))
         if home.name != self._proto.name:
             self._imports.add(home.name)
         for known in (scope, f".{self._proto.package}", ".flyteidl2", ""):
@@ -311,7 +320,8 @@ def _range(first: int, last: int, greatest: int) -> str:
 def _reserved(numbers: list[str], names: Any, indent: str) -> list[str]:
     lines = [f"{indent}reserved {', '.join(numbers)};"] if numbers else []
     if names:
-        lines.append(f"{indent}reserved {', '.join(f'{chr(34)}{name}{chr(34)}' for name in names)};")
+        quoted = [f'"{name}"' for name in names]
+        lines.append(f"{indent}reserved {', '.join(quoted)};")
     return lines
 
 
@@ -351,12 +361,13 @@ def main(arguments: list[str] | None = None) -> int:
 
     if options.drift:
         print(f"protos/ is derived from flyteidl2 {pinned()}, installed is {installed}")
+        absent: list[str] = []
         try:
-            lines = drift(on_disk(), derive())
+            lines = drift(on_disk(), derive(absent))
         except NotDerivable as error:
-            print(f"cannot be derived: {error}")
-        else:
-            print("\n".join(lines) if lines else "no difference")
+            lines = [f"cannot be derived: {error}"]
+        lines = [f"gone: {rpc}" for rpc in absent] + lines
+        print("\n".join(lines) if lines else "no difference")
         return 0
 
     if installed != pinned():
@@ -366,7 +377,11 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    derived = derive()
+    try:
+        derived = derive()
+    except NotDerivable as error:
+        print(error, file=sys.stderr)
+        return 1
     for stale in on_disk().keys() - derived.keys():
         (PROTOS / stale).unlink()
     for name, text in derived.items():

@@ -9,10 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_flyte.testing.calls import RecordedCall, Refusal
+    from airflow_provider_flyte.testing.calls import RecordedCall
     from airflow_provider_flyte.testing.faults import (
         Fault,
         cut_stream,
+        database_down,
         delay,
         garbage,
         lost_answer,
@@ -28,9 +29,9 @@ _HOMES = {
     "LocalFlyte": "server",
     "RunHandle": "script",
     "RecordedCall": "calls",
-    "Refusal": "calls",
     "Fault": "faults",
     "cut_stream": "faults",
+    "database_down": "faults",
     "delay": "faults",
     "garbage": "faults",
     "lost_answer": "faults",
@@ -44,9 +45,9 @@ __all__ = [
     "Fault",
     "LocalFlyte",
     "RecordedCall",
-    "Refusal",
     "RunHandle",
     "cut_stream",
+    "database_down",
     "delay",
     "garbage",
     "lost_answer",

@@ -12,7 +12,9 @@ from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing.calls import Refusal
 from airflow_provider_flyte.testing.store import Action
 
-_ENDS_AN_ATTEMPT = frozenset({RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.ABORTED, RunPhase.TIMED_OUT})
+_ENDS_AN_ATTEMPT: frozenset[int] = frozenset(
+    {RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.ABORTED, RunPhase.TIMED_OUT}
+)
 
 
 def timestamp(ns: int) -> Timestamp:
@@ -51,29 +53,22 @@ def identifier(action: Action) -> identifier_pb2.ActionIdentifier:
 def run_row(action: Action) -> pb.Run:
     """A run as CreateRun, ListRuns and WatchRuns show it."""
     if action.row is None:
-        action.row = pb.Run(
-            action=pb.Action(id=identifier(action), metadata=action.metadata, status=status(action))
-        )
+        action.row = pb.Run(action=pb.Action(id=identifier(action), metadata=action.metadata, status=status(action)))
     return action.row
 
 
 def action_row(action: Action) -> pb.Action:
     """An action as ListActions shows it: of the metadata only parent and group (executor.json, call 13)."""
-    row = pb.Action(
+    return pb.Action(
         id=identifier(action),
         metadata=pb.ActionMetadata(parent=action.parent, group=action.group),
         status=status(action),
     )
-    if not row.status.duration_ms:
-        row.status.ClearField("duration_ms")
-    return row
 
 
 def action_details(action: Action, asked: identifier_pb2.ActionIdentifier) -> pb.ActionDetails:
     """The details; the id is the one that was asked for, org included."""
-    details = pb.ActionDetails(
-        id=asked, metadata=action.metadata, status=status(action), attempts=attempts(action)
-    )
+    details = pb.ActionDetails(id=asked, metadata=action.metadata, status=status(action), attempts=attempts(action))
     if action.spec is not None:
         details.task.CopyFrom(action.spec)
     if action.phase == RunPhase.FAILED:

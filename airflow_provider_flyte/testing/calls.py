@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,7 +116,7 @@ class CallLog:
             self._calls.clear()
             self._counts.clear()
 
-    def wait(self, method: str, count: int = 1, timeout: float = 5.0) -> Sequence[RecordedCall]:
+    def wait(self, method: str, count: int, timeout: float) -> list[RecordedCall]:
         """Wait until a method was called so often; ``TimeoutError`` says what was called instead."""
         names = self._resolve(method)
         with self._changed:
@@ -127,7 +126,3 @@ class CallLog:
                     f"calls so far: {dict(self._counts)}"
                 )
         return self(method)
-
-    async def wait_async(self, method: str, count: int = 1, timeout: float = 5.0) -> Sequence[RecordedCall]:
-        """The same without blocking the event loop."""
-        return await asyncio.to_thread(self.wait, method, count, timeout)

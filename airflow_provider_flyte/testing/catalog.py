@@ -61,14 +61,10 @@ class TaskHandlers:
             if task is None:
                 raise Refusal("NOT_FOUND", task_not_found(request.task_id))
             return task_service_pb2.GetTaskDetailsResponse(
-                details=task_definition_pb2.TaskDetails(
-                    task_id=task.id, metadata=_metadata(task), spec=task.spec
-                )
+                details=task_definition_pb2.TaskDetails(task_id=task.id, metadata=_metadata(task), spec=task.spec)
             )
 
-    def list_tasks(
-        self, request: task_service_pb2.ListTasksRequest, call: Call
-    ) -> task_service_pb2.ListTasksResponse:
+    def list_tasks(self, request: task_service_pb2.ListTasksRequest, call: Call) -> task_service_pb2.ListTasksResponse:
         """One row a task name, its latest version."""
         offset, limit = listing.page_of(request.request)
         listing.check(request.request.filters, listing.TASK_COLUMNS)
@@ -128,9 +124,7 @@ class ProjectHandlers:
         """All projects, on one page."""
         with self._store.lock:
             projects = [_project(name) for name in self._store.projects]
-        return project_service_pb2.ListProjectsResponse(
-            projects=project_service_pb2.Projects(projects=projects)
-        )
+        return project_service_pb2.ListProjectsResponse(projects=project_service_pb2.Projects(projects=projects))
 
 
 def _project(name: str) -> project_service_pb2.Project:

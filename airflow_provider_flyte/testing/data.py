@@ -34,9 +34,7 @@ class DataHandlers:
         """
         with self._store.lock:
             action = require_action(self._store, request.action_id)
-            answer = pb.GetActionDataResponse(
-                inputs_uri=action.inputs_uri, outputs_uri=answers.outputs_uri(action)
-            )
+            answer = pb.GetActionDataResponse(inputs_uri=action.inputs_uri, outputs_uri=answers.outputs_uri(action))
             answer.inputs.SetInParent()
             answer.outputs.SetInParent()
             if answer.inputs_uri:
@@ -69,6 +67,4 @@ class DataHandlers:
             inputs = common_pb2.Inputs()
             inputs.CopyFrom(request.inputs)
             self._store.files[f"{uri}/inputs.pb"] = inputs
-        return pb.UploadInputsResponse(
-            offloaded_input_data=run_pb2.OffloadedInputData(uri=uri, inputs_hash=digest)
-        )
+        return pb.UploadInputsResponse(offloaded_input_data=run_pb2.OffloadedInputData(uri=uri, inputs_hash=digest))

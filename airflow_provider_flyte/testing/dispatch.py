@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.testing.calls import Call, CallLog, RecordedCall, Refusal
-from airflow_provider_flyte.testing.faults import Fault, FaultBox
+from airflow_provider_flyte.testing.fault_box import FaultBox
+from airflow_provider_flyte.testing.faults import Fault
 
 Row: TypeAlias = rpc.Method[Any, Any]
 Handlers: TypeAlias = Mapping[Row, Callable[[Any, Call], Any]]
@@ -83,7 +84,7 @@ class Dispatcher:
     def _meet(self, row: Row, request: Any, call: Call) -> list[Fault]:
         met = []
         for fault in self._faults.met(row.name, request, call.metadata):
-            fault.before(call)
+            fault.before(row.name, call)
             met.append(fault)
         return met
 

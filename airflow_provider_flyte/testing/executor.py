@@ -74,9 +74,7 @@ class ExecutorHandlers:
         answer.status.SetInParent()
         return answer
 
-    def update_action_status(
-        self, request: pb.UpdateActionStatusRequest, call: Call
-    ) -> pb.UpdateActionStatusResponse:
+    def update_action_status(self, request: pb.UpdateActionStatusRequest, call: Call) -> pb.UpdateActionStatusResponse:
         """The action's phase and attempts. A missing run is OK too (executor.json, call 23)."""
         with self._store.lock:
             action = self._store.action(action_key(request.action_id))
@@ -93,9 +91,7 @@ class ExecutorHandlers:
         answer.status.SetInParent()
         return answer
 
-    def record_action_events(
-        self, request: pb.RecordActionEventsRequest, call: Call
-    ) -> pb.RecordActionEventsResponse:
+    def record_action_events(self, request: pb.RecordActionEventsRequest, call: Call) -> pb.RecordActionEventsResponse:
         """What happened in an attempt. Events never touch the phase of the status, and the status never them."""
         with self._store.lock:
             told: dict[int, Action] = {}

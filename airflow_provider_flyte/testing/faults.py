@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,29 @@ When: TypeAlias = Callable[..., bool]
 """A question about the request, or about the request and the call's metadata."""
 
 
+CODES = frozenset(
+    {
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    }
+)
+"""The codes that an answer can be refused with, by gRPC's names; no import of grpc for them."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """What a call meets. Made by the functions below."""
@@ -24,7 +46,7 @@ class Fault:
 
     for_streams_only = False
 
-    def before(self, call: Call) -> None:
+    def before(self, method: str, call: Call) -> None:
         """What happens before the call is handled."""
 
     def answer(self, message: Any) -> Any:
@@ -41,8 +63,28 @@ class _Refuse(Fault):
     code: str
     details: str
 
-    def before(self, call: Call) -> None:
+    def before(self, method: str, call: Call) -> None:
         raise Refusal(self.code, self.details)
+
+
+@dataclass(frozen=True)
+class _DatabaseDown(Fault):
+    def before(self, method: str, call: Call) -> None:
+        why = "dial tcp 127.0.0.1:5432: connect: connection refused"
+        if method in _NOT_FOUND_FOR_TROUBLE:
+            raise Refusal("NOT_FOUND", f"{_NOT_FOUND_FOR_TROUBLE[method]}: {why}")
+        if not method.startswith("AuthMetadataService/"):
+            raise Refusal("INTERNAL", f"{_INTERNAL_FOR_TROUBLE.get(method, 'failed')}: {why}")
+
+
+_NOT_FOUND_FOR_TROUBLE = {
+    "RunService/GetRunDetails": "failed to get run",
+    "RunService/WatchActionDetails": "failed to get action details",
+    "TaskService/GetTaskDetails": "failed to get task",
+}
+"""These take any trouble with the database for a missing row, and so does nobody else that was measured."""
+
+_INTERNAL_FOR_TROUBLE = {"RunService/ListRuns": "failed to list actions"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +100,7 @@ class _Lose(Fault):
 class _Delay(Fault):
     seconds: float
 
-    def before(self, call: Call) -> None:
+    def before(self, method: str, call: Call) -> None:
         call.wait(self.seconds)
 
 
@@ -128,7 +170,7 @@ class _Lost(Fault):
 
 def status(code: str, details: str = "", *, times: int | None = None) -> Fault:
     """Refuse with this gRPC status (``"INTERNAL"``) and text, without doing what was asked."""
-    return _Refuse(code, details, times=times)
+    return _Refuse(_known(code), details, times=times)
 
 
 def unavailable(details: str = "the server is away", *, times: int | None = None) -> Fault:
@@ -136,11 +178,16 @@ def unavailable(details: str = "the server is away", *, times: int | None = None
     return _Refuse("UNAVAILABLE", details, times=times)
 
 
-def lost_answer(
-    code: str = "UNAVAILABLE", details: str = "Socket closed", *, times: int | None = None
-) -> Fault:
+def database_down(*, times: int | None = None) -> Fault:
+    """Answer as the backend does that has lost its database: ListRuns with INTERNAL, but GetRunDetails,
+    WatchActionDetails and GetTaskDetails with NOT_FOUND, as if there were no such run or task. Of the other methods
+    nothing is known: INTERNAL. Meant for all of them: ``flyte.inject("*", database_down())``."""
+    return _DatabaseDown(times=times)
+
+
+def lost_answer(code: str = "UNAVAILABLE", details: str = "Socket closed", *, times: int | None = None) -> Fault:
     """Do what was asked, but answer with an error: the client cannot know that it was done."""
-    return _Lose(code, details, times=times)
+    return _Lose(_known(code), details, times=times)
 
 
 def delay(seconds: float, *, times: int | None = None) -> Fault:
@@ -167,6 +214,8 @@ def cut_stream(
     """
     if after is None and seconds is None:
         raise ValueError("cut_stream needs after=<messages> or seconds=<seconds>")
+    if code != "OK":
+        _known(code)
     return _Cut(after, seconds, code, details, times=times)
 
 
@@ -184,93 +233,7 @@ def lost_hints(share: float = 0.5, *, seed: int | None = None, times: int | None
     return _Lost(share, random.Random(seed), times=times)
 
 
-class _Armed:
-    def __init__(self, names: frozenset[str], fault: Fault, when: When | None) -> None:
-        self.names = names
-        self.fault = fault
-        self.left = fault.times
-        self._when = when
-        self._wants_metadata = when is not None and len(inspect.signature(when).parameters) > 1
-
-    def meets(self, name: str, request: Any, metadata: Mapping[str, str]) -> bool:
-        if name not in self.names or self.left == 0:
-            return False
-        if self._when is None:
-            return True
-        return self._when(request, metadata) if self._wants_metadata else self._when(request)
-
-
-class FaultBox:
-    """The faults in force."""
-
-    def __init__(self, resolve: Callable[[str], frozenset[str]], streams: frozenset[str]) -> None:
-        self._resolve = resolve
-        self._streams = streams
-        self._lock = threading.Lock()
-        self._armed: list[_Armed] = []
-        self._runs: dict[tuple[str, ...], Fault] = {}
-
-    def inject(self, method: str, fault: Fault, when: When | None = None) -> None:
-        """From now on calls of this method meet this fault; several are met in the order of their injection."""
-        names = self._resolve(method)
-        if fault.for_streams_only:
-            names &= self._streams
-            if not names:
-                raise ValueError(f"{method} is no stream; the streams are {', '.join(sorted(self._streams))}")
-        with self._lock:
-            self._armed.append(_Armed(names, fault, when))
-
-    def clear(self, method: str | None = None) -> None:
-        """Take back the faults of a method, or all; those of a run's script stay."""
-        names = self._resolve(method) if method is not None else None
-        with self._lock:
-            for armed in self._armed:
-                armed.names = armed.names - names if names is not None else frozenset()
-            self._armed = [armed for armed in self._armed if armed.names]
-
-    def set_for_run(self, key: tuple[str, ...], fault: Fault | None) -> None:
-        """What reads of one run meet: a step of its script."""
-        with self._lock:
-            if fault is None:
-                self._runs.pop(key, None)
-            else:
-                self._runs[key] = fault
-
-    def met(self, name: str, request: Any, metadata: Mapping[str, str]) -> Iterator[Fault]:
-        """The faults that this call meets, counted off one by one: after a refusal the next ones are not met."""
-        with self._lock:
-            armed = list(self._armed)
-            runs = dict(self._runs)
-        for one in armed:
-            if one.meets(name, request, metadata):
-                with self._lock:
-                    if one.left == 0:
-                        continue
-                    if one.left is not None:
-                        one.left -= 1
-                yield one.fault
-        if runs:
-            for key, fault in runs.items():
-                if reads_run(name, request, key):
-                    yield fault
-
-
-def reads_run(name: str, request: Any, key: tuple[str, ...]) -> bool:
-    """Whether a call reads this run by its name: its details, its data, or a ListRuns filtered by names."""
-    project, domain, run = key
-    method = name.rpartition("/")[2]
-    if not method.startswith(("Get", "List", "Watch")):
-        return False
-    fields = request.DESCRIPTOR.fields_by_name
-    if "run_id" in fields:
-        asked = request.run_id
-    elif "action_id" in fields:
-        asked = request.action_id.run
-    elif method == "ListRuns":
-        scope = request.project_id
-        return (scope.name, scope.domain) == (project, domain) and any(
-            given.field == "run_name" and run in given.values for given in request.request.filters
-        )
-    else:
-        return False
-    return (asked.project, asked.domain, asked.name) == (project, domain, run)
+def _known(code: str) -> str:
+    if code not in CODES:
+        raise ValueError(f"no such code: {code!r}; known are {', '.join(sorted(CODES))}")
+    return code

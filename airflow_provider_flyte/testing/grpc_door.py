@@ -40,9 +40,7 @@ class GrpcDoor:
         self._dispatcher = dispatcher
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="local-flyte-call")
         self._server = grpc.server(self._threads, options=_OPTIONS)
-        self._credentials = (
-            grpc.ssl_server_credentials([(tls[1], tls[0])]) if tls is not None else None
-        )
+        self._credentials = grpc.ssl_server_credentials([(tls[1], tls[0])]) if tls is not None else None
         self._calls: set[Call] = set()
         self._lock = threading.Lock()
         services: defaultdict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = defaultdict(dict)

@@ -74,9 +74,7 @@ class LaunchHandlers:
         if request.HasField("run_id"):
             name = request.run_id.name
             if len(name) > 30:
-                raise Refusal(
-                    "INVALID_ARGUMENT", f'invalid run name "{name}": must be no more than 30 characters'
-                )
+                raise Refusal("INVALID_ARGUMENT", f'invalid run name "{name}": must be no more than 30 characters')
             if not _NAME.fullmatch(name):
                 raise Refusal("INVALID_ARGUMENT", f'invalid run name "{name}": {_NAME_RULE}')
             return request.run_id
@@ -99,7 +97,7 @@ class LaunchHandlers:
                 version=template.version,
             ), request.task_spec
         if request.HasField("trigger_name"):
-            raise Refusal("NOT_FOUND", f'trigger "{request.trigger_name.name}" not found')
+            raise Refusal("UNIMPLEMENTED", "the local server does not play Flyte's own triggers")
         task = self._store.task(request.task_id)
         if task is None:
             # UNKNOWN, not NOT_FOUND: the backend passes the plain error on.

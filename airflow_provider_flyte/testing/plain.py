@@ -63,6 +63,11 @@ def named_literals(values: Mapping[str, Any]) -> list[common_pb2.NamedLiteral]:
     return [common_pb2.NamedLiteral(name=name, value=literal(value)) for name, value in values.items()]
 
 
+def pairs(values: Mapping[str, str]) -> list[literals_pb2.KeyValuePair]:
+    """Environment variables."""
+    return [literals_pb2.KeyValuePair(key=key, value=value) for key, value in values.items()]
+
+
 def literal_type(given: Any) -> types_pb2.LiteralType:
     """The literal type of ``int``, ``list[str]``, ``dict[str, float]`` ..., or of a LiteralType message."""
     if isinstance(given, types_pb2.LiteralType):
@@ -109,7 +114,7 @@ def task_spec(
             container=tasks_pb2.Container(
                 image="ghcr.io/flyteorg/flyte:py3.12-v2.0.0",
                 args=["a0", "--inputs", "{{.input}}", "--outputs-path", "{{.outputPrefix}}"],
-                env=[literals_pb2.KeyValuePair(key=key, value=value) for key, value in envs.items()],
+                env=pairs(envs),
             ),
         ),
         default_inputs=[
@@ -129,9 +134,7 @@ def task_spec(
 def _variables(types: Mapping[str, Any]) -> interface_pb2.VariableMap:
     return interface_pb2.VariableMap(
         variables=[
-            interface_pb2.VariableEntry(
-                key=name, value=interface_pb2.Variable(type=literal_type(types[name]))
-            )
+            interface_pb2.VariableEntry(key=name, value=interface_pb2.Variable(type=literal_type(types[name])))
             for name in sorted(types)
         ]
     )

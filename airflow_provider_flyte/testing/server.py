@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, run_pb2, task_definition_pb2, task_service_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
-from airflow_provider_flyte.client.idl.core import literals_pb2
 from airflow_provider_flyte.testing import plain
 from airflow_provider_flyte.testing.calls import Call, CallLog, RecordedCall
 from airflow_provider_flyte.testing.catalog import AuthHandlers, ProjectHandlers, TaskHandlers
 from airflow_provider_flyte.testing.data import DataHandlers
-from airflow_provider_flyte.testing.dispatch import STREAMS, Dispatcher, resolve
+from airflow_provider_flyte.testing.dispatch import NAMES, STREAMS, Dispatcher, resolve
 from airflow_provider_flyte.testing.executor import ExecutorHandlers
-from airflow_provider_flyte.testing.faults import Fault, FaultBox, When
+from airflow_provider_flyte.testing.fault_box import FaultBox
+from airflow_provider_flyte.testing.faults import Fault, When
 from airflow_provider_flyte.testing.grpc_door import GrpcDoor
 from airflow_provider_flyte.testing.launch import LaunchHandlers
 from airflow_provider_flyte.testing.reads import ReadHandlers
@@ -46,7 +46,6 @@ class LocalFlyte:
     :param host: The address to listen on.
     :param tls: Certificate and key as PEM, for TLS instead of plaintext.
     :param storage: Prefix of the URIs that inputs and outputs have.
-    :param projects: Projects that exist.
     :param keep_calls: How many calls ``flyte.calls`` keeps.
     """
 
@@ -57,7 +56,6 @@ class LocalFlyte:
         host: str = "127.0.0.1",
         tls: tuple[bytes, bytes] | None = None,
         storage: str = "file://flyte-data",
-        projects: Iterable[str] = (PROJECT,),
         keep_calls: int = 2000,
     ) -> None:
         self._listen = host
@@ -71,8 +69,8 @@ class LocalFlyte:
         """The calls made so far: ``flyte.calls("ListRuns")``."""
         self.auth = AuthHandlers(lambda: f"http://{self.endpoint}")
         """What AuthMetadataService says: set ``auth.oauth2``, change ``auth.public``."""
-        self._store = Store(storage, projects)
-        self._faults = FaultBox(resolve, STREAMS)
+        self._store = Store(storage, PROJECT)
+        self._faults = FaultBox(resolve, NAMES, STREAMS)
         self._scheduler = Scheduler()
         self._launch = LaunchHandlers(self._store)
         self._tasks = TaskHandlers(self._store)
@@ -139,7 +137,7 @@ class LocalFlyte:
 
     def run(
         self,
-        name: str | None = None,
+        name: str,
         *,
         project: str = PROJECT,
         domain: str = DOMAIN,
@@ -152,46 +150,35 @@ class LocalFlyte:
     ) -> RunHandle:
         """The run with this name: the one that is there, or a new one, launched as a client launches it.
 
-        :param name: None: the server chooses.
         :param task: Deployed on the way where it is not.
         :param inputs: Plain values or literals by name.
         :param envs: Environment variables of the run.
+        :param labels: Its labels.
+        :param annotations: Its annotations.
         """
-        if name is not None:
-            action = self._store.run((project, domain, name))
-            if action is not None:
-                return self._handle(action)
+        action = self._store.run((project, domain, name))
+        if action is not None:
+            return self._handle(action)
         self._store.projects.setdefault(project)
-        task_id = task_definition_pb2.TaskIdentifier(
-            project=project, domain=domain, name=task, version=version
-        )
+        task_id = task_definition_pb2.TaskIdentifier(project=project, domain=domain, name=task, version=version)
         if self._store.task(task_id) is None:
             self.deploy(task, version=version, project=project, domain=domain)
         request = run_service_pb2.CreateRunRequest(
+            run_id=identifier_pb2.RunIdentifier(project=project, domain=domain, name=name),
             task_id=task_id,
             inputs=common_pb2.Inputs(literals=plain.named_literals(inputs or {})),
             run_spec=run_pb2.RunSpec(
-                envs=run_pb2.Envs(
-                    values=[
-                        literals_pb2.KeyValuePair(key=key, value=value) for key, value in (envs or {}).items()
-                    ]
-                )
-                if envs
-                else None,
+                envs=run_pb2.Envs(values=plain.pairs(envs)) if envs else None,
                 labels=run_pb2.Labels(values=labels) if labels else None,
                 annotations=run_pb2.Annotations(values=annotations) if annotations else None,
             ),
         )
-        if name is None:
-            request.project_id.CopyFrom(identifier_pb2.ProjectIdentifier(name=project, domain=domain))
-        else:
-            request.run_id.CopyFrom(identifier_pb2.RunIdentifier(project=project, domain=domain, name=name))
         return self._handle(self._launch.launch(request)[0])
 
     def runs(self) -> list[RunHandle]:
         """All runs, in the order of their launch, whoever launched them."""
         with self._store.lock:
-            actions = sorted(self._store.roots(), key=lambda action: action.number)
+            actions = self._store.all_roots()
         return [self._handle(action) for action in actions]
 
     def on_launch(self, script: Callable[[RunHandle], Any]) -> None:
@@ -223,9 +210,7 @@ class LocalFlyte:
         :param spec: The whole spec instead.
         """
         self._store.projects.setdefault(project)
-        task_id = task_definition_pb2.TaskIdentifier(
-            project=project, domain=domain, name=task, version=version
-        )
+        task_id = task_definition_pb2.TaskIdentifier(project=project, domain=domain, name=task, version=version)
         if spec is None:
             spec = plain.task_spec(task_id, inputs or {}, outputs or {}, envs or {})
         self._tasks.deploy_task(task_service_pb2.DeployTaskRequest(task_id=task_id, spec=spec), Call())
@@ -251,10 +236,8 @@ class LocalFlyte:
 
     def wait_for_call(self, method: str, count: int = 1, timeout: float = 5.0) -> list[RecordedCall]:
         """Wait until a method was called so often since the start, or ``calls.clear()``; blocks its thread."""
-        return list(self.calls.wait(method, count, timeout))
+        return self.calls.wait(method, count, timeout)
 
-    async def wait_for_call_async(
-        self, method: str, count: int = 1, timeout: float = 5.0
-    ) -> list[RecordedCall]:
+    async def wait_for_call_async(self, method: str, count: int = 1, timeout: float = 5.0) -> list[RecordedCall]:
         """The same in a coroutine."""
-        return list(await self.calls.wait_async(method, count, timeout))
+        return await asyncio.to_thread(self.calls.wait, method, count, timeout)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2
-from airflow_provider_flyte.client.idl.core import literals_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, run_pb2, task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.phase import RunPhase
@@ -91,15 +90,15 @@ def task_not_found(task_id: task_definition_pb2.TaskIdentifier) -> str:
 class Store:
     """The state, under one lock. Handlers hold it while they read or write; it outlives a stop of the server."""
 
-    def __init__(self, storage: str, projects: Iterable[str]) -> None:
+    def __init__(self, storage: str, project: str) -> None:
         self.storage = storage.rstrip("/")
         self.lock = threading.RLock()
         self.hub = Hub()
-        self.projects: dict[str, None] = dict.fromkeys(projects)
+        self.projects: dict[str, None] = {project: None}
         self.tasks: dict[Key, dict[str, TaskVersion]] = {}
         self.files: dict[str, common_pb2.Inputs | common_pb2.Outputs] = {}
         self._actions: dict[Key, dict[str, Action]] = {}
-        self._roots: dict[tuple[str, str], dict[str, Action]] = {}
+        self._roots: dict[Key, dict[str, Action]] = {}
         self._numbers = itertools.count(1)
 
     def now_ns(self) -> int:
@@ -120,7 +119,7 @@ class Store:
 
     def run(self, key: Key) -> Action | None:
         """The root action of a run."""
-        return self._roots.get(key[:2], {}).get(key[2])  # type: ignore[call-overload]
+        return self._roots.get(key[:2], {}).get(key[2])
 
     def action(self, key: Key) -> Action | None:
         """An action by its key."""
@@ -130,11 +129,13 @@ class Store:
         """All actions of a run."""
         return list(self._actions.get(key[:3], {}).values())
 
-    def roots(self, project: str | None = None, domain: str | None = None) -> list[Action]:
-        """The runs of a project and domain, or of all."""
-        if project is not None and domain is not None:
-            return list(self._roots.get((project, domain), {}).values())
-        return [action for runs in self._roots.values() for action in runs.values()]
+    def roots(self, project: str, domain: str) -> list[Action]:
+        """The runs of a project and domain."""
+        return list(self._roots.get((project, domain), {}).values())
+
+    def all_roots(self) -> list[Action]:
+        """The runs of all projects, in the order of their launch."""
+        return sorted((action for runs in self._roots.values() for action in runs.values()), key=_number)
 
     def named(self, project: str, domain: str, names: Iterable[str]) -> list[Action]:
         """The runs with these names: thousands of names are asked for at once, so they are looked up, not sought."""
@@ -147,9 +148,7 @@ class Store:
         project, domain, run, name = action.key
         self.hub.publish(action.key, ("action", *action.key))
         if phase and name == ROOT:
-            self.hub.publish(
-                action.key[:3], ("run", project, domain, run), ("runs", project, domain), ("runs", None, None)
-            )
+            self.hub.publish(action.key[:3], ("run", project, domain, run), ("runs", project, domain))
 
     # -- tasks
 
@@ -157,12 +156,9 @@ class Store:
         """A deployed version of a task."""
         return self.tasks.get((task_id.project, task_id.domain, task_id.name), {}).get(task_id.version)
 
-    # -- files
 
-    def literals(self, uri: str) -> list[tuple[str, literals_pb2.Literal]] | None:
-        """The named literals in a file of the blob store."""
-        found = self.files.get(uri)
-        return None if found is None else [(pair.name, pair.value) for pair in found.literals]
+def _number(action: Action) -> int:
+    return action.number
 
 
 def require_project(store: Store, project: str) -> None:
@@ -172,8 +168,7 @@ def require_project(store: Store, project: str) -> None:
 
 
 def require_run(store: Store, run: identifier_pb2.RunIdentifier) -> Action:
-    """The run, or NOT_FOUND. The real backend says NOT_FOUND of a database error too; to play that, inject
-    ``status("NOT_FOUND", "failed to get run: ...")``."""
+    """The run, or NOT_FOUND. The real backend says NOT_FOUND of a database error too: the fault ``database_down``."""
     action = store.run(run_key(run))
     if action is None:
         raise Refusal("NOT_FOUND", f"run not found: {run.project}/{run.domain}/{run.name}")

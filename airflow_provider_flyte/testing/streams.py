@@ -38,15 +38,12 @@ class StreamHandlers:
         It never closes, and in a project without runs nothing at all is sent, not even headers, until the first
         change. A new run is no change: it shows when its phase moves.
         """
-        project: str | None = None
-        domain: str | None = None
-        if request.HasField("project_id"):
-            project, domain = request.project_id.name, request.project_id.domain
+        if not request.HasField("project_id"):
+            raise Refusal("UNIMPLEMENTED", "the local server watches the runs of a project and domain only")
+        project, domain = request.project_id.name, request.project_id.domain
         with self._store.hub.subscribe(("runs", project, domain), call) as changes:
             with self._store.lock:
-                first = heapq.nsmallest(
-                    FIRST_BATCH, self._store.roots(project, domain), key=listing.default_order
-                )
+                first = heapq.nsmallest(FIRST_BATCH, self._store.roots(project, domain), key=listing.default_order)
                 batch = pb.WatchRunsResponse(runs=[answers.run_row(action) for action in first])
             if batch.runs:
                 yield batch
@@ -58,9 +55,7 @@ class StreamHandlers:
                     update = pb.WatchRunsResponse(runs=[answers.run_row(action)])
                 yield update
 
-    def watch_run_details(
-        self, request: pb.WatchRunDetailsRequest, call: Call
-    ) -> Iterator[pb.WatchRunDetailsResponse]:
+    def watch_run_details(self, request: pb.WatchRunDetailsRequest, call: Call) -> Iterator[pb.WatchRunDetailsResponse]:
         """Empty details, once at first and once a change, for ever (watch_run_details.json): a wake-up at best."""
         with self._store.hub.subscribe(("run", *run_key(request.run_id)), call) as changes:
             require_run(self._store, request.run_id)

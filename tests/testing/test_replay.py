@@ -297,9 +297,7 @@ class Replay:
     def write(self, move: Files) -> None:
         call = load(self.name)[move.shown_by]
         shown = ROWS[call["method"]].response.FromString(base64.b64decode(call["responses"][0]["message"]))
-        self.flyte.store_outputs(
-            shown.outputs_uri, {literal.name: literal.value for literal in shown.outputs.literals}
-        )
+        self.flyte.store_outputs(shown.outputs_uri, {literal.name: literal.value for literal in shown.outputs.literals})
 
 
 def root(run: str) -> identifier_pb2.ActionIdentifier:

@@ -195,9 +195,7 @@ def test_calls_are_recorded(flyte: LocalFlyte, client: Any) -> None:
     request = flyte.calls("GetRunDetails")[0].request
     with pytest.raises(grpc.RpcError):
         client.details("nope")
-    client.ask(
-        _list_projects_row(), _list_projects_row().request(), metadata=[("authorization", "Bearer t")]
-    )
+    client.ask(_list_projects_row(), _list_projects_row().request(), metadata=[("authorization", "Bearer t")])
     assert request.run_id.name == "r1"
     assert [(call.method, call.code) for call in flyte.calls] == [
         ("RunService/GetRunDetails", "OK"),

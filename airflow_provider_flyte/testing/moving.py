@@ -1,0 +1,144 @@
+"""What an executor does with a run, through the services that it would call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.idl.task import common_pb2
+from airflow_provider_flyte.client.idl.workflow import internal_run_service_pb2, run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.testing import answers, plain
+from airflow_provider_flyte.testing.calls import Call
+from airflow_provider_flyte.testing.executor import ExecutorHandlers
+from airflow_provider_flyte.testing.launch import LaunchHandlers
+from airflow_provider_flyte.testing.store import Action, Store
+
+Kind: TypeAlias = Literal["USER", "SYSTEM"]
+
+_REPORTED = range(RunPhase.WAITING_FOR_RESOURCES, RunPhase.FAILED + 1)
+"""Phases that the executor reports as an event too; of the others the recordings show a status alone."""
+
+
+@dataclass
+class Mover:
+    """Moves one run, now; the same handlers that the doors call, never a way around them."""
+
+    store: Store
+    launch: LaunchHandlers
+    executor: ExecutorHandlers
+    action: Action
+    outputs: Mapping[str, Any] | None = None
+    """What it will have written when it succeeds."""
+
+    def to_phase(self, phase: int) -> None:
+        """One step to a phase, also to one that nobody knows."""
+        attempt = self._attempt(phase)
+        if phase == RunPhase.SUCCEEDED:
+            self._report(phase, attempt, outputs_uri=self._write_outputs(attempt))
+        elif phase == RunPhase.FAILED:
+            self._report(phase, attempt, error=_error("USER", "task failed"))
+        elif phase == RunPhase.ABORTED:
+            self.abort("")
+        elif phase in _REPORTED:
+            self._report(phase, attempt)
+        elif phase != RunPhase.QUEUED or self.action.phase != phase:
+            self._status(phase, attempt)
+
+    def succeed(self) -> None:
+        """Success after an attempt that ran."""
+        attempt = self._begin()
+        self._report(RunPhase.SUCCEEDED, attempt, outputs_uri=self._write_outputs(attempt))
+
+    def fail(self, kind: Kind, message: str, attempts: int) -> Callable[[], None]:
+        """Attempts that run and fail, the last one for good. Its error arrives when the function is called."""
+        error = _error(kind, message)
+        first = self._begin()
+        last = first + attempts - 1
+        for attempt in range(first, last):
+            self._event(RunPhase.FAILED, attempt, error=error)
+            self._status(RunPhase.QUEUED, attempt + 1)
+            self._report(RunPhase.RUNNING, attempt + 1)
+        self._status(RunPhase.FAILED, last)
+        return partial(self._event, RunPhase.FAILED, last, error=error)
+
+    def abort(self, reason: str) -> None:
+        """Somebody stops it."""
+        request = run_service_pb2.AbortRunRequest(run_id=answers.identifier(self.action).run)
+        if reason:
+            request.reason = reason
+        self.launch.abort_run(request, Call())
+
+    def _begin(self) -> int:
+        """The attempt that is to end: it must have run."""
+        attempt = self._attempt(RunPhase.RUNNING)
+        if not any(key[0] == attempt for key in self.action.events):
+            self._report(RunPhase.RUNNING, attempt)
+        return attempt
+
+    def _attempt(self, phase: int) -> int:
+        """The attempt that a phase belongs to: a new one where the last has ended and the run goes on."""
+        seen = max((key[0] for key in self.action.events), default=0)
+        if phase <= RunPhase.RUNNING and answers.events_are_terminal(self.action):
+            return max(self.action.attempts, seen + 1)
+        return max(self.action.attempts, 1)
+
+    def _write_outputs(self, attempt: int) -> str:
+        if self.outputs is None:
+            return ""
+        uri = f"{self.store.storage}/{'/'.join(self.action.key)}/{attempt}/outputs.pb"
+        self.store.files[uri] = common_pb2.Outputs(literals=plain.named_literals(self.outputs))
+        return uri
+
+    def _report(
+        self,
+        phase: int,
+        attempt: int,
+        *,
+        error: run_definition_pb2.ErrorInfo | None = None,
+        outputs_uri: str = "",
+    ) -> None:
+        self._event(phase, attempt, error=error, outputs_uri=outputs_uri)
+        self._status(phase, attempt)
+
+    def _event(
+        self,
+        phase: int,
+        attempt: int,
+        *,
+        error: run_definition_pb2.ErrorInfo | None = None,
+        outputs_uri: str = "",
+    ) -> None:
+        now = answers.timestamp(self.store.now_ns())
+        event = run_definition_pb2.ActionEvent(
+            id=self._id(),
+            attempt=attempt,
+            phase=phase,  # type: ignore[arg-type]  # an open enum
+            version=1,
+            updated_time=now,
+            reported_time=now,
+            cluster="local",
+            error_info=error,
+        )
+        if outputs_uri:
+            event.outputs.output_uri = outputs_uri
+        request = internal_run_service_pb2.RecordActionEventsRequest(events=[event])
+        self.executor.record_action_events(request, Call())
+
+    def _status(self, phase: int, attempt: int) -> None:
+        status = run_definition_pb2.ActionStatus(
+            phase=phase,  # type: ignore[arg-type]  # an open enum
+            attempts=attempt,
+        )
+        request = internal_run_service_pb2.UpdateActionStatusRequest(action_id=self._id(), status=status)
+        self.executor.update_action_status(request, Call())
+
+    def _id(self) -> identifier_pb2.ActionIdentifier:
+        return answers.identifier(self.action)
+
+
+def _error(kind: Kind, message: str) -> run_definition_pb2.ErrorInfo:
+    return run_definition_pb2.ErrorInfo(message=message, kind=f"KIND_{kind}")

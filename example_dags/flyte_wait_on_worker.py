@@ -1,0 +1,35 @@
+"""Wait for Flyte runs without a triggerer: by poking, and by rescheduling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_flyte.sensors import FlyteRunSensor
+
+with DAG(dag_id="flyte_wait_on_worker", tags=["flyte"]):
+    # For a run of seconds: the task keeps its worker and looks again and again.
+    clean = FlyteRunSensor(
+        task_id="clean",
+        run_name="hourly-cleaning",
+        deferrable=False,
+        mode="poke",
+        poke_interval=1,
+        timeout=10 * 60,
+    )
+    # For a longer one: the task gives its worker back between two looks.
+    score = FlyteRunSensor(
+        task_id="score",
+        run_name="hourly-scoring",
+        deferrable=False,
+        mode="reschedule",
+        poke_interval=5,
+        timeout=2 * 60 * 60,
+    )
+
+    @task
+    def attempts(*runs: dict[str, Any]) -> list[int]:
+        return [run["action"]["status"]["attempts"] for run in runs]
+
+    attempts(clean.output, score.output)

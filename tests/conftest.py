@@ -1,0 +1,50 @@
+"""An Airflow of the tests' own: a temporary home, made before anything imports Airflow."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.testing import LocalFlyte
+
+_HOME = tempfile.mkdtemp(prefix="airflow-home-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+
+for name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+    del os.environ[name]
+os.environ |= {
+    "AIRFLOW_HOME": _HOME,
+    "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent / "dags"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME}/airflow.db",
+}
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> None:
+    """A migrated metadata database, which ``dag.test()`` needs."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture
+def flyte_default(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalFlyte]:
+    """The local Flyte, with the connection ``flyte_default`` to it in the environment."""
+    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(local_flyte))
+    yield local_flyte
+
+
+def connection_json(flyte: LocalFlyte, **extra: object) -> str:
+    """An Airflow connection to a local Flyte, as an environment variable takes it."""
+    fields = {"insecure": True, "project": "flytesnacks", "domain": "development"} | extra
+    return json.dumps({"conn_type": "flyte", "host": flyte.host, "port": flyte.port, "extra": fields})

@@ -1,0 +1,55 @@
+"""Every way a wait can end without success x Airflow's flags x the modes of the sensor, a task each."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_flyte.sensors import FlyteRunSensor
+
+MODES: dict[str, dict[str, Any]] = {
+    "poke": {"deferrable": False, "mode": "poke"},
+    "reschedule": {"deferrable": False, "mode": "reschedule"},
+    "deferred": {"deferrable": True},
+}
+FLAGS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "soft_fail": {"soft_fail": True},
+    "never_fail": {"never_fail": True},
+    "silent_fail": {"silent_fail": True},
+}
+# Where silent_fail keeps waiting, the sensor's timeout ends it.
+PATIENCE = 0.8
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "failed": {"run_name": "failed"},
+    "missing": {"run_name": "missing", "missing_after": 0.2},
+    "unreachable": {"run_name": "r1", "flyte_conn_id": "flyte_down", "unreachable_after": 0.2},
+    "no_connection": {"run_name": "r1", "flyte_conn_id": "flyte_absent"},
+    "timed_out": {"run_name": "endless"},
+}
+
+ends: dict[str, list[str]] = defaultdict(list)
+"""The exception of each try that did not succeed, by task."""
+
+
+def _note(context: Any) -> None:
+    ends[context["ti"].task_id].append(type(context["exception"]).__name__)
+
+
+with DAG("flags_table", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+    for condition, flag, mode in itertools.product(CONDITIONS, FLAGS, MODES):
+        FlyteRunSensor(
+            task_id=f"{condition}-{flag}-{mode}",
+            retries=1,
+            retry_delay=timedelta(0),
+            poke_interval=0.1,
+            timeout=PATIENCE,
+            resume_after=0,
+            on_failure_callback=_note,
+            on_retry_callback=_note,
+            **{**CONDITIONS[condition], **FLAGS[flag], **MODES[mode]},
+        )

@@ -1,0 +1,207 @@
+"""Airflow's REST API as the tests and the demo use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from typing import Any, TypeAlias, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+Task: TypeAlias = dict[str, Any]
+"""A task instance as the API describes it."""
+
+_PAGE = 100
+OVER = ("success", "failed", "skipped", "upstream_failed", "removed")
+
+
+class AirflowApi:
+    """What is asked of one Airflow.
+
+    :param url: where its API server listens.
+    :param user: the login's name.
+    :param password: its password.
+    """
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self._login = {"username": user, "password": password}
+        # Without the environment: a proxy has no business between the two.
+        self._http = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
+        self._authorized = False
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    # -- the whole
+
+    def health(self) -> dict[str, Any]:
+        """Health of each component, and ``status`` of all; empty while nobody answers."""
+        try:
+            answer = self._http.get("/api/v2/monitor/health")
+        except httpx.TransportError:
+            return {}
+        if answer.status_code != httpx.codes.OK:
+            return {}
+        parts: dict[str, Any] = answer.json()
+        well = all(part and part["status"] == "healthy" for part in parts.values())
+        return {**parts, "status": "healthy" if well else "unhealthy"}
+
+    def version(self) -> str:
+        """Airflow's own version."""
+        version: str = self._ask("GET", "/version")["version"]
+        return version
+
+    def dag_ids(self) -> set[str]:
+        """The DAGs that have been read so far."""
+        return {dag["dag_id"] for dag in self._pages("/dags", "dags")}
+
+    def import_errors(self) -> str:
+        """What kept DAG files from being read."""
+        return "\n".join(error["stack_trace"] for error in self._pages("/importErrors", "import_errors"))
+
+    def wait_for_dags(self, *dag_ids: str, timeout: float = 60.0) -> None:
+        """Wait until these DAGs can be triggered; a file that cannot be read ends the wait."""
+
+        def read() -> bool:
+            errors = self.import_errors()
+            assert not errors, errors
+            return set(dag_ids) <= self.dag_ids()
+
+        until(read, timeout, f"DAGs {', '.join(dag_ids)}")
+
+    def create_pool(self, name: str, slots: int = 16) -> None:
+        """Make a pool."""
+        self._ask("POST", "/pools", json={"name": name, "slots": slots})
+
+    def pool(self, name: str) -> dict[str, Any]:
+        """A pool, with how many of its slots are in use for what."""
+        pool: dict[str, Any] = self._ask("GET", f"/pools/{name}")
+        return pool
+
+    # -- DAG runs and tasks
+
+    def trigger(self, dag_id: str, **conf: Any) -> str:
+        """Start a DAG run and return its id.
+
+        :param conf: its parameters.
+        """
+        run_id: str = self._ask("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})[
+            "dag_run_id"
+        ]
+        return run_id
+
+    def dag_run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """A DAG run."""
+        run: dict[str, Any] = self._ask("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
+        return run
+
+    def tasks(self, dag_id: str, run_id: str, task_id: str | None = None) -> list[Task]:
+        """The task instances of a DAG run, or those of one task."""
+        found = self._pages(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
+        return [task for task in found if task_id in (None, task["task_id"])]
+
+    def task(self, dag_id: str, run_id: str, task_id: str) -> Task:
+        """A task instance that is not mapped."""
+        task: Task = self._ask("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}")
+        return task
+
+    def wait_for_task(
+        self, dag_id: str, run_id: str, task_id: str, states: Collection[str] = OVER, timeout: float = 90.0
+    ) -> Task:
+        """Wait until a task instance is in one of these states; one that ends in another fails at once."""
+
+        def look() -> Task | None:
+            task = self.task(dag_id, run_id, task_id)
+            if task["state"] in states:
+                return task
+            assert task["state"] not in OVER, self.describe(dag_id, run_id)
+            return None
+
+        return until(look, timeout, f"{dag_id}.{task_id}: {'/'.join(states)}", lambda: self.describe(dag_id, run_id))
+
+    def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 120.0) -> str:
+        """Wait until a DAG run is over, and return how it ended."""
+
+        def look() -> str | None:
+            state: str = self.dag_run(dag_id, run_id)["state"]
+            return state if state in OVER else None
+
+        return until(look, timeout, f"the end of {dag_id}", lambda: self.describe(dag_id, run_id))
+
+    def xcom(self, task: Task, key: str = "return_value") -> Any:
+        """A value that a task instance has pushed; None without one."""
+        path = f"{_path(task)}/xcomEntries/{key}"
+        entry = self._ask("GET", path, missing=None, params={"map_index": task["map_index"]})
+        return None if entry is None else entry["value"]
+
+    def task_log(self, task: Task, try_number: int | None = None) -> list[dict[str, Any]]:
+        """The lines of a task's log, one dictionary each."""
+        answer = self._ask(
+            "GET",
+            f"{_path(task)}/logs/{try_number or task['try_number']}",
+            missing={"content": []},
+            params={"map_index": task["map_index"], "full_content": True},
+        )
+        return [line if isinstance(line, dict) else {"event": line} for line in answer["content"]]
+
+    def log_text(self, task: Task, try_number: int | None = None) -> str:
+        """A task's log as text: events, with the exceptions that belong to them."""
+        lines = []
+        for line in self.task_log(task, try_number):
+            lines.append(str(line.get("event", "")))
+            lines += [
+                f"{error['exc_type']}: {error['exc_value']}" for error in reversed(line.get("error_detail") or ())
+            ]
+        return "\n".join(lines)
+
+    def describe(self, dag_id: str, run_id: str) -> str:
+        """All task instances of a DAG run, and the logs of those that did not succeed: for a message on failure."""
+        tasks = self.tasks(dag_id, run_id)
+        states = "\n".join(
+            f"  {task['task_id']}[{task['map_index']}] {task['state']}, try {task['try_number']}" for task in tasks
+        )
+        odd = [task for task in tasks if task["state"] not in ("success", None) and task["try_number"]]
+        logs = "\n".join(
+            f"--- log of {task['task_id']}[{task['map_index']}]\n{self.log_text(task)}" for task in odd[:5]
+        )
+        return f"DAG run {dag_id}/{run_id}:\n{states}\n{logs}"
+
+    # -- how
+
+    def _pages(self, path: str, key: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self._ask("GET", path, params={"limit": _PAGE, "offset": len(found)})
+            found += answer[key]
+            if len(found) >= answer["total_entries"]:
+                return found
+
+    def _ask(self, method: str, path: str, *, missing: Any = ..., **request: Any) -> Any:
+        if not self._authorized:
+            answer = self._http.post("/auth/token", json=self._login)
+            answer.raise_for_status()
+            self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            self._authorized = True
+        answer = self._http.request(method, f"/api/v2{path}", **request)
+        if answer.status_code == httpx.codes.NOT_FOUND and missing is not ...:
+            return missing
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+
+def until(question: Callable[[], T], timeout: float, what: str, explain: Callable[[], str] = lambda: "") -> T:
+    """Ask until the answer is true-ish, and return it.
+
+    :raises AssertionError: after ``timeout`` seconds, with the explanation.
+    """
+    deadline = time.monotonic() + timeout
+    while not (answer := question()):
+        assert time.monotonic() < deadline, f"After {timeout:.0f} s still waiting for {what}. {explain()}"
+        time.sleep(0.3)
+    return answer
+
+
+def _path(task: Task) -> str:
+    return f"/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"

@@ -1,0 +1,56 @@
+"""DAGs of the end-to-end tests, one for each way in which a wait may end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from airflow_provider_flyte.sensors import FlyteRunSensor
+
+
+@task
+def use(details: dict[str, Any]) -> dict[str, Any]:
+    """What a downstream task sees of the run."""
+    return {
+        "type": type(details).__name__,
+        "name": details["action"]["id"]["run"]["name"],
+        "phase": details["action"]["status"]["phase"],
+        "envs": details["runSpec"]["envs"]["values"],
+    }
+
+
+@task
+def use_all(runs: Iterable[dict[str, Any]]) -> list[str]:
+    return [run["action"]["id"]["run"]["name"] for run in runs]
+
+
+def waiting_dag(name: str, **arguments: Any) -> FlyteRunSensor:
+    with DAG(dag_id=f"e2e_{name}"):
+        return FlyteRunSensor(
+            task_id="wait",
+            run_name=f"e2e-{name.replace('_', '-')}",
+            deferrable=True,
+            poke_interval=1,
+            pool="waiting",
+            retry_delay=timedelta(0),
+            **arguments,
+        )
+
+
+deferred = waiting_dag("deferred")
+with deferred.dag:
+    use(deferred.output)
+
+waiting_dag("failed", retries=2)
+waiting_dag("missing", missing_after=3)
+waiting_dag("timed_out", timeout=5, retries=2)
+
+for name, count in {"many": 100, "takeover": 8}.items():
+    with DAG(dag_id=f"e2e_{name}", default_args={"retries": 2, "retry_delay": timedelta(0)}):
+        wait = FlyteRunSensor.partial(task_id="wait", deferrable=True, poke_interval=1).expand(
+            run_name=[f"e2e-{name}-{number}" for number in range(count)]
+        )
+        use_all(wait.output)

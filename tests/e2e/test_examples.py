@@ -1,0 +1,77 @@
+"""Every example DAG runs in a real Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.e2e.airflow_api import until
+from tests.e2e.airflow_process import StandaloneAirflow
+from tests.e2e.conftest import FOLDERS
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def test_wait(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:
+    api, dag_run = airflow.api, dag_runs["flyte_wait"]
+    api.wait_for_task("flyte_wait", dag_run, "wait", ("deferred",))
+    flyte.run("nightly-training").succeeds()
+    report = api.wait_for_task("flyte_wait", dag_run, "report", ("success",))
+    assert api.xcom(report).startswith("nightly-training took ")
+
+
+def test_wait_on_worker(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:
+    api, dag_run = airflow.api, dag_runs["flyte_wait_on_worker"]
+    clean = api.wait_for_task("flyte_wait_on_worker", dag_run, "clean", ("running",))
+    # The same question that finds nothing for a deferred task.
+    until(lambda: airflow.task_processes(clean), 10, "the process of a task that pokes")
+    flyte.run("hourly-cleaning").succeeds()
+    api.wait_for_task("flyte_wait_on_worker", dag_run, "score", ("up_for_reschedule",))
+    flyte.run("hourly-scoring").succeeds()
+    attempts = api.wait_for_task("flyte_wait_on_worker", dag_run, "attempts", ("success",))
+    assert api.xcom(attempts) == [1, 1]
+
+
+def test_name_from_xcom(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:
+    api, dag_run = airflow.api, dag_runs["flyte_wait_name_from_xcom"]
+    api.wait_for_task("flyte_wait_name_from_xcom", dag_run, "wait", ("deferred",))
+    flyte.run("ingest-of-today").succeeds({"rows": 3})
+    written_to = api.wait_for_task("flyte_wait_name_from_xcom", dag_run, "written_to", ("success",))
+    assert api.xcom(written_to).endswith("/ingest-of-today/a0/1/outputs.pb")
+
+
+def test_soft_fail(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:
+    api, dag_run = airflow.api, dag_runs["flyte_wait_soft_fail"]
+    api.wait_for_task("flyte_wait_soft_fail", dag_run, "wait", ("deferred",))
+    flyte.run("optional-forecast").fails(message="no weather today")
+    assert api.wait_for_run("flyte_wait_soft_fail", dag_run) == "success"
+    tasks = {task["task_id"]: task for task in api.tasks("flyte_wait_soft_fail", dag_run)}
+    assert {name: task["state"] for name, task in tasks.items()} == {
+        "wait": "skipped",
+        "publish": "skipped",
+        "note": "success",
+    }
+    assert api.xcom(tasks["note"]) == "ACTION_PHASE_FAILED"
+    assert "no weather today" in api.log_text(tasks["wait"])
+
+
+def test_mapped(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:
+    api, dag_run = airflow.api, dag_runs["flyte_wait_mapped"]
+    names = [f"shard-{number}" for number in range(3)]
+
+    def all_deferred() -> bool:
+        return [task["state"] for task in api.tasks("flyte_wait_mapped", dag_run, "wait")] == ["deferred"] * 3
+
+    until(all_deferred, 90, "three deferred tasks", lambda: api.describe("flyte_wait_mapped", dag_run))
+    for name in names:
+        flyte.run(name).succeeds()
+    succeeded = api.wait_for_task("flyte_wait_mapped", dag_run, "succeeded", ("success",))
+    assert api.xcom(succeeded) == names
+
+
+def test_no_example_is_left_out(dag_runs: Mapping[str, str]) -> None:
+    tested = {f"flyte_{name[5:]}" for name in globals() if name.startswith(("test_wait", "test_name"))}
+    assert tested is not None
+    assert {path.stem for path in FOLDERS["examples"].glob("*.py")} <= set(dag_runs)

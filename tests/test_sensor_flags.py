@@ -1,0 +1,81 @@
+"""soft_fail, never_fail and silent_fail mean the same in every mode: the whole table, run by Airflow itself."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.conftest import connection_json
+
+pytestmark = pytest.mark.timeout(300)
+
+FAILS, FAILS_FOR_GOOD, SKIPS, WAITS_ON = "fails", "fails for good", "skips", "waits on"
+
+TABLE = {
+    #                plain           soft_fail       never_fail  silent_fail
+    "failed": (FAILS_FOR_GOOD, SKIPS, SKIPS, FAILS_FOR_GOOD),
+    "missing": (FAILS, SKIPS, SKIPS, WAITS_ON),
+    "unreachable": (FAILS, FAILS, SKIPS, WAITS_ON),
+    "no_connection": (FAILS, FAILS, SKIPS, WAITS_ON),
+    "timed_out": (FAILS_FOR_GOOD, SKIPS, SKIPS, FAILS_FOR_GOOD),
+}
+ERRORS = {
+    "failed": "FlyteRunFailed",
+    "missing": "FlyteRunMissing",
+    "unreachable": "FlyteUnreachable",
+    "no_connection": "FlyteConfigurationError",
+    "timed_out": "FlyteRunTimeout",
+}
+TIMEOUTS = {"FlyteRunTimeout", "AirflowSensorTimeout"}
+
+
+def _load(name: str) -> ModuleType:
+    path = Path(__file__).parent / "dags" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def flags() -> ModuleType:
+    return _load("flags_table")
+
+
+@pytest.fixture(scope="module")
+def task_instances(airflow_db: None, flags: ModuleType) -> dict[str, Any]:
+    with LocalFlyte() as flyte, pytest.MonkeyPatch.context() as env:
+        flyte.run("failed").fails(kind="USER", message="no rows")
+        flyte.run("endless").phases("RUNNING")
+        env.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte))
+        with LocalFlyte() as down:
+            env.setenv("AIRFLOW_CONN_FLYTE_DOWN", connection_json(down))
+        dag_run = flags.dag.test()
+        return {ti.task_id: ti for ti in dag_run.get_task_instances()}
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule", "deferred"])
+@pytest.mark.parametrize("flag", ["plain", "soft_fail", "never_fail", "silent_fail"])
+@pytest.mark.parametrize("condition", list(TABLE))
+def test_the_flags_mean_the_same_in_every_mode(
+    task_instances: dict[str, Any], flags: ModuleType, condition: str, flag: str, mode: str
+) -> None:
+    expected = TABLE[condition][list(flags.FLAGS).index(flag)]
+    ti = task_instances[f"{condition}-{flag}-{mode}"]
+    errors = flags.ends[ti.task_id]
+    if expected == SKIPS:
+        assert (ti.state, errors) == ("skipped", [])
+    elif expected == FAILS:
+        assert (ti.state, errors) == ("failed", [ERRORS[condition]] * 2)
+    elif expected == FAILS_FOR_GOOD:
+        assert (ti.state, errors) == ("failed", [ERRORS[condition]])
+    else:
+        assert ti.state == "failed"
+        assert len(errors) == 1
+        assert errors[0] in TIMEOUTS
