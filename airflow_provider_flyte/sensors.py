@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _SKIPPED_BY_SOFT_FAIL = (FlyteRunFailed, FlyteRunMissing, AirflowSensorTimeout)
 _NOT_SILENCED = (FlyteRunFailed, AirflowSensorTimeout)
+_PATIENTLY = 60.0
+"""Seconds of trouble that a worker puts up with to read a run that is over."""
 _BRIEFLY = 5.0
 """Seconds of trouble that a worker puts up with where the trigger can go on asking."""
 _BACKSTOP = timedelta(minutes=2)
@@ -150,10 +152,10 @@ class FlyteRunSensor(BaseSensorOperator):
         is_over = read is None or read.ending in (Ending.SUCCEEDED, Ending.FAILED)
         if deadline is None:
             deadline = _since_start(context, self.timeout)
-        return self._look_or_defer(context, deadline, None if is_over else self._at_most(_BRIEFLY), read)
+        return self._look_or_defer(context, deadline, self._at_most(_PATIENTLY if is_over else _BRIEFLY), read)
 
     def _look_or_defer(
-        self, context: Context, deadline: float, retry_for: float | None, event: RunEvent | None = None
+        self, context: Context, deadline: float, retry_for: float, event: RunEvent | None = None
     ) -> Any:
         """A run that is over is never deferred on."""
         wait = None

@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing.calls import Refusal
+
+STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; 1 where the port is taken."""
+    """Serve until SIGINT or SIGTERM; 1 where the port is taken, 2 where the arguments make no sense."""
+    # Blocked before any thread is made, so that no other one gets them; a handler could come at a bad moment.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_flyte.testing", description=__doc__)
     parser.add_argument("--port", type=int, default=8090, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -20,7 +25,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--run",
         action="append",
         default=[],
-        type=_script,
         metavar="NAME=PHASE,PHASE,...",
         help="a run and the phases it goes through; may be given more than once",
     )
@@ -30,13 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="PHASE,PHASE,...",
         help="the phases that a run goes through which a client launches",
     )
-    parser.add_argument("--every", type=float, default=1.0, help="seconds between two phases (default: %(default)s)")
+    parser.add_argument("--every", type=_seconds, default=1.0, help="seconds between two phases (default: %(default)s)")
     given = parser.parse_args(arguments)
 
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
-    flyte = LocalFlyte(given.port, host=given.host, keep_calls=100)
+    try:
+        flyte = LocalFlyte(given.port, host=given.host, keep_calls=100)
+    except ValueError as error:
+        parser.error(str(error))
     if given.launched:
         flyte.on_launch(lambda run: run.phases(*given.launched, every=given.every))
     try:
@@ -45,26 +49,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     with flyte:
-        for name, phases in given.run:
-            flyte.run(name).phases(*phases, every=given.every)
+        for text in given.run:
+            name, _, phases = text.partition("=")
+            try:
+                flyte.run(name).phases(*_phases(phases or "QUEUED"), every=given.every)
+            except (argparse.ArgumentTypeError, Refusal) as error:
+                parser.error(f"argument --run: {error}")
         print(f"ready {flyte.endpoint}", flush=True)
-        over.wait()
+        signal.sigwait(STOP_SIGNALS)
     return 0
 
 
-def _script(text: str) -> tuple[str, list[str]]:
-    name, _, phases = text.partition("=")
-    return name, _phases(phases or "QUEUED")
-
-
 def _phases(text: str) -> list[str]:
-    from airflow_provider_flyte.client.phase import RunPhase
-
     phases = text.split(",")
     unknown = [phase for phase in phases if phase not in RunPhase.__members__]
     if unknown:
-        raise argparse.ArgumentTypeError(f"no such phase: {', '.join(unknown)}")
+        raise argparse.ArgumentTypeError(
+            f"no such phase: {', '.join(unknown)}; known are {', '.join(RunPhase.__members__)}"
+        )
     return phases
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}")
+    return seconds
 
 
 if __name__ == "__main__":

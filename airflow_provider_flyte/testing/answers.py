@@ -43,7 +43,8 @@ def status(action: Action) -> pb.ActionStatus:
 
 def identifier(action: Action) -> identifier_pb2.ActionIdentifier:
     """Who the action is, without an org: the backend does not keep it, so that run ids in the answers to CreateRun,
-    ListRuns and WatchRuns carry none."""
+    ListRuns and WatchRuns carry none.
+    """
     project, domain, run, name = action.key
     return identifier_pb2.ActionIdentifier(
         run=identifier_pb2.RunIdentifier(project=project, domain=domain, name=run), name=name

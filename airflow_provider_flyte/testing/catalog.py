@@ -134,7 +134,8 @@ def _project(name: str) -> project_service_pb2.Project:
 
 class AuthHandlers:
     """Where to get a token. Like the open-source services, nothing here checks one: to play a proxy that does,
-    inject ``status("UNAUTHENTICATED", ..., when=...)``."""
+    inject ``status("UNAUTHENTICATED", ..., when=...)``.
+    """
 
     def __init__(self, address: Callable[[], str]) -> None:
         self.oauth2: auth_service_pb2.GetOAuth2MetadataResponse | None = None

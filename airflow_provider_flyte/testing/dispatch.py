@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.testing.calls import Call, CallLog, RecordedCall, Refusal
@@ -14,6 +14,14 @@ from airflow_provider_flyte.testing.faults import Fault
 Row: TypeAlias = rpc.Method[Any, Any]
 Handlers: TypeAlias = Mapping[Row, Callable[[Any, Call], Any]]
 """A function of the request and the call for each method: it returns the response, or yields the responses."""
+
+
+class HandlerGroup(Protocol):
+    """A part of the server."""
+
+    def table(self) -> Handlers:
+        """Which function answers which method."""
+
 
 NAMES = frozenset(row.name for row in rpc.METHODS)
 STREAMS = frozenset(row.name for row in rpc.METHODS if isinstance(row, rpc.ServerStream))

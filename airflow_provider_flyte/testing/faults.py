@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -181,7 +181,8 @@ def unavailable(details: str = "the server is away", *, times: int | None = None
 def database_down(*, times: int | None = None) -> Fault:
     """Answer as the backend does that has lost its database: ListRuns with INTERNAL, but GetRunDetails,
     WatchActionDetails and GetTaskDetails with NOT_FOUND, as if there were no such run or task. Of the other methods
-    nothing is known: INTERNAL. Meant for all of them: ``flyte.inject("*", database_down())``."""
+    nothing is known: INTERNAL. Meant for all of them: ``flyte.inject("*", database_down())``.
+    """
     return _DatabaseDown(times=times)
 
 

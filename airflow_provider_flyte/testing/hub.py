@@ -21,19 +21,15 @@ word: at 1,100 changes a second 51 % never arrived."""
 class Subscription:
     """The keys that changed and that nobody has taken yet."""
 
-    def __init__(self, buffer: int = BUFFER) -> None:
-        self._buffer = buffer
+    def __init__(self) -> None:
         self._keys: deque[Key] = deque()
         self._changed = threading.Condition()
         self._closed = False
-        self.lost = 0
 
     def put(self, key: Key) -> None:
         """Note a change, or lose it where too many wait."""
         with self._changed:
-            if len(self._keys) >= self._buffer:
-                self.lost += 1
-            else:
+            if len(self._keys) < BUFFER:
                 self._keys.append(key)
                 self._changed.notify()
 

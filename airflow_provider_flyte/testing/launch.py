@@ -160,7 +160,8 @@ class LaunchHandlers:
 
     def abort_run(self, request: pb.AbortRunRequest, call: Call) -> pb.AbortRunResponse:
         """Stop a run. OK whatever its phase, and a success is overwritten: only the time of its end stays
-        (succeeded.json, calls 9 and 10)."""
+        (succeeded.json, calls 9 and 10).
+        """
         with self._store.lock:
             action = require_run(self._store, request.run_id)
             action.end(self._store.now_ns())

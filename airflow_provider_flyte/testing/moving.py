@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2
 from airflow_provider_flyte.client.idl.workflow import internal_run_service_pb2, run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.testing import answers, plain
+from airflow_provider_flyte.testing import answers
 from airflow_provider_flyte.testing.calls import Call
 from airflow_provider_flyte.testing.executor import ExecutorHandlers
 from airflow_provider_flyte.testing.launch import LaunchHandlers
@@ -31,7 +31,7 @@ class Mover:
     launch: LaunchHandlers
     executor: ExecutorHandlers
     action: Action
-    outputs: Mapping[str, Any] | None = None
+    outputs: common_pb2.Outputs | None = None
     """What it will have written when it succeeds."""
 
     def to_phase(self, phase: int) -> None:
@@ -53,8 +53,11 @@ class Mover:
         attempt = self._begin()
         self._report(RunPhase.SUCCEEDED, attempt, outputs_uri=self._write_outputs(attempt))
 
-    def fail(self, kind: Kind, message: str, attempts: int) -> Callable[[], None]:
-        """Attempts that run and fail, the last one for good. Its error arrives when the function is called."""
+    def fail(self, kind: Kind, message: str, attempts: int, *, error_later: bool) -> Callable[[], None]:
+        """Attempts that run and fail, the last one for good.
+
+        :param error_later: The error is not there until the function that this returns is called.
+        """
         error = _error(kind, message)
         first = self._begin()
         last = first + attempts - 1
@@ -62,8 +65,11 @@ class Mover:
             self._event(RunPhase.FAILED, attempt, error=error)
             self._status(RunPhase.QUEUED, attempt + 1)
             self._report(RunPhase.RUNNING, attempt + 1)
+        bring_error = partial(self._event, RunPhase.FAILED, last, error=error)
+        if not error_later:
+            bring_error()
         self._status(RunPhase.FAILED, last)
-        return partial(self._event, RunPhase.FAILED, last, error=error)
+        return bring_error
 
     def abort(self, reason: str) -> None:
         """Somebody stops it."""
@@ -90,7 +96,7 @@ class Mover:
         if self.outputs is None:
             return ""
         uri = f"{self.store.storage}/{'/'.join(self.action.key)}/{attempt}/outputs.pb"
-        self.store.files[uri] = common_pb2.Outputs(literals=plain.named_literals(self.outputs))
+        self.store.files[uri] = self.outputs
         return uri
 
     def _report(

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, get_args, get_origin
 
-from airflow_provider_flyte.client.idl.core import interface_pb2, literals_pb2, tasks_pb2, types_pb2
 from airflow_provider_flyte.client.idl.core import identifier_pb2 as core_identifier_pb2
+from airflow_provider_flyte.client.idl.core import interface_pb2, literals_pb2, tasks_pb2, types_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, environment_pb2, task_definition_pb2
 
 _SIMPLE = {

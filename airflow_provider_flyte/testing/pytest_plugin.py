@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def local_flyte() -> Iterator[LocalFlyte]:
     """A local Flyte 2 control plane on a free port, for one test."""
-    from airflow_provider_flyte.testing import LocalFlyte  # noqa: PLC0415  # the plugin is loaded everywhere
+    from airflow_provider_flyte.testing import LocalFlyte  # the plugin is loaded everywhere
 
     with LocalFlyte() as flyte:
         yield flyte

@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
+from airflow_provider_flyte.client.idl.task import common_pb2
 from airflow_provider_flyte.client.phase import RunPhase, is_known
+from airflow_provider_flyte.testing import plain
 from airflow_provider_flyte.testing.fault_box import FaultBox
 from airflow_provider_flyte.testing.faults import Fault
 from airflow_provider_flyte.testing.moving import Kind, Mover
@@ -97,12 +99,12 @@ class RunHandle:
         """One step now, whatever is due later: for tests that do not wait."""
         checked = _checked(step)
         with self._lock:
-            self._take(checked)
+            self._do(partial(self._take, checked))
         return self
 
     def writes(self, outputs: Mapping[str, Any]) -> RunHandle:
         """What it will have written when it succeeds, by whatever verb; plain values or literals by name."""
-        self._mover.outputs = outputs
+        self._mover.outputs = common_pb2.Outputs(literals=plain.named_literals(outputs))
         return self
 
     def succeeds(self, outputs: Mapping[str, Any] | None = None) -> RunHandle:
@@ -129,6 +131,8 @@ class RunHandle:
         :param error_after: Seconds from the phase to the error: it comes with the last attempt's events, on the real
             backend a moment later. None: when :meth:`error_arrives` is called.
         """
+        if kind not in get_args(Kind) or attempts < 1:
+            raise ValueError(f"kind is one of {', '.join(get_args(Kind))}, and attempts 1 or more")
         return self._then(partial(self._fail, kind, message, attempts, error_after))
 
     def error_arrives(self) -> RunHandle:
@@ -159,25 +163,25 @@ class RunHandle:
     def _then(self, function: Callable[[], None], after: float | None = None) -> RunHandle:
         """Do this so many seconds after what is still due; at once where nothing is and no time is to pass."""
 
-        def now() -> None:
-            self._faults.set_for_run(self._action.key[:3], None)  # a fault among the phases lasts until the next step
-            function()
-
         def later() -> None:
             with self._lock:
                 self._pending -= 1
-                now()
+                self._do(function)
 
         with self._lock:
             if after is None:
                 after = self._every if self._pending else 0.0
             if not self._pending and not after:
-                now()
+                self._do(function)
                 return self
             self._last_due = (self._last_due if self._pending else time.monotonic()) + after
             self._pending += 1
             self._scheduler.at(self._last_due, later)
         return self
+
+    def _do(self, function: Callable[[], None]) -> None:
+        self._faults.set_for_run(self._action.key[:3], None)  # a fault among the phases lasts until the next step
+        function()
 
     def _take(self, step: int | Fault) -> None:
         if isinstance(step, Fault):
@@ -186,13 +190,11 @@ class RunHandle:
             self._mover.to_phase(step)
 
     def _fail(self, kind: Kind, message: str, attempts: int, error_after: float | None) -> None:
-        send = self._mover.fail(kind, message, attempts)
+        send = self._mover.fail(kind, message, attempts, error_later=error_after != 0)
         if error_after is None:
             self._held_back = send
         elif error_after:
             self._scheduler.at(time.monotonic() + error_after, send)
-        else:
-            send()
 
 
 def _checked(step: Step) -> int | Fault:

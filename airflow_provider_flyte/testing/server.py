@@ -14,15 +14,16 @@ from airflow_provider_flyte.testing import plain
 from airflow_provider_flyte.testing.calls import Call, CallLog, RecordedCall
 from airflow_provider_flyte.testing.catalog import AuthHandlers, ProjectHandlers, TaskHandlers
 from airflow_provider_flyte.testing.data import DataHandlers
-from airflow_provider_flyte.testing.dispatch import NAMES, STREAMS, Dispatcher, resolve
+from airflow_provider_flyte.testing.dispatch import NAMES, STREAMS, Dispatcher, HandlerGroup, resolve
 from airflow_provider_flyte.testing.executor import ExecutorHandlers
 from airflow_provider_flyte.testing.fault_box import FaultBox
 from airflow_provider_flyte.testing.faults import Fault, When
 from airflow_provider_flyte.testing.grpc_door import GrpcDoor
 from airflow_provider_flyte.testing.launch import LaunchHandlers
+from airflow_provider_flyte.testing.moving import Mover
 from airflow_provider_flyte.testing.reads import ReadHandlers
 from airflow_provider_flyte.testing.scheduler import Scheduler
-from airflow_provider_flyte.testing.script import Backstage, RunHandle
+from airflow_provider_flyte.testing.script import RunHandle
 from airflow_provider_flyte.testing.store import Action, Store
 from airflow_provider_flyte.testing.streams import StreamHandlers
 
@@ -39,7 +40,7 @@ class LocalFlyte:
             flyte.run("r1").phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.2)
             flyte.inject("GetRunDetails", unavailable(times=3))
 
-    Usable with ``with``, ``async with``, or ``start()`` and ``stop()``. A stop hangs up on everybody and keeps the state:
+    Usable with ``with``, ``async with``, or ``start()`` and ``stop()``. A stop hangs up on everybody, keeps the state:
     ``stop()`` and ``start()`` play an outage on the same port, in which scripts go on unseen.
 
     :param port: 0 takes a free one.
@@ -58,6 +59,8 @@ class LocalFlyte:
         storage: str = "file://flyte-data",
         keep_calls: int = 2000,
     ) -> None:
+        if not 0 <= port <= 65535:
+            raise ValueError(f"a port is a number from 0 to 65535, not {port}")
         self._listen = host
         self._tls = tls
         self._door: GrpcDoor | None = None
@@ -74,12 +77,11 @@ class LocalFlyte:
         self._scheduler = Scheduler()
         self._launch = LaunchHandlers(self._store)
         self._tasks = TaskHandlers(self._store)
-        executor = ExecutorHandlers(self._store)
-        self._backstage = Backstage(self._store, self._launch, executor, self._faults, self._scheduler)
+        self._executor = ExecutorHandlers(self._store)
         self._handles: dict[tuple[str, ...], RunHandle] = {}
-        handlers = [
+        handlers: list[HandlerGroup] = [
             self._launch,
-            executor,
+            self._executor,
             self._tasks,
             self.auth,
             ReadHandlers(self._store),
@@ -183,12 +185,16 @@ class LocalFlyte:
 
     def on_launch(self, script: Callable[[RunHandle], Any]) -> None:
         """Call this with each run that a client launches from now on, before the client has its answer: scripts the
-        runs that the code under test launches, ``flyte.on_launch(lambda run: run.phases("RUNNING", "SUCCEEDED"))``."""
+        runs that the code under test launches, ``flyte.on_launch(lambda run: run.phases("RUNNING", "SUCCEEDED"))``.
+        """
         self._launch.on_launch = lambda action: script(self._handle(action))
 
     def _handle(self, action: Action) -> RunHandle:
         with self._store.lock:
-            return self._handles.setdefault(action.key, RunHandle(self._backstage, action))
+            if action.key not in self._handles:
+                mover = Mover(self._store, self._launch, self._executor, action)
+                self._handles[action.key] = RunHandle(mover, self._faults, self._scheduler)
+            return self._handles[action.key]
 
     def deploy(
         self,

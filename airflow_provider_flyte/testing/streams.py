@@ -36,7 +36,7 @@ class StreamHandlers:
         """Some existing runs, then one Run for each change of a root action, as it is when the message is made.
 
         It never closes, and in a project without runs nothing at all is sent, not even headers, until the first
-        change. A new run is no change: it shows when its phase moves.
+        change. Whether a new run is a change was not measured: here it is none, it shows when its phase moves.
         """
         if not request.HasField("project_id"):
             raise Refusal("UNIMPLEMENTED", "the local server watches the runs of a project and domain only")

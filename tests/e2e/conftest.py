@@ -23,6 +23,7 @@ if int(version("apache-airflow").split(".")[0]) < 3:
 HERE = Path(__file__).parent
 FOLDERS = {"examples": HERE.parents[1] / "example_dags", "e2e": HERE / "dags"}
 POOL = "waiting"
+"""Of the one task of the DAG e2e_deferred."""
 SECRET = "made-up-secret-1f9b"
 MANY = 100
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timezone
 from typing import Any
 
 import grpc
 import pytest
 
+from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.client.idl.common.phase_pb2 import ActionPhase
 from airflow_provider_flyte.client.idl.workflow.run_definition_pb2 import ErrorInfo
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte, delay, unavailable
+from tests.testing.conftest import RawClient
+
+
+DAY = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
 
 def transitions(details: Any) -> list[list[str]]:
@@ -23,12 +29,25 @@ def transitions(details: Any) -> list[list[str]]:
 
 
 def test_a_new_run_is_queued_and_carries_what_it_was_given(flyte: LocalFlyte, client: Any) -> None:
-    run = flyte.run("r1", task="etl.load", version="v7", inputs={"day": "2026-11-23"}, envs={"STAGE": "test"})
+    flyte.run(
+        "r1",
+        task="etl.load",
+        version="v7",
+        inputs={"day": "2026-11-23"},
+        envs={"STAGE": "test"},
+        labels={"team": "data"},
+        annotations={"note": "by hand"},
+    )
+    run = flyte.run("r1")
     details = client.details("r1")
     assert run.phase == details.action.status.phase == RunPhase.QUEUED
     assert not details.action.attempts
     assert (details.action.metadata.task.id.name, details.action.metadata.task.id.version) == ("etl.load", "v7")
+    assert run.task == ("etl.load", "v7")
+    assert run.run_spec == details.run_spec
     assert details.run_spec.envs.values[0].value == "test"
+    assert details.run_spec.labels.values == {"team": "data"}
+    assert details.run_spec.annotations.values == {"note": "by hand"}
     assert client.data("r1").inputs.literals[0].value.scalar.primitive.string_value == "2026-11-23"
 
 
@@ -38,18 +57,18 @@ def test_a_run_is_made_once(flyte: LocalFlyte) -> None:
     assert [run.name for run in flyte.runs()] == ["r1"]
 
 
-def test_the_server_names_a_run_without_a_name(flyte: LocalFlyte, client: Any) -> None:
-    name = flyte.run().name
-    assert len(name) == 20
-    assert name.startswith("r")
-    assert client.details(name)
+def test_runs_of_one_name_in_two_projects(flyte: LocalFlyte, client: Any) -> None:
+    other = flyte.run("r1", project="finance", domain="production").phases("RUNNING")
+    flyte.run("r1")
+    assert (other.project, other.domain, other.name) == ("finance", "production", "r1")
+    assert repr(other) == "<run finance/production/r1 <RunPhase.RUNNING: 4>>"
+    assert client.details("r1").action.status.phase == RunPhase.QUEUED
+    assert flyte.runs() == [other, flyte.run("r1")]
 
 
 def test_phases_move_on_their_own(flyte: LocalFlyte, client: Any) -> None:
-    stream = client.watch_action("r1")
     flyte.run("r1").phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.05)
-    stream = client.watch_action("r1")
-    seen = [message.details.action.status.phase if False else message.details.status.phase for message in stream]
+    seen = [message.details.status.phase for message in client.watch_action("r1")]
     assert seen[0] == RunPhase.QUEUED
     assert RunPhase.RUNNING in seen
     assert transitions(client.details("r1")) == [["RUNNING", "SUCCEEDED"]]
@@ -67,6 +86,19 @@ def test_move_is_one_step_by_hand(flyte: LocalFlyte, client: Any) -> None:
     for phase in ("RUNNING", "SUCCEEDED"):
         run.move(phase)
         assert client.details("r1").action.status.phase == RunPhase[phase]
+
+
+def test_a_misspelt_step_is_refused_at_once(flyte: LocalFlyte) -> None:
+    run = flyte.run("r1")
+    with pytest.raises(ValueError, match="no such phase: 'SUCEEDED'; known are .*SUCCEEDED"):
+        run.phases("RUNNING", "SUCEEDED", every=60)
+    with pytest.raises(ValueError, match="kind is one of USER, SYSTEM"):
+        run.phases("RUNNING").fails(kind="OTHER")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="attempts 1 or more"):
+        run.fails(attempts=0)
+    with pytest.raises(TypeError, match="no literal of object"):
+        run.succeeds({"o0": object()})
+    assert run.move("RUNNING").phase == RunPhase.RUNNING
 
 
 def test_verbs_wait_for_the_steps_before_them(flyte: LocalFlyte, eventually: Any) -> None:
@@ -103,14 +135,23 @@ def test_a_fault_among_the_phases_lasts_until_the_next_step(flyte: LocalFlyte, c
         assert ask()
 
 
+def test_a_fault_among_the_phases_may_be_met_a_few_times(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1").phases("RUNNING", unavailable(times=1))
+    with pytest.raises(grpc.RpcError):
+        client.details("r1")
+    assert client.details("r1").action.status.phase == RunPhase.RUNNING
+
+
 def test_outputs_of_plain_values(flyte: LocalFlyte, client: Any) -> None:
-    flyte.run("r1").succeeds({"o0": "done", "o1": 0.5, "o2": [1, 2], "o3": {"k": None}, "o4": True})
+    flyte.run("r1").succeeds({"o0": "done", "o1": 0.5, "o2": [1, 2], "o3": {"k": None}, "o4": True, "o5": DAY, "o6": DAY - DAY})
     values = {literal.name: literal.value for literal in client.data("r1").outputs.literals}
     assert values["o0"].scalar.primitive.string_value == "done"
     assert values["o1"].scalar.primitive.float_value == 0.5
     assert [item.scalar.primitive.integer for item in values["o2"].collection.literals] == [1, 2]
     assert values["o3"].map.literals["k"].scalar.HasField("none_type")
     assert values["o4"].scalar.primitive.boolean
+    assert values["o5"].scalar.primitive.datetime.ToDatetime(timezone.utc) == DAY
+    assert values["o6"].scalar.primitive.HasField("duration")
 
 
 def test_outputs_however_it_succeeds(flyte: LocalFlyte, client: Any) -> None:
@@ -195,7 +236,8 @@ def test_calls_are_recorded(flyte: LocalFlyte, client: Any) -> None:
     request = flyte.calls("GetRunDetails")[0].request
     with pytest.raises(grpc.RpcError):
         client.details("nope")
-    client.ask(_list_projects_row(), _list_projects_row().request(), metadata=[("authorization", "Bearer t")])
+    row = rpc.ProjectService.ListProjects
+    client.ask(row, row.request(), metadata=[("authorization", "Bearer t")])
     assert request.run_id.name == "r1"
     assert [(call.method, call.code) for call in flyte.calls] == [
         ("RunService/GetRunDetails", "OK"),
@@ -208,10 +250,13 @@ def test_calls_are_recorded(flyte: LocalFlyte, client: Any) -> None:
     assert len(flyte.calls) == 0
 
 
-def _list_projects_row() -> Any:
-    from airflow_provider_flyte.client import rpc
-
-    return rpc.ProjectService.ListProjects
+def test_old_calls_are_counted_but_not_kept() -> None:
+    with LocalFlyte(keep_calls=1) as flyte, grpc.insecure_channel(flyte.endpoint) as channel:
+        for name in ("r1", "r2"):
+            flyte.run(name)
+            RawClient(channel).details(name)
+        assert [call.request.run_id.name for call in flyte.calls] == ["r2"]
+        assert len(flyte.calls) == 2
 
 
 def test_waiting_for_a_call(flyte: LocalFlyte, client: Any) -> None:
@@ -219,7 +264,7 @@ def test_waiting_for_a_call(flyte: LocalFlyte, client: Any) -> None:
     client.details("r1")
     assert len(flyte.wait_for_call("GetRunDetails")) == 1
     assert len(asyncio.run(flyte.wait_for_call_async("GetRunDetails"))) == 1
-    with pytest.raises(TimeoutError, match="ListRuns was called 0 times within 0.01 s, not 1"):
+    with pytest.raises(TimeoutError, match=r"ListRuns was called 0 times within 0\.01 s, not 1"):
         flyte.wait_for_call("ListRuns", timeout=0.01)
 
 
@@ -229,15 +274,6 @@ def test_waiting_for_a_call_that_is_yet_to_come(flyte: LocalFlyte, client: Any) 
         waiting = asyncio.create_task(flyte.wait_for_call_async("GetRunDetails"))
         await asyncio.to_thread(lambda: flyte.run("r1") and client.details("r1"))
         assert len(await waiting) == 1
-
-    asyncio.run(main())
-
-
-def test_async_with() -> None:
-    async def main() -> None:
-        async with LocalFlyte() as flyte:
-            assert flyte.run("r1").phases("SUCCEEDED").phase == RunPhase.SUCCEEDED
-            assert flyte.port
 
     asyncio.run(main())
 

@@ -28,19 +28,18 @@ def use_all(runs: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def waiting_dag(name: str, **arguments: Any) -> FlyteRunSensor:
-    with DAG(dag_id=f"e2e_{name}"):
+    with DAG(dag_id=f"e2e_{name}", schedule=None):
         return FlyteRunSensor(
             task_id="wait",
             run_name=f"e2e-{name.replace('_', '-')}",
             deferrable=True,
             poke_interval=1,
-            pool="waiting",
             retry_delay=timedelta(0),
             **arguments,
         )
 
 
-deferred = waiting_dag("deferred")
+deferred = waiting_dag("deferred", pool="waiting")
 with deferred.dag:
     use(deferred.output)
 
@@ -49,7 +48,7 @@ waiting_dag("missing", missing_after=3)
 waiting_dag("timed_out", timeout=5, retries=2)
 
 for name, count in {"many": 100, "takeover": 8}.items():
-    with DAG(dag_id=f"e2e_{name}", default_args={"retries": 2, "retry_delay": timedelta(0)}):
+    with DAG(dag_id=f"e2e_{name}", schedule=None, default_args={"retries": 2, "retry_delay": timedelta(0)}):
         wait = FlyteRunSensor.partial(task_id="wait", deferrable=True, poke_interval=1).expand(
             run_name=[f"e2e-{name}-{number}" for number in range(count)]
         )

@@ -1,0 +1,66 @@
+"""However the demo is ended, none of its processes is left, and neither is its home."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e import keeper
+from tests.e2e.airflow_api import until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def demo() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.e2e.demo"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    ("moment", "number", "code"),
+    [
+        ("making its database", signal.SIGTERM, 130),
+        ("the connection flyte_default is in its database", signal.SIGINT, 130),
+        ("starting api-server", signal.SIGKILL, -signal.SIGKILL),
+    ],
+)
+def test_nothing_is_left(demo: subprocess.Popen[str], moment: str, number: signal.Signals, code: int) -> None:
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if moment in line:
+            break
+    else:
+        pytest.fail("the demo ended too soon")
+    family = until(lambda: _descendants(demo.pid), 10, "processes of Airflow")
+    sessions = {os.getsid(process.pid) for process in family}
+    homes = {Path(process.cmdline()[2]) for process in family if keeper.__file__ in process.cmdline()}
+    assert demo.pid not in sessions, "the terminal's Ctrl-C would reach Airflow before the demo can end it tidily"
+    assert len(homes) == 1
+
+    demo.send_signal(number)
+    began = time.monotonic()
+    assert demo.wait(30) == code
+    if number == signal.SIGKILL:
+        until(lambda: not keeper.members(sessions), 30, "the end of all processes")
+    assert keeper.members(sessions) == []
+    assert not any(home.exists() for home in homes)
+    assert time.monotonic() - began < 25, "something had to be killed"
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    """More than the keeper alone."""
+    found = psutil.Process(pid).children(recursive=True)
+    return found if len(found) > 1 else []
