@@ -41,7 +41,6 @@ FIELDS = (
     Field("org", "Organisation", "Leave empty for the open-source Flyte, which ignores it."),
     Field("console_url", "Console URL", "Only where the console is not at the API's host: https://flyte.example.com"),
 )
-LABELS = {"host": "Host", "port": "Port"}
 PLACEHOLDERS = {"host": "flyte.example.com", "port": "443"}
 
 
@@ -121,7 +120,7 @@ def conn_fields() -> dict[str, Any]:
 
 def ui_field_behaviour() -> dict[str, Any]:
     """Which standard fields are shown and how, for ``get_provider_info``."""
-    return {"hidden-fields": list(HIDDEN_FIELDS), "relabeling": dict(LABELS), "placeholders": dict(PLACEHOLDERS)}
+    return {"hidden-fields": list(HIDDEN_FIELDS), "relabeling": {}, "placeholders": dict(PLACEHOLDERS)}
 
 
 def form_widgets() -> dict[str, Any]:

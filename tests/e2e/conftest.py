@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 import pytest
 
-from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from airflow_provider_flyte.testing import LocalFlyte
 from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
 
 if int(version("apache-airflow").split(".")[0]) < 3:
@@ -49,8 +49,8 @@ def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Iterator[Mapping[
     """DAG id -> id of its run, in which the Flyte runs are going on until a test ends them."""
     _launch_runs(flyte)
     over = Event()
-    enders = Thread(target=_end_soon_after_first_look, args=(flyte, over), daemon=True)
-    enders.start()
+    ender = Thread(target=_end_after_first_look, args=(flyte, over), daemon=True)
+    ender.start()
     airflow.api.create_pool(POOL)
     dags = (
         *("e2e_deferred", "e2e_failed", "e2e_missing", "e2e_timed_out"),
@@ -60,7 +60,7 @@ def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Iterator[Mapping[
     airflow.api.wait_for_dags(*dags)
     yield {dag_id: airflow.api.trigger(dag_id) for dag_id in dags}
     over.set()
-    enders.join()
+    ender.join()
 
 
 def _launch_runs(flyte: LocalFlyte) -> None:
@@ -81,15 +81,14 @@ def many(number: int) -> str:
     return f"e2e-many-{number}"
 
 
-def _end_soon_after_first_look(flyte: LocalFlyte, over: Event) -> None:
-    """End each of the many runs 0 to 10 s after its task has seen it, which it does just before it defers."""
-    waiting: dict[str, RunHandle] = {many(number): flyte.run(many(number)) for number in range(MANY)}
-    while waiting and not over.wait(0.1):
+def _end_after_first_look(flyte: LocalFlyte, over: Event) -> None:
+    """End some runs after their tasks have seen them once: each of the many 0 to 10 s later."""
+    delays = {many(number): number * 10 / MANY for number in range(MANY)} | {"hourly-scoring": 0.0}
+    while delays and not over.wait(0.1):
         for call in flyte.calls("GetRunDetails"):
-            run = waiting.pop(call.request.run_id.name, None)
-            if run is not None:
-                number = int(run.name.rpartition("-")[2])
-                run.phases("RUNNING", "SUCCEEDED", every=number * 10 / MANY)
+            delay = delays.pop(call.request.run_id.name, None)
+            if delay is not None:
+                flyte.run(call.request.run_id.name).phases("RUNNING", "SUCCEEDED", every=delay)
 
 
 @pytest.hookimpl(wrapper=True)

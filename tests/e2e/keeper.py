@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-_PATIENCE = 10.0
+_PATIENCE = 5.0
+"""Airflow's home goes with it, so nobody minds that its API server is not done waiting for its clients."""
 
 
 def members(sessions: Collection[int]) -> list[psutil.Process]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import grpc
@@ -15,7 +15,6 @@ from airflow_provider_flyte.client.idl.workflow.run_definition_pb2 import ErrorI
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte, delay, unavailable
 from tests.testing.conftest import RawClient
-
 
 DAY = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
@@ -67,11 +66,15 @@ def test_runs_of_one_name_in_two_projects(flyte: LocalFlyte, client: Any) -> Non
 
 
 def test_phases_move_on_their_own(flyte: LocalFlyte, client: Any) -> None:
-    flyte.run("r1").phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.05)
-    seen = [message.details.status.phase for message in client.watch_action("r1")]
-    assert seen[0] == RunPhase.QUEUED
-    assert RunPhase.RUNNING in seen
-    assert transitions(client.details("r1")) == [["RUNNING", "SUCCEEDED"]]
+    run = flyte.run("r1")
+    stream = client.watch_action("r1")
+    assert next(stream).details.status.phase == RunPhase.QUEUED
+    run.phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.05)
+    assert list(stream)  # the stream ends with the run
+    details = client.details("r1")
+    assert transitions(details) == [["RUNNING", "SUCCEEDED"]]
+    attempt = details.action.attempts[0]
+    assert attempt.end_time.ToDatetime() - attempt.start_time.ToDatetime() >= timedelta(seconds=0.045)
 
 
 def test_all_phases_at_once(flyte: LocalFlyte, client: Any) -> None:
@@ -90,7 +93,7 @@ def test_move_is_one_step_by_hand(flyte: LocalFlyte, client: Any) -> None:
 
 def test_a_misspelt_step_is_refused_at_once(flyte: LocalFlyte) -> None:
     run = flyte.run("r1")
-    with pytest.raises(ValueError, match="no such phase: 'SUCEEDED'; known are .*SUCCEEDED"):
+    with pytest.raises(ValueError, match=r"no such phase: 'SUCEEDED'; known are .*SUCCEEDED"):
         run.phases("RUNNING", "SUCEEDED", every=60)
     with pytest.raises(ValueError, match="kind is one of USER, SYSTEM"):
         run.phases("RUNNING").fails(kind="OTHER")  # type: ignore[arg-type]
@@ -102,8 +105,8 @@ def test_a_misspelt_step_is_refused_at_once(flyte: LocalFlyte) -> None:
 
 
 def test_verbs_wait_for_the_steps_before_them(flyte: LocalFlyte, eventually: Any) -> None:
-    run = flyte.run("r1").phases("RUNNING", "PAUSED", every=0.05).succeeds({"o0": 1})
-    assert run.phase == RunPhase.RUNNING
+    assert flyte.run("r1").phases("RUNNING", "PAUSED", every=60).succeeds({"o0": 1}).phase == RunPhase.RUNNING
+    run = flyte.run("r2").phases("RUNNING", "PAUSED", every=0.02).succeeds({"o0": 1})
     eventually(lambda: run.phase == RunPhase.SUCCEEDED)
 
 
@@ -143,7 +146,9 @@ def test_a_fault_among_the_phases_may_be_met_a_few_times(flyte: LocalFlyte, clie
 
 
 def test_outputs_of_plain_values(flyte: LocalFlyte, client: Any) -> None:
-    flyte.run("r1").succeeds({"o0": "done", "o1": 0.5, "o2": [1, 2], "o3": {"k": None}, "o4": True, "o5": DAY, "o6": DAY - DAY})
+    flyte.run("r1").succeeds(
+        {"o0": "done", "o1": 0.5, "o2": [1, 2], "o3": {"k": None}, "o4": True, "o5": DAY, "o6": DAY - DAY}
+    )
     values = {literal.name: literal.value for literal in client.data("r1").outputs.literals}
     assert values["o0"].scalar.primitive.string_value == "done"
     assert values["o1"].scalar.primitive.float_value == 0.5

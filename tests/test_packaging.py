@@ -1,0 +1,56 @@
+"""The wheel: what is in it, and that it adds one distribution to a plain Airflow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def uv(*arguments: str | Path) -> str:
+    done = subprocess.run([sys.executable, "-m", "uv", *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_the_package_and_its_licence(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "airflow_provider_flyte/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert any(name.startswith("airflow_provider_flyte/client/idl/workflow/") for name in names)
+    assert {name.split("/")[0] for name in names} == {
+        "airflow_provider_flyte",
+        wheel.name.split("-py3")[0] + ".dist-info",
+    }
+
+
+@pytest.mark.timeout(300)
+def test_it_adds_one_distribution_to_a_plain_airflow(wheel: Path, tmp_path: Path) -> None:
+    def distributions() -> set[str]:
+        return {one["name"] for one in json.loads(uv("pip", "list", "--python", python, "--format", "json"))}
+
+    python = tmp_path / "venv" / "bin" / "python"
+    uv("venv", "--python", sys.executable, tmp_path / "venv")
+    airflow = version("apache-airflow")
+    pins = ROOT / "requirements" / f"airflow-{airflow}.txt"
+    uv("pip", "install", "--python", python, f"apache-airflow=={airflow}", "--constraint", pins)
+    before = distributions()
+    uv("pip", "install", "--python", python, wheel, "--constraint", pins)
+    assert distributions() - before == {"airflow-provider-flyte"}
+    assert before <= distributions()

@@ -1,0 +1,77 @@
+"""What the task's log says."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from airflow_provider_flyte.client.waiting import Outcome, WaitRules
+from airflow_provider_flyte.run_wait import RunWait
+from airflow_provider_flyte.testing import LocalFlyte, unavailable
+
+log = logging.getLogger("task")
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "task"]
+
+
+@pytest.fixture
+def wait(flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture) -> RunWait:
+    caplog.set_level(logging.INFO)
+    return RunWait("flyte_default", "r1", None, None, rules=WaitRules(), first_look=0.0, log=log)
+
+
+def test_transitions_are_logged_once(wait: RunWait, flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture) -> None:
+    wait = RunWait("flyte_default", "r1", None, None, rules=WaitRules(None), first_look=0.0, log=log)
+    run = None
+    for phase in (None, None, "QUEUED", "QUEUED", "RUNNING", "RUNNING"):
+        if phase:
+            run = flyte_default.run("r1")
+            run.move(phase)
+        assert wait.look().outcome is Outcome.WAITING
+    assert run is not None
+    run.succeeds()
+    assert wait.look().outcome is Outcome.SUCCEEDED
+    said = lines(caplog)
+    assert said[:4] == [
+        f"Flyte run flytesnacks/development/r1: not there yet. {wait.url}",
+        "Run r1: not there yet -> QUEUED",
+        "Run r1: QUEUED -> RUNNING",
+        "Run r1: RUNNING -> SUCCEEDED",
+    ]
+    assert said[4].startswith("Attempt 1: ")
+    assert said[4].count("->") >= 1
+    assert len(said) == 5
+    wait.close()
+
+
+def test_a_failure_shows_attempts_error_and_the_console(
+    wait: RunWait, flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture
+) -> None:
+    flyte_default.run("r1").fails(kind="USER", message="no rows", attempts=2)
+    verdict = wait.look()
+    said = "\n".join(lines(caplog))
+    assert "Attempt 1: " in said
+    assert "Attempt 2: " in said
+    assert "no rows" in said
+    assert str(wait.error(verdict)).startswith(
+        "Flyte run flytesnacks/development/r1 is FAILED (USER) after 2 attempts: no rows\n"
+        f"The run is over, so the task is not retried. Look at {wait.url}; "
+    )
+    wait.close()
+
+
+def test_trouble_is_told_while_waiting(
+    wait: RunWait, flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture
+) -> None:
+    flyte_default.run("r1").move("RUNNING")
+    flyte_default.inject("*", unavailable("try later", times=1))
+    assert wait.look(0).outcome is Outcome.WAITING
+    assert wait.look(0).outcome is Outcome.WAITING
+    said = lines(caplog)
+    assert said[0].startswith("No answer about Flyte run r1, still waiting: ")
+    assert "try later" in said[0]
+    assert said[1].startswith("Flyte run flytesnacks/development/r1: RUNNING")
+    wait.close()

@@ -1,0 +1,214 @@
+"""What the real backend does and no recording shows, and what the local server does not play."""
+
+from __future__ import annotations
+
+import threading
+from itertools import islice
+from typing import Any
+
+import grpc
+import pytest
+
+from airflow_provider_flyte.client import rpc
+from airflow_provider_flyte.client.idl.common import list_pb2
+from airflow_provider_flyte.client.idl.workflow import run_service_pb2
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing.calls import Call
+from airflow_provider_flyte.testing.grpc_door import STREAMS_A_CONNECTION
+from airflow_provider_flyte.testing.hub import BUFFER, Hub
+
+
+def refusal(ask: Any) -> tuple[str, str]:
+    with pytest.raises(grpc.RpcError) as refused:
+        ask()
+    return refused.value.code().name, refused.value.details()
+
+
+def test_a_stream_of_a_quiet_project_sends_not_even_headers(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("elsewhere", project="finance")
+    happened: list[str] = []
+    stream = client.watch_runs()
+
+    def wait_for_headers() -> None:
+        stream.initial_metadata()
+        happened.append("headers")
+
+    waiting = threading.Thread(target=wait_for_headers)
+    waiting.start()
+    flyte.wait_for_call("WatchRuns")
+    for _ in range(20):  # on the same connection, behind the headers if there were any
+        client.list_runs()
+    happened.append("change")
+    flyte.run("r1").phases("RUNNING")
+    waiting.join()
+    assert happened == ["headers", "change"][::-1]
+    assert next(stream).runs[0].action.id.run.name == "r1"
+
+
+def test_a_subscriber_that_falls_behind_loses_changes_without_a_word() -> None:
+    hub, call = Hub(), Call()
+    with hub.subscribe("topic", call) as changes:
+        for number in range(BUFFER + 50):
+            hub.publish((str(number),), "topic")
+        seen = list(islice(changes, BUFFER))
+        hub.publish(("later",), "topic")
+        assert seen == [(str(number),) for number in range(BUFFER)]
+        assert next(iter(changes)) == ("later",)
+        call.close()
+        assert list(changes) == []
+
+
+def test_the_first_batch_of_watch_runs_is_not_all(flyte: LocalFlyte, client: Any) -> None:
+    for number in range(105):
+        flyte.run(f"r{number}")
+    flyte.run("r104").phases("RUNNING")
+    first = [run.action.id.run.name for run in next(client.watch_runs()).runs]
+    assert first == [f"r{number}" for number in range(103, 3, -1)]
+
+
+def test_a_run_that_moves_between_two_pages_is_on_none(flyte: LocalFlyte, client: Any) -> None:
+    for name in ("a", "b", "c", "d"):
+        flyte.run(name)
+    first = client.list_runs(limit=2)
+    assert [run.action.id.run.name for run in first.runs] == ["d", "c"]
+    flyte.run("d").phases("SUCCEEDED")
+    second = client.list_runs(limit=2, token=first.token)
+    assert [run.action.id.run.name for run in second.runs] == ["a", "d"]
+    assert second.token == ""
+
+
+def test_too_many_streams_on_one_connection_starve_every_other_call(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1")
+    streams = [client.watch_runs(timeout=30) for _ in range(STREAMS_A_CONNECTION)]
+    for stream in streams:
+        assert next(stream)
+    assert refusal(lambda: client.details("r1", timeout=0.1))[0] == "DEADLINE_EXCEEDED"
+    streams[0].cancel()
+    assert client.details("r1")
+
+
+def test_a_duration_is_rounded(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1").phases("RUNNING", "SUCCEEDED")
+    shown = client.details("r1").action.status
+    took = (shown.end_time.ToNanoseconds() - shown.start_time.ToNanoseconds()) / 1e6
+    assert abs(shown.duration_ms - took) <= 0.5
+
+
+def test_the_end_stays_when_a_success_is_aborted(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1").phases("SUCCEEDED")
+    before = client.details("r1").action.status
+    client.abort("r1", "too late")
+    after = client.details("r1").action
+    assert after.status.phase == RunPhase.ABORTED
+    assert after.abort_info.reason == "too late"
+    assert after.status.end_time == before.end_time
+
+
+@pytest.mark.parametrize(
+    ("steps", "phase"),
+    [
+        (("SUCCEEDED", "RUNNING"), RunPhase.SUCCEEDED),
+        (("SUCCEEDED", "FAILED"), RunPhase.SUCCEEDED),
+        (("ABORTED", "SUCCEEDED"), RunPhase.ABORTED),
+        (("SUCCEEDED", "RECOVERED"), RunPhase.RECOVERED),
+        (("RUNNING", "INITIALIZING"), RunPhase.RUNNING),
+        (("FAILED", "QUEUED"), RunPhase.QUEUED),
+        (("TIMED_OUT", "RUNNING"), RunPhase.RUNNING),
+        (("PAUSED", "RUNNING"), RunPhase.RUNNING),
+    ],
+)
+def test_which_phases_may_follow(flyte: LocalFlyte, steps: tuple[str, str], phase: RunPhase) -> None:
+    assert flyte.run("r1").phases(*steps).phase == phase
+
+
+def test_inputs_uploaded_before_the_launch(flyte: LocalFlyte, client: Any) -> None:
+    flyte.deploy("etl.load", inputs={"rows": (int, 100)})
+    flyte.run("r0", inputs={"rows": 7})
+    row = rpc.DataProxyService.UploadInputs
+    uploaded = client.ask(row, row.request(run_id=client.run_id("r1"), inputs=client.data("r0").inputs))
+    client.create("r1", task="etl.load", offloaded_input_data=uploaded.offloaded_input_data)
+    assert flyte.run("r1").inputs["rows"].scalar.primitive.integer == 7
+
+
+def test_details_of_one_action_are_those_of_the_run(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1").fails(message="no rows")
+    row = rpc.RunService.GetActionDetails
+    answer = client.ask(row, row.request(action_id=client.action_id("r1")))
+    assert answer.details == client.details("r1").action
+    assert refusal(lambda: client.ask(row, row.request(action_id=client.action_id("nope"))))[0] == "NOT_FOUND"
+
+
+def test_an_authorization_server(flyte: LocalFlyte, client: Any) -> None:
+    service = rpc.AuthMetadataService
+    flyte.auth.oauth2 = service.GetOAuth2Metadata.response(token_endpoint="https://idp.example/token")
+    flyte.auth.public.authorization_metadata_key = "flyte-authorization"
+    oauth2 = client.ask(service.GetOAuth2Metadata, service.GetOAuth2Metadata.request())
+    public = client.ask(service.GetPublicClientConfig, service.GetPublicClientConfig.request())
+    assert oauth2.token_endpoint == "https://idp.example/token"
+    assert public.authorization_metadata_key == "flyte-authorization"
+
+
+def test_a_project_that_is_there(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1", project="finance")
+    row = rpc.ProjectService.GetProject
+    assert client.ask(row, row.request(id="finance")).project.id == "finance"
+    assert refusal(lambda: client.ask(row, row.request())) == ("INVALID_ARGUMENT", "id is required")
+
+
+def list_request(**fields: Any) -> run_service_pb2.ListRunsRequest:
+    return run_service_pb2.ListRunsRequest(
+        project_id={"name": "flytesnacks", "domain": "development"}, request=list_pb2.ListRequest(**fields)
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "request_"),
+    [
+        (rpc.TranslatorService.JsonValuesToLiterals, rpc.TranslatorService.JsonValuesToLiterals.request()),
+        (rpc.RunService.ListRuns, run_service_pb2.ListRunsRequest(org="testorg")),
+        (rpc.RunService.ListRuns, list_request(sort_by=list_pb2.Sort(key="created_at"))),
+        (
+            rpc.RunService.ListRuns,
+            list_request(filters=[list_pb2.Filter(function="CONTAINS", field="run_name", values=["r"])]),
+        ),
+        (rpc.RunService.ListRuns, list_request(filters=[list_pb2.Filter(field="run_name", values=["a", "b"])])),
+        (
+            rpc.RunService.CreateRun,
+            run_service_pb2.CreateRunRequest(
+                project_id={"name": "flytesnacks", "domain": "development"}, trigger_name={"name": "t"}
+            ),
+        ),
+    ],
+)
+def test_what_is_not_played_says_so(client: Any, row: rpc.Method[Any, Any], request_: Any) -> None:
+    code, details = refusal(lambda: client.ask(row, request_))
+    assert code == "UNIMPLEMENTED"
+    assert "local server" in details
+
+
+def test_a_method_that_nobody_knows_is_unimplemented(client: Any) -> None:
+    call = client.channel.unary_unary("/flyteidl2.workflow.RunService/WatchClusterEvents")
+    assert refusal(lambda: call(b"", timeout=5))[0] == "UNIMPLEMENTED"
+    call = client.channel.unary_unary("/flyteidl2.nonsense.Service/Method")
+    assert refusal(lambda: call(b"", timeout=5))[0] == "UNIMPLEMENTED"
+
+
+@pytest.mark.parametrize(
+    ("filters", "page", "words"),
+    [
+        ([list_pb2.Filter(field="run_name")], {}, "filter run_name has no values"),
+        ([], {"token": "x"}, 'invalid token: "x"'),
+    ],
+)
+def test_bad_lists(client: Any, filters: list[Any], page: dict[str, Any], words: str) -> None:
+    code, details = refusal(lambda: client.list_runs(*filters, **page))
+    assert code == "INVALID_ARGUMENT"
+    assert words in details
+
+
+def test_one_phase_with_value_in_is_refused_like_one_name(client: Any) -> None:
+    code, details = refusal(lambda: client.list_runs(client.one_of("run_name", "a", "b"), client.one_of("phase", "5")))
+    assert code == "INTERNAL"
+    assert "args[3]" in details
+    assert "unable to convert string to array" in details
