@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,11 +21,15 @@ if TYPE_CHECKING:
 _HOME = tempfile.mkdtemp(prefix="airflow-home-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
+# dag.test() of Airflow 3 runs only what is in the DAGs folder.
+DAGS_FOLDER = Path(_HOME) / "dags"
+shutil.copytree(Path(__file__).parent / "dags", DAGS_FOLDER)
+
 for name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
     del os.environ[name]
 os.environ |= {
     "AIRFLOW_HOME": _HOME,
-    "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parent / "dags"),
+    "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS_FOLDER),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME}/airflow.db",
 }
@@ -42,6 +48,16 @@ def flyte_default(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> I
     """The local Flyte, with the connection ``flyte_default`` to it in the environment."""
     monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(local_flyte))
     yield local_flyte
+
+
+def load_dag_file(name: str) -> ModuleType:
+    """A file of the DAGs folder, as a module."""
+    spec = importlib.util.spec_from_file_location(name, DAGS_FOLDER / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def connection_json(flyte: LocalFlyte, **extra: object) -> str:

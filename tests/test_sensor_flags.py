@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.conftest import connection_json
+from tests.conftest import connection_json, load_dag_file
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -34,18 +32,9 @@ ERRORS = {
 TIMEOUTS = {"FlyteRunTimeout", "AirflowSensorTimeout"}
 
 
-def _load(name: str) -> ModuleType:
-    path = Path(__file__).parent / "dags" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def flags() -> ModuleType:
-    return _load("flags_table")
+    return load_dag_file("flags_table")
 
 
 @pytest.fixture(scope="module")

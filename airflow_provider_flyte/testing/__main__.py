@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.testing.calls import Refusal
 
@@ -28,12 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="NAME=PHASE,PHASE,...",
         help="a run and the phases it goes through; may be given more than once",
     )
-    parser.add_argument(
-        "--launched",
-        type=_phases,
-        metavar="PHASE,PHASE,...",
-        help="the phases that a run goes through which a client launches",
-    )
     parser.add_argument("--every", type=_seconds, default=1.0, help="seconds between two phases (default: %(default)s)")
     given = parser.parse_args(arguments)
 
@@ -41,8 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         flyte = LocalFlyte(given.port, host=given.host, keep_calls=100)
     except ValueError as error:
         parser.error(str(error))
-    if given.launched:
-        flyte.on_launch(lambda run: run.phases(*given.launched, every=given.every))
     try:
         flyte.start()
     except OSError as error:
@@ -52,22 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for text in given.run:
             name, _, phases = text.partition("=")
             try:
-                flyte.run(name).phases(*_phases(phases or "QUEUED"), every=given.every)
-            except (argparse.ArgumentTypeError, Refusal) as error:
+                flyte.run(name).phases(*(phases or "QUEUED").split(","), every=given.every)
+            except (ValueError, Refusal) as error:
                 parser.error(f"argument --run: {error}")
         print(f"ready {flyte.endpoint}", flush=True)
         signal.sigwait(STOP_SIGNALS)
     return 0
-
-
-def _phases(text: str) -> list[str]:
-    phases = text.split(",")
-    unknown = [phase for phase in phases if phase not in RunPhase.__members__]
-    if unknown:
-        raise argparse.ArgumentTypeError(
-            f"no such phase: {', '.join(unknown)}; known are {', '.join(RunPhase.__members__)}"
-        )
-    return phases
 
 
 def _seconds(text: str) -> float:

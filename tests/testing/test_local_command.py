@@ -1,0 +1,91 @@
+"""``python -m airflow_provider_flyte.testing``, as a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import pytest
+
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.testing.conftest import RawClient
+
+COMMAND = [sys.executable, "-W", "error", "-m", "airflow_provider_flyte.testing"]
+
+Start = Callable[..., "tuple[subprocess.Popen[str], RawClient]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start the command on a free port and wait for its ``ready`` line."""
+    started: list[tuple[subprocess.Popen[str], grpc.Channel]] = []
+
+    def start_one(*arguments: str) -> tuple[subprocess.Popen[str], RawClient]:
+        process = subprocess.Popen(
+            [*COMMAND, "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout
+        word, endpoint = process.stdout.readline().split()
+        assert word == "ready"
+        channel = grpc.insecure_channel(endpoint)
+        started.append((process, channel))
+        return process, RawClient(channel)
+
+    yield start_one
+    for process, channel in started:
+        channel.close()
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_and_ends_by_itself_on_a_signal(start: Start, number: signal.Signals) -> None:
+    process, client = start("--run", "r1")
+    stream = client.watch_runs()
+    assert next(stream)
+    process.send_signal(number)
+    assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 0
+
+
+def test_runs_go_through_their_phases(start: Start) -> None:
+    _, client = start("--run", "r1=QUEUED,RUNNING,SUCCEEDED", "--run", "r2=RUNNING", "--every", "0.05")
+    assert list(client.watch_action("r1"))  # ends with the run
+    phases = {run.action.id.run.name: run.action.status.phase for run in client.list_runs().runs}
+    assert phases["r2"] == RunPhase.RUNNING
+    assert client.details("r1").action.attempts[0].phase == RunPhase.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--port", "99999"], "a port is a number from 0 to 65535, not 99999"),
+        (["--port", "x"], "argument --port: invalid int value: 'x'"),
+        (["--run", "r1=SUCEEDED"], "argument --run: no such phase: 'SUCEEDED'; known are"),
+        (["--run", "Bad_Name"], 'argument --run: INVALID_ARGUMENT: invalid run name "Bad_Name"'),
+        (["--every", "-1"], "argument --every: not a number of seconds: '-1'"),
+        (["--every", "nan"], "argument --every: not a number of seconds: 'nan'"),
+    ],
+)
+def test_bad_arguments(arguments: list[str], words: str) -> None:
+    ended = run_to_the_end("--port", "0", *arguments)
+    assert ended.returncode == 2
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_port_that_is_taken(flyte: LocalFlyte) -> None:
+    ended = run_to_the_end("--port", str(flyte.port))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"cannot listen on 127.0.0.1:{flyte.port}: Address already in use")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def run_to_the_end(*arguments: str) -> Any:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)

@@ -1,0 +1,123 @@
+"""Opening, closing, ports and threads."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import threading
+import time
+from typing import Any
+
+import grpc
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.testing.conftest import RawClient
+
+
+def test_two_servers_never_share_a_port(flyte: LocalFlyte, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):  # a failed start can be tried again
+        with pytest.raises(OSError, match=rf"cannot listen on 127\.0\.0\.1:{flyte.port}: Address already in use"):
+            LocalFlyte(flyte.port).start()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_port_that_grpc_itself_finds_taken(flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.socket.bind", lambda *_: None)  # as if it were free when looked at
+    with pytest.raises(OSError, match=rf"cannot listen on 127\.0\.0\.1:{flyte.port}"):
+        LocalFlyte(flyte.port).start()
+
+
+def test_each_server_takes_a_free_port_of_its_own(flyte: LocalFlyte) -> None:
+    with LocalFlyte() as other:
+        assert other.port != flyte.port
+        assert other.endpoint == f"localhost:{other.port}"
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_is_none(port: int) -> None:
+    with pytest.raises(ValueError, match="a port is a number from 0 to 65535"):
+        LocalFlyte(port)
+
+
+def test_a_stop_hangs_up_on_everybody(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1")
+    streams = [client.watch_runs(), client.watch_action("r1")]
+    for stream in streams:
+        next(stream)
+    flyte.stop()
+    for stream in streams:
+        with pytest.raises(grpc.RpcError) as cut:
+            next(stream)
+        assert cut.value.code() == grpc.StatusCode.UNAVAILABLE
+    with pytest.raises(grpc.RpcError) as gone:
+        client.details("r1")
+    assert gone.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_an_outage_keeps_port_and_state_and_scripts_go_on_unseen(flyte: LocalFlyte) -> None:
+    port = flyte.port
+    flyte.stop()
+    flyte.stop()
+    run = flyte.run("r1").phases("RUNNING", "SUCCEEDED", every=0.01)
+    assert run.phase == RunPhase.RUNNING
+    time.sleep(0.02)  # until the second step is due
+    flyte.start().start()
+    assert flyte.port == port
+    assert run.phase == RunPhase.SUCCEEDED
+    with grpc.insecure_channel(flyte.endpoint) as channel:
+        assert RawClient(channel).details("r1").action.status.phase == RunPhase.SUCCEEDED
+
+
+def test_no_thread_is_left() -> None:
+    before = set(threading.enumerate())
+    with LocalFlyte() as flyte, grpc.insecure_channel(flyte.endpoint) as channel:
+        flyte.run("r1").phases("QUEUED", "RUNNING", every=60)
+        next(RawClient(channel).watch_runs())
+        assert len([t for t in threading.enumerate() if t.name.startswith("local-flyte")]) >= 2
+    assert not [t for t in set(threading.enumerate()) - before if t.name.startswith("local-flyte")]
+
+
+def test_async_with() -> None:
+    async def main() -> None:
+        async with LocalFlyte() as flyte, grpc.aio.insecure_channel(flyte.endpoint) as channel:
+            flyte.run("r1").phases("SUCCEEDED")
+            call = channel.unary_unary("/flyteidl2.project.ProjectService/ListProjects")
+            assert await call(b"", timeout=5)
+
+    asyncio.run(main())
+
+
+def test_tls() -> None:
+    certificate, key = self_signed()
+    with LocalFlyte(tls=(certificate, key)) as flyte:
+        flyte.run("r1")
+        with grpc.secure_channel(flyte.endpoint, grpc.ssl_channel_credentials(certificate)) as channel:
+            assert RawClient(channel).details("r1")
+        with grpc.insecure_channel(flyte.endpoint) as channel, pytest.raises(grpc.RpcError):
+            RawClient(channel).details("r1")
+
+
+def self_signed() -> tuple[bytes, bytes]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    return certificate.public_bytes(encoding), key.private_bytes(
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
