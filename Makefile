@@ -43,6 +43,9 @@ test-contract: $(STAMP)  ## the contract suite; FLYTE_ENDPOINT=host:port runs it
 test-e2e: $(STAMP)  ## the real Airflow
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
+benchmark: $(STAMP)  ## what waiting costs, side by side
+	$(BIN)/python benchmarks/waits.py $(ARGS)
+
 protos: $(IDL_STAMP) $(STAMP)  ## derive protos/ and generate client/idl/
 	$(BIN)/python scripts/derive_protos.py
 	.venv-idl/bin/python scripts/generate_idl.py

@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_flyte.sensors import FlyteRunSensor
 
-with DAG(dag_id="flyte_wait", schedule=None, params={"run_name": "nightly-training"}, tags=["flyte"]):
+with DAG(dag_id="flyte_wait", schedule=None, params={"run_name": "nightly-training"}, tags=["flyte"]) as dag:
     wait = FlyteRunSensor(
         task_id="wait",
         run_name="{{ params.run_name }}",

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_flyte.sensors import FlyteRunSensor
 
-with DAG(dag_id="flyte_wait_mapped", schedule=None, tags=["flyte"]):
+with DAG(dag_id="flyte_wait_mapped", schedule=None, tags=["flyte"]) as dag:
 
     @task
     def shards() -> list[str]:

@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_flyte.sensors import FlyteRunSensor
 
-with DAG(dag_id="flyte_wait_name_from_xcom", schedule=None, tags=["flyte"]):
+with DAG(dag_id="flyte_wait_name_from_xcom", schedule=None, tags=["flyte"]) as dag:
 
     @task
     def launched() -> str:

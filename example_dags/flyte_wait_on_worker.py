@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_flyte.sensors import FlyteRunSensor
 
-with DAG(dag_id="flyte_wait_on_worker", schedule=None, tags=["flyte"]):
+with DAG(dag_id="flyte_wait_on_worker", schedule=None, tags=["flyte"]) as dag:
     # For a run of seconds: the task keeps its worker and looks again and again.
     clean = FlyteRunSensor(
         task_id="clean",

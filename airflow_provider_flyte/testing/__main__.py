@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
 
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.testing.calls import Refusal
@@ -13,7 +12,7 @@ from airflow_provider_flyte.testing.calls import Refusal
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Serve until SIGINT or SIGTERM; 1 where the port is taken, 2 where the arguments make no sense."""
     # Blocked before any thread is made, so that no other one gets them; a handler could come at a bad moment.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="a run and the phases it goes through; may be given more than once",
     )
     parser.add_argument("--every", type=_seconds, default=1.0, help="seconds between two phases (default: %(default)s)")
-    given = parser.parse_args(arguments)
+    given = parser.parse_args()
 
     try:
         flyte = LocalFlyte(given.port, host=given.host, keep_calls=100)

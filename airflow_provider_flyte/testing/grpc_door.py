@@ -77,7 +77,7 @@ class GrpcDoor:
         self._server.stop(None)
         self._threads.shutdown()
         why = error.strerror if isinstance(error, OSError) else error
-        return OSError(f"cannot listen on {address}: {why}; is another server on this port?")
+        return OSError(f"cannot listen on {address}: {why}")
 
     def close(self) -> None:
         """Hang up on everybody at once, as a server does that dies; its threads have ended afterwards."""

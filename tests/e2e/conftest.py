@@ -6,14 +6,14 @@ once and runs side by side. The files' names give the order: the test that kills
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event, Thread
 
 import pytest
 
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from tests.e2e.after_first_look import AfterFirstLook
 from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
 
 if int(version("apache-airflow").split(".")[0]) < 3:
@@ -26,6 +26,11 @@ POOL = "waiting"
 """Of the one task of the DAG e2e_deferred."""
 SECRET = "made-up-secret-1f9b"
 MANY = 100
+MANY_RUNS = [f"e2e-many-{number}" for number in range(MANY)]
+ENDED_BY_TESTS = (
+    *("e2e-failed", "e2e-timed-out"),
+    *("nightly-training", "hourly-cleaning", "ingest-of-today", "optional-forecast", "shard-0", "shard-1", "shard-2"),
+)
 
 _airflow: StandaloneAirflow | None = None
 
@@ -46,49 +51,22 @@ def airflow(flyte: LocalFlyte) -> Iterator[StandaloneAirflow]:
 
 @pytest.fixture(scope="session")
 def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Iterator[Mapping[str, str]]:
-    """DAG id -> id of its run, in which the Flyte runs are going on until a test ends them."""
-    _launch_runs(flyte)
-    over = Event()
-    ender = Thread(target=_end_after_first_look, args=(flyte, over), daemon=True)
-    ender.start()
-    airflow.api.create_pool(POOL)
-    dags = (
-        *("e2e_deferred", "e2e_failed", "e2e_missing", "e2e_timed_out"),
-        *(path.stem for path in sorted(FOLDERS["examples"].glob("*.py"))),
-        "e2e_many",
-    )
-    airflow.api.wait_for_dags(*dags)
-    yield {dag_id: airflow.api.trigger(dag_id) for dag_id in dags}
-    over.set()
-    ender.join()
-
-
-def _launch_runs(flyte: LocalFlyte) -> None:
+    """DAG id -> id of its run. The Flyte runs go on until a test ends them, or until their tasks have seen them."""
+    examples = sorted(path.stem for path in FOLDERS["examples"].glob("*.py"))
+    dags = ("e2e_deferred", "e2e_failed", "e2e_missing", "e2e_timed_out", *examples, "e2e_many")
     flyte.run("e2e-deferred", envs={"API_KEY": SECRET}).phases("RUNNING")
-    for name in ("e2e-failed", "e2e-timed-out"):
+    for name in ENDED_BY_TESTS:
         flyte.run(name).phases("RUNNING")
-    for number in range(MANY):
-        flyte.run(many(number)).phases("RUNNING")
-    for name in (
-        *("nightly-training", "hourly-cleaning", "hourly-scoring", "ingest-of-today", "optional-forecast"),
-        *(f"shard-{number}" for number in range(3)),
-    ):
-        flyte.run(name).phases("RUNNING")
+    airflow.api.create_pool(POOL)
+    airflow.api.wait_for_dags(*dags)
+    # A task looks at its run just before it defers: these end 0 to 10 s after that.
+    ends = {name: _succeeds_after(number * 10 / MANY) for number, name in enumerate(MANY_RUNS)}
+    with AfterFirstLook(flyte, ends | {"hourly-scoring": RunHandle.succeeds}):
+        yield {dag_id: airflow.api.trigger(dag_id) for dag_id in dags}
 
 
-def many(number: int) -> str:
-    """Name of one of the many runs."""
-    return f"e2e-many-{number}"
-
-
-def _end_after_first_look(flyte: LocalFlyte, over: Event) -> None:
-    """End some runs after their tasks have seen them once: each of the many 0 to 10 s later."""
-    delays = {many(number): number * 10 / MANY for number in range(MANY)} | {"hourly-scoring": 0.0}
-    while delays and not over.wait(0.1):
-        for call in flyte.calls("GetRunDetails"):
-            delay = delays.pop(call.request.run_id.name, None)
-            if delay is not None:
-                flyte.run(call.request.run_id.name).phases("RUNNING", "SUCCEEDED", every=delay)
+def _succeeds_after(seconds: float) -> Callable[[RunHandle], RunHandle]:
+    return lambda run: run.phases("RUNNING", "SUCCEEDED", every=seconds)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.e2e.airflow_process import StandaloneAirflow
-from tests.e2e.conftest import MANY, many
+from tests.e2e.conftest import MANY, MANY_RUNS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -22,4 +22,4 @@ def test_all_succeed_without_a_retry(airflow: StandaloneAirflow, dag_runs: Mappi
     )
     assert ended == "success"
     used = api.wait_for_task("e2e_many", dag_run, "use_all", ("success",))
-    assert api.xcom(used) == [many(number) for number in range(MANY)]
+    assert api.xcom(used) == MANY_RUNS

@@ -1,1 +1,104 @@
-"""The example DAGs: read without a warning or a heavy import, and run by ``dag.test()`` on either Airflow."""
+"""The example DAGs on the Airflow of this environment: read without a warning or a heavy import, and run."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from tests.e2e.after_first_look import AfterFirstLook
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "example_dags").glob("*.py"))
+OURS = (str(ROOT / "example_dags"), str(ROOT / "airflow_provider_flyte"))
+
+# In a process of its own: what this one has imported already would hide an import or a warning.
+READ = """
+import json, sys, warnings
+import airflow.settings  # Airflow 2.11 puts its own handler of warnings in place here
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:
+    from airflow.models.dagbag import DagBag
+
+before, calls = set(sys.modules), []
+sys.addaudithook(lambda event, args: calls.append(repr(args)) if event == "socket.connect" else None)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    bag = DagBag(sys.argv[1], include_examples=False)
+json.dump(
+    {
+        "dags": list(bag.dags),
+        "errors": bag.import_errors,
+        "warnings": [[one.filename, str(one.message)] for one in caught],
+        "heavy": [name for name in ("grpc", "google.protobuf") if name in sys.modules],
+        "calls": calls,
+    },
+    open(sys.argv[2], "w"),
+)
+"""
+
+Script = Callable[[RunHandle], Any]
+SCRIPTS: Mapping[str, dict[str, Script]] = {
+    "flyte_wait": {"nightly-training": RunHandle.succeeds},
+    "flyte_wait_on_worker": {"hourly-cleaning": RunHandle.succeeds, "hourly-scoring": RunHandle.succeeds},
+    "flyte_wait_name_from_xcom": {"ingest-of-today": partial(RunHandle.succeeds, outputs={"rows": 3})},
+    "flyte_wait_soft_fail": {"optional-forecast": partial(RunHandle.fails, message="no weather today")},
+    "flyte_wait_mapped": {f"shard-{number}": RunHandle.succeeds for number in range(3)},
+}
+STATES: Mapping[str, dict[str, str]] = {
+    "flyte_wait": {"wait": "success", "report": "success"},
+    "flyte_wait_on_worker": {"clean": "success", "score": "success", "attempts": "success"},
+    "flyte_wait_name_from_xcom": {"launched": "success", "wait": "success", "written_to": "success"},
+    "flyte_wait_soft_fail": {"wait": "skipped", "publish": "skipped", "note": "success"},
+    "flyte_wait_mapped": {"shards": "success", "wait": "success", "succeeded": "success"},
+}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_reading_an_example_warns_of_nothing_and_loads_nothing_heavy(path: Path, tmp_path: Path) -> None:
+    answer = tmp_path / "answer.json"
+    subprocess.run([sys.executable, "-c", READ, str(path), str(answer)], check=True, capture_output=True, timeout=60)
+    read = json.loads(answer.read_text())
+    assert read["errors"] == {}
+    assert read["dags"] == [path.stem]
+    assert [one for one in read["warnings"] if one[0].startswith(OURS)] == []
+    assert read["heavy"] == []
+    assert read["calls"] == []
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.usefixtures("airflow_db")
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs(path: Path, flyte_default: LocalFlyte) -> None:
+    dag = _hurried(_load(path).dag)
+    with AfterFirstLook(flyte_default, SCRIPTS[path.stem]):
+        dag_run = dag.test()
+    assert {ti.task_id: ti.state for ti in dag_run.get_task_instances()} == STATES[path.stem]
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _hurried(dag: Any) -> Any:
+    """Nothing here needs the patience that a real scheduler does."""
+    for task in dag.tasks:
+        arguments = getattr(task, "partial_kwargs", task.__dict__)
+        if "run_name" in task.template_fields:
+            arguments |= {"poke_interval": 1, "resume_after": 0}
+    return dag
