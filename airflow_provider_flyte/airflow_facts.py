@@ -36,7 +36,7 @@ async def aextra(connection: Any) -> dict[str, Any]:
     """The connection's extra fields on an event loop.
 
     The property ``extra_dejson`` asks the supervisor to mask secrets, which must not happen on the loop. common-compat
-    has this function from 1.21 on, which does not install on Python 3.10.
+    has such a function, but not yet in 1.20.0, the newest on Python 3.10.
     """
     extra: dict[str, Any]
     if hasattr(connection, "aextra_dejson"):

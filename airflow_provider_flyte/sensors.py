@@ -154,9 +154,7 @@ class FlyteRunSensor(BaseSensorOperator):
             deadline = _since_start(context, self.timeout)
         return self._look_or_defer(context, deadline, self._at_most(_PATIENTLY if is_over else _BRIEFLY), read)
 
-    def _look_or_defer(
-        self, context: Context, deadline: float, retry_for: float, event: RunEvent | None = None
-    ) -> Any:
+    def _look_or_defer(self, context: Context, deadline: float, retry_for: float, event: RunEvent | None = None) -> Any:
         """A run that is over is never deferred on."""
         wait = None
         try:

@@ -96,6 +96,9 @@ class FlyteRunTrigger(BaseTrigger):
         """Yield one event, whatever happens but for a cancellation, which is nobody's success."""
         try:
             event = await self._event()
+            self.log.info(
+                "The wait for Flyte run %s has ended: %s. %s", self.run_name, event.ending.value, event.message
+            )
             await self._hold()
             yield TriggerEvent(event.to_payload())
         finally:
@@ -128,6 +131,7 @@ class FlyteRunTrigger(BaseTrigger):
         self._lease = Lease(self.flyte_conn_id)
         try:
             watcher = await self._watcher(self._lease)
+            self.log.info("Waiting for Flyte run %s with all other waits of %s", self.run_name, self.flyte_conn_id)
         except _ConnectionUnreadError as error:
             return self._ended(Ending.UNREACHABLE, message=str(error))
         result = await watcher.wait(
@@ -159,6 +163,7 @@ class FlyteRunTrigger(BaseTrigger):
 
     async def _hold(self) -> None:
         if self.not_before is not None and (left := self.not_before - self._now()) > 0:
+            self.log.info("The task resumes in %.0f s (resume_after)", left)
             await self._sleep(left)
 
     def _ended(self, ending: Ending, *, phase: int | None = None, message: str = "") -> RunEvent:

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -44,10 +43,10 @@ def airflow_db() -> None:
 
 
 @pytest.fixture
-def flyte_default(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalFlyte]:
+def flyte_default(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> LocalFlyte:
     """The local Flyte, with the connection ``flyte_default`` to it in the environment."""
     monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(local_flyte))
-    yield local_flyte
+    return local_flyte
 
 
 def load_dag_file(name: str) -> ModuleType:
@@ -79,5 +78,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A test that is skipped proves nothing: only those on the checked-in list may be."""
     if _skipped:
-        print("\nSkipped, but not in tests/allowed_skips.txt:", *_skipped, sep="\n  ")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for nodeid in _skipped:
+        terminalreporter.write_line(f"SKIPPED, but not in tests/allowed_skips.txt: {nodeid}", red=True)

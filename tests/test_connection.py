@@ -51,7 +51,9 @@ def test_the_endpoint(host: str, port: int | None, insecure: bool, endpoint: str
     assert read(host, port, insecure=insecure).endpoint == endpoint
 
 
-@pytest.mark.parametrize(("word", "meant"), [("true", True), ("True", True), ("1", True), ("false", False), ("", False)])
+@pytest.mark.parametrize(
+    ("word", "meant"), [("true", True), ("True", True), ("1", True), ("false", False), ("", False)]
+)
 def test_a_connection_that_is_written_as_a_uri_carries_words(word: str, meant: bool) -> None:
     stored = Connection(conn_id="c1", uri=f"flyte://flyte:8089?insecure={word}&project=p")
     config = config_from(stored, stored.extra_dejson)

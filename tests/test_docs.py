@@ -26,7 +26,17 @@ def test_every_snippet_runs(snippet: str, tmp_path: Path) -> None:
     # A snippet that holds tests is run by pytest, as its reader would.
     if re.search(r"^(async )?def test_", snippet, re.M):
         file = tmp_path / "test_snippet.py"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(file)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(tmp_path),
+            str(file),
+        ]
     else:
         file = tmp_path / "snippet.py"
         command = [sys.executable, "-W", "error::DeprecationWarning:__main__", str(file)]

@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def uv(*arguments: str | Path) -> str:
-    done = subprocess.run([sys.executable, "-m", "uv", *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "uv", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

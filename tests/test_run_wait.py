@@ -23,7 +23,9 @@ def wait(flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture) -> RunWait
     return RunWait("flyte_default", "r1", None, None, rules=WaitRules(), first_look=0.0, log=log)
 
 
-def test_transitions_are_logged_once(wait: RunWait, flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture) -> None:
+def test_transitions_are_logged_once(
+    wait: RunWait, flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture
+) -> None:
     wait = RunWait("flyte_default", "r1", None, None, rules=WaitRules(None), first_look=0.0, log=log)
     run = None
     for phase in (None, None, "QUEUED", "QUEUED", "RUNNING", "RUNNING"):

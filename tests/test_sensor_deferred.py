@@ -49,9 +49,7 @@ def test_env_values_stay_where_the_author_wants_them(flyte_default: LocalFlyte) 
 
 def test_what_the_trigger_is_given(flyte_default: LocalFlyte) -> None:
     flyte_default.run("r1").phases("RUNNING")
-    task = Try(
-        run_name="r1", timeout=100, execution_timeout=timedelta(seconds=50), poke_interval=7, resume_after=10
-    )
+    task = Try(run_name="r1", timeout=100, execution_timeout=timedelta(seconds=50), poke_interval=7, resume_after=10)
     before = time.time()
     with pytest.raises(TaskDeferred) as deferred:
         task.sensor.execute(task.context)
@@ -113,7 +111,9 @@ def test_a_recovered_run_is_a_success(flyte_default: LocalFlyte) -> None:
 def test_the_timeout_comes_back_as_an_event(flyte_default: LocalFlyte) -> None:
     flyte_default.run("r1").phases("RUNNING")
     task = Try(run_name="r1", timeout=0.4)
-    with pytest.raises(FlyteRunTimeout, match="timeout of 0.4 s has passed and Flyte run .*/r1 is not over: it is RUNNING"):
+    with pytest.raises(
+        FlyteRunTimeout, match=r"timeout of 0.4 s has passed and Flyte run .*/r1 is not over: it is RUNNING"
+    ):
         task.run()
     assert [event["ending"] for event in task.events] == ["timed_out"]
     assert task.ti.xcoms["return_value"]["action"]["status"]["phase"] == "ACTION_PHASE_RUNNING"
@@ -161,7 +161,12 @@ def test_trouble_before_the_deferral_is_left_to_the_trigger(flyte_default: Local
 # -- what Airflow itself says
 
 
-CRASH = {"plain": FlyteWaitBroken, "soft_fail": FlyteWaitBroken, "never_fail": AirflowSkipException, "silent_fail": TaskDeferred}
+CRASH = {
+    "plain": FlyteWaitBroken,
+    "soft_fail": FlyteWaitBroken,
+    "never_fail": AirflowSkipException,
+    "silent_fail": TaskDeferred,
+}
 
 
 @pytest.mark.parametrize("flag", list(CRASH))

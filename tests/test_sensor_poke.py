@@ -12,7 +12,9 @@ from tests.driving import Try
 
 
 def test_poking_until_the_run_is_over(flyte_default: LocalFlyte) -> None:
-    flyte_default.run("r1", envs={"PASSWORD": "correct-horse-battery"}).phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.2)
+    flyte_default.run("r1", envs={"PASSWORD": "correct-horse-battery"}).phases(
+        "QUEUED", "RUNNING", "SUCCEEDED", every=0.2
+    )
     value = Try(run_name="r1", deferrable=False).run()
     assert value["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
     assert value["runSpec"]["envs"]["values"] == [{"key": "PASSWORD", "value": "***"}]

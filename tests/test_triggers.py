@@ -99,9 +99,7 @@ async def test_trouble_that_nobody_can_wait_out_ends_at_once(flyte_default: Loca
 async def test_silent_fail_waits_through_everything(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
     flyte_default.run("r1").phases("RUNNING")
     flyte_default.inject("*", garbage(times=2))
-    waiting = asyncio.ensure_future(
-        ending(trigger(missing_after=None, unreachable_after=None, keep_waiting=True))
-    )
+    waiting = asyncio.ensure_future(ending(trigger(missing_after=None, unreachable_after=None, keep_waiting=True)))
     await flyte_default.wait_for_call_async("ListRuns", 3)
     flyte_default.run("r1").succeeds()
     assert (await waiting)["ending"] == "succeeded"

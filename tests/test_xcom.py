@@ -22,7 +22,9 @@ def details(**fields: Any) -> RunDetails:
 def test_the_values_of_environment_variables_are_taken_out_everywhere() -> None:
     variables = [{"key": "PASSWORD", "value": SECRET}]
     pod = {
-        group: [{"name": "main", "env": [{"name": "PASSWORD", "value": SECRET}, {"name": "B", "valueFrom": {"x": "y"}}]}]
+        group: [
+            {"name": "main", "env": [{"name": "PASSWORD", "value": SECRET}, {"name": "B", "valueFrom": {"x": "y"}}]}
+        ]
         for group in ("containers", "initContainers")
     }
     made = details(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from tests.conftest import DAGS_FOLDER, load_dag_file
 from tests.e2e.after_first_look import AfterFirstLook
 
 ROOT = Path(__file__).parents[2]
@@ -30,11 +30,11 @@ try:
 except ImportError:
     from airflow.models.dagbag import DagBag
 
-before, calls = set(sys.modules), []
+calls = []
 sys.addaudithook(lambda event, args: calls.append(repr(args)) if event == "socket.connect" else None)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    bag = DagBag(sys.argv[1], include_examples=False)
+    bag = DagBag(sys.argv[1])
 json.dump(
     {
         "dags": list(bag.dags),
@@ -67,7 +67,9 @@ STATES: Mapping[str, dict[str, str]] = {
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_reading_an_example_warns_of_nothing_and_loads_nothing_heavy(path: Path, tmp_path: Path) -> None:
     answer = tmp_path / "answer.json"
-    subprocess.run([sys.executable, "-c", READ, str(path), str(answer)], check=True, capture_output=True, timeout=60)
+    command = [sys.executable, "-c", READ, str(path), str(answer)]
+    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert process.returncode == 0, process.stdout
     read = json.loads(answer.read_text())
     assert read["errors"] == {}
     assert read["dags"] == [path.stem]
@@ -80,19 +82,11 @@ def test_reading_an_example_warns_of_nothing_and_loads_nothing_heavy(path: Path,
 @pytest.mark.usefixtures("airflow_db")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs(path: Path, flyte_default: LocalFlyte) -> None:
-    dag = _hurried(_load(path).dag)
+    shutil.copy(path, DAGS_FOLDER)
+    dag = _hurried(load_dag_file(path.stem).dag)
     with AfterFirstLook(flyte_default, SCRIPTS[path.stem]):
         dag_run = dag.test()
     assert {ti.task_id: ti.state for ti in dag_run.get_task_instances()} == STATES[path.stem]
-
-
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _hurried(dag: Any) -> Any:
