@@ -88,9 +88,7 @@ class FlyteHook(BaseHook):
 
     async def aget_client(self) -> FlyteClient:
         """A client for a running event loop; use it as ``async with``."""
-        config = await self.aget_config()
-        client_class = await asyncio.to_thread(_import_client)
-        return client_class(config)
+        return await asyncio.to_thread(_make_client, await self.aget_config())
 
     def get_conn(self) -> FlyteClient:
         """:meth:`get_client`, under the name that every Airflow hook has."""
@@ -122,8 +120,8 @@ class FlyteHook(BaseHook):
         )
 
 
-def _import_client() -> type[FlyteClient]:
-    """In a thread: the first import of grpc and protobuf holds a loop for 150 ms."""
+def _make_client(config: FlyteConfig) -> FlyteClient:
+    """In a thread: the first import of grpc and protobuf holds a loop for 150 ms, and the roots are files."""
     from airflow_provider_flyte.client.client import FlyteClient
 
-    return FlyteClient
+    return FlyteClient(config)

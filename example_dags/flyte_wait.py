@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import grpc
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_flyte.sensors import FlyteRunSensor
 
-with DAG(dag_id="flyte_wait", params={"run_name": "nightly-training"}, tags=["flyte"]) as dag:
+with DAG(dag_id="flyte_wait", schedule=None, params={"run_name": "nightly-training"}, tags=["flyte"]) as dag:
     wait = FlyteRunSensor(
         task_id="wait",
         run_name="{{ params.run_name }}",
@@ -24,4 +23,3 @@ with DAG(dag_id="flyte_wait", params={"run_name": "nightly-training"}, tags=["fl
         return f"{action['id']['run']['name']} took {action['status']['durationMs']} ms"
 
     report(wait.output)
-import warnings; warnings.warn("x", DeprecationWarning)

@@ -33,8 +33,8 @@ def main() -> int:
             print(found.stdout.strip())
             return 0
     print(
-        f"This needs a Python {versions}, and {sys.executable} is {sys.version.split()[0]}. Install one that fits, or name "
-        "it: make PYTHON=python3.12 ...",
+        f"This needs a Python {versions}, and {sys.executable} is {sys.version.split()[0]}. Install one that fits, "
+        "or name it: make PYTHON=python3.12 ...",
         file=sys.stderr,
     )
     return 1

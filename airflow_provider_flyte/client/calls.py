@@ -6,7 +6,7 @@ take more than one. :meth:`FlyteClient.run` and :meth:`FlyteClient.arun` drive e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -158,10 +158,9 @@ def run_error(action: run_definition_pb2.ActionDetails) -> RunError | None:
     return None
 
 
-def chunks(names: Iterable[str], size: int) -> Iterable[list[str]]:
-    """The names in lists of at most ``size``."""
-    all_names = list(names)
-    return (all_names[start : start + size] for start in range(0, len(all_names), size))
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in lists of at most ``size``."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def list_projects() -> Call[list[str]]:

@@ -15,6 +15,7 @@ from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import NoClientError
 from airflow_provider_flyte.client.grpc_transport import AsyncGrpcTransport, GrpcTransport
 from airflow_provider_flyte.client.retry import RetryPolicy
+from airflow_provider_flyte.client.roots import system_roots
 from airflow_provider_flyte.client.transport import AsyncTransport, Transport
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ class FlyteClient:
     def __init__(self, config: FlyteConfig, *, retry: RetryPolicy | None = None) -> None:
         self.config = config
         self._retry = retry or RetryPolicy(config.retry_budget)
+        # Read here and not with the channel, which may be made on an event loop.
+        self._roots = None if config.insecure else system_roots()
         self._lock = threading.Lock()
         self._sync: tuple[int, Transport] | None = None
         self._async: list[tuple[int, weakref.ref[asyncio.AbstractEventLoop], AsyncTransport]] = []
@@ -98,7 +101,7 @@ class FlyteClient:
         with self._lock:
             if self._sync is None or self._sync[0] != os.getpid():
                 # A channel that was inherited through a fork answers UNAVAILABLE: never use or close it here.
-                self._sync = (os.getpid(), GrpcTransport(self.config))
+                self._sync = (os.getpid(), GrpcTransport(self.config, self._roots))
             return self._sync[1]
 
     def async_transport(self) -> AsyncTransport:
@@ -109,7 +112,7 @@ class FlyteClient:
             for _, ref, transport in self._async:
                 if ref() is loop:
                     return transport
-            made = AsyncGrpcTransport(self.config)
+            made = AsyncGrpcTransport(self.config, self._roots)
             self._async.append((pid, weakref.ref(loop), made))
             return made
 
@@ -169,4 +172,3 @@ class FlyteClient:
                 transport.unary, call.method, call.request, timeout=self.config.timeout, run=call.run
             )
         )
-

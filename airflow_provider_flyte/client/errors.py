@@ -74,9 +74,7 @@ class RpcError(FlyteError):
     transient: ClassVar[bool] = False
     """Whether the same call may succeed a moment later."""
 
-    def __init__(
-        self, status: Status, details: str, *, method: str, endpoint: str, run: str | None = None
-    ) -> None:
+    def __init__(self, status: Status, details: str, *, method: str, endpoint: str, run: str | None = None) -> None:
         self.status = status
         self.details = details
         self.method = method
@@ -211,9 +209,7 @@ _BY_STATUS: dict[Status, type[RpcError]] = {
 }
 
 
-def error_for(
-    status: Status, details: str, *, method: str, endpoint: str, run: str | None = None
-) -> RpcError:
+def error_for(status: Status, details: str, *, method: str, endpoint: str, run: str | None = None) -> RpcError:
     """The error that stands for this status."""
     cls = _BY_STATUS.get(status, UnknownError)
     return cls(status, details, method=method, endpoint=endpoint, run=run)

@@ -56,35 +56,40 @@ class _Errors:
 
     def map(self, error: grpc.RpcError, method: Method[Any, Any], run: str | None) -> RpcError:
         status, details = _status(error.code()), error.details() or ""
-        where = {"method": method.name, "endpoint": self._config.endpoint, "run": run}
         if status is Status.INTERNAL and "deserializing" in details:
             # grpcio's own words for a payload that is not the message; no server sends them.
-            return BadAnswerError(status, details, **where)
-        return error_for(status, details, **where)
+            return BadAnswerError(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
+        return error_for(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
+
+    def garbage(self, method: Method[Any, Any], run: str | None) -> RpcError:
+        """For grpc.aio, which logs a payload that is not the message and then gives None for it."""
+        words = "the answer cannot be deserialized"
+        return BadAnswerError(Status.INTERNAL, words, method=method.name, endpoint=self._config.endpoint, run=run)
 
     def probe_wanted(self, error: RpcError) -> bool:
         """Whether to look at what really listens: the code alone cannot tell a lasting mistake from an outage."""
         return isinstance(error, UnavailableError) and not self._reached
 
     def after_probe(self, error: RpcError, found: probe.Security | None) -> RpcError:
-        where = {"method": error.method, "endpoint": error.endpoint, "run": error.run}
         if self._config.insecure and found is probe.Security.TLS:
-            return SpeaksTlsError(error.status, error.details, **where)
-        if not self._config.insecure and found is probe.Security.PLAINTEXT:
-            return SpeaksPlaintextError(error.status, error.details, **where)
-        return error
+            cls: type[RpcError] = SpeaksTlsError
+        elif not self._config.insecure and found is probe.Security.PLAINTEXT:
+            cls = SpeaksPlaintextError
+        else:
+            return error
+        return cls(error.status, error.details, method=error.method, endpoint=error.endpoint, run=error.run)
 
 
 class GrpcTransport:
     """Blocking calls over one channel."""
 
-    def __init__(self, config: FlyteConfig) -> None:
+    def __init__(self, config: FlyteConfig, roots: bytes | None) -> None:
         self._config = config
         self._errors = _Errors(config)
         self._channel = (
             grpc.insecure_channel(config.endpoint, options=_OPTIONS)
             if config.insecure
-            else grpc.secure_channel(config.endpoint, grpc.ssl_channel_credentials(), options=_OPTIONS)
+            else grpc.secure_channel(config.endpoint, grpc.ssl_channel_credentials(roots), options=_OPTIONS)
         )
 
     def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
@@ -116,7 +121,7 @@ class GrpcTransport:
         except grpc.RpcError as error:
             raise self._errors.map(error, method, run) from error
         finally:
-            call.cancel()
+            call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
 
     def close(self) -> None:
         self._channel.close()
@@ -125,25 +130,23 @@ class GrpcTransport:
 class AsyncGrpcTransport:
     """Calls on one event loop, over one channel made inside it."""
 
-    def __init__(self, config: FlyteConfig) -> None:
+    def __init__(self, config: FlyteConfig, roots: bytes | None) -> None:
         self._config = config
         self._errors = _Errors(config)
         self._channel = (
             grpc.aio.insecure_channel(config.endpoint, options=_OPTIONS)
             if config.insecure
-            else grpc.aio.secure_channel(config.endpoint, grpc.ssl_channel_credentials(), options=_OPTIONS)
+            else grpc.aio.secure_channel(config.endpoint, grpc.ssl_channel_credentials(roots), options=_OPTIONS)
         )
 
-    async def unary(
-        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None
-    ) -> Resp:
+    async def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
         call = self._channel.unary_unary(
             method.path,
             request_serializer=method.request.SerializeToString,
             response_deserializer=method.response.FromString,
         )
         try:
-            response: Resp = await call(request, timeout=timeout, metadata=self._config.metadata)
+            response: Resp | None = await call(request, timeout=timeout, metadata=self._config.metadata)
         except grpc.aio.AioRpcError as error:
             ours = self._errors.map(error, method, run)
             if self._errors.probe_wanted(ours):
@@ -151,6 +154,8 @@ class AsyncGrpcTransport:
                 ours = self._errors.after_probe(ours, found)
             raise ours from error
         self._errors.reached()
+        if response is None:
+            raise self._errors.garbage(method, run)
         return response
 
     async def server_stream(
@@ -163,6 +168,8 @@ class AsyncGrpcTransport:
         )(request, timeout=timeout, metadata=self._config.metadata)
         try:
             async for response in call:
+                if response is None:
+                    raise self._errors.garbage(method, run)
                 yield response
         except grpc.aio.AioRpcError as error:
             raise self._errors.map(error, method, run) from error
@@ -170,4 +177,4 @@ class AsyncGrpcTransport:
             call.cancel()
 
     async def close(self) -> None:
-        await self._channel.close()
+        await self._channel.close(None)

@@ -21,9 +21,7 @@ class RunPhase(IntEnum):
     RECOVERED = 10
 
 
-TERMINAL = frozenset(
-    {RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.ABORTED, RunPhase.TIMED_OUT, RunPhase.RECOVERED}
-)
+TERMINAL = frozenset({RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.ABORTED, RunPhase.TIMED_OUT, RunPhase.RECOVERED})
 SUCCESSFUL = frozenset({RunPhase.SUCCEEDED, RunPhase.RECOVERED})
 
 

@@ -59,15 +59,11 @@ class RunService:
     GetRunDetails = Unary(_p + "GetRunDetails", _r.GetRunDetailsRequest, _r.GetRunDetailsResponse)
     GetActionDetails = Unary(_p + "GetActionDetails", _r.GetActionDetailsRequest, _r.GetActionDetailsResponse)
     GetActionData = Unary(_p + "GetActionData", _r.GetActionDataRequest, _r.GetActionDataResponse)
-    GetActionDataURIs = Unary(
-        _p + "GetActionDataURIs", _r.GetActionDataURIsRequest, _r.GetActionDataURIsResponse
-    )
+    GetActionDataURIs = Unary(_p + "GetActionDataURIs", _r.GetActionDataURIsRequest, _r.GetActionDataURIsResponse)
     ListRuns = Unary(_p + "ListRuns", _r.ListRunsRequest, _r.ListRunsResponse)
     ListActions = Unary(_p + "ListActions", _r.ListActionsRequest, _r.ListActionsResponse)
     WatchRuns = ServerStream(_p + "WatchRuns", _r.WatchRunsRequest, _r.WatchRunsResponse)
-    WatchRunDetails = ServerStream(
-        _p + "WatchRunDetails", _r.WatchRunDetailsRequest, _r.WatchRunDetailsResponse
-    )
+    WatchRunDetails = ServerStream(_p + "WatchRunDetails", _r.WatchRunDetailsRequest, _r.WatchRunDetailsResponse)
     WatchActionDetails = ServerStream(
         _p + "WatchActionDetails", _r.WatchActionDetailsRequest, _r.WatchActionDetailsResponse
     )
@@ -80,12 +76,8 @@ class InternalRunService:
     _p = "/flyteidl2.workflow.InternalRunService/"
 
     RecordAction = Unary(_p + "RecordAction", _r.RecordActionRequest, _r.RecordActionResponse)
-    UpdateActionStatus = Unary(
-        _p + "UpdateActionStatus", _r.UpdateActionStatusRequest, _r.UpdateActionStatusResponse
-    )
-    RecordActionEvents = Unary(
-        _p + "RecordActionEvents", _r.RecordActionEventsRequest, _r.RecordActionEventsResponse
-    )
+    UpdateActionStatus = Unary(_p + "UpdateActionStatus", _r.UpdateActionStatusRequest, _r.UpdateActionStatusResponse)
+    RecordActionEvents = Unary(_p + "RecordActionEvents", _r.RecordActionEventsRequest, _r.RecordActionEventsResponse)
 
 
 class DataProxyService:
@@ -139,9 +131,7 @@ class AuthMetadataService:
     _r = auth_service_pb2
     _p = "/flyteidl2.auth.AuthMetadataService/"
 
-    GetOAuth2Metadata = Unary(
-        _p + "GetOAuth2Metadata", _r.GetOAuth2MetadataRequest, _r.GetOAuth2MetadataResponse
-    )
+    GetOAuth2Metadata = Unary(_p + "GetOAuth2Metadata", _r.GetOAuth2MetadataRequest, _r.GetOAuth2MetadataResponse)
     GetPublicClientConfig = Unary(
         _p + "GetPublicClientConfig", _r.GetPublicClientConfigRequest, _r.GetPublicClientConfigResponse
     )

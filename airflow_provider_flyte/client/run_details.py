@@ -11,10 +11,11 @@ from google.protobuf.json_format import MessageToDict, MessageToJson
 from airflow_provider_flyte.client import calls
 from airflow_provider_flyte.client.calls import Flow
 from airflow_provider_flyte.client.client import FlyteClient, current_client
+from airflow_provider_flyte.client.errors import NotFoundError
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.literals import named_values
-from airflow_provider_flyte.client.phase import is_terminal, phase_name
+from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import RunError
 
@@ -88,9 +89,7 @@ class RunDetails:
         return used, _get(calls.run_identifier(used.config.key(name), used.config.org), used)
 
     @_blocking_on_class
-    def get_details(
-        cls, run_id: identifier_pb2.RunIdentifier, client: FlyteClient | None = None
-    ) -> _Asked[RunDetails]:
+    def get_details(cls, run_id: identifier_pb2.RunIdentifier, client: FlyteClient | None = None) -> _Asked[RunDetails]:
         """Read the details of the run with this whole identifier.
 
         :param run_id: a ``RunIdentifier``: org, project, domain and name.
@@ -112,12 +111,19 @@ class RunDetails:
     def outputs(self) -> _Asked[dict[str, Any]]:
         """The run's outputs (``o0``, ``o1`` ...) as plain Python values.
 
-        :raises NotFoundError: while there are none: before the run has succeeded, or when its task has no outputs.
+        :raises NotFoundError: while there are none yet. A run that has succeeded and whose task declares none gives {}.
         """
         return current_client(self._client), self._read("outputs")
 
     def _read(self, which: str) -> Flow[dict[str, Any]]:
-        data = yield calls.get_action_data(self.action_id)
+        try:
+            data = yield calls.get_action_data(self.action_id)
+        except NotFoundError:
+            # "outputs not available": of a task without outputs nothing is stored, so even its inputs are not given.
+            template = self.pb2.action.task.task_template
+            if which == "outputs" and is_successful(self.phase) and not template.interface.outputs.variables:
+                return {}
+            raise
         return named_values(getattr(data, which))
 
     def done(self) -> bool:
@@ -171,14 +177,11 @@ class RunDetails:
         return current_client(self._client).config.run_url(self.key)
 
     def __repr__(self) -> str:
-        error = f", error={self.error.kind}: {self.error.message.splitlines()[0]!r}" if _has_text(self.error) else ""
-        return f"RunDetails({self.key}, task={self.task_name}, phase={phase_name(self.phase)}{error})"
+        error = self.error
+        why = f", error={error.kind}: {error.message.strip().partition(chr(10))[0]!r}" if error else ""
+        return f"RunDetails({self.key}, task={self.task_name}, phase={phase_name(self.phase)}{why})"
 
 
 def _get(run_id: identifier_pb2.RunIdentifier, client: FlyteClient) -> Flow[RunDetails]:
     details = yield calls.get_run_details(run_id)
     return RunDetails(details, client)
-
-
-def _has_text(error: RunError | None) -> bool:
-    return error is not None and bool(error.message.strip())

@@ -30,9 +30,7 @@ class Transport(Protocol):
 class AsyncTransport(Protocol):
     """The same on an event loop."""
 
-    async def unary(
-        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None
-    ) -> Resp:
+    async def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
         """Make one call, within ``timeout`` seconds."""
 
     def server_stream(

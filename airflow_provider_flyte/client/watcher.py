@@ -14,7 +14,7 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -254,7 +254,7 @@ class RunWatcher:
                     self._saw(some, _trouble(error))
         self._conclude()
 
-    async def _ask_some(self, project: str, domain: str, keys: list[RunKey], *, terminal_only: bool) -> None:
+    async def _ask_some(self, project: str, domain: str, keys: Sequence[RunKey], *, terminal_only: bool) -> None:
         if not self._filter_refused:
             names = [key.name for key in keys]
             flow = find_runs(project, domain, names, self._client.config.org, terminal_only=terminal_only)
@@ -271,7 +271,7 @@ class RunWatcher:
                 return
         await self._look_at_each(keys)
 
-    async def _look_at_each(self, keys: list[RunKey]) -> None:
+    async def _look_at_each(self, keys: Sequence[RunKey]) -> None:
         """The fallback: GetRunDetails, a few at a time."""
         places = asyncio.Semaphore(_LOOKS_AT_ONCE)
 

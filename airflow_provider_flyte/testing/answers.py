@@ -74,14 +74,11 @@ def action_details(action: Action, asked: identifier_pb2.ActionIdentifier) -> pb
         details.task.CopyFrom(action.spec)
     if action.phase == RunPhase.FAILED:
         # The error is that of the last attempt's events, and they arrive after the phase: before, error_info is
-        # there but empty (failed_user.json, call 2), or not there at all while the attempt has no event yet.
-        last = details.attempts[-1] if details.attempts else None
-        if last is not None and last.attempt == action.attempts:
-            details.error_info.CopyFrom(last.error_info)
-            details.error_info.SetInParent()
+        # there but empty (failed_user.json, call 2).
+        if details.attempts:
+            details.error_info.CopyFrom(details.attempts[-1].error_info)
     elif action.phase == RunPhase.ABORTED:
         details.abort_info.reason = action.abort_reason
-        details.abort_info.SetInParent()
     return details
 
 
@@ -92,7 +89,7 @@ def events_are_terminal(action: Action) -> bool:
 
 
 def attempts(action: Action) -> list[pb.ActionAttempt]:
-    """The attempts, built from nothing but the recorded events."""
+    """The attempts, built from nothing but the events; logs and the events of the cluster are left out."""
     by_attempt: dict[int, list[pb.ActionEvent]] = {}
     for key in sorted(action.events):
         by_attempt.setdefault(key[0], []).append(action.events[key])
@@ -112,8 +109,6 @@ def _attempt(number: int, events: Sequence[pb.ActionEvent]) -> pb.ActionAttempt:
         start_time=events[0].updated_time,
         phase_transitions=_transitions(events),
         cluster=last.cluster,
-        cache_status=last.cache_status,
-        cluster_events=[seen for event in events for seen in event.cluster_events],
     )
     if last.phase in _ENDS_AN_ATTEMPT:
         attempt.end_time.CopyFrom(max(last.updated_time, events[0].updated_time, key=nanoseconds))
@@ -121,12 +116,6 @@ def _attempt(number: int, events: Sequence[pb.ActionEvent]) -> pb.ActionAttempt:
         attempt.error_info.CopyFrom(last.error_info)
     if last.HasField("outputs"):
         attempt.outputs.CopyFrom(last.outputs)
-    logs = {log.name: log for event in events for log in event.log_info}
-    attempt.log_info.extend(logs[name] for name in sorted(logs))
-    for event in events:
-        if event.HasField("log_context"):
-            attempt.log_context.CopyFrom(event.log_context)
-            attempt.logs_available = True
     return attempt
 
 
@@ -150,8 +139,6 @@ def outputs_uri(action: Action) -> str:
     if action.phase != RunPhase.SUCCEEDED:
         return ""
     made = attempts(action)
-    if not made:
-        raise Refusal("NOT_FOUND", "outputs not available, no attempts for action")
-    if not made[-1].outputs.output_uri:
+    if not made or not made[-1].outputs.output_uri:
         raise Refusal("NOT_FOUND", "outputs not available")
     return made[-1].outputs.output_uri

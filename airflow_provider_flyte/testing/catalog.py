@@ -65,7 +65,7 @@ class TaskHandlers:
             )
 
     def list_tasks(self, request: task_service_pb2.ListTasksRequest, call: Call) -> task_service_pb2.ListTasksResponse:
-        """One row a task name, its latest version."""
+        """One row a task name, its latest version; in the order of deployment, which was not measured."""
         offset, limit = listing.page_of(request.request)
         listing.check(request.request.filters, listing.TASK_COLUMNS)
         with self._store.lock:
@@ -74,7 +74,6 @@ class TaskHandlers:
                 scope = (request.project_id.name, request.project_id.domain)
                 latest = [task for task in latest if (task.id.project, task.id.domain) == scope]
             found = listing.matches(request.request.filters, listing.TASK_COLUMNS, latest)
-            found.sort(key=lambda task: (task.id.project, task.id.domain, task.id.name), reverse=True)
             rows, token = listing.cut(found, offset, limit)
             answer = task_service_pb2.ListTasksResponse(token=token)
             for task in rows:

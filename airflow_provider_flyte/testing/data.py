@@ -12,7 +12,7 @@ from airflow_provider_flyte.client.idl.task import common_pb2
 from airflow_provider_flyte.testing import answers
 from airflow_provider_flyte.testing.calls import Call, Refusal
 from airflow_provider_flyte.testing.dispatch import Handlers
-from airflow_provider_flyte.testing.store import Store, require_action, require_project, task_not_found
+from airflow_provider_flyte.testing.store import Store, require_action, require_project
 
 
 class DataHandlers:
@@ -59,8 +59,6 @@ class DataHandlers:
             raise Refusal("INVALID_ARGUMENT", "id is required")
         with self._store.lock:
             require_project(self._store, project)
-            if request.HasField("task_id") and self._store.task(request.task_id) is None:
-                raise Refusal("NOT_FOUND", f"failed to get task: not_found: {task_not_found(request.task_id)}")
             content = request.inputs.SerializeToString(deterministic=True)
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:8]).decode().rstrip("=")
             uri = f"{self._store.storage}/{project}/{domain}/offloaded-inputs/{digest}"

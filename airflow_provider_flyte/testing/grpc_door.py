@@ -6,11 +6,10 @@ Not ``grpc.aio``: two of its event loops in one process disturb each other, and 
 from __future__ import annotations
 
 import socket
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
@@ -41,8 +40,6 @@ class GrpcDoor:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="local-flyte-call")
         self._server = grpc.server(self._threads, options=_OPTIONS)
         self._credentials = grpc.ssl_server_credentials([(tls[1], tls[0])]) if tls is not None else None
-        self._calls: set[Call] = set()
-        self._lock = threading.Lock()
         services: defaultdict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = defaultdict(dict)
         for row in rpc.METHODS:
             service, method = row.path[1:].split("/")
@@ -68,12 +65,10 @@ class GrpcDoor:
                 bound = self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise self._not_bound(address, error) from error
-        if bound == 0:
-            raise self._not_bound(address, None)
         self._server.start()
         return bound
 
-    def _not_bound(self, address: str, error: Exception | None) -> OSError:
+    def _not_bound(self, address: str, error: Exception) -> OSError:
         self._server.stop(None)
         self._threads.shutdown()
         why = error.strerror if isinstance(error, OSError) else error
@@ -82,10 +77,6 @@ class GrpcDoor:
     def close(self) -> None:
         """Hang up on everybody at once, as a server does that dies; its threads have ended afterwards."""
         self._server.stop(None).wait()
-        with self._lock:
-            calls = list(self._calls)
-        for call in calls:
-            call.close()
         self._threads.shutdown(wait=True)
 
     def _handler(self, row: Row) -> grpc.RpcMethodHandler[Any, Any]:
@@ -99,7 +90,7 @@ class GrpcDoor:
             try:
                 return self._dispatcher.unary(row, request, call)
             except Refusal as refusal:
-                _refuse(context, refusal)
+                return context.abort(grpc.StatusCode[refusal.code], refusal.details)
 
         return answer
 
@@ -109,27 +100,15 @@ class GrpcDoor:
             try:
                 yield from self._dispatcher.stream(row, request, call)
             except Refusal as refusal:
-                _refuse(context, refusal)
+                context.abort(grpc.StatusCode[refusal.code], refusal.details)
 
         return answer
 
     def _enter(self, context: grpc.ServicerContext) -> Call:
         call = Call({str(key): _text(value) for key, value in context.invocation_metadata()})
-        with self._lock:
-            self._calls.add(call)
-        call.on_close(lambda: self._leave(call))
         if not context.add_callback(call.close):
             call.close()
         return call
-
-    def _leave(self, call: Call) -> None:
-        with self._lock:
-            self._calls.discard(call)
-
-
-def _refuse(context: grpc.ServicerContext, refusal: Refusal) -> NoReturn:
-    context.abort(grpc.StatusCode[refusal.code], refusal.details)
-    raise AssertionError("abort raises")
 
 
 def _serialize(message: Any) -> bytes:

@@ -45,7 +45,7 @@ class Mover:
             self.abort("")
         elif phase in _REPORTED:
             self._report(phase, attempt)
-        elif phase != RunPhase.QUEUED or self.action.phase != phase:
+        else:
             self._status(phase, attempt)
 
     def succeed(self) -> None:

@@ -41,7 +41,7 @@ class LocalFlyte:
             flyte.inject("GetRunDetails", unavailable(times=3))
 
     Usable with ``with``, ``async with``, or ``start()`` and ``stop()``. A stop hangs up on everybody, keeps the state:
-    ``stop()`` and ``start()`` play an outage on the same port, in which scripts go on unseen.
+    ``stop()`` and ``start()`` play an outage on the same port; the steps that were due meanwhile come at once.
 
     :param port: 0 takes a free one.
     :param host: The address to listen on.
@@ -103,13 +103,9 @@ class LocalFlyte:
         """Open the port; nothing where it is open. ``OSError`` says that another server has it."""
         if self._door is None:
             door = GrpcDoor(self._dispatcher, self._tls)
-            self._scheduler.start()
-            try:
-                self.port = door.open(self._listen, self.port)
-            except BaseException:
-                self._scheduler.stop()
-                raise
+            self.port = door.open(self._listen, self.port)
             self._door = door
+            self._scheduler.start()
         return self
 
     def stop(self) -> None:

@@ -14,10 +14,13 @@ from airflow_provider_flyte.client.idl.task import common_pb2, run_pb2, task_def
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing.calls import Refusal
-from airflow_provider_flyte.testing.hub import Hub, Key
+from airflow_provider_flyte.testing.hub import Hub
 
 ROOT = "a0"
 """Name of a run's root action."""
+
+Key: TypeAlias = tuple[str, ...]
+"""(project, domain, run) or (project, domain, run, action). Never the org: the backend ignores it."""
 
 EventKey: TypeAlias = tuple[int, int, int]
 """(attempt, phase, version): the same again is ignored."""
@@ -93,7 +96,7 @@ class Store:
     def __init__(self, storage: str, project: str) -> None:
         self.storage = storage.rstrip("/")
         self.lock = threading.RLock()
-        self.hub = Hub()
+        self.hub: Hub[Action] = Hub()
         self.projects: dict[str, None] = {project: None}
         self.tasks: dict[Key, dict[str, TaskVersion]] = {}
         self.files: dict[str, common_pb2.Inputs | common_pb2.Outputs] = {}
@@ -146,9 +149,9 @@ class Store:
         """Tell the streams. Only a change of the root action's phase is a change of the run; its events are not."""
         action.row = None
         project, domain, run, name = action.key
-        self.hub.publish(action.key, ("action", *action.key))
+        self.hub.publish(action, ("action", *action.key))
         if phase and name == ROOT:
-            self.hub.publish(action.key[:3], ("run", project, domain, run), ("runs", project, domain))
+            self.hub.publish(action, ("run", project, domain, run), ("runs", project, domain))
 
     # -- tasks
 

@@ -47,11 +47,8 @@ class StreamHandlers:
                 batch = pb.WatchRunsResponse(runs=[answers.run_row(action) for action in first])
             if batch.runs:
                 yield batch
-            for key in changes:
+            for action in changes:
                 with self._store.lock:
-                    action = self._store.run(key)
-                    if action is None:
-                        continue
                     update = pb.WatchRunsResponse(runs=[answers.run_row(action)])
                 yield update
 

@@ -113,9 +113,9 @@ class StandaloneAirflow:
         (self._home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps({USER: self.password}))
         self._say("making its database")
         self._run("db-migrate", "db", "migrate", until=deadline)
-        self._say(f"starting {', '.join(COMPONENTS)}")
         for name in COMPONENTS:
             self.start_component(name)
+        self._say(f"starting {', '.join(COMPONENTS)}")
         for conn_id, connection in self._connections.items():
             self._run(f"connection-{conn_id}", "connections", "add", conn_id, "--conn-json", connection, until=deadline)
             self._say(f"the connection {conn_id} is in its database")

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="leave Airflow running until Ctrl-C")
     given = parser.parse_args(arguments)
     story = Story()
+    if int(version("apache-airflow").split(".")[0]) < 3:
+        story.show("The demo starts an Airflow 3; run it without AIRFLOW=2.11.2.")
+        return 1
     # A shell's background job begins with SIGINT ignored, and would have no way to be ended tidily.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

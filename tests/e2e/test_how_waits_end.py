@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import StandaloneAirflow
+from tests.e2e.airflow_process import COMPONENTS, StandaloneAirflow
 from tests.e2e.conftest import POOL, SECRET
 
 # The first test's time includes Airflow's start.
@@ -61,7 +61,7 @@ def test_values_of_environment_variables_are_nowhere(
         for part, read in {"XCom": api.xcom, "log": api.task_log, "task instance": dict}.items()
     }
     # The triggerer logs the event in full.
-    shown |= {name: airflow.log_of(name) for name in ("triggerer", "scheduler")}
+    shown |= {name: airflow.log_of(name) for name in COMPONENTS}
     assert "API_KEY" in shown["XCom of wait"]
     assert [name for name, text in shown.items() if SECRET in text] == []
 

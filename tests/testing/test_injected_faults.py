@@ -170,7 +170,7 @@ def test_a_stream_that_ends_cleanly_too_soon(flyte: LocalFlyte, client: Any) -> 
     assert flyte.calls("WatchRuns")[0].code == "OK"
 
 
-def test_a_silent_stream_sends_nothing_more_and_stays_open(flyte: LocalFlyte, client: Any, eventually: Any) -> None:
+def test_a_silent_stream_stays_open(flyte: LocalFlyte, client: Any, eventually: Any) -> None:
     run = flyte.run("r1")
     flyte.inject("WatchRuns", silent_stream(after=1, times=1))
     silent = client.watch_runs()
@@ -184,6 +184,13 @@ def test_a_silent_stream_sends_nothing_more_and_stays_open(flyte: LocalFlyte, cl
     silent.cancel()
     assert refusal(lambda: next(silent))[0] == "CANCELLED"
     eventually(lambda: flyte.calls("WatchRuns")[0].code == "CANCELLED")
+
+
+def test_a_silent_stream_keeps_its_messages_to_itself() -> None:
+    call = Call()
+    call.close()
+    assert list(silent_stream(after=1).stream(call, iter("abc"))) == ["a"]
+    assert list(silent_stream(after=5).stream(call, iter("abc"))) == ["a", "b", "c"]
 
 
 def test_a_share_of_the_hints_is_lost_the_same_again_with_a_seed() -> None:

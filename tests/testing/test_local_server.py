@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import threading
-import time
 from typing import Any
 
 import grpc
@@ -59,16 +58,15 @@ def test_a_stop_hangs_up_on_everybody(flyte: LocalFlyte, client: Any) -> None:
     assert gone.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
-def test_an_outage_keeps_port_and_state_and_scripts_go_on_unseen(flyte: LocalFlyte) -> None:
+def test_an_outage_keeps_port_and_state_and_scripts_go_on(flyte: LocalFlyte, eventually: Any) -> None:
     port = flyte.port
     flyte.stop()
     flyte.stop()
     run = flyte.run("r1").phases("RUNNING", "SUCCEEDED", every=0.01)
     assert run.phase == RunPhase.RUNNING
-    time.sleep(0.02)  # until the second step is due
     flyte.start().start()
     assert flyte.port == port
-    assert run.phase == RunPhase.SUCCEEDED
+    eventually(lambda: run.phase == RunPhase.SUCCEEDED)
     with grpc.insecure_channel(flyte.endpoint) as channel:
         assert RawClient(channel).details("r1").action.status.phase == RunPhase.SUCCEEDED
 

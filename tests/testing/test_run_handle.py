@@ -11,9 +11,12 @@ import pytest
 
 from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.client.idl.common.phase_pb2 import ActionPhase
+from airflow_provider_flyte.client.idl.core.types_pb2 import LiteralType
+from airflow_provider_flyte.client.idl.task.common_pb2 import Inputs
 from airflow_provider_flyte.client.idl.workflow.run_definition_pb2 import ErrorInfo
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.testing import LocalFlyte, delay, unavailable
+from airflow_provider_flyte.testing import LocalFlyte, unavailable
+from airflow_provider_flyte.testing.plain import named_literals
 from tests.testing.conftest import RawClient
 
 DAY = datetime(2026, 11, 23, tzinfo=timezone.utc)
@@ -104,10 +107,12 @@ def test_a_misspelt_step_is_refused_at_once(flyte: LocalFlyte) -> None:
     assert run.move("RUNNING").phase == RunPhase.RUNNING
 
 
-def test_verbs_wait_for_the_steps_before_them(flyte: LocalFlyte, eventually: Any) -> None:
+def test_verbs_wait_for_the_steps_before_them(flyte: LocalFlyte, client: Any, eventually: Any) -> None:
     assert flyte.run("r1").phases("RUNNING", "PAUSED", every=60).succeeds({"o0": 1}).phase == RunPhase.RUNNING
-    run = flyte.run("r2").phases("RUNNING", "PAUSED", every=0.02).succeeds({"o0": 1})
+    run = flyte.run("r2").phases("QUEUED", "RUNNING", every=0.05).succeeds({"o0": 1})
     eventually(lambda: run.phase == RunPhase.SUCCEEDED)
+    attempt = client.details("r2").action.attempts[0]
+    assert attempt.end_time.ToDatetime() - attempt.start_time.ToDatetime() >= timedelta(seconds=0.045)
 
 
 def test_an_unknown_phase_comes_and_goes(flyte: LocalFlyte, client: Any) -> None:
@@ -133,6 +138,9 @@ def test_a_fault_among_the_phases_lasts_until_the_next_step(flyte: LocalFlyte, c
         assert refused.value.details() == "out for lunch"
     assert client.details("other")
     assert len(client.list_runs().runs) == 2
+    projects = rpc.ProjectService.ListProjects
+    assert client.ask(projects, projects.request())
+    assert client.create("r1")
     run.move("SUCCEEDED")
     for ask in asks:
         assert ask()
@@ -147,7 +155,16 @@ def test_a_fault_among_the_phases_may_be_met_a_few_times(flyte: LocalFlyte, clie
 
 def test_outputs_of_plain_values(flyte: LocalFlyte, client: Any) -> None:
     flyte.run("r1").succeeds(
-        {"o0": "done", "o1": 0.5, "o2": [1, 2], "o3": {"k": None}, "o4": True, "o5": DAY, "o6": DAY - DAY}
+        {
+            "o0": "done",
+            "o1": 0.5,
+            "o2": [1, 2],
+            "o3": {"k": None},
+            "o4": True,
+            "o5": DAY,
+            "o6": DAY - DAY,
+            "o7": DAY.date(),
+        }
     )
     values = {literal.name: literal.value for literal in client.data("r1").outputs.literals}
     assert values["o0"].scalar.primitive.string_value == "done"
@@ -157,6 +174,7 @@ def test_outputs_of_plain_values(flyte: LocalFlyte, client: Any) -> None:
     assert values["o4"].scalar.primitive.boolean
     assert values["o5"].scalar.primitive.datetime.ToDatetime(timezone.utc) == DAY
     assert values["o6"].scalar.primitive.HasField("duration")
+    assert values["o7"] == values["o5"]
 
 
 def test_outputs_however_it_succeeds(flyte: LocalFlyte, client: Any) -> None:
@@ -230,9 +248,16 @@ def test_runs_that_a_client_launches_get_a_script(flyte: LocalFlyte, client: Any
 
 
 def test_launching_again_is_counted(flyte: LocalFlyte, client: Any) -> None:
-    run = flyte.run("r1")
-    client.create("r1")
-    assert run.enqueued == 2
+    scripted: list[str] = []
+    flyte.on_launch(lambda run: scripted.append(run.name))
+    flyte.deploy("demo.train")
+    for rows in (1, 2):
+        client.create("r1", inputs=Inputs(literals=named_literals({"rows": rows})))
+    assert flyte.run("r1").enqueued == 2
+    assert (
+        flyte.run("r1").inputs["rows"].scalar.primitive.integer == 2
+    )  # overwritten, although the run is the first one
+    assert scripted == ["r1"]
 
 
 def test_calls_are_recorded(flyte: LocalFlyte, client: Any) -> None:
@@ -273,22 +298,31 @@ def test_waiting_for_a_call(flyte: LocalFlyte, client: Any) -> None:
         flyte.wait_for_call("ListRuns", timeout=0.01)
 
 
+@pytest.mark.timeout(20)
 def test_waiting_for_a_call_that_is_yet_to_come(flyte: LocalFlyte, client: Any) -> None:
     async def main() -> None:
-        flyte.inject("GetRunDetails", delay(0.05))
-        waiting = asyncio.create_task(flyte.wait_for_call_async("GetRunDetails"))
-        await asyncio.to_thread(lambda: flyte.run("r1") and client.details("r1"))
+        waiting = asyncio.create_task(flyte.wait_for_call_async("ListRuns", timeout=60))
+        await asyncio.sleep(0.05)
+        await asyncio.to_thread(client.list_runs)
         assert len(await waiting) == 1
 
     asyncio.run(main())
 
 
 def test_a_task_with_an_interface(flyte: LocalFlyte, client: Any) -> None:
-    flyte.deploy("etl.load", inputs={"day": str, "rows": (int, 100), "tags": list[str]}, outputs={"o0": float})
+    text = LiteralType(simple="STRING")
+    inputs = {"day": str, "rows": (int, 100), "tags": list[str], "opts": dict[str, int]}
+    flyte.deploy("etl.load", inputs=inputs, outputs={"o0": text})
     client.create("r1", task="etl.load")
-    template = client.details("r1").action.task.task_template
-    assert [entry.key for entry in template.interface.inputs.variables] == ["day", "rows", "tags"]
-    assert template.interface.inputs.variables[2].value.type.collection_type.simple == 3
+    interface = client.details("r1").action.task.task_template.interface
+    number = LiteralType(simple="INTEGER")
+    assert [(entry.key, entry.value.type) for entry in interface.inputs.variables] == [
+        ("day", text),
+        ("opts", LiteralType(map_value_type=number)),
+        ("rows", number),
+        ("tags", LiteralType(collection_type=text)),
+    ]
+    assert [(entry.key, entry.value.type) for entry in interface.outputs.variables] == [("o0", text)]
     assert [literal.name for literal in client.data("r1").inputs.literals] == ["rows"]
     assert flyte.run("r1").inputs["rows"].scalar.primitive.integer == 100
     with pytest.raises(TypeError, match="no literal type of"):

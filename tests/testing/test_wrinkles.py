@@ -47,15 +47,18 @@ def test_a_stream_of_a_quiet_project_sends_not_even_headers(flyte: LocalFlyte, c
 
 
 def test_a_subscriber_that_falls_behind_loses_changes_without_a_word() -> None:
-    hub, call = Hub(), Call()
+    hub: Hub[int] = Hub()
+    call = Call()
     with hub.subscribe("topic", call) as changes:
         for number in range(BUFFER + 50):
-            hub.publish((str(number),), "topic")
+            hub.publish(number, "topic")
         seen = list(islice(changes, BUFFER))
-        hub.publish(("later",), "topic")
-        assert seen == [(str(number),) for number in range(BUFFER)]
-        assert next(iter(changes)) == ("later",)
+        hub.publish(1000, "topic")
+        assert seen == list(range(BUFFER))
+        assert next(iter(changes)) == 1000
         call.close()
+        assert list(changes) == []
+    with hub.subscribe("topic", call) as changes:
         assert list(changes) == []
 
 
@@ -132,6 +135,36 @@ def test_inputs_uploaded_before_the_launch(flyte: LocalFlyte, client: Any) -> No
     uploaded = client.ask(row, row.request(run_id=client.run_id("r1"), inputs=client.data("r0").inputs))
     client.create("r1", task="etl.load", offloaded_input_data=uploaded.offloaded_input_data)
     assert flyte.run("r1").inputs["rows"].scalar.primitive.integer == 7
+    uploaded = client.ask(row, row.request(project_id=client.project_id()))
+    client.create("r2", task="etl.load", offloaded_input_data=uploaded.offloaded_input_data)
+    assert flyte.run("r2").inputs == {}
+    assert refusal(lambda: client.ask(row, row.request())) == ("INVALID_ARGUMENT", "id is required")
+    client.create("r3", task="etl.load", offloaded_input_data={"uri": "file://nowhere"})
+    assert refusal(lambda: client.data("r3")) == ("NOT_FOUND", "path:file://nowhere/inputs.pb: not found")
+
+
+def test_a_launch_of_a_spec_that_is_not_deployed(flyte: LocalFlyte, client: Any) -> None:
+    flyte.deploy("etl.load")
+    row = rpc.TaskService.GetTaskDetails
+    task_id = {"project": "flytesnacks", "domain": "development", "name": "etl.load", "version": "v1"}
+    spec = client.ask(row, row.request(task_id=task_id)).details.spec
+    spec.task_template.id.name = "etl.other"
+    client.ask(rpc.RunService.CreateRun, rpc.RunService.CreateRun.request(run_id=client.run_id("r1"), task_spec=spec))
+    assert flyte.run("r1").task == ("etl.other", "v1")
+    assert refusal(lambda: client.ask(rpc.RunService.CreateRun, rpc.RunService.CreateRun.request())) == (
+        "INVALID_ARGUMENT",
+        "invalid run ID type",
+    )
+
+
+def test_several_events_of_a_phase_are_one_transition(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1").phases("RUNNING")
+    row = rpc.InternalRunService.RecordActionEvents
+    event = {"id": client.action_id("r1"), "attempt": 1, "phase": "ACTION_PHASE_RUNNING", "version": 2}
+    client.ask(row, row.request(events=[event]))
+    flyte.run("r1").move("SUCCEEDED")
+    phases = [step.phase for step in client.details("r1").action.attempts[0].phase_transitions]
+    assert phases == [RunPhase.RUNNING, RunPhase.SUCCEEDED]
 
 
 def test_details_of_one_action_are_those_of_the_run(flyte: LocalFlyte, client: Any) -> None:
@@ -152,6 +185,37 @@ def test_an_authorization_server(flyte: LocalFlyte, client: Any) -> None:
     assert public.authorization_metadata_key == "flyte-authorization"
 
 
+def test_a_list_of_tasks_has_the_latest_version_of_each_and_those_of_the_project_alone(
+    flyte: LocalFlyte, client: Any
+) -> None:
+    flyte.deploy("etl.load", version="v2")
+    flyte.deploy("etl.load", version="v1")
+    flyte.deploy("etl.other")
+    flyte.deploy("etl.load", version="v3", project="finance")
+    row = rpc.TaskService.ListTasks
+    answer = client.ask(row, row.request(project_id=client.project_id()))
+    assert [(task.task_id.name, task.task_id.version) for task in answer.tasks] == [
+        ("etl.load", "v1"),
+        ("etl.other", "v1"),
+    ]
+    assert (answer.metadata.total, answer.metadata.filtered_total) == (2, 2)
+
+
+def test_every_read_of_a_missing_run_is_not_found(client: Any) -> None:
+    service, missing = rpc.RunService, {"action_id": client.action_id("nope")}
+    asks = [
+        lambda: client.details("nope"),
+        lambda: client.data("nope"),
+        lambda: client.ask(service.GetActionDetails, service.GetActionDetails.request(**missing)),
+        lambda: client.ask(service.GetActionDataURIs, service.GetActionDataURIs.request(**missing)),
+        lambda: next(client.watch_action("nope")),
+        lambda: next(
+            client.watch(service.WatchRunDetails, service.WatchRunDetails.request(run_id=client.run_id("nope")))
+        ),
+    ]
+    assert [refusal(ask)[0] for ask in asks] == ["NOT_FOUND"] * len(asks)
+
+
 def test_a_project_that_is_there(flyte: LocalFlyte, client: Any) -> None:
     flyte.run("r1", project="finance")
     row = rpc.ProjectService.GetProject
@@ -170,6 +234,7 @@ def list_request(**fields: Any) -> run_service_pb2.ListRunsRequest:
     [
         (rpc.TranslatorService.JsonValuesToLiterals, rpc.TranslatorService.JsonValuesToLiterals.request()),
         (rpc.RunService.ListRuns, run_service_pb2.ListRunsRequest(org="testorg")),
+        (rpc.RunService.WatchRuns, run_service_pb2.WatchRunsRequest(org="testorg")),
         (rpc.RunService.ListRuns, list_request(sort_by=list_pb2.Sort(key="created_at"))),
         (
             rpc.RunService.ListRuns,
@@ -185,7 +250,8 @@ def list_request(**fields: Any) -> run_service_pb2.ListRunsRequest:
     ],
 )
 def test_what_is_not_played_says_so(client: Any, row: rpc.Method[Any, Any], request_: Any) -> None:
-    code, details = refusal(lambda: client.ask(row, request_))
+    stream = isinstance(row, rpc.ServerStream)
+    code, details = refusal(lambda: next(client.watch(row, request_)) if stream else client.ask(row, request_))
     assert code == "UNIMPLEMENTED"
     assert "local server" in details
 

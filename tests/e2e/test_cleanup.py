@@ -1,4 +1,4 @@
-"""However the demo is ended, none of its processes is left, and neither is its home."""
+"""However an Airflow of the tests or the demo ends, none of its processes is left, and neither is its home."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e import keeper
 from tests.e2e.airflow_api import until
+from tests.e2e.airflow_process import AirflowProcessError, StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -37,7 +38,7 @@ def demo() -> Iterator[subprocess.Popen[str]]:
         ("starting api-server", signal.SIGKILL, -signal.SIGKILL),
     ],
 )
-def test_nothing_is_left(demo: subprocess.Popen[str], moment: str, number: signal.Signals, code: int) -> None:
+def test_the_demo_leaves_nothing(demo: subprocess.Popen[str], moment: str, number: signal.Signals, code: int) -> None:
     assert demo.stdout is not None
     for line in demo.stdout:
         if moment in line:
@@ -58,6 +59,21 @@ def test_nothing_is_left(demo: subprocess.Popen[str], moment: str, number: signa
     assert keeper.members(sessions) == []
     assert not any(home.exists() for home in homes)
     assert time.monotonic() - began < 25, "something had to be killed"
+
+
+def test_a_start_that_fails_says_why_and_leaves_nothing() -> None:
+    started: list[psutil.Process] = []
+
+    def note(line: str) -> None:
+        started.extend(_descendants(os.getpid()))
+
+    airflow = StandaloneAirflow({}, connections={"broken": "no JSON"}, say=note)
+    with pytest.raises(AirflowProcessError) as raised, airflow:
+        pytest.fail("it has started")
+    assert "airflow connections ended with" in str(raised.value)
+    assert "the end of connection-broken.log" in str(raised.value)
+    assert len(started) > 1
+    assert [process for process in started if process.is_running()] == []
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

@@ -1,0 +1,27 @@
+"""A config and a client for the local Flyte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig
+from airflow_provider_flyte.testing import LocalFlyte
+
+
+def config_for(flyte: LocalFlyte, **changed: Any) -> FlyteConfig:
+    fields = {"insecure": True, "project": "flytesnacks", "domain": "development", "retry_budget": 5.0}
+    return FlyteConfig(endpoint=flyte.endpoint, **fields | changed)
+
+
+@pytest.fixture
+def config(local_flyte: LocalFlyte) -> FlyteConfig:
+    return config_for(local_flyte)
+
+
+@pytest.fixture
+def client(config: FlyteConfig) -> Iterator[FlyteClient]:
+    with FlyteClient(config) as made:
+        yield made

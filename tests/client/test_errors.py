@@ -1,0 +1,172 @@
+"""Every way a call can fail, as our own errors with words that help."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, errors
+from airflow_provider_flyte.client.errors import FlyteError, RpcError, Status
+from airflow_provider_flyte.testing import LocalFlyte, cut_stream, delay, garbage, status
+from tests.client.conftest import config_for
+
+EXPECTED = {
+    Status.CANCELLED: errors.CancelledError,
+    Status.UNKNOWN: errors.UnknownError,
+    Status.INVALID_ARGUMENT: errors.InvalidArgumentError,
+    Status.DEADLINE_EXCEEDED: errors.DeadlineExceededError,
+    Status.NOT_FOUND: errors.NotFoundError,
+    Status.ALREADY_EXISTS: errors.AlreadyExistsError,
+    Status.PERMISSION_DENIED: errors.PermissionDeniedError,
+    Status.RESOURCE_EXHAUSTED: errors.UnavailableError,
+    Status.FAILED_PRECONDITION: errors.InvalidArgumentError,
+    Status.ABORTED: errors.UnavailableError,
+    Status.OUT_OF_RANGE: errors.InvalidArgumentError,
+    Status.UNIMPLEMENTED: errors.UnimplementedError,
+    Status.INTERNAL: errors.InternalError,
+    Status.UNAVAILABLE: errors.UnavailableError,
+    Status.DATA_LOSS: errors.InternalError,
+    Status.UNAUTHENTICATED: errors.UnauthenticatedError,
+}
+
+
+def ask(config: FlyteConfig, *, on_a_loop: bool, **retry: Any) -> Any:
+    """GetRunDetails of r1, once."""
+    from airflow_provider_flyte.client.calls import get_run_details, run_identifier
+
+    call = get_run_details(run_identifier(config.key("r1"), config.org))
+
+    async def on_loop() -> Any:
+        async with FlyteClient(config) as client:
+            return await client.arun(call, retry_for=0)
+
+    if on_a_loop:
+        return asyncio.run(on_loop())
+    with FlyteClient(config) as client:
+        return client.run(call, retry_for=0)
+
+
+both = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
+
+
+@both
+@pytest.mark.parametrize("code", list(Status), ids=lambda code: str(code.name))
+def test_each_status_is_one_of_our_errors(local_flyte: LocalFlyte, code: Status, on_a_loop: bool) -> None:
+    local_flyte.inject("GetRunDetails", status(code.name, "the server's words"))
+    with pytest.raises(RpcError) as raised:
+        ask(config_for(local_flyte), on_a_loop=on_a_loop)
+    error = raised.value
+    assert type(error) is EXPECTED[code]
+    assert (error.status, error.details, error.method) == (code, "the server's words", "RunService/GetRunDetails")
+    assert (error.run, error.endpoint) == ("r1", local_flyte.endpoint)
+    said = str(error)
+    assert said.startswith(
+        f"RunService/GetRunDetails for run r1 at {local_flyte.endpoint} failed with {code.name}: the server's words. "
+    )
+    # What to do next, as a sentence of its own.
+    assert re.search(r"words\. [A-Z].{20,}\.$", said)
+    assert error.__cause__ is not None
+
+
+@both
+def test_garbage_is_no_flyte(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
+    local_flyte.run("r1")
+    local_flyte.inject("GetRunDetails", garbage())
+    with pytest.raises(errors.BadAnswerError, match="Something other than a Flyte 2 API answers"):
+        ask(config_for(local_flyte), on_a_loop=on_a_loop)
+
+
+@both
+def test_every_call_has_a_deadline(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
+    local_flyte.run("r1")
+    local_flyte.inject("*", delay(60))
+    with pytest.raises(errors.DeadlineExceededError, match="did not answer in time"):
+        ask(config_for(local_flyte, timeout=0.3), on_a_loop=on_a_loop)
+
+
+@both
+def test_nothing_listens(on_a_loop: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    config = FlyteConfig(endpoint=f"localhost:{port}", insecure=True, project="p", domain="d")
+    with pytest.raises(errors.UnavailableError, match=f"Nothing usable answered at localhost:{port}"):
+        ask(config, on_a_loop=on_a_loop)
+
+
+@both
+def test_no_such_host(on_a_loop: bool) -> None:
+    config = FlyteConfig(endpoint="no-such-host.invalid:443", project="p", domain="d")
+    with pytest.raises(errors.UnavailableError, match=r"no-such-host\.invalid:443"):
+        ask(config, on_a_loop=on_a_loop)
+
+
+@both
+def test_a_stream_that_breaks_raises_our_error(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
+    from airflow_provider_flyte.client.idl.workflow import run_service_pb2
+    from airflow_provider_flyte.client.rpc import RunService
+
+    local_flyte.run("r1").phases("RUNNING")
+    local_flyte.inject("WatchRuns", cut_stream(after=1, code="UNAVAILABLE", details="proxy says no"))
+    request = run_service_pb2.WatchRunsRequest()
+    request.project_id.name, request.project_id.domain = "flytesnacks", "development"
+
+    async def on_loop() -> int:
+        async with FlyteClient(config_for(local_flyte)) as client:
+            return len([1 async for _ in client.async_transport().server_stream(RunService.WatchRuns, request)])
+
+    with pytest.raises(errors.UnavailableError, match="proxy says no"):
+        if on_a_loop:
+            asyncio.run(on_loop())
+        else:
+            with FlyteClient(config_for(local_flyte)) as client:
+                list(client.transport().server_stream(RunService.WatchRuns, request))
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    assert errors.__doc__
+    drawn = re.findall(r"^( +)(?:\+-- )?(\w+Error)\b", errors.__doc__.replace("|", " "), re.M)
+    parents: list[tuple[int, str]] = []
+    seen = set()
+    for indent, name in drawn:
+        depth = len(indent)
+        while parents and parents[-1][0] >= depth:
+            parents.pop()
+        cls = getattr(errors, name)
+        if parents:
+            assert cls.__bases__[0].__name__ == parents[-1][1]
+        parents.append((depth, name))
+        seen.add(cls)
+
+    def below(cls: type) -> set[type]:
+        return {cls}.union(*map(below, cls.__subclasses__()))
+
+    # Two of one kind are drawn as their parent.
+    assert below(FlyteError) - seen == {errors.SpeaksTlsError, errors.SpeaksPlaintextError}
+
+
+def test_what_is_transient_and_what_lasts() -> None:
+    def made(code: Status) -> RpcError:
+        return errors.error_for(code, "", method="m", endpoint="e")
+
+    transient = {code.name for code in Status if errors.is_transient(made(code))}
+    lasting = {code.name for code in Status if errors.is_lasting(made(code))}
+    assert transient == {
+        "CANCELLED", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
+    }  # fmt: skip
+    assert {code.name for code in Status} - transient - lasting == {"NOT_FOUND"}
+
+
+@pytest.mark.parametrize("name", ["No", "", None, "a" * 31, "-a", "a-", "ä", 7])
+def test_a_name_that_no_run_has_is_refused_before_any_call(local_flyte: LocalFlyte, name: Any) -> None:
+    with FlyteClient(config_for(local_flyte)), pytest.raises(errors.ConfigError, match="run_name"):
+        RunDetails.get(name)
+    assert local_flyte.calls() == []
+
+
+def test_without_a_client_the_error_says_so() -> None:
+    with pytest.raises(errors.NoClientError, match=r"call inside `with FlyteClient\(config\):`"):
+        RunDetails.get("r1")
