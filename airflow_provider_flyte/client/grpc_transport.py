@@ -76,6 +76,8 @@ class _Errors:
         elif not self._config.insecure and found is probe.Security.PLAINTEXT:
             cls = SpeaksPlaintextError
         else:
+            # Where the port speaks what we speak, the settings are no mistake; where nothing could be told, look again.
+            self._reached = found is not None
             return error
         return cls(error.status, error.details, method=error.method, endpoint=error.endpoint, run=error.run)
 

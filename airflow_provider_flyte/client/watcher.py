@@ -204,17 +204,28 @@ class RunWatcher:
         return list(itertools.chain.from_iterable(self._waits.values()))
 
     async def _watch(self) -> None:
-        while self._waits:
-            # One turn of the loop, so that waits that begin together are asked for together.
-            await asyncio.sleep(0)
-            await self._ask(list(self._waits))
-            if self._waits:
-                await self._pause(self._clock() + self._until_next_question())
+        try:
+            while self._waits:
+                # One turn of the loop, so that waits that begin together are asked for together.
+                await asyncio.sleep(0)
+                await self._ask(list(self._waits))
+                if self._waits:
+                    await self._pause(self._clock() + self._until_next_question())
+        except Exception as error:
+            # A wait must not hang because its watcher broke.
+            for wait in self._all():
+                if not wait.news.done():
+                    wait.news.set_exception(error)
         self._task = None
 
     async def _pause(self, due: float) -> None:
         """Until the next question is due; waits that begin meanwhile are asked for at once."""
         while self._waits and (left := due - self._clock()) > 0:
+            new = [key for key, waits in self._waits.items() if any(map(_is_new, waits))]
+            if new:
+                await self._ask(new)
+                due = min(due, self._clock() + self._until_next_question())
+                continue
             self._wake.clear()
             sleeping, waking = (asyncio.ensure_future(each) for each in (self._sleep(left), self._wake.wait()))
             try:
@@ -222,10 +233,6 @@ class RunWatcher:
             finally:
                 sleeping.cancel()
                 waking.cancel()
-            new = [key for key, waits in self._waits.items() if any(_is_new(wait) for wait in waits)]
-            if new:
-                await self._ask(new)
-                due = min(due, self._clock() + self._until_next_question())
 
     def _until_next_question(self) -> float:
         wanted = min((wait.interval for wait in self._all()), default=self._interval)

@@ -83,8 +83,8 @@ def test_reads_are_told_by_their_names() -> None:
     reads = {method.name.partition("/")[2] for method in METHODS if is_read(method)}
     writes = {method.name.partition("/")[2] for method in METHODS} - reads
     assert writes == {
-        "CreateRun", "AbortRun", "RecordAction", "UpdateActionStatus", "RecordActionEvents", "UploadInputs", "DeployTask",
-        "JsonValuesToLiterals", "LiteralsToLaunchFormJson",
+        "CreateRun", "AbortRun", "RecordAction", "UpdateActionStatus", "RecordActionEvents", "UploadInputs",
+        "DeployTask", "JsonValuesToLiterals", "LiteralsToLaunchFormJson",
     }  # fmt: skip
 
 
@@ -165,11 +165,11 @@ def test_a_closed_client_can_be_used_again(local_flyte: LocalFlyte) -> None:
 
 def test_a_client_works_after_a_fork(local_flyte: LocalFlyte) -> None:
     """Airflow's task runner and triggerer fork; an inherited channel answers UNAVAILABLE."""
-    local_flyte.run("r1")
+    local_flyte.run("r1", domain="d")
     program = f"""
         import os
         from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
-        config = FlyteConfig(endpoint={local_flyte.endpoint!r}, insecure=True, project="flytesnacks", domain="development")
+        config = FlyteConfig(endpoint={local_flyte.endpoint!r}, insecure=True, project="flytesnacks", domain="d")
         client = FlyteClient(config)
         assert RunDetails.get("r1", client=client).name == "r1"
         child = os.fork()
@@ -180,5 +180,8 @@ def test_a_client_works_after_a_fork(local_flyte: LocalFlyte) -> None:
         client.close()
     """
     subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=30, env={**os.environ, "GRPC_VERBOSITY": "NONE"}
+        [sys.executable, "-c", textwrap.dedent(program)],
+        check=True,
+        timeout=30,
+        env={**os.environ, "GRPC_VERBOSITY": "NONE"},
     )

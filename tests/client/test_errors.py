@@ -34,7 +34,7 @@ EXPECTED = {
 }
 
 
-def ask(config: FlyteConfig, *, on_a_loop: bool, **retry: Any) -> Any:
+def ask(config: FlyteConfig, *, on_a_loop: bool) -> Any:
     """GetRunDetails of r1, once."""
     from airflow_provider_flyte.client.calls import get_run_details, run_identifier
 
@@ -118,12 +118,12 @@ def test_a_stream_that_breaks_raises_our_error(local_flyte: LocalFlyte, on_a_loo
         async with FlyteClient(config_for(local_flyte)) as client:
             return len([1 async for _ in client.async_transport().server_stream(RunService.WatchRuns, request)])
 
+    def blocking() -> int:
+        with FlyteClient(config_for(local_flyte)) as client:
+            return len(list(client.transport().server_stream(RunService.WatchRuns, request)))
+
     with pytest.raises(errors.UnavailableError, match="proxy says no"):
-        if on_a_loop:
-            asyncio.run(on_loop())
-        else:
-            with FlyteClient(config_for(local_flyte)) as client:
-                list(client.transport().server_stream(RunService.WatchRuns, request))
+        asyncio.run(on_loop()) if on_a_loop else blocking()
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
@@ -155,7 +155,8 @@ def test_what_is_transient_and_what_lasts() -> None:
     transient = {code.name for code in Status if errors.is_transient(made(code))}
     lasting = {code.name for code in Status if errors.is_lasting(made(code))}
     assert transient == {
-        "CANCELLED", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
+        "CANCELLED", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNAVAILABLE",
+        "DATA_LOSS",
     }  # fmt: skip
     assert {code.name for code in Status} - transient - lasting == {"NOT_FOUND"}
 

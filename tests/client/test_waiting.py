@@ -28,7 +28,9 @@ START = WaitState(absent_since=0.0)
 RULES = WaitRules(missing_after=60, unreachable_after=300)
 
 LOOKS = st.one_of(
-    st.builds(Seen, st.integers(0, 12), st.none() | st.builds(RunError, st.sampled_from(["USER", "SYSTEM"]), st.text())),
+    st.builds(
+        Seen, st.integers(0, 12), st.none() | st.builds(RunError, st.sampled_from(["USER", "SYSTEM"]), st.text())
+    ),
     st.just(Absent()),
     st.builds(Trouble, st.text(), st.booleans()),
 )

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -36,6 +36,14 @@ COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 USER = "admin"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STOP_PATIENCE = 30.0
+_ANNOUNCED = """
+import os, sys
+pipe = int(sys.argv[1])
+os.write(pipe, b"+%d\\n" % os.getpid())
+os.close(pipe)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Each process tells the keeper of itself before it begins, so that none is missed however its parent dies."""
 
 
 class AirflowProcessError(Exception):
@@ -157,7 +165,7 @@ class StandaloneAirflow:
         process = self._processes.pop(name)
         keeper.end({process.pid}, [signal.SIGKILL])
         process.wait(_STOP_PATIENCE)
-        self._tell_keeper(-process.pid)
+        self._forget(process)
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs in this Airflow now."""
@@ -200,29 +208,35 @@ class StandaloneAirflow:
             raise AirflowProcessError(f"airflow {arguments[0]} takes too long.\n{self.tails()}") from None
         if code:
             raise AirflowProcessError(f"airflow {arguments[0]} ended with {code}.\n{self.tails()}")
-        self._tell_keeper(-process.pid)
+        self._forget(process)
         del self._processes[name]
 
     def _spawn(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with _signals_held(), self._log_path(name).open("ab") as log:
+        pipe = self._pipe.fileno()
+        with self._log_path(name).open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", *arguments],
+                [sys.executable, "-IS", "-c", _ANNOUNCED, str(pipe), sys.executable, "-m", "airflow", *arguments],
                 cwd=self._home,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=[pipe],
                 start_new_session=True,
             )
-            self._processes[name] = process
-            self._tell_keeper(process.pid)
+        self._processes[name] = process
         return process
 
-    def _tell_keeper(self, pid: int) -> None:
+    def _forget(self, process: subprocess.Popen[bytes]) -> None:
+        """Its number may become another process's."""
+        self._pipe.write(b"-%d\n" % process.pid)
+        self._pipe.flush()
+
+    @property
+    def _pipe(self) -> IO[bytes]:
         assert self._keeper is not None
         assert self._keeper.stdin is not None
-        self._keeper.stdin.write(b"%+d\n" % pid)
-        self._keeper.stdin.flush()
+        return self._keeper.stdin
 
     def _environment(self) -> dict[str, str]:
         """The caller's, without another Airflow's settings and without proxies between these processes."""
@@ -285,7 +299,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Put signals off until the block is over, so that no process is started and forgotten.
+    """Put signals off until the block is over.
 
     By handlers, not by a mask: a mask would be inherited by what is started.
     """
