@@ -68,7 +68,8 @@ class FlyteRunSensor(BaseSensorOperator):
     :param unreachable_after: seconds of unbroken trouble with Flyte after which the task fails because the run's
         state is unknown; None: never. In reschedule mode each poke counts for itself.
     :param resume_after: least seconds between a deferral and its end. Airflow's scheduler fails some tasks that resume
-        a few seconds after they deferred (apache/airflow#66374); 0 takes that risk.
+        a few seconds after they deferred (apache/airflow#66374); 0 takes that risk, and so does a ``poke_interval``
+        below ten seconds in reschedule mode.
     :param redact_env: take the values of the run's environment variables out of what goes into XCom.
     """
 

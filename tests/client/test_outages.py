@@ -16,7 +16,7 @@ BOUND = 3.0
 async def test_calls_work_again_within_3_s_of_the_servers_return() -> None:
     """Whatever the outage's length, while the pauses of grpc's own back-off grow to two minutes.
 
-    The outage here lasts until grpc's default would already wait for longer than the bound (1, 1.6 and 2.6 s gone, 4.1 s
+    The outage here lasts until the default would already wait for longer than the bound (1, 1.6 and 2.6 s gone, 4.1 s
     to come), so that a channel without our options fails this test.
     """
     with LocalFlyte() as flyte:

@@ -108,7 +108,7 @@ class AirflowApi:
         return task
 
     def wait_for_task(
-        self, dag_id: str, run_id: str, task_id: str, states: Collection[str] = OVER, timeout: float = 90.0
+        self, dag_id: str, run_id: str, task_id: str, states: Collection[str] = OVER, timeout: float = 180.0
     ) -> Task:
         """Wait until a task instance is in one of these states; one that ends in another fails at once."""
 
@@ -121,7 +121,7 @@ class AirflowApi:
 
         return until(look, timeout, f"{dag_id}.{task_id}: {'/'.join(states)}", lambda: self.describe(dag_id, run_id))
 
-    def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 120.0) -> str:
+    def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 180.0) -> str:
         """Wait until a DAG run is over, and return how it ended."""
 
         def look() -> str | None:

@@ -62,7 +62,7 @@ def test_mapped(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping
     def all_deferred() -> bool:
         return [task["state"] for task in api.tasks("flyte_wait_mapped", dag_run, "wait")] == ["deferred"] * 3
 
-    until(all_deferred, 90, "three deferred tasks", lambda: api.describe("flyte_wait_mapped", dag_run))
+    until(all_deferred, 180, "three deferred tasks", lambda: api.describe("flyte_wait_mapped", dag_run))
     for name in names:
         flyte.run(name).succeeds()
     succeeded = api.wait_for_task("flyte_wait_mapped", dag_run, "succeeded", ("success",))
