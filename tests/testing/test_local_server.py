@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import threading
 from typing import Any
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte
@@ -90,32 +86,10 @@ def test_async_with() -> None:
     asyncio.run(main())
 
 
-def test_tls() -> None:
-    certificate, key = self_signed()
-    with LocalFlyte(tls=(certificate, key)) as flyte:
+def test_tls(certificate: tuple[bytes, bytes]) -> None:
+    with LocalFlyte(tls=certificate) as flyte:
         flyte.run("r1")
-        with grpc.secure_channel(flyte.endpoint, grpc.ssl_channel_credentials(certificate)) as channel:
+        with grpc.secure_channel(flyte.endpoint, grpc.ssl_channel_credentials(certificate[0])) as channel:
             assert RawClient(channel).details("r1")
         with grpc.insecure_channel(flyte.endpoint) as channel, pytest.raises(grpc.RpcError):
             RawClient(channel).details("r1")
-
-
-def self_signed() -> tuple[bytes, bytes]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    return certificate.public_bytes(encoding), key.private_bytes(
-        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
