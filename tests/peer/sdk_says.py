@@ -1,0 +1,22 @@
+"""What the real Flyte SDK says of runs; run by the SDK's own Python: ``sdk_says.py ENDPOINT NAME...``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import flyte
+import flyte.remote
+
+endpoint, *names = sys.argv[1:]
+flyte.init(endpoint=f"dns:///{endpoint}", insecure=True, org="testorg", project="flytesnacks", domain="development")
+said = {}
+for name in names:
+    details = flyte.remote.RunDetails.get(name)
+    said[name] = {
+        "to_dict": details.to_dict(),
+        "done": details.done(),
+        "name": details.name,
+        "task_name": details.task_name,
+    }
+json.dump(said, sys.stdout)

@@ -1,0 +1,106 @@
+"""The real Flyte SDK reads the local server, and says of every run what we say of it.
+
+The SDK is 2.0.0b35, whose contract is older. The differences that this makes are listed here; nothing else may differ.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.testing import LocalFlyte
+
+HERE = Path(__file__).parent
+RUNS = ("queued", "running", "succeeded", "failed", "retried", "aborted", "timed-out", "paused", "recovered")
+NEWER_PHASES = {"paused": RunPhase.PAUSED, "recovered": RunPhase.RECOVERED}
+
+
+def as_the_older_contract_shows(ours: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """Our ``to_dict()`` with the listed differences made, and which of them it took."""
+    shown, made = copy.deepcopy(ours), set()
+    if shown["runSpec"].pop("runStartTime", None):
+        made.add("no runStartTime")
+    action = shown["action"]
+    interface = action.get("task", {}).get("taskTemplate", {}).get("interface", {})
+    for side in ("inputs", "outputs"):
+        variables = interface.get(side, {}).get("variables")
+        if variables is not None:
+            # A list of {key, value} now, a map then.
+            interface[side]["variables"] = {variable["key"]: variable["value"] for variable in variables}
+            made.add("variables are a map")
+    for part in (action["status"], *action.get("attempts", ())):
+        for holder in (part, *part.get("phaseTransitions", ())):
+            name = str(holder.get("phase", "")).removeprefix("ACTION_PHASE_")
+            if name in ("PAUSED", "RECOVERED"):
+                holder["phase"] = int(RunPhase[name])
+                made.add("phases 9 and 10 are numbers")
+    return shown, made
+
+
+@pytest.fixture(scope="module")
+def flyte() -> Iterator[LocalFlyte]:
+    with LocalFlyte() as flyte:
+        flyte.deploy("add", inputs={"x": int, "names": list[str]}, outputs={"o0": int}, envs={"A": "b"})
+        flyte.run("queued")
+        flyte.run("running").move("RUNNING")
+        flyte.run(
+            "succeeded",
+            task="add",
+            inputs={"x": 3, "names": ["ä"]},
+            envs={"STAGE": "test"},
+            labels={"team": "data"},
+            annotations={"note": "✓"},
+        ).succeeds({"o0": 8})
+        flyte.run("failed").fails(kind="SYSTEM", message="node lost")
+        flyte.run("retried").fails(kind="USER", message="no rows", attempts=3)
+        flyte.run("aborted").aborts()
+        flyte.run("timed-out").times_out()
+        flyte.run("paused").pauses()
+        flyte.run("recovered").recovers()
+        yield flyte
+
+
+@pytest.fixture(scope="module")
+def theirs(flyte: LocalFlyte) -> dict[str, Any]:
+    python = os.environ.get("PEER_PYTHON", str(HERE.parents[1] / ".venv-peer" / "bin" / "python"))
+    assert Path(python).exists(), f"There is no Flyte SDK at {python}: `make test` makes its environment."
+    command = [python, str(HERE / "sdk_says.py"), flyte.endpoint, *RUNS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return said
+
+
+@pytest.fixture(scope="module")
+def ours(flyte: LocalFlyte) -> dict[str, RunDetails]:
+    config = FlyteConfig(
+        endpoint=flyte.endpoint, insecure=True, org="testorg", project="flytesnacks", domain="development"
+    )
+    with FlyteClient(config):
+        return {name: RunDetails.get(name) for name in RUNS}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_sdk_says_what_we_say(theirs: dict[str, Any], ours: dict[str, RunDetails], name: str) -> None:
+    expected, _ = as_the_older_contract_shows(ours[name].to_dict())
+    assert theirs[name]["to_dict"] == expected
+    assert theirs[name]["name"] == ours[name].name
+    assert theirs[name]["task_name"] == ours[name].task_name
+    # It takes a recovered run for one that goes on.
+    assert theirs[name]["done"] == (ours[name].done() and name != "recovered")
+
+
+def test_each_listed_difference_is_one(ours: dict[str, RunDetails]) -> None:
+    """One that is gone does not stay on the list."""
+    made = {name: as_the_older_contract_shows(details.to_dict())[1] for name, details in ours.items()}
+    assert made["succeeded"] == {"variables are a map", "no runStartTime"}
+    assert {name for name, those in made.items() if "phases 9 and 10 are numbers" in those} == set(NEWER_PHASES)
