@@ -118,15 +118,23 @@ def _key(run: run_definition_pb2.Run) -> RunKey:
 def find_runs(
     project: str, domain: str, names: Sequence[str], org: str, *, terminal_only: bool = False
 ) -> Flow[dict[RunKey, int]]:
-    """The phases of those of these runs that ListRuns has, over all pages."""
+    """The phases of those of these runs that ListRuns has, over all pages.
+
+    ListRuns orders by phase, so that a run may be on no page when another one ends between two pages. What several pages
+    did not show is therefore asked for again: only a single page proves that a run is not there.
+    """
     found: dict[RunKey, int] = {}
-    token = ""
     while True:
-        page = yield list_runs(project, domain, names, org, terminal_only=terminal_only, token=token)
-        found.update(page.phases)
-        token = page.next_token
-        if not token:
+        pages, token = 0, ""
+        while token or not pages:
+            page = yield list_runs(project, domain, names, org, terminal_only=terminal_only, token=token)
+            found.update(page.phases)
+            pages, token = pages + 1, page.next_token
+        left = [name for name in names if RunKey(project, domain, name) not in found]
+        # Of what is over the next question tells; without progress the server does not do what it was asked.
+        if pages == 1 or terminal_only or not left or len(left) == len(names):
             return found
+        names = left
 
 
 def look_at(key: RunKey, org: str) -> Flow[tuple[Look, run_definition_pb2.RunDetails | None]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import weakref
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TypeVar
@@ -50,7 +49,7 @@ class FlyteClient:
         self._roots = None if config.insecure else system_roots()
         self._lock = threading.Lock()
         self._sync: tuple[int, Transport] | None = None
-        self._async: list[tuple[int, weakref.ref[asyncio.AbstractEventLoop], AsyncTransport]] = []
+        self._async: dict[asyncio.AbstractEventLoop, tuple[int, AsyncTransport]] = {}
         self._tokens: list[Token[FlyteClient | None]] = []
 
     def __repr__(self) -> str:
@@ -108,13 +107,12 @@ class FlyteClient:
         """The transport of the running event loop."""
         loop, pid = asyncio.get_running_loop(), os.getpid()
         with self._lock:
-            self._async = [entry for entry in self._async if entry[0] == pid and entry[1]() is not None]
-            for _, ref, transport in self._async:
-                if ref() is loop:
-                    return transport
-            made = AsyncGrpcTransport(self.config, self._roots)
-            self._async.append((pid, weakref.ref(loop), made))
-            return made
+            # A channel holds its loop, so one that nobody closed goes when its loop is closed, not before.
+            self._async = {each: entry for each, entry in self._async.items() if not each.is_closed()}
+            entry = self._async.get(loop)
+            if entry is None or entry[0] != pid:
+                entry = self._async[loop] = (pid, AsyncGrpcTransport(self.config, self._roots))
+            return entry[1]
 
     def close(self) -> None:
         """Close the blocking channel; the client can be used again."""
@@ -127,11 +125,10 @@ class FlyteClient:
         """Close the channel of the running loop, and the blocking one."""
         loop = asyncio.get_running_loop()
         with self._lock:
-            mine = [entry for entry in self._async if entry[0] == os.getpid() and entry[1]() is loop]
-            self._async = [entry for entry in self._async if entry not in mine]
-        for _, _, transport in mine:
-            await transport.close()
+            entry = self._async.pop(loop, None)
         self.close()
+        if entry and entry[0] == os.getpid():
+            await entry[1].close()
 
     def __enter__(self) -> FlyteClient:
         self._tokens.append(_current.set(self))
@@ -158,17 +155,15 @@ class FlyteClient:
         return RetryPolicy(retry_for, self._retry.sleep, self._retry.async_sleep)
 
     def _call(self, call: Call[T], policy: RetryPolicy) -> T:
-        transport = self.transport()
         return call.read(
             policy.retrying(call.method)(
-                transport.unary, call.method, call.request, timeout=self.config.timeout, run=call.run
+                self.transport().unary, call.method, call.request, timeout=self.config.timeout, run=call.run
             )
         )
 
     async def _acall(self, call: Call[T], policy: RetryPolicy) -> T:
-        transport = self.async_transport()
         return call.read(
             await policy.async_retrying(call.method)(
-                transport.unary, call.method, call.request, timeout=self.config.timeout, run=call.run
+                self.async_transport().unary, call.method, call.request, timeout=self.config.timeout, run=call.run
             )
         )

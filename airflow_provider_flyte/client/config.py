@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -10,13 +11,18 @@ from airflow_provider_flyte.client.run_key import RunKey, run_key
 
 _DEVBOX_API, _DEVBOX_CONSOLE = 8090, 8080
 
+# What HTTP/2 takes: grpc's own words for anything else come late, and differ between blocking and asyncio calls.
+_HOST = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\s/:@?#\[\]]+")
+_METADATA_KEY = re.compile(r"(?!grpc-)[0-9a-z_.-]+(?<!-bin)")
+_METADATA_VALUE = re.compile(r"[\x20-\x7e]*")
+
 
 @dataclass(frozen=True)
 class FlyteConfig:
     """Where Flyte is, what is asked for by default, and how patient a call is."""
 
     endpoint: str
-    """``host:port`` of the Flyte 2 API, for instance ``localhost:8090``."""
+    """``host:port`` of the Flyte 2 API, for instance ``localhost:8090``; an IPv6 address stands in brackets."""
 
     insecure: bool = False
     """Plaintext instead of TLS. With TLS the server is verified against the system's roots."""
@@ -44,7 +50,7 @@ class FlyteConfig:
 
     def __post_init__(self) -> None:
         host, _, port = self.endpoint.rpartition(":")
-        if "://" in self.endpoint or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        if not _HOST.fullmatch(host) or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
             raise ConfigError(
                 f"endpoint {self.endpoint!r} is not host:port. Give the Flyte API's host and port without a scheme, "
                 "for instance 'localhost:8090' or 'flyte.example.com:443'."
@@ -52,6 +58,12 @@ class FlyteConfig:
         for name in ("timeout", "retry_budget"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be a positive number of seconds, not {getattr(self, name)!r}.")
+        for key, value in self.metadata:
+            if not _METADATA_KEY.fullmatch(key) or not _METADATA_VALUE.fullmatch(value):
+                raise ConfigError(
+                    f"metadata {key!r} cannot be sent: a key has lower-case letters, digits, '-', '_' or '.', does not "
+                    "begin with 'grpc-' or end with '-bin', and a value is printable ASCII without line breaks."
+                )
         if self.console_url and urlsplit(self.console_url).scheme not in ("http", "https"):
             raise ConfigError(f"console_url {self.console_url!r} must begin with http:// or https://.")
 

@@ -11,12 +11,15 @@
         +-- AlreadyExistsError          ALREADY_EXISTS
         +-- UnimplementedError          UNIMPLEMENTED
         +-- UnavailableError            UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED
-        |   +-- WrongSecurityError      the port speaks TLS and we do not, or the reverse: lasting
+        |   +-- WrongSecurityError          seen by looking at the port: lasting
+        |       +-- SpeaksTlsError              it speaks TLS and we do not
+        |       +-- SpeaksPlaintextError        the reverse
         +-- DeadlineExceededError       DEADLINE_EXCEEDED
         +-- InternalError               INTERNAL, DATA_LOSS
         |   +-- BadAnswerError          the answer is not a message of this method: lasting
         +-- UnknownError                UNKNOWN and any status that we do not know
-        +-- CancelledError              CANCELLED by the server or the channel
+        +-- CancelledError              CANCELLED by the server
+            +-- ClosedError                 the client was closed while it was used
 
 No error of grpc leaves the transports; the original is the ``__cause__``.
 """
@@ -136,7 +139,7 @@ class UnavailableError(RpcError):
 
 
 class WrongSecurityError(UnavailableError):
-    """One side speaks TLS and the other does not (seen by a probe, not guessed from grpc's words)."""
+    """One side speaks TLS and the other does not (seen by a look at the port, not guessed from grpc's words)."""
 
     transient = False
 
@@ -186,8 +189,15 @@ class UnknownError(RpcError):
 class CancelledError(RpcError):
     """The call was cancelled on the way."""
 
-    advice = "The channel was closed, or the server is shutting down; try again."
+    advice = "The server or a proxy in front of it is shutting down; try again."
     transient = True
+
+
+class ClosedError(CancelledError):
+    """Somebody closed the client. Not transient: repeating the call would open a channel that nobody closes."""
+
+    advice = "Close the client only after its last call has ended."
+    transient = False
 
 
 _BY_STATUS: dict[Status, type[RpcError]] = {

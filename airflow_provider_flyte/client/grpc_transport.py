@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from airflow_provider_flyte.client import probe
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import (
     BadAnswerError,
+    ClosedError,
     RpcError,
     SpeaksPlaintextError,
     SpeaksTlsError,
@@ -38,6 +40,10 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 )
 _PROBE_TIMEOUT = 2.0
 
+# What calls on a closed channel raise.
+_USED_AFTER_CLOSE = ValueError
+_USED_AFTER_CLOSE_AIO = grpc.aio.UsageError
+
 
 def _status(code: grpc.StatusCode | None) -> Status:
     return Status[code.name] if code is not None and code.name in Status.__members__ else Status.UNKNOWN
@@ -49,12 +55,17 @@ class _Errors:
     def __init__(self, config: FlyteConfig) -> None:
         self._config = config
         self._reached = False
+        self.closed = False
+        """Whether the channel was closed by us: what grpc raises then is none of its errors."""
 
     def reached(self) -> None:
         """A call came through: from now on a broken connection is an outage, not a mistake in the settings."""
         self._reached = True
 
-    def map(self, error: grpc.RpcError, method: Method[Any, Any], run: str | None) -> RpcError:
+    def map(self, error: BaseException, method: Method[Any, Any], run: str | None) -> RpcError:
+        if self.closed or not isinstance(error, grpc.RpcError):
+            words = "the client was closed"
+            return ClosedError(Status.CANCELLED, words, method=method.name, endpoint=self._config.endpoint, run=run)
         status, details = _status(error.code()), error.details() or ""
         if status is Status.INTERNAL and "deserializing" in details:
             # grpcio's own words for a payload that is not the message; no server sends them.
@@ -102,7 +113,7 @@ class GrpcTransport:
         )
         try:
             response: Resp = call(request, timeout=timeout, metadata=self._config.metadata)
-        except grpc.RpcError as error:
+        except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
             ours = self._errors.map(error, method, run)
             if self._errors.probe_wanted(ours):
                 ours = self._errors.after_probe(ours, probe.security(self._config.endpoint, _PROBE_TIMEOUT))
@@ -113,19 +124,22 @@ class GrpcTransport:
     def server_stream(
         self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
     ) -> Iterator[Resp]:
-        call = self._channel.unary_stream(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )(request, timeout=timeout, metadata=self._config.metadata)
+        call = None
         try:
+            call = self._channel.unary_stream(
+                method.path,
+                request_serializer=method.request.SerializeToString,
+                response_deserializer=method.response.FromString,
+            )(request, timeout=timeout, metadata=self._config.metadata)
             yield from call
-        except grpc.RpcError as error:
+        except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
             raise self._errors.map(error, method, run) from error
         finally:
-            call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+            if call is not None:
+                call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
 
     def close(self) -> None:
+        self._errors.closed = True
         self._channel.close()
 
 
@@ -149,7 +163,8 @@ class AsyncGrpcTransport:
         )
         try:
             response: Resp | None = await call(request, timeout=timeout, metadata=self._config.metadata)
-        except grpc.aio.AioRpcError as error:
+        except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
+            self._pass_on_cancellation(error)
             ours = self._errors.map(error, method, run)
             if self._errors.probe_wanted(ours):
                 found = await probe.asecurity(self._config.endpoint, _PROBE_TIMEOUT)
@@ -163,20 +178,33 @@ class AsyncGrpcTransport:
     async def server_stream(
         self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
     ) -> AsyncIterator[Resp]:
-        call = self._channel.unary_stream(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )(request, timeout=timeout, metadata=self._config.metadata)
+        call = None
         try:
+            call = self._channel.unary_stream(
+                method.path,
+                request_serializer=method.request.SerializeToString,
+                response_deserializer=method.response.FromString,
+            )(request, timeout=timeout, metadata=self._config.metadata)
             async for response in call:
                 if response is None:
                     raise self._errors.garbage(method, run)
                 yield response
-        except grpc.aio.AioRpcError as error:
+        except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
+            self._pass_on_cancellation(error)
             raise self._errors.map(error, method, run) from error
         finally:
-            call.cancel()
+            if call is not None:
+                call.cancel()
+
+    def _pass_on_cancellation(self, error: BaseException) -> None:
+        """Raise the cancellation of the task that waits. Closing a channel cancels its calls, which looks the same."""
+        if isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            # Python 3.10 cannot tell the two apart.
+            cancelled = getattr(task, "cancelling", lambda: 1)() > 0
+            if cancelled or not self._errors.closed:
+                raise error
 
     async def close(self) -> None:
+        self._errors.closed = True
         await self._channel.close(None)

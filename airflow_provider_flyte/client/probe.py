@@ -43,7 +43,7 @@ def security(endpoint: str, timeout: float) -> Security | None:
             except ConnectionError:
                 # A gRPC server that reads plaintext hangs up on a ClientHello.
                 return Security.PLAINTEXT
-    except OSError:
+    except (OSError, UnicodeError):  # UnicodeError: a host that no DNS name can be
         return None
 
 
