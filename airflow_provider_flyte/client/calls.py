@@ -120,8 +120,8 @@ def find_runs(
 ) -> Flow[dict[RunKey, int]]:
     """The phases of those of these runs that ListRuns has, over all pages.
 
-    ListRuns orders by phase, so that a run may be on no page when another one ends between two pages. What several pages
-    did not show is therefore asked for again: only a single page proves that a run is not there.
+    ListRuns orders by phase, so that a run may be on no page when another one ends between two pages. What several
+    pages did not show is therefore asked for again: only a single page proves that a run is not there.
     """
     found: dict[RunKey, int] = {}
     while True:

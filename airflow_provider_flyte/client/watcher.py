@@ -63,7 +63,7 @@ NAMES_A_CALL = 2000
 _CALLS_AT_ONCE = 10
 _LONGEST_PAUSE_IN_TROUBLE = 2.0
 _PROOF_LASTS = 600.0
-"""Seconds for which a run that was seen is taken to exist: the terminal-only question does not tell that one is gone."""
+"""Seconds for which a run that was seen is taken to exist: the terminal-only question would not tell."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ MAX_LIMIT = 200
 
 ACTION_COLUMNS: Columns[Action] = {
     "run_name": lambda action: action.key[2],
-    "phase": lambda action: action.phase,
+    # An IntEnum member prints as its name before Python 3.11.
+    "phase": lambda action: int(action.phase),
 }
 """What runs and actions can be filtered by here; the real backend has more columns, but a run's labels are none."""
 
