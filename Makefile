@@ -21,7 +21,7 @@ STAMP := $(VENV)/.made-$(call hash,$(REQUIREMENTS) pyproject.toml)
 IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 
-.PHONY: install demo test check test-contract test-e2e benchmark protos protos-check protos-drift requirements clean
+.PHONY: install demo test check test-contract test-e2e benchmark protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -52,6 +52,9 @@ protos: $(IDL_STAMP) $(STAMP)  ## derive protos/ and generate client/idl/
 
 protos-check: $(IDL_STAMP)  ## regenerating changes nothing
 	.venv-idl/bin/python scripts/generate_idl.py --check
+
+protos-versions: $(STAMP)  ## the same bytes and JSON as flyteidl2 on each protobuf from 4.25 on
+	$(BIN)/python scripts/check_protobuf_versions.py
 
 protos-drift: $(STAMP)  ## what the newest flyteidl2 has changed
 	$(UV) pip install --quiet --python $(BIN)/python --target .run/flyteidl2 --upgrade --no-deps flyteidl2
