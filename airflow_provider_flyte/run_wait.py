@@ -91,6 +91,7 @@ class RunWait:
         self._state = WaitState(absent_since=first_look)
         self._log = log
         self._logged: str | None = None
+        self._told_of_trouble = False
         self._now = now
         self._sleep = sleep
 
@@ -156,9 +157,13 @@ class RunWait:
     def _say(self, verdict: Verdict) -> None:
         """Log transitions, not looks."""
         if self.trouble:
-            if not verdict.over:
+            if not verdict.over and not self._told_of_trouble:
                 self._log.warning("No answer about Flyte run %s, still waiting: %s", self.key.name, self.trouble)
+            self._told_of_trouble = True
             return
+        if self._told_of_trouble:
+            self._log.info("Flyte answers again.")
+            self._told_of_trouble = False
         now = describe(None if self._state.absent else verdict.phase)
         if self._logged is None:
             self._log.info("Flyte run %s: %s. %s", self.key, now, self.url)

@@ -42,7 +42,7 @@ _NOT_SILENCED = (FlyteRunFailed, AirflowSensorTimeout)
 _PATIENTLY = 60.0
 """Seconds of trouble that a worker puts up with to read a run that is over."""
 _BRIEFLY = 5.0
-"""Seconds of trouble that a worker puts up with where the trigger can go on asking."""
+"""Seconds of trouble that a worker puts up with in one look where another one follows."""
 _BACKSTOP = timedelta(minutes=2)
 """How much later than the trigger's own deadline Airflow ends a deferral, should the trigger not."""
 
@@ -132,7 +132,8 @@ class FlyteRunSensor(BaseSensorOperator):
                 self._end(context, None, error)
                 return False
         left = max(0.0, began + self.timeout - time.time())
-        verdict = self._wait.look(self._at_most(left))
+        # Trouble adds up over the pokes of one process; a rescheduled one remembers none and has the whole budget.
+        verdict = self._wait.look(self._at_most(left if self.reschedule else min(left, _BRIEFLY)))
         return self._conclude(context, self._wait, verdict) or False
 
     # -- deferred

@@ -142,7 +142,10 @@ class FlyteRunTrigger(BaseTrigger):
             rules=WaitRules(self.missing_after, self.unreachable_after),
             on_news=self.log.warning,
         )
-        return self._ended(Ending(result.outcome.value), phase=result.phase, message=result.verdict.message)
+        ending = Ending(result.outcome.value)
+        if ending is Ending.UNREACHABLE:
+            self._lease.retire()
+        return self._ended(ending, phase=result.phase, message=result.verdict.message)
 
     async def _watcher(self, lease: Lease) -> RunWatcher:
         """The shared watcher; a connection that cannot be read just now is not the run's failure."""

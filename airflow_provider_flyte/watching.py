@@ -68,8 +68,14 @@ class _Shared:
         if self.users == 0 and not self._loop.is_closed():
             self._lingering = self._loop.call_later(LINGER, self.close)
 
+    def retire(self) -> None:
+        """Serve those who have it, and nobody new: the connection may be mended by then."""
+        shared = _of_loop(self._loop)
+        if shared.get(self._flyte_conn_id) is self:
+            del shared[self._flyte_conn_id]
+
     def close(self) -> None:
-        _of_loop(self._loop).pop(self._flyte_conn_id, None)
+        self.retire()
         if self._making:
             self._making.cancel()
         if self._made:
@@ -106,6 +112,11 @@ class Lease:
         if self._shared is None:
             raise RuntimeError("The lease has been released.")
         return await self._shared.watcher()
+
+    def retire(self) -> None:
+        """Let later waits read the connection anew, because this one led nowhere."""
+        if self._shared is not None:
+            self._shared.retire()
 
     def release(self) -> None:
         """Give the watcher back: synchronous, and harmless when repeated, as Airflow may close a trigger anyhow."""

@@ -12,8 +12,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError, FlyteUnreachable
 from airflow_provider_flyte.testing import LocalFlyte, garbage
-from tests.conftest import connection_json
 from tests.driving import Try
+from tests.own_airflow import connection_json
 
 pytestmark = pytest.mark.parametrize("deferrable", [False, True], ids=["poke", "deferred"])
 

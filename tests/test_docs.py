@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.conftest import DAGS_FOLDER, load_dag_file
+from tests.own_airflow import DAGS_FOLDER, load_dag_file
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "protos" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

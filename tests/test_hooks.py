@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte, status
-from tests.conftest import connection_json
+from tests.own_airflow import connection_json
 
 
 def test_a_client_for_blocking_calls(flyte_default: LocalFlyte) -> None:

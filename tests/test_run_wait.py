@@ -69,11 +69,13 @@ def test_trouble_is_told_while_waiting(
     wait: RunWait, flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture
 ) -> None:
     flyte_default.run("r1").move("RUNNING")
-    flyte_default.inject("*", unavailable("try later", times=1))
-    assert wait.look(0).outcome is Outcome.WAITING
-    assert wait.look(0).outcome is Outcome.WAITING
+    flyte_default.inject("*", unavailable("try later", times=3))
+    for _ in range(5):
+        assert wait.look(0).outcome is Outcome.WAITING
     said = lines(caplog)
     assert said[0].startswith("No answer about Flyte run r1, still waiting: ")
     assert "try later" in said[0]
-    assert said[1].startswith("Flyte run flytesnacks/development/r1: RUNNING")
+    assert said[1] == "Flyte answers again."
+    assert said[2].startswith("Flyte run flytesnacks/development/r1: RUNNING")
+    assert len(said) == 3
     wait.close()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.conftest import connection_json, load_dag_file
+from tests.own_airflow import connection_json, load_dag_file
 
 pytestmark = pytest.mark.timeout(300)
 

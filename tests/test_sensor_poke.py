@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteRunTimeout
+from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteRunTimeout, FlyteUnreachable
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, unavailable
 from tests.driving import Try
@@ -23,6 +23,15 @@ def test_poking_until_the_run_is_over(flyte_default: LocalFlyte) -> None:
 def test_trouble_between_pokes_is_ridden_out(flyte_default: LocalFlyte) -> None:
     flyte_default.run("r1").phases("RUNNING", unavailable(), "SUCCEEDED", every=0.3)
     assert Try(run_name="r1", deferrable=False).run()["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
+
+
+def test_trouble_adds_up_over_pokes(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.sensors._BRIEFLY", 0.0)
+    flyte_default.run("r1").move("RUNNING")
+    flyte_default.inject("*", unavailable())
+    with pytest.raises(FlyteUnreachable):
+        Try(run_name="r1", deferrable=False, unreachable_after=0.5).run()
+    assert len(flyte_default.calls("GetRunDetails")) > 2
 
 
 @pytest.mark.parametrize(("flags", "ends"), [({}, FlyteRunFailed), ({"soft_fail": True}, AirflowSkipException)])

@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_flyte import watching
 from airflow_provider_flyte.testing import LocalFlyte, garbage, status, unavailable
 from airflow_provider_flyte.triggers import FlyteRunTrigger
-from tests.conftest import connection_json
+from tests.own_airflow import connection_json
 
 
 def trigger(**arguments: Any) -> FlyteRunTrigger:
@@ -225,3 +225,13 @@ async def test_the_connection_is_read_again_after_a_failure(
     local_flyte.run("r1").succeeds()
     monkeypatch.setenv("AIRFLOW_CONN_LATER", connection_json(local_flyte))
     assert (await ending(trigger(flyte_conn_id="later")))["ending"] == "succeeded"
+
+
+async def test_a_connection_that_led_nowhere_is_read_again(
+    local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_flyte.run("r1").succeeds()
+    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(local_flyte, insecure=False))
+    assert (await ending(trigger()))["ending"] == "unreachable"
+    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(local_flyte))
+    assert (await ending(trigger()))["ending"] == "succeeded"

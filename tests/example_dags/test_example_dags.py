@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.conftest import DAGS_FOLDER, load_dag_file
 from tests.e2e.after_first_look import AfterFirstLook
+from tests.own_airflow import DAGS_FOLDER, load_dag_file
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "example_dags").glob("*.py"))
