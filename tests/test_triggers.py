@@ -235,3 +235,33 @@ async def test_a_connection_that_led_nowhere_is_read_again(
     assert (await ending(trigger()))["ending"] == "unreachable"
     monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(local_flyte))
     assert (await ending(trigger()))["ending"] == "succeeded"
+
+
+async def test_what_is_done_for_all_waits_is_in_nobodys_log(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first wait starts the shared work; its log must not get the lines of the others for ever."""
+    whose: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="nobody")
+    lines: dict[str, str] = {}
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines[record.getMessage()] = whose.get()
+
+    async def wait() -> None:
+        whose.set("r1")
+        await ending(trigger())
+
+    handler = Handler()
+    logging.getLogger("airflow_provider_flyte").addHandler(handler)
+    # One line from the reading of the connection, one from the watcher.
+    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default, typo="x"))
+    flyte_default.run("r1").phases(99)
+    waiting = asyncio.ensure_future(wait())
+    await flyte_default.wait_for_call_async("ListRuns", 2)
+    flyte_default.run("r1").succeeds()
+    await waiting
+    logging.getLogger("airflow_provider_flyte").removeHandler(handler)
+    [read] = [whom for line, whom in lines.items() if "unknown extra fields" in line]
+    [watched] = [whom for line, whom in lines.items() if "is in phase 99" in line]
+    assert (read, watched) == ("nobody", "nobody")
