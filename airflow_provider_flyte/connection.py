@@ -32,10 +32,18 @@ class Field:
     help: str
     kind: str = "string"
     """``string`` or ``boolean``: what both forms can draw. 2.11 hides the whole type for one that it cannot."""
+    choices: tuple[str, ...] = ()
+    """All values of a string field that has but a few: a list in the form of 3.3, a text field in that of 2.11."""
 
 
 FIELDS = (
     Field("insecure", "Insecure", "Plaintext instead of TLS, for instance for a local devbox.", "boolean"),
+    Field(
+        "transport",
+        "Transport",
+        "How Flyte is spoken to: auto (finds out), grpc, or connect (HTTP, where an ingress does not pass gRPC).",
+        choices=("auto", "grpc", "connect"),
+    ),
     Field("project", "Project", "Flyte project of runs for which the task names none."),
     Field("domain", "Domain", "Flyte domain of runs for which the task names none, for instance development."),
     Field("org", "Organisation", "Leave empty for the open-source Flyte, which ignores it."),
@@ -80,6 +88,7 @@ def config_from(connection: StoredConnection, extra: Mapping[str, Any]) -> Flyte
         )
     values = {field.name: _read(field, extra.get(field.name), problem) for field in FIELDS}
     insecure = bool(values.pop("insecure"))
+    values = {name: value for name, value in values.items() if value != ""}
     if not connection.host:
         raise problem("it has no host. Enter the Flyte API's host, for instance flyte.example.com.")
     host, port = connection.host.strip(), connection.port
@@ -102,7 +111,10 @@ def _read(field: Field, value: Any, problem: Callable[[str], ConnectionProblem])
         return _BOOLEANS[word]
     if not isinstance(value, str):
         raise problem(f"{field.name} is {json.dumps(value, default=repr)}; enter a text.")
-    return value.strip()
+    text = value.strip()
+    if field.choices and text and text not in field.choices:
+        raise problem(f"{field.name} is {text!r}; enter one of {', '.join(field.choices)}, or nothing.")
+    return text
 
 
 def conn_fields() -> dict[str, Any]:
@@ -112,7 +124,7 @@ def conn_fields() -> dict[str, Any]:
             "label": field.label,
             "description": field.help,
             # No defaults: an untouched form would store them.
-            "schema": {"type": [field.kind, "null"]},
+            "schema": {"type": [field.kind, "null"]} | ({"enum": [*field.choices, None]} if field.choices else {}),
         }
         for field in FIELDS
     }

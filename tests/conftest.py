@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,29 @@ from tests.own_airflow import connection_json
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.testing import LocalFlyte
+
+
+@pytest.fixture(autouse=True)
+def _forget_doors() -> None:
+    """Servers of different tests may come to listen on the same port."""
+    from airflow_provider_flyte.client.doors import forget
+
+    forget()
+
+
+@pytest.fixture(params=["grpc", "connect"])
+def door(request: pytest.FixtureRequest) -> str:
+    """The door of the local Flyte: whatever stands above the transports is tested through both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def local_flyte(door: str) -> Iterator[LocalFlyte]:
+    """A local Flyte on a free port, behind one door."""
+    from airflow_provider_flyte.testing import LocalFlyte
+
+    with LocalFlyte(doors=(door,)) as flyte:
+        yield flyte
 
 
 @pytest.fixture(scope="session")

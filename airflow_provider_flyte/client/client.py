@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from airflow_provider_flyte.client.calls import Call, Flow
 from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.doors import AsyncDoorTransport, DoorTransport
 from airflow_provider_flyte.client.errors import NoClientError
-from airflow_provider_flyte.client.grpc_transport import AsyncGrpcTransport, GrpcTransport
 from airflow_provider_flyte.client.retry import RetryPolicy
-from airflow_provider_flyte.client.roots import system_roots
+from airflow_provider_flyte.client.route import route_to
 from airflow_provider_flyte.client.transport import AsyncTransport, Transport
 
 T = TypeVar("T")
@@ -45,8 +45,8 @@ class FlyteClient:
     def __init__(self, config: FlyteConfig, *, retry: RetryPolicy | None = None) -> None:
         self.config = config
         self._retry = retry or RetryPolicy(config.retry_budget)
-        # Read here and not with the channel, which may be made on an event loop.
-        self._roots = None if config.insecure else system_roots()
+        # Found here and not with the channel, which may be made on an event loop.
+        self._route = route_to(config)
         self._lock = threading.Lock()
         self._sync: tuple[int, Transport] | None = None
         self._async: dict[asyncio.AbstractEventLoop, tuple[int, AsyncTransport]] = {}
@@ -100,7 +100,7 @@ class FlyteClient:
         with self._lock:
             if self._sync is None or self._sync[0] != os.getpid():
                 # A channel that was inherited through a fork answers UNAVAILABLE: never use or close it here.
-                self._sync = (os.getpid(), GrpcTransport(self.config, self._roots))
+                self._sync = (os.getpid(), DoorTransport(self.config, self._route))
             return self._sync[1]
 
     def async_transport(self) -> AsyncTransport:
@@ -111,7 +111,7 @@ class FlyteClient:
             self._async = {each: entry for each, entry in self._async.items() if not each.is_closed()}
             entry = self._async.get(loop)
             if entry is None or entry[0] != pid:
-                entry = self._async[loop] = (pid, AsyncGrpcTransport(self.config, self._roots))
+                entry = self._async[loop] = (pid, AsyncDoorTransport(self.config, self._route))
             return entry[1]
 
     def close(self) -> None:

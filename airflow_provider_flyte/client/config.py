@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.run_key import RunKey, run_key
 
+AUTO, GRPC, CONNECT = TRANSPORTS = ("auto", "grpc", "connect")
+"""How Flyte is spoken to."""
+
 _DEVBOX_API, _DEVBOX_CONSOLE = 8090, 8080
 
 # What HTTP/2 takes: grpc's own words for anything else come late, and differ between blocking and asyncio calls.
@@ -26,6 +29,9 @@ class FlyteConfig:
 
     insecure: bool = False
     """Plaintext instead of TLS. With TLS the server is verified against the system's roots."""
+
+    transport: str = AUTO
+    """``grpc``, ``connect`` (HTTP, for an ingress that does not pass gRPC), or ``auto``, which finds out."""
 
     org: str = ""
     """Organisation sent with each request; the open-source backend ignores it."""
@@ -55,6 +61,8 @@ class FlyteConfig:
                 f"endpoint {self.endpoint!r} is not host:port. Give the Flyte API's host and port without a scheme, "
                 "for instance 'localhost:8090' or 'flyte.example.com:443'."
             )
+        if self.transport not in TRANSPORTS:
+            raise ConfigError(f"transport {self.transport!r} is unknown; enter one of {', '.join(TRANSPORTS)}.")
         for name in ("timeout", "retry_budget"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be a positive number of seconds, not {getattr(self, name)!r}.")

@@ -11,9 +11,16 @@
         +-- AlreadyExistsError          ALREADY_EXISTS
         +-- UnimplementedError          UNIMPLEMENTED
         +-- UnavailableError            UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED
-        |   +-- WrongSecurityError          seen by looking at the port: lasting
+        |   +-- WrongDoorError              seen by looking at what is there: lasting
         |       +-- SpeaksTlsError              it speaks TLS and we do not
         |       +-- SpeaksPlaintextError        the reverse
+        |       +-- CertificateError            its certificate is refused
+        |       |   +-- UnknownAuthorityError       nobody here knows who signed it
+        |       |   +-- WrongHostNameError          it is for another name
+        |       +-- NoGrpcError                 only HTTP passes, and the settings ask for gRPC
+        |       +-- NoConnectError              the reverse
+        |       +-- NotFlyteError               something else answers
+        |           +-- LoginPageError              a page for people, or a redirect to one
         +-- DeadlineExceededError       DEADLINE_EXCEEDED
         +-- InternalError               INTERNAL, DATA_LOSS
         |   +-- BadAnswerError          the answer is not a message of this method: lasting
@@ -21,13 +28,13 @@
         +-- CancelledError              CANCELLED by the server
             +-- ClosedError                 the client was closed while it was used
 
-No error of grpc leaves the transports; the original is the ``__cause__``.
+No error of grpc or httpx leaves the transports; the original is the ``__cause__``.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 
 class Status(Enum):
@@ -74,8 +81,12 @@ class RpcError(FlyteError):
     """
 
     advice: ClassVar[str] = "Look at the Flyte server's log."
-    transient: ClassVar[bool] = False
+    transient: bool = False
     """Whether the same call may succeed a moment later."""
+    answered: bool = False
+    """Whether Flyte itself surely gave this answer, and nothing on the way to it."""
+    http_status: int | None = None
+    """HTTP's status, where the answer was HTTP's and not Flyte's."""
 
     def __init__(self, status: Status, details: str, *, method: str, endpoint: str, run: str | None = None) -> None:
         self.status = status
@@ -90,6 +101,15 @@ class RpcError(FlyteError):
         words = f": {self.details}" if self.details else ""
         advice = self.advice.format(endpoint=self.endpoint, method=self.method, run=self.run)
         return f"{self.method}{about} at {self.endpoint} failed with {self.status.name}{words}. {advice}"
+
+    def turned_into(self, cls: type[Error]) -> Error:
+        """The same failure, told as another kind."""
+        other = cls(self.status, self.details, method=self.method, endpoint=self.endpoint, run=self.run)
+        other.http_status = self.http_status
+        return other
+
+
+Error = TypeVar("Error", bound=RpcError)
 
 
 class NotFoundError(RpcError):
@@ -138,24 +158,84 @@ class UnavailableError(RpcError):
     transient = True
 
 
-class WrongSecurityError(UnavailableError):
-    """One side speaks TLS and the other does not (seen by a look at the port, not guessed from grpc's words)."""
+class WrongDoorError(UnavailableError):
+    """Flyte cannot be reached in this way: seen by a look at what is there, not guessed from grpc's words.
+
+    Lasting, unless Flyte was reached in this way before: then it is an outage (``transient`` is set).
+    """
 
     transient = False
 
 
-class SpeaksTlsError(WrongSecurityError):
+class SpeaksTlsError(WrongDoorError):
     """We sent plaintext to a port that speaks TLS."""
 
     advice = "The port {endpoint} speaks TLS: switch Insecure off in the Flyte connection."
 
 
-class SpeaksPlaintextError(WrongSecurityError):
+class SpeaksPlaintextError(WrongDoorError):
     """We wanted TLS from a port that speaks plaintext."""
 
     advice = (
         "The port {endpoint} does not speak TLS: switch Insecure on in the Flyte connection, or give the port that "
         "speaks TLS."
+    )
+
+
+class CertificateError(WrongDoorError):
+    """The server's certificate is refused."""
+
+    advice = "The certificate of {endpoint} is not valid: have it renewed, and check this machine's clock."
+
+
+class UnknownAuthorityError(CertificateError):
+    """The server's certificate was signed by somebody whom this machine does not know."""
+
+    advice = (
+        "The certificate of {endpoint} comes from an authority that this machine does not know: add that authority's "
+        "certificate to the system's, or name a file with it in SSL_CERT_FILE."
+    )
+
+
+class WrongHostNameError(CertificateError):
+    """The server's certificate is good, but for another name."""
+
+    advice = "The certificate of {endpoint} is for another host name: enter that name as host in the Flyte connection."
+
+
+class NoGrpcError(WrongDoorError):
+    """gRPC does not pass, HTTP does, and the settings ask for gRPC."""
+
+    advice = (
+        "gRPC does not pass at {endpoint}, but Flyte answers over HTTP there: set Transport to auto or connect in the "
+        "Flyte connection."
+    )
+
+
+class NoConnectError(WrongDoorError):
+    """HTTP does not pass, gRPC does, and the settings ask for Connect."""
+
+    advice = (
+        "{endpoint} does not answer over HTTP, but Flyte answers through gRPC there: set Transport to auto or grpc in "
+        "the Flyte connection."
+    )
+
+
+class NotFlyteError(WrongDoorError):
+    """What answers is no Flyte 2 API."""
+
+    advice = (
+        "Something other than a Flyte 2 API answers at {endpoint}: check the connection's host and port, and that the "
+        "proxy there passes POST requests to /flyteidl2.* on to Flyte."
+    )
+
+
+class LoginPageError(NotFlyteError):
+    """A page for people answered, or a redirect to one."""
+
+    advice = (
+        "A login page answered instead of Flyte: let requests to /flyteidl2.* pass {endpoint} without a browser's "
+        "login, or use an address of Flyte's API that has none."
     )
 
 

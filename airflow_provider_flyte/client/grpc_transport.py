@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from airflow_provider_flyte import __version__
-from airflow_provider_flyte.client import probe
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import (
     BadAnswerError,
     ClosedError,
     RpcError,
-    SpeaksPlaintextError,
-    SpeaksTlsError,
     Status,
-    UnavailableError,
     error_for,
 )
+from airflow_provider_flyte.client.route import Route
 from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
@@ -38,11 +35,34 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.enable_retries", 0),
     ("grpc.primary_user_agent", f"airflow-provider-flyte/{__version__}"),
 )
-_PROBE_TIMEOUT = 2.0
+
+_ONLY_FLYTE_SAYS = frozenset(
+    {
+        Status.INVALID_ARGUMENT,
+        Status.NOT_FOUND,
+        Status.ALREADY_EXISTS,
+        Status.FAILED_PRECONDITION,
+        Status.ABORTED,
+        Status.OUT_OF_RANGE,
+        Status.DATA_LOSS,
+    }
+)
+"""What grpcio makes of no HTTP answer and of no broken connection. It turns 400, 401, 403, 404 and all the others into
+INTERNAL, UNAUTHENTICATED, PERMISSION_DENIED, UNIMPLEMENTED, UNAVAILABLE and UNKNOWN."""
 
 # What calls on a closed channel raise.
 _USED_AFTER_CLOSE = ValueError
 _USED_AFTER_CLOSE_AIO = grpc.aio.UsageError
+
+
+def _options(route: Route) -> tuple[tuple[str, Any], ...]:
+    # Told in either case: left alone, grpc would read the environment again, and only its lower-case names.
+    proxy = ("grpc.http_proxy", route.proxy) if route.proxy else ("grpc.enable_http_proxy", 0)
+    return (*_OPTIONS, proxy)
+
+
+def _credentials(route: Route) -> grpc.ChannelCredentials:
+    return grpc.ssl_channel_credentials(route.roots)
 
 
 def _status(code: grpc.StatusCode | None) -> Status:
@@ -54,13 +74,8 @@ class _Errors:
 
     def __init__(self, config: FlyteConfig) -> None:
         self._config = config
-        self._reached = False
         self.closed = False
         """Whether the channel was closed by us: what grpc raises then is none of its errors."""
-
-    def reached(self) -> None:
-        """A call came through: from now on a broken connection is an outage, not a mistake in the settings."""
-        self._reached = True
 
     def map(self, error: BaseException, method: Method[Any, Any], run: str | None) -> RpcError:
         if self.closed or not isinstance(error, grpc.RpcError):
@@ -70,39 +85,26 @@ class _Errors:
         if status is Status.INTERNAL and "deserializing" in details:
             # grpcio's own words for a payload that is not the message; no server sends them.
             return BadAnswerError(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
-        return error_for(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
+        ours = error_for(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
+        ours.answered = status in _ONLY_FLYTE_SAYS
+        return ours
 
     def garbage(self, method: Method[Any, Any], run: str | None) -> RpcError:
         """For grpc.aio, which logs a payload that is not the message and then gives None for it."""
         words = "the answer cannot be deserialized"
         return BadAnswerError(Status.INTERNAL, words, method=method.name, endpoint=self._config.endpoint, run=run)
 
-    def probe_wanted(self, error: RpcError) -> bool:
-        """Whether to look at what really listens: the code alone cannot tell a lasting mistake from an outage."""
-        return isinstance(error, UnavailableError) and not self._reached
-
-    def after_probe(self, error: RpcError, found: probe.Security | None) -> RpcError:
-        if self._config.insecure and found is probe.Security.TLS:
-            cls: type[RpcError] = SpeaksTlsError
-        elif not self._config.insecure and found is probe.Security.PLAINTEXT:
-            cls = SpeaksPlaintextError
-        else:
-            # Where the port speaks what we speak, the settings are no mistake; where nothing could be told, look again.
-            self._reached = found is not None
-            return error
-        return cls(error.status, error.details, method=error.method, endpoint=error.endpoint, run=error.run)
-
 
 class GrpcTransport:
     """Blocking calls over one channel."""
 
-    def __init__(self, config: FlyteConfig, roots: bytes | None) -> None:
+    def __init__(self, config: FlyteConfig, route: Route) -> None:
         self._config = config
         self._errors = _Errors(config)
         self._channel = (
-            grpc.insecure_channel(config.endpoint, options=_OPTIONS)
+            grpc.insecure_channel(config.endpoint, options=_options(route))
             if config.insecure
-            else grpc.secure_channel(config.endpoint, grpc.ssl_channel_credentials(roots), options=_OPTIONS)
+            else grpc.secure_channel(config.endpoint, _credentials(route), options=_options(route))
         )
 
     def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
@@ -114,11 +116,7 @@ class GrpcTransport:
         try:
             response: Resp = call(request, timeout=timeout, metadata=self._config.metadata)
         except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
-            ours = self._errors.map(error, method, run)
-            if self._errors.probe_wanted(ours):
-                ours = self._errors.after_probe(ours, probe.security(self._config.endpoint, _PROBE_TIMEOUT))
-            raise ours from error
-        self._errors.reached()
+            raise self._errors.map(error, method, run) from error
         return response
 
     def server_stream(
@@ -146,13 +144,13 @@ class GrpcTransport:
 class AsyncGrpcTransport:
     """Calls on one event loop, over one channel made inside it."""
 
-    def __init__(self, config: FlyteConfig, roots: bytes | None) -> None:
+    def __init__(self, config: FlyteConfig, route: Route) -> None:
         self._config = config
         self._errors = _Errors(config)
         self._channel = (
-            grpc.aio.insecure_channel(config.endpoint, options=_OPTIONS)
+            grpc.aio.insecure_channel(config.endpoint, options=_options(route))
             if config.insecure
-            else grpc.aio.secure_channel(config.endpoint, grpc.ssl_channel_credentials(roots), options=_OPTIONS)
+            else grpc.aio.secure_channel(config.endpoint, _credentials(route), options=_options(route))
         )
 
     async def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
@@ -165,19 +163,14 @@ class AsyncGrpcTransport:
             response: Resp | None = await call(request, timeout=timeout, metadata=self._config.metadata)
         except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
             self._pass_on_cancellation(error)
-            ours = self._errors.map(error, method, run)
-            if self._errors.probe_wanted(ours):
-                found = await probe.asecurity(self._config.endpoint, _PROBE_TIMEOUT)
-                ours = self._errors.after_probe(ours, found)
-            raise ours from error
-        self._errors.reached()
+            raise self._errors.map(error, method, run) from error
         if response is None:
             raise self._errors.garbage(method, run)
         return response
 
     async def server_stream(
         self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
-    ) -> AsyncIterator[Resp]:
+    ) -> AsyncGenerator[Resp, None]:
         call = None
         try:
             call = self._channel.unary_stream(

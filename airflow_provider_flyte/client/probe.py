@@ -6,10 +6,23 @@ mistake that waiting cannot mend.
 
 from __future__ import annotations
 
-import asyncio
+import base64
 import socket
 import ssl
+from dataclasses import dataclass
 from enum import Enum
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_flyte.client.route import Route
+
+TIMEOUT = 2.0
+"""Most seconds to spend for connecting, and for the handshake."""
+
+_UNKNOWN_AUTHORITY = {18, 19, 20, 21}
+_OTHER_NAME = {62, 63, 64}
+"""OpenSSL's X509_V_ERR numbers, which stay when its words change."""
+
+_LONGEST_ANSWER = 65536
 
 
 class Security(Enum):
@@ -19,34 +32,86 @@ class Security(Enum):
     PLAINTEXT = "plaintext"
 
 
-def security(endpoint: str, timeout: float) -> Security | None:
-    """Whether the port speaks TLS, or None when nothing there can be reached or told.
+class Certificate(Enum):
+    """What is wrong with a server's certificate."""
 
-    :param endpoint: ``host:port``.
-    :param timeout: most seconds to spend, for connecting and for the handshake each.
-    """
-    host, _, port = endpoint.rpartition(":")
-    host = host.strip("[]")
-    # Only the handshake is looked at; nothing is sent that would need a verified peer.
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    UNKNOWN_AUTHORITY = "unknown authority"
+    OTHER_NAME = "other name"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True)
+class Port:
+    """What was found at an address."""
+
+    speaks: Security | None = None
+    """None when nothing there can be reached or told."""
+
+    http2: bool = False
+    """Whether it agreed to HTTP/2 by ALPN; only with TLS."""
+
+    certificate: Certificate | None = None
+    words: str = ""
+    """OpenSSL's, about the certificate."""
+
+
+def look(route: Route) -> Port:
+    """Connect, through the proxy if there is one, and begin TLS; with ``insecure`` only to see whether it is there."""
+    try:
+        with _connect(route) as raw:
+            return _shake_hands(route, raw)
+    except (OSError, UnicodeError, ValueError):  # UnicodeError: a host that no DNS name can be
+        return Port()
+
+
+def _connect(route: Route) -> socket.socket:
+    if route.proxy is None:
+        return socket.create_connection((route.host, route.port), timeout=TIMEOUT)
+    proxy = urlsplit(route.proxy)
+    raw = socket.create_connection((proxy.hostname, proxy.port or 80), timeout=TIMEOUT)
+    try:
+        target = f"[{route.host}]:{route.port}" if ":" in route.host else f"{route.host}:{route.port}"
+        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+        if proxy.username is not None:
+            pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+            lines.append(f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
+        raw.sendall("\r\n".join([*lines, "", ""]).encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            part = raw.recv(4096)
+            if not part or len(answer) > _LONGEST_ANSWER:
+                raise ConnectionError("the proxy hung up")
+            answer += part
+        if answer.split(None, 2)[1:2] != [b"200"]:
+            raise ConnectionError("the proxy refused")
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+def _shake_hands(route: Route, raw: socket.socket) -> Port:
+    if route.insecure:
+        # Nothing is sent that would need a verified peer.
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context = ssl.create_default_context(cadata=route.roots.decode("ascii", "ignore") if route.roots else None)
     context.set_alpn_protocols(["h2", "http/1.1"])
     try:
-        with socket.create_connection((host, int(port)), timeout=timeout) as raw:
-            try:
-                with context.wrap_socket(raw, server_hostname=host):
-                    return Security.TLS
-            except ssl.SSLError as error:
-                # A TLS server that wants something else (a client certificate, another version) answers with an alert.
-                return Security.TLS if "ALERT" in (error.reason or "") else Security.PLAINTEXT
-            except ConnectionError:
-                # A gRPC server that reads plaintext hangs up on a ClientHello.
-                return Security.PLAINTEXT
-    except (OSError, UnicodeError):  # UnicodeError: a host that no DNS name can be
-        return None
-
-
-async def asecurity(endpoint: str, timeout: float) -> Security | None:
-    """:func:`security` in a thread: a name look-up and a handshake would hold the loop."""
-    return await asyncio.to_thread(security, endpoint, timeout)
+        with context.wrap_socket(raw, server_hostname=route.host) as secure:
+            return Port(Security.TLS, http2=secure.selected_alpn_protocol() == "h2")
+    except ssl.SSLCertVerificationError as error:
+        wrong = Certificate.INVALID
+        if error.verify_code in _OTHER_NAME:
+            wrong = Certificate.OTHER_NAME
+        elif error.verify_code in _UNKNOWN_AUTHORITY:
+            wrong = Certificate.UNKNOWN_AUTHORITY
+        return Port(Security.TLS, certificate=wrong, words=error.verify_message)
+    except ssl.SSLError as error:
+        # A TLS server that wants something else (a client certificate, another version) answers with an alert.
+        return Port(Security.TLS if "ALERT" in (error.reason or "") else Security.PLAINTEXT)
+    except ConnectionError:
+        # A gRPC server that reads plaintext hangs up on a ClientHello.
+        return Port(Security.PLAINTEXT)

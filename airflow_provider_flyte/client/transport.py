@@ -6,7 +6,7 @@ Above this line nobody knows which transport it is. Requests and responses are m
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Protocol
 
 from airflow_provider_flyte.client.rpc import Req, Resp, ServerStream, Unary
@@ -35,7 +35,7 @@ class AsyncTransport(Protocol):
 
     def server_stream(
         self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
-    ) -> AsyncIterator[Resp]:
+    ) -> AsyncGenerator[Resp, None]:
         """Open a stream; closing the iterator ends it."""
 
     async def close(self) -> None:

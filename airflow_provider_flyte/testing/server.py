@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, run_pb2, task_definition_pb2, task_service_pb2
@@ -29,10 +29,21 @@ from airflow_provider_flyte.testing.streams import StreamHandlers
 
 PROJECT = "flytesnacks"
 DOMAIN = "development"
+DOORS = ("grpc", "connect")
+
+
+class Door(Protocol):
+    """A listening port that speaks one protocol."""
+
+    def open(self, host: str, port: int) -> int:
+        """Listen; the port that it became. ``OSError`` where it is taken."""
+
+    def close(self) -> None:
+        """Hang up on everybody at once."""
 
 
 class LocalFlyte:
-    """A local Flyte 2 control plane over real gRPC. It answers as recordings of a real one show, wrinkles included.
+    """A local Flyte 2 control plane. It answers as recordings of a real one show, wrinkles included.
 
     .. code-block:: python
 
@@ -43,7 +54,8 @@ class LocalFlyte:
     Usable with ``with``, ``async with``, or ``start()`` and ``stop()``. A stop hangs up on everybody, keeps the state:
     ``stop()`` and ``start()`` play an outage on the same port; the steps that were due meanwhile come at once.
 
-    :param port: 0 takes a free one.
+    :param port: The first door's; 0 takes a free one. Further doors take free ones.
+    :param doors: ``"grpc"``, ``"connect"`` (HTTP/1.1; needs uvicorn, which Airflow 3 brings) or both, a port each.
     :param host: The address to listen on.
     :param tls: Certificate and key as PEM, for TLS instead of plaintext.
     :param storage: Prefix of the URIs that inputs and outputs have.
@@ -54,6 +66,7 @@ class LocalFlyte:
         self,
         port: int = 0,
         *,
+        doors: Sequence[str] = ("grpc",),
         host: str = "127.0.0.1",
         tls: tuple[bytes, bytes] | None = None,
         storage: str = "file://flyte-data",
@@ -63,9 +76,11 @@ class LocalFlyte:
             raise ValueError(f"a port is a number from 0 to 65535, not {port}")
         self._listen = host
         self._tls = tls
-        self._door: GrpcDoor | None = None
-        self.port = port
-        """The port; 0 until a free one is found."""
+        if isinstance(doors, str) or not doors or not set(doors) <= set(DOORS) or len(set(doors)) < len(doors):
+            raise ValueError(f"doors are a sequence of {' and '.join(map(repr, DOORS))}, not {doors!r}")
+        self._open: list[Door] = []
+        self.ports = dict.fromkeys(doors, 0) | {doors[0]: port}
+        """The port of each door; 0 until a free one is found."""
         self.host = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
         """The name to reach it by."""
         self.calls = CallLog(resolve, keep_calls)
@@ -95,25 +110,57 @@ class LocalFlyte:
     # -- open and closed
 
     @property
+    def port(self) -> int:
+        """The port of the first door."""
+        return next(iter(self.ports.values()))
+
+    @property
     def endpoint(self) -> str:
-        """``host:port``, as a connection wants it."""
+        """``host:port`` of the first door, as a connection wants it."""
         return f"{self.host}:{self.port}"
 
+    @property
+    def connect_endpoint(self) -> str:
+        """``host:port`` of the Connect door. ``ValueError`` where there is none."""
+        if "connect" not in self.ports:
+            raise ValueError('this LocalFlyte has no Connect door; make it with doors=("grpc", "connect")')
+        return f"{self.host}:{self.ports['connect']}"
+
     def start(self) -> LocalFlyte:
-        """Open the port; nothing where it is open. ``OSError`` says that another server has it."""
-        if self._door is None:
-            door = GrpcDoor(self._dispatcher, self._tls)
-            self.port = door.open(self._listen, self.port)
-            self._door = door
+        """Open the doors; nothing where they are open. ``OSError`` says that another server has a port."""
+        if not self._open:
+            try:
+                for name, port in self.ports.items():
+                    door = self._make_door(name)
+                    self.ports[name] = door.open(self._listen, port)
+                    self._open.append(door)
+            except BaseException:
+                self._close_doors()
+                raise
             self._scheduler.start()
         return self
 
     def stop(self) -> None:
-        """Hang up and end all threads; nothing where it is closed. The state and the port number stay."""
-        door, self._door = self._door, None
-        if door is not None:
-            door.close()
+        """Hang up and end all threads; nothing where it is closed. The state and the port numbers stay."""
+        if self._open:
+            self._close_doors()
             self._scheduler.stop()
+
+    def _close_doors(self) -> None:
+        doors, self._open = self._open, []
+        for door in doors:
+            door.close()
+
+    def _make_door(self, name: str) -> Door:
+        if name == "grpc":
+            return GrpcDoor(self._dispatcher, self._tls)
+        try:
+            from airflow_provider_flyte.testing.connect_door import ConnectDoor
+        except ImportError as error:
+            raise ImportError(
+                f"the Connect door needs uvicorn: pip install 'airflow-provider-flyte[testing]' ({error})"
+            ) from error
+        return ConnectDoor(self._dispatcher, self._tls)
 
     def __enter__(self) -> LocalFlyte:
         return self.start()

@@ -12,7 +12,14 @@ from airflow_provider_flyte.testing import LocalFlyte
 
 
 def config_for(flyte: LocalFlyte, **changed: Any) -> FlyteConfig:
-    fields = {"insecure": True, "project": "flytesnacks", "domain": "development", "retry_budget": 5.0}
+    [transport] = flyte.ports
+    fields = {
+        "insecure": True,
+        "transport": transport,
+        "project": "flytesnacks",
+        "domain": "development",
+        "retry_budget": 5.0,
+    }
     return FlyteConfig(endpoint=flyte.endpoint, **fields | changed)
 
 

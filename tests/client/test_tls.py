@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
-from airflow_provider_flyte.client.errors import SpeaksPlaintextError, SpeaksTlsError, UnavailableError
-from airflow_provider_flyte.client.roots import system_roots
+from airflow_provider_flyte.client.errors import SpeaksPlaintextError, SpeaksTlsError, UnknownAuthorityError
+from airflow_provider_flyte.client.route import system_roots
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.client.conftest import config_for
 
@@ -29,11 +29,11 @@ def read(config: FlyteConfig, *, on_a_loop: bool) -> RunDetails:
 
 @both
 def test_the_systems_roots_are_those_of_ssl_cert_file(
-    certificate: tuple[bytes, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_a_loop: bool
+    certificate: tuple[bytes, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, door: str, on_a_loop: bool
 ) -> None:
     (tmp_path / "roots.pem").write_bytes(certificate[0])
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "roots.pem"))
-    with LocalFlyte(tls=certificate) as flyte:
+    with LocalFlyte(doors=(door,), tls=certificate) as flyte:
         flyte.run("r1")
         assert read(config_for(flyte, insecure=False), on_a_loop=on_a_loop).name == "r1"
 
@@ -47,15 +47,14 @@ def test_roots_in_a_folder(certificate: tuple[bytes, bytes], tmp_path: Path, mon
 
 
 @both
-def test_an_unknown_authority_is_refused(certificate: tuple[bytes, bytes], on_a_loop: bool) -> None:
-    with LocalFlyte(tls=certificate) as flyte, pytest.raises(UnavailableError) as refused:
-        read(config_for(flyte, insecure=False, retry_budget=0.1), on_a_loop=on_a_loop)
-    assert flyte.endpoint in str(refused.value)
+def test_an_unknown_authority_is_refused(certificate: tuple[bytes, bytes], door: str, on_a_loop: bool) -> None:
+    with LocalFlyte(doors=(door,), tls=certificate) as flyte, pytest.raises(UnknownAuthorityError, match="SSL_CERT_FILE"):
+        read(config_for(flyte, insecure=False), on_a_loop=on_a_loop)
 
 
 @both
-def test_plaintext_against_tls(certificate: tuple[bytes, bytes], on_a_loop: bool) -> None:
-    with LocalFlyte(tls=certificate) as flyte, pytest.raises(SpeaksTlsError, match="switch Insecure off"):
+def test_plaintext_against_tls(certificate: tuple[bytes, bytes], door: str, on_a_loop: bool) -> None:
+    with LocalFlyte(doors=(door,), tls=certificate) as flyte, pytest.raises(SpeaksTlsError, match="switch Insecure off"):
         read(config_for(flyte), on_a_loop=on_a_loop)
 
 

@@ -1,4 +1,5 @@
-"""The backend that the suite runs against: the local server, or the one at ``FLYTE_ENDPOINT``.
+"""The backend that the suite runs against: the local server, or the one at ``FLYTE_ENDPOINT``; through both doors, or
+the one that ``FLYTE_TRANSPORT`` names.
 
 Nothing here or in the tests knows which one it is: runs are made and moved by RPCs alone, as an executor moves them.
 """
@@ -12,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -119,19 +121,22 @@ def _now() -> Timestamp:
     return stamp
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "transport" in metafunc.fixturenames:
+        asked = os.environ.get("FLYTE_TRANSPORT")
+        # A real backend has both doors at one address, so it is asked through both unless told otherwise.
+        metafunc.parametrize("transport", [asked] if asked else ["grpc", "connect"], scope="session")
+
+
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
+def config(transport: str) -> Iterator[FlyteConfig]:
+    fields: dict[str, Any] = {"org": ORG, "project": PROJECT, "domain": DOMAIN, "transport": transport}
     given = os.environ.get("FLYTE_ENDPOINT")
     if given:
-        yield given
+        yield FlyteConfig(endpoint=given, insecure=not os.environ.get("FLYTE_TLS"), **fields)
         return
-    with LocalFlyte() as flyte:
-        yield flyte.endpoint
-
-
-@pytest.fixture(scope="session")
-def config(endpoint: str) -> FlyteConfig:
-    return FlyteConfig(endpoint=endpoint, insecure=True, org=ORG, project=PROJECT, domain=DOMAIN)
+    with LocalFlyte(doors=("connect",) if transport == "connect" else ("grpc",)) as flyte:
+        yield FlyteConfig(endpoint=flyte.endpoint, insecure=True, **fields)
 
 
 @pytest.fixture(scope="session")
