@@ -20,16 +20,17 @@ hash = $(shell cat $(1) | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/.made-$(call hash,$(REQUIREMENTS) pyproject.toml)
 IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
+PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test check test-contract test-e2e benchmark protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test check nginx test-contract test-e2e benchmark protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
-demo: $(STAMP)  ## watch a real Airflow wait for a Flyte run; KEEP=1 leaves the UI open
-	$(BIN)/python -m tests.e2e.demo $(if $(KEEP),--keep)
+demo: $(STAMP)  ## watch a real Airflow wait for a Flyte run; KEEP=1 leaves the UI open, TRANSPORT=connect uses no gRPC
+	$(BIN)/python -m tests.e2e.demo $(if $(KEEP),--keep) $(if $(TRANSPORT),--transport $(TRANSPORT))
 
-test: $(STAMP) $(PEER_STAMP)  ## everything
-	PEER_PYTHON=.venv-peer/bin/python $(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) $(PEER_STAMP) $(PEER_CONNECT_STAMP) nginx  ## everything
+	PEER_PYTHON=.venv-peer/bin/python PEER_CONNECT_PYTHON=.venv-peer-connect/bin/python $(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMP)  ## ruff, mypy, layers
 	$(BIN)/ruff check .
@@ -37,7 +38,11 @@ check: $(STAMP)  ## ruff, mypy, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-contract: $(STAMP)  ## the contract suite; FLYTE_ENDPOINT=host:port runs it against that Flyte
+nginx:  ## a real proxy for the tests; installed from Debian's packages where it is missing and the user is root
+	@command -v nginx > /dev/null || ! command -v apt-get > /dev/null || [ "$$(id -u)" != 0 ] || \
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nginx-light; } > /dev/null
+
+test-contract: $(STAMP)  ## the contract suite; FLYTE_ENDPOINT=host:port runs it against that Flyte, FLYTE_TRANSPORT=connect so
 	$(BIN)/python -m pytest tests/contract $(ARGS)
 
 test-e2e: $(STAMP)  ## the real Airflow
@@ -63,7 +68,7 @@ protos-drift: $(STAMP)  ## what the newest flyteidl2 has changed
 requirements: $(UV)  ## pin the newest versions
 	for a in 3.3.2 2.11.2; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
 		requirements/dev.in requirements/airflow-$$a.in -o requirements/airflow-$$a.txt || exit 1; done
-	for n in peer idl; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
+	for n in peer peer-connect idl; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
 		requirements/$$n.in -o requirements/$$n.txt || exit 1; done
 
 clean:
@@ -94,6 +99,10 @@ $(IDL_STAMP): $(UV)
 
 $(PEER_STAMP): $(UV)
 	$(call make_venv,.venv-peer,>=3.10$(comma)<3.14,requirements/peer.txt)
+	@touch $@
+
+$(PEER_CONNECT_STAMP): $(UV)
+	$(call make_venv,.venv-peer-connect,>=3.10$(comma)<3.14,requirements/peer-connect.txt)
 	@touch $@
 
 comma := ,

@@ -65,8 +65,13 @@ class _Shared:
 
     def give_back(self) -> None:
         self.users -= 1
-        if self.users == 0 and not self._loop.is_closed():
+        if self.users or self._loop.is_closed():
+            return
+        if _of_loop(self._loop).get(self._flyte_conn_id) is self:
             self._lingering = self._loop.call_later(LINGER, self.close)
+        else:
+            # Retired, so nobody will come any more.
+            self.close()
 
     def retire(self) -> None:
         """Serve those who have it, and nobody new: the connection may be mended by then."""

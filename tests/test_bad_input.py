@@ -78,9 +78,10 @@ def test_something_else_listens(monkeypatch: pytest.MonkeyPatch, deferrable: boo
         port = other.server_address[1]
         stored = {"conn_type": "flyte", "host": "localhost", "port": port, "extra": {"insecure": True}}
         monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", json.dumps(stored))
-        words = _ends(FlyteUnreachable, deferrable=deferrable, project="p", domain="d")
+        words = _ends(FlyteUnreachable, deferrable=deferrable, unreachable_after=300, project="p", domain="d")
         other.shutdown()
-    assert f"Nothing usable answered at localhost:{port}" in words
+    assert 'HTTP 501 with "Error response"' in words
+    assert f"Something other than a Flyte 2 API answers at localhost:{port}" in words
 
 
 def test_tls_against_plaintext(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, deferrable: bool) -> None:

@@ -31,8 +31,16 @@ def test_an_untouched_form_means_the_defaults() -> None:
 
 def test_all_fields() -> None:
     config = read(
-        "localhost", 8090, insecure=True, project="p", domain="d", org="o", console_url="http://localhost:8080"
+        "localhost",
+        8090,
+        insecure=True,
+        transport="connect",
+        project="p",
+        domain="d",
+        org="o",
+        console_url="http://localhost:8080",
     )
+    assert config.transport == "connect"
     assert (config.endpoint, config.insecure, config.project, config.domain, config.org, config.console_url) == (
         ("localhost:8090", True, "p", "d", "o", "http://localhost:8080")
     )
@@ -66,6 +74,7 @@ def test_a_connection_that_is_written_as_a_uri_carries_words(word: str, meant: b
         ({"host": None}, "it has no host. Enter the Flyte API's host"),
         ({"host": "https://flyte.example.com"}, "Give the Flyte API's host and port without a scheme"),
         ({"insecure": "perhaps"}, "insecure is 'perhaps'; enter true or false"),
+        ({"transport": "http"}, "transport is 'http'; enter one of auto, grpc, connect, or nothing"),
         ({"project": ["p"]}, 'project is ["p"]; enter a text'),
         ({"console_url": "flyte"}, "must begin with http:// or https://"),
     ],
@@ -80,7 +89,7 @@ def test_a_connection_that_cannot_work_says_what_to_change(arguments: dict[str, 
 def test_a_mistyped_field_is_pointed_out(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         read(projekt="p")
-    assert "unknown extra fields ['projekt'] are ignored; known are insecure, project, domain" in caplog.text
+    assert "unknown extra fields ['projekt'] are ignored; known are insecure, transport, project" in caplog.text
 
 
 # Its successor in the task SDK is not in 2.11.

@@ -31,7 +31,7 @@ def test_trouble_adds_up_over_pokes(flyte_default: LocalFlyte, monkeypatch: pyte
     flyte_default.inject("*", unavailable())
     with pytest.raises(FlyteUnreachable):
         Try(run_name="r1", deferrable=False, unreachable_after=0.5).run()
-    assert len(flyte_default.calls("GetRunDetails")) > 2
+    assert flyte_default.calls.count() > 2
 
 
 @pytest.mark.parametrize(("flags", "ends"), [({}, FlyteRunFailed), ({"soft_fail": True}, AirflowSkipException)])

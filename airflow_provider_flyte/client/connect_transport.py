@@ -254,6 +254,11 @@ class ConnectTransport:
         self._questions.close()
         self._streams.close()
 
+    def __del__(self) -> None:
+        # As a channel of grpc's does; sockets that nobody closes would be warned of.
+        if hasattr(self, "_streams"):
+            self.close()
+
     def _check_open(self) -> None:
         # httpx would open a closed pool again.
         if self._wire.closed:

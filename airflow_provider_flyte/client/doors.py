@@ -102,7 +102,8 @@ def find_out(config: FlyteConfig, error: RpcError) -> Steps:
         if config.transport == CONNECT:
             return CONNECT
         if said is not None and said.status is Status.UNAVAILABLE:
-            raise error
+            # Flyte is away, whichever door leads to it: look again when it is back.
+            raise _about(error, said)
         if said is not None and grpc_said is not None and said.status is grpc_said.status:
             # Both doors give the same answer, so it is Flyte's: refused credentials, say.
             return GRPC
@@ -116,7 +117,7 @@ def find_out(config: FlyteConfig, error: RpcError) -> Steps:
                 raise error.turned_into(NoConnectError)
         raise error
     kind = NotFlyteError if isinstance(said, UnimplementedError) else type(said)
-    raise _about(error, kind(said.status, said.details, method="", endpoint=said.endpoint), said.http_status)
+    raise _about(error, said.turned_into(kind))
 
 
 def _mistake(config: FlyteConfig, port: probe.Port) -> type[WrongDoorError] | None:
@@ -134,10 +135,9 @@ _CERTIFICATES: dict[probe.Certificate, type[CertificateError]] = {
 }
 
 
-def _about(error: RpcError, other: RpcError, http_status: int | None = None) -> RpcError:
+def _about(error: RpcError, other: RpcError) -> RpcError:
     """The other failure, told of the call that the first one is about."""
     other.method, other.run = error.method, error.run
-    other.http_status = http_status
     return other
 
 
