@@ -48,13 +48,19 @@ def test_roots_in_a_folder(certificate: tuple[bytes, bytes], tmp_path: Path, mon
 
 @both
 def test_an_unknown_authority_is_refused(certificate: tuple[bytes, bytes], door: str, on_a_loop: bool) -> None:
-    with LocalFlyte(doors=(door,), tls=certificate) as flyte, pytest.raises(UnknownAuthorityError, match="SSL_CERT_FILE"):
+    with (
+        LocalFlyte(doors=(door,), tls=certificate) as flyte,
+        pytest.raises(UnknownAuthorityError, match="SSL_CERT_FILE"),
+    ):
         read(config_for(flyte, insecure=False), on_a_loop=on_a_loop)
 
 
 @both
 def test_plaintext_against_tls(certificate: tuple[bytes, bytes], door: str, on_a_loop: bool) -> None:
-    with LocalFlyte(doors=(door,), tls=certificate) as flyte, pytest.raises(SpeaksTlsError, match="switch Insecure off"):
+    with (
+        LocalFlyte(doors=(door,), tls=certificate) as flyte,
+        pytest.raises(SpeaksTlsError, match="switch Insecure off"),
+    ):
         read(config_for(flyte), on_a_loop=on_a_loop)
 
 
