@@ -13,7 +13,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -91,7 +91,7 @@ def find_out(config: FlyteConfig, error: RpcError) -> Steps:
             return GRPC
     port = yield _Look()
     if port.speaks is None:
-        raise error
+        raise _no_flyte(error)
     mistake = _mistake(config, port)
     if mistake is not None:
         explained = error.turned_into(mistake)
@@ -116,8 +116,13 @@ def find_out(config: FlyteConfig, error: RpcError) -> Steps:
             if grpc_said is None or grpc_said.answered:
                 raise error.turned_into(NoConnectError)
         raise error
-    kind = NotFlyteError if isinstance(said, UnimplementedError) else type(said)
-    raise _about(error, said.turned_into(kind))
+    raise _about(error, _no_flyte(said))
+
+
+def _no_flyte(error: RpcError) -> RpcError:
+    """A 404 that is not Flyte's own stands for a path that is not there; of the question's path, that is no Flyte."""
+    is_404 = isinstance(error, UnimplementedError) and error.http_status is not None
+    return error.turned_into(NotFlyteError) if is_404 else error
 
 
 def _mistake(config: FlyteConfig, port: probe.Port) -> type[WrongDoorError] | None:
@@ -216,6 +221,11 @@ class _Doors:
 
 
 _NAMES = {GRPC: "gRPC", CONNECT: "Connect"}
+_BLOCKING: dict[str, Callable[[FlyteConfig, Route], Transport]] = {GRPC: GrpcTransport, CONNECT: ConnectTransport}
+_ON_A_LOOP: dict[str, Callable[[FlyteConfig, Route], AsyncTransport]] = {
+    GRPC: AsyncGrpcTransport,
+    CONNECT: AsyncConnectTransport,
+}
 
 
 class DoorTransport(_Doors):
@@ -259,15 +269,19 @@ class DoorTransport(_Doors):
             if self._closed and door not in self._open:
                 raise self._was_closed()
             if door not in self._open:
-                made = GrpcTransport if door == GRPC else ConnectTransport
-                self._open[door] = made(self._config, self._route)
+                self._open[door] = _BLOCKING[door](self._config, self._route)
             return self._open[door]
 
     def _ask(self, door: str) -> RpcError | None:
+        # Afresh where it is not the door in use: a channel that failed before would say so again, unasked.
+        fresh = _BLOCKING[door](self._config, self._route) if door != self._door else None
         try:
-            self._through(door).unary(QUESTION, QUESTION.request(), timeout=QUESTION_TIMEOUT)
+            (fresh or self._through(door)).unary(QUESTION, QUESTION.request(), timeout=QUESTION_TIMEOUT)
         except RpcError as error:
             return error
+        finally:
+            if fresh:
+                fresh.close()
         return None
 
     def _ask_first(self, method: Method[Any, Any], run: str | None) -> None:
@@ -333,15 +347,18 @@ class AsyncDoorTransport(_Doors):
         if self._closed and door not in self._open:
             raise self._was_closed()
         if door not in self._open:
-            made = AsyncGrpcTransport if door == GRPC else AsyncConnectTransport
-            self._open[door] = made(self._config, self._route)
+            self._open[door] = _ON_A_LOOP[door](self._config, self._route)
         return self._open[door]
 
     async def _ask(self, door: str) -> RpcError | None:
+        fresh = _ON_A_LOOP[door](self._config, self._route) if door != self._door else None
         try:
-            await self._through(door).unary(QUESTION, QUESTION.request(), timeout=QUESTION_TIMEOUT)
+            await (fresh or self._through(door)).unary(QUESTION, QUESTION.request(), timeout=QUESTION_TIMEOUT)
         except RpcError as error:
             return error
+        finally:
+            if fresh:
+                await fresh.close()
         return None
 
     async def _ask_first(self, method: Method[Any, Any], run: str | None) -> None:

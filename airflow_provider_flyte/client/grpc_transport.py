@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
@@ -35,6 +37,8 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.enable_retries", 0),
     ("grpc.primary_user_agent", f"airflow-provider-flyte/{__version__}"),
 )
+_CLOCKS_DIFFER = 0.05
+"""Seconds by which grpc's timer may be early, seen by ours."""
 
 _ONLY_FLYTE_SAYS = frozenset(
     {
@@ -59,6 +63,11 @@ def _options(route: Route) -> tuple[tuple[str, Any], ...]:
     # Told in either case: left alone, grpc would read the environment again, and only its lower-case names.
     proxy = ("grpc.http_proxy", route.proxy) if route.proxy else ("grpc.enable_http_proxy", 0)
     return (*_OPTIONS, proxy)
+
+
+def _is_the_end(error: RpcError, until: float) -> bool:
+    """Whether a stream ended because its time is over, and not because the server gave up."""
+    return error.status is Status.DEADLINE_EXCEEDED and time.monotonic() >= until - _CLOCKS_DIFFER
 
 
 def _credentials(route: Route) -> grpc.ChannelCredentials:
@@ -122,7 +131,7 @@ class GrpcTransport:
     def server_stream(
         self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
     ) -> Iterator[Resp]:
-        call = None
+        call, until = None, time.monotonic() + (math.inf if timeout is None else timeout)
         try:
             call = self._channel.unary_stream(
                 method.path,
@@ -131,7 +140,9 @@ class GrpcTransport:
             )(request, timeout=timeout, metadata=self._config.metadata)
             yield from call
         except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
-            raise self._errors.map(error, method, run) from error
+            ours = self._errors.map(error, method, run)
+            if not _is_the_end(ours, until):
+                raise ours from error
         finally:
             if call is not None:
                 call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
@@ -171,7 +182,7 @@ class AsyncGrpcTransport:
     async def server_stream(
         self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
     ) -> AsyncGenerator[Resp, None]:
-        call = None
+        call, until = None, time.monotonic() + (math.inf if timeout is None else timeout)
         try:
             call = self._channel.unary_stream(
                 method.path,
@@ -184,7 +195,9 @@ class AsyncGrpcTransport:
                 yield response
         except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
             self._pass_on_cancellation(error)
-            raise self._errors.map(error, method, run) from error
+            ours = self._errors.map(error, method, run)
+            if not _is_the_end(ours, until):
+                raise ours from error
         finally:
             if call is not None:
                 call.cancel()

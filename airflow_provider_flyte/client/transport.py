@@ -21,7 +21,10 @@ class Transport(Protocol):
     def server_stream(
         self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
     ) -> Iterator[Resp]:
-        """Open a stream; closing the iterator ends it. A quiet stream sends nothing, not even headers."""
+        """Open a stream; closing the iterator ends it. A quiet stream sends nothing, not even headers.
+
+        :param timeout: seconds after which it ends by itself, without an error: a cheap renewal. None: never.
+        """
 
     def close(self) -> None:
         """Give the connection back; more than once does no harm."""

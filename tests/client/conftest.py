@@ -20,7 +20,7 @@ def config_for(flyte: LocalFlyte, **changed: Any) -> FlyteConfig:
         "domain": "development",
         "retry_budget": 5.0,
     }
-    return FlyteConfig(endpoint=flyte.endpoint, **fields | changed)
+    return FlyteConfig(**{"endpoint": flyte.endpoint} | fields | changed)
 
 
 @pytest.fixture

@@ -26,11 +26,11 @@ class Answer:
 class ReplayServer:
     """Gives the same answer to every request; ``requests`` holds what was asked."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, port: int = 0) -> None:
         self.answer = answer
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self._open: list[socket.socket] = []
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server(("127.0.0.1", port))
         self.endpoint = f"127.0.0.1:{self._listening.getsockname()[1]}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -62,6 +62,10 @@ class ReplayServer:
             connection.close()
 
     def _answer(self, connection: socket.socket) -> bool:
+        if connection.recv(4, socket.MSG_PEEK) != b"POST":
+            # gRPC's preface, or the beginning of TLS, to which a web server says that it makes no sense.
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            return False
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with connection.makefile("rb") as lines:
             path = lines.readline().split()[1].decode()
