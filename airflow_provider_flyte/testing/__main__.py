@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import signal
 import sys
 
@@ -17,7 +18,8 @@ def main() -> int:
     # Blocked before any thread is made, so that no other one gets them; a handler could come at a bad moment.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_flyte.testing", description=__doc__)
-    parser.add_argument("--port", type=int, default=8090, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8090, help="for gRPC; 0 takes a free one (default: %(default)s)")
+    parser.add_argument("--connect-port", type=int, default=0, help="for Connect; 0, the default, takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--run",
@@ -29,8 +31,13 @@ def main() -> int:
     parser.add_argument("--every", type=_seconds, default=1.0, help="seconds between two phases (default: %(default)s)")
     given = parser.parse_args()
 
+    doors = {"grpc": given.port}
+    if importlib.util.find_spec("uvicorn"):
+        doors["connect"] = given.connect_port
+    else:
+        print("no Connect door: it needs pip install 'airflow-provider-flyte[testing]'", file=sys.stderr)
     try:
-        flyte = LocalFlyte(given.port, host=given.host, keep_calls=100)
+        flyte = LocalFlyte(doors=doors, host=given.host, keep_calls=100)
     except ValueError as error:
         parser.error(str(error))
     try:
@@ -46,6 +53,8 @@ def main() -> int:
             except (ValueError, Refusal) as error:
                 parser.error(f"argument --run: {error}")
         print(f"ready {flyte.endpoint}", flush=True)
+        if "connect" in doors:
+            print(f"connect {flyte.connect_endpoint}", flush=True)
         signal.sigwait(STOP_SIGNALS)
     return 0
 

@@ -55,7 +55,8 @@ class LocalFlyte:
     ``stop()`` and ``start()`` play an outage on the same port; the steps that were due meanwhile come at once.
 
     :param port: The first door's; 0 takes a free one. Further doors take free ones.
-    :param doors: ``"grpc"``, ``"connect"`` (HTTP/1.1; needs uvicorn, which Airflow 3 brings) or both, a port each.
+    :param doors: ``"grpc"``, ``"connect"`` (HTTP/1.1; needs uvicorn, which Airflow 3 brings) or both, a port each; a
+        mapping names the further ports too.
     :param host: The address to listen on.
     :param tls: Certificate and key as PEM, for TLS instead of plaintext.
     :param storage: Prefix of the URIs that inputs and outputs have.
@@ -66,21 +67,24 @@ class LocalFlyte:
         self,
         port: int = 0,
         *,
-        doors: Sequence[str] = ("grpc",),
+        doors: Sequence[str] | Mapping[str, int] = ("grpc",),
         host: str = "127.0.0.1",
         tls: tuple[bytes, bytes] | None = None,
         storage: str = "file://flyte-data",
         keep_calls: int = 2000,
     ) -> None:
-        if not 0 <= port <= 65535:
-            raise ValueError(f"a port is a number from 0 to 65535, not {port}")
-        self._listen = host
-        self._tls = tls
         if isinstance(doors, str) or not doors or not set(doors) <= set(DOORS) or len(set(doors)) < len(doors):
             raise ValueError(f"doors are a sequence of {' and '.join(map(repr, DOORS))}, not {doors!r}")
-        self._open: list[Door] = []
-        self.ports = dict.fromkeys(doors, 0) | {doors[0]: port}
+        self.ports = dict(doors) if isinstance(doors, Mapping) else dict.fromkeys(doors, 0)
         """The port of each door; 0 until a free one is found."""
+        first = next(iter(self.ports))
+        self.ports[first] = port or self.ports[first]
+        for number in self.ports.values():
+            if not 0 <= number <= 65535:
+                raise ValueError(f"a port is a number from 0 to 65535, not {number}")
+        self._listen = host
+        self._tls = tls
+        self._open: list[Door] = []
         self.host = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
         """The name to reach it by."""
         self.calls = CallLog(resolve, keep_calls)

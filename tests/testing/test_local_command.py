@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.testing.conftest import RawClient
@@ -32,6 +36,7 @@ def start() -> Iterator[Start]:
         assert process.stdout
         word, endpoint = process.stdout.readline().split()
         assert word == "ready"
+        assert re.fullmatch(r"connect localhost:\d+\n", process.stdout.readline())
         channel = grpc.insecure_channel(endpoint)
         started.append((process, channel))
         return process, RawClient(channel)
@@ -65,6 +70,7 @@ def test_runs_go_through_their_phases(start: Start) -> None:
     ("arguments", "words"),
     [
         (["--port", "99999"], "a port is a number from 0 to 65535, not 99999"),
+        (["--connect-port", "-1"], "a port is a number from 0 to 65535, not -1"),
         (["--port", "x"], "argument --port: invalid int value: 'x'"),
         (["--run", "r1=SUCEEDED"], "argument --run: no such phase: 'SUCEEDED'; known are"),
         (["--run", "Bad_Name"], 'argument --run: INVALID_ARGUMENT: invalid run name "Bad_Name"'),
@@ -80,8 +86,46 @@ def test_bad_arguments(arguments: list[str], words: str) -> None:
     assert ended.stdout == ""
 
 
-def test_a_port_that_is_taken(flyte: LocalFlyte) -> None:
-    ended = run_to_the_end("--port", str(flyte.port))
+def test_it_answers_over_connect_too() -> None:
+    process = subprocess.Popen([*COMMAND, "--port", "0", "--run", "r1"], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout
+        lines = dict(process.stdout.readline().split() for _ in range(2))
+        config = FlyteConfig(
+            endpoint=lines["connect"],
+            insecure=True,
+            transport="connect",
+            project="flytesnacks",
+            domain="development",
+        )
+        with FlyteClient(config):
+            assert RunDetails.get("r1").name == "r1"
+        process.terminate()
+    assert process.returncode == 0
+
+
+def test_without_uvicorn_it_answers_over_grpc_alone(tmp_path: Path) -> None:
+    """As where the ``testing`` extra is not installed on Airflow 2."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util as u\nfound = u.find_spec\n"
+        "u.find_spec = lambda name, *package: None if name == 'uvicorn' else found(name, *package)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    process = subprocess.Popen(
+        [*COMMAND, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    with process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline().startswith("ready localhost:")
+        process.terminate()
+        assert process.stdout.read() == ""
+        assert process.stderr.read() == "no Connect door: it needs pip install 'airflow-provider-flyte[testing]'\n"
+
+
+@pytest.mark.parametrize("option", ["--port", "--connect-port"])
+def test_a_port_that_is_taken(flyte: LocalFlyte, option: str) -> None:
+    ended = run_to_the_end(option, str(flyte.port), *(["--port", "0"] if option != "--port" else []))
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"cannot listen on 127.0.0.1:{flyte.port}: Address already in use")
     assert len(ended.stderr.splitlines()) == 1
