@@ -23,6 +23,7 @@ from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import (
     BadAnswerError,
     ClosedError,
+    InvalidArgumentError,
     LoginPageError,
     NotFlyteError,
     RpcError,
@@ -178,6 +179,8 @@ class _Wire:
             cls = SpeaksTlsError if to_tls and self._config.insecure else LoginPageError
         elif number == 200:
             cls = LoginPageError if kind == "text/html" else NotFlyteError
+        elif number == 413:
+            cls = InvalidArgumentError
         elif number not in _MAY_PASS:
             cls = NotFlyteError
         if cls is not None:

@@ -110,13 +110,11 @@ def find_out(config: FlyteConfig, error: RpcError) -> Steps:
         if config.transport == GRPC:
             raise error.turned_into(NoGrpcError)
         return CONNECT
-    if said.http_status is None:
-        if config.transport == CONNECT:
-            grpc_said = yield _Ask(GRPC)
-            if grpc_said is None or grpc_said.answered:
-                raise error.turned_into(NoConnectError)
-        raise error
-    raise _about(error, _no_flyte(said))
+    if config.transport == CONNECT:
+        grpc_said = yield _Ask(GRPC)
+        if grpc_said is None or grpc_said.answered:
+            raise error.turned_into(NoConnectError)
+    raise error if said.http_status is None else _about(error, _no_flyte(said))
 
 
 def _no_flyte(error: RpcError) -> RpcError:

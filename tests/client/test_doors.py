@@ -7,7 +7,6 @@ import logging
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -201,11 +200,11 @@ def test_a_stream_is_never_what_tries_a_door(local_flyte: LocalFlyte, door: str,
 def test_a_transport_that_does_not_pass_is_told_from_an_outage(
     transport: str, kind: type[RpcError], on_a_loop: bool
 ) -> None:
-    with LocalFlyte(doors=(CONNECT if transport == GRPC else GRPC,)) as flyte:
-        began = time.monotonic()
-        with pytest.raises(kind, match="set Transport to auto") as raised:
-            read(auto(flyte, transport=transport, retry_budget=30.0), on_a_loop=on_a_loop)
-        assert time.monotonic() - began < 10
+    with (
+        LocalFlyte(doors=(CONNECT if transport == GRPC else GRPC,)) as flyte,
+        pytest.raises(kind, match="set Transport to auto") as raised,
+    ):
+        read(auto(flyte, transport=transport, retry_budget=30.0), on_a_loop=on_a_loop)
     assert errors.is_lasting(raised.value)
 
 

@@ -14,22 +14,7 @@ from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.waiting import Outcome, WaitRules
 from airflow_provider_flyte.testing import LocalFlyte, delay, garbage, status, unavailable
 from tests.client.conftest import config_for
-
-
-class Clock:
-    """Time passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        await asyncio.sleep(0)
-        self.now += seconds
+from tests.clock import Clock
 
 
 @pytest.fixture

@@ -1,0 +1,116 @@
+"""A real nginx in front of the local Flyte: one process, with a port for each way in which people set it up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAM = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+_UNTIL_UP = 20.0
+
+_WHOLE = """
+daemon off;
+master_process off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log info;
+events {{ worker_connections 512; }}
+http {{
+    log_format short "$server_protocol $status $request_uri";
+    access_log {folder}/access.log short;
+    default_type text/html;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    ssl_certificate {folder}/certificate.pem;
+    ssl_certificate_key {folder}/key.pem;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+{servers}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One way in.
+
+    :param listen: Parameters of nginx's ``listen``: ``"ssl http2"``, ``"ssl"``, ``"http2"`` or none.
+    :param body: What else stands in its ``server`` block.
+    """
+
+    listen: str
+    body: str
+
+    @property
+    def tls(self) -> bool:
+        return "ssl" in self.listen
+
+
+class Nginx:
+    """Serve while the ``with`` block lasts.
+
+    :param servers: By a name of their own.
+    :param certificate: Certificate and key as PEM, for those that speak TLS.
+    """
+
+    def __init__(self, folder: Path, servers: Mapping[str, Server], certificate: tuple[bytes, bytes]) -> None:
+        self._folder = folder
+        self.servers = servers
+        (folder / "certificate.pem").write_bytes(certificate[0])
+        (folder / "key.pem").write_bytes(certificate[1])
+        self.ports: dict[str, int] = {}
+
+    def __enter__(self) -> Nginx:
+        # nginx cannot say which port 0 became; all are held until all are chosen, so that they differ.
+        held = {name: socket.create_server(("127.0.0.1", 0)) for name in self.servers}
+        self.ports = {name: each.getsockname()[1] for name, each in held.items()}
+        for each in held.values():
+            each.close()
+        blocks = "\n".join(
+            f"    server {{ listen 127.0.0.1:{self.ports[name]} {server.listen}; {server.body} }}"
+            for name, server in self.servers.items()
+        )
+        (self._folder / "nginx.conf").write_text(_WHOLE.format(folder=self._folder, servers=blocks))
+        assert PROGRAM
+        self._process = subprocess.Popen(
+            [PROGRAM, "-p", str(self._folder), "-c", str(self._folder / "nginx.conf"), "-e", "stderr"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._wait_until_up()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=20)
+
+    def endpoint(self, name: str) -> str:
+        return f"localhost:{self.ports[name]}"
+
+    def access_log(self) -> list[str]:
+        """``HTTP/1.1 200 /path`` for each request so far."""
+        return (self._folder / "access.log").read_text().splitlines()
+
+    def _wait_until_up(self) -> None:
+        until = time.monotonic() + _UNTIL_UP
+        for port in self.ports.values():
+            while True:
+                if self._process.poll() is not None or time.monotonic() > until:
+                    self._process.kill()
+                    raise RuntimeError(f"nginx does not come up:\n{self._process.communicate()[0]}")
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                    break
+                except OSError:
+                    time.sleep(0.01)

@@ -1,0 +1,295 @@
+"""Flyte behind a real nginx: which transport auto picks, and what is said where none passes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, RunWatcher, connect_transport, doors
+from airflow_provider_flyte.client import errors as flyte_errors
+from airflow_provider_flyte.client.calls import Call
+from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC
+from airflow_provider_flyte.client.errors import RpcError, Status
+from airflow_provider_flyte.client.rpc import METHODS, RunService
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.certificates import make_certificate
+from tests.clock import Clock
+from tests.proxy.nginx import Nginx
+from tests.proxy.ways import CHART_SERVICES, LISTENS, STATUSES
+
+Config = Callable[..., FlyteConfig]
+both = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
+
+PICKED = {
+    "grpc": GRPC,
+    "grpc-plaintext": GRPC,
+    "http-behind-h2": CONNECT,
+    "no-trailers": CONNECT,
+    "http-behind-tls": CONNECT,
+    "http": CONNECT,
+    "buffered": CONNECT,
+    "buffered-http": CONNECT,
+    "buffered-chunked": CONNECT,
+    "chart": CONNECT,
+    "chart-http": CONNECT,
+}
+"""What auto takes, by the way in."""
+
+STREAMS = [("http", False), ("http-behind-h2", False), ("buffered-chunked", False), ("buffered", True)]
+"""Whether its messages are held back to its end."""
+
+
+def read(config: FlyteConfig, *, on_a_loop: bool) -> str:
+    async def on_loop() -> str:
+        async with FlyteClient(config):
+            return (await RunDetails.get.aio("r1")).name
+
+    if on_a_loop:
+        return asyncio.run(on_loop())
+    with FlyteClient(config):
+        return RunDetails.get("r1").name
+
+
+def refused(config: FlyteConfig, *, on_a_loop: bool) -> RpcError:
+    """What reading a run through it fails with."""
+    with pytest.raises(RpcError) as raised:
+        read(config, on_a_loop=on_a_loop)
+    error = raised.value
+    assert (error.method, error.run, error.endpoint) == ("RunService/GetRunDetails", "r1", config.endpoint)
+    return error
+
+
+@pytest.fixture(autouse=True)
+def _run(flyte: LocalFlyte) -> None:
+    flyte.run("r1")
+
+
+@both
+@pytest.mark.parametrize("way", PICKED)
+def test_auto_picks_what_passes(config: Config, way: str, on_a_loop: bool) -> None:
+    settings = config(way)
+    assert read(settings, on_a_loop=on_a_loop) == "r1"
+    assert doors._memories[settings].door == PICKED[way]
+
+
+@both
+@pytest.mark.parametrize("way", PICKED)
+def test_the_other_transport_is_told_from_an_outage(config: Config, way: str, on_a_loop: bool) -> None:
+    other, kind, words = {
+        GRPC: (CONNECT, flyte_errors.NoConnectError, "set Transport to auto or grpc in the Flyte connection"),
+        CONNECT: (GRPC, flyte_errors.NoGrpcError, "set Transport to auto or connect in the Flyte connection"),
+    }[PICKED[way]]
+    error = refused(config(way, transport=other, retry_budget=60.0), on_a_loop=on_a_loop)
+    assert type(error) is kind
+    assert words in str(error)
+    assert flyte_errors.is_lasting(error)
+
+
+@both
+@pytest.mark.parametrize(
+    ("way", "with_h2", "spoken"),
+    [
+        ("http-behind-h2", True, "HTTP/2.0"),
+        ("http-behind-h2", False, "HTTP/1.1"),
+        ("http-behind-tls", True, "HTTP/1.1"),
+        ("http", True, "HTTP/1.1"),
+    ],
+)
+def test_http_2_is_spoken_where_it_can_be(
+    config: Config,
+    proxy: Nginx,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    with_h2: bool,
+    spoken: str,
+    on_a_loop: bool,
+) -> None:
+    """By TLS's agreement, and if the package for it is there."""
+    if not with_h2:
+        monkeypatch.setattr(connect_transport, "_HTTP2", False)
+    before = len(proxy.access_log())
+    assert read(config(way, transport=CONNECT), on_a_loop=on_a_loop) == "r1"
+    [line] = proxy.access_log()[before:]
+    assert line == f"{spoken} 200 {RunService.GetRunDetails.path}"
+
+
+@pytest.mark.parametrize("way", PICKED)
+async def test_a_wait_ends_by_the_question(config: Config, flyte: LocalFlyte, way: str) -> None:
+    """Also where hints are held back for ever."""
+    name = f"wait-{way}"
+    run = flyte.run(name).move("RUNNING")
+    clock = Clock()
+    before = flyte.calls.count("ListRuns")
+    async with FlyteClient(config(way)) as client, RunWatcher(client, clock=clock, sleep=clock.sleep) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait(name))
+        await flyte.wait_for_call_async("ListRuns", before + 2)
+        run.succeeds()
+        assert (await waiting).outcome.name == "SUCCEEDED"
+
+
+@both
+@pytest.mark.parametrize(("way", "held_back"), STREAMS)
+def test_a_buffering_proxy_gives_a_stream_only_when_it_is_over(
+    config: Config, flyte: LocalFlyte, way: str, held_back: bool, on_a_loop: bool
+) -> None:
+    held: list[bool] = []
+    flyte.run("r1", domain="production")
+    request, ends_after = watch_runs("production"), 1.5
+    began = time.monotonic()
+
+    def note() -> None:
+        held.append(time.monotonic() - began >= ends_after)
+        if len(held) == 1:
+            flyte.run(f"moves-{len(flyte.runs())}").move("RUNNING")
+
+    async def on_loop() -> None:
+        async with FlyteClient(config(way)) as client:
+            async for _ in client.async_transport().server_stream(RunService.WatchRuns, request, timeout=ends_after):
+                note()
+
+    def blocking() -> None:
+        with FlyteClient(config(way)) as client:
+            for _ in client.transport().server_stream(RunService.WatchRuns, request, timeout=ends_after):
+                note()
+
+    asyncio.run(on_loop()) if on_a_loop else blocking()
+    assert held == [held_back]
+
+
+@pytest.mark.parametrize("way", ["grpc-idle", "idle", "idle-http"])
+async def test_a_stream_that_an_idle_timeout_ended_is_an_outage(config: Config, way: str) -> None:
+    """As is everything that another stream, or the same question again, may not meet."""
+    settings = config(way)
+    failed: list[RpcError] = []
+
+    def blocking() -> None:
+        with FlyteClient(settings) as client, pytest.raises(RpcError) as raised:
+            list(client.transport().server_stream(RunService.WatchRuns, watch_runs("staging")))
+        failed.append(raised.value)
+
+    beside = threading.Thread(target=blocking)
+    beside.start()
+    async with FlyteClient(settings) as client:
+        with pytest.raises(RpcError) as raised:
+            async for _ in client.async_transport().server_stream(RunService.WatchRuns, watch_runs("staging")):
+                pass
+        assert (await RunDetails.get.aio("r1")).name == "r1"
+    await asyncio.to_thread(beside.join)
+    for error in (raised.value, *failed):
+        assert flyte_errors.is_transient(error)
+        assert error.status in (Status.INTERNAL, Status.UNAVAILABLE)
+    assert len(failed) == 1
+
+
+_SAID: dict[int, tuple[type[RpcError], bool, str]] = {
+    301: (flyte_errors.LoginPageError, True, "a redirect to https://sso.example/login. A login page answered instead"),
+    302: (flyte_errors.LoginPageError, True, "a redirect to https://sso.example/login. A login page answered instead"),
+    401: (flyte_errors.UnauthenticatedError, True, "Check the credentials in the Flyte connection."),
+    403: (flyte_errors.PermissionDeniedError, True, "Ask for access to this project and domain"),
+    413: (flyte_errors.InvalidArgumentError, True, "Check the arguments"),
+    429: (flyte_errors.UnavailableError, False, "Nothing usable answered at localhost:"),
+    500: (flyte_errors.UnknownError, False, "a proxy in front of it"),
+    502: (flyte_errors.UnavailableError, False, "Nothing usable answered at localhost:"),
+    503: (flyte_errors.UnavailableError, False, "Nothing usable answered at localhost:"),
+    504: (flyte_errors.UnavailableError, False, "Nothing usable answered at localhost:"),
+}
+"""Error class, whether it is lasting, and words, by what the proxy says; for all others it is no Flyte."""
+
+
+@pytest.mark.parametrize("listen", LISTENS)
+@pytest.mark.parametrize("http_status", STATUSES)
+def test_what_a_proxy_says_of_its_own(config: Config, http_status: int, listen: str) -> None:
+    kind, lasting, words = _SAID.get(
+        http_status, (flyte_errors.NotFlyteError, True, "Something other than a Flyte 2 API answers at localhost:")
+    )
+    for transport, on_a_loop in [(AUTO, False), (AUTO, True), (GRPC, False), (CONNECT, True)]:
+        doors.forget()
+        settings = config(f"{http_status}-{listen}", transport=transport)
+        error = refused(settings, on_a_loop=on_a_loop)
+        assert (type(error), flyte_errors.is_lasting(error)) == (kind, lasting)
+        assert words in str(error)
+        assert f"HTTP {http_status}" in str(error)
+        if http_status not in (301, 302):
+            assert f'"{http_status} from the proxy"' in str(error)
+        # A login's query belongs to nobody else.
+        assert "secret" not in str(error)
+        assert doors._memories[settings].door is None
+
+
+@both
+@pytest.mark.parametrize("transport", [AUTO, GRPC, CONNECT])
+@pytest.mark.parametrize("listen", LISTENS)
+def test_a_login_page_that_says_200(config: Config, listen: str, transport: str, on_a_loop: bool) -> None:
+    error = refused(config(f"login-{listen}", transport=transport, retry_budget=60.0), on_a_loop=on_a_loop)
+    assert type(error) is flyte_errors.LoginPageError
+    assert 'HTTP 200 with "Sign in" instead of an answer of Flyte\'s. A login page answered' in str(error)
+
+
+@both
+@pytest.mark.parametrize("transport", [AUTO, GRPC, CONNECT])
+@pytest.mark.parametrize("way", ["grpc", "http-behind-h2", "http-behind-tls"])
+def test_plaintext_to_a_port_that_speaks_tls(config: Config, way: str, transport: str, on_a_loop: bool) -> None:
+    error = refused(config(way, insecure=True, transport=transport, retry_budget=60.0), on_a_loop=on_a_loop)
+    assert type(error) is flyte_errors.SpeaksTlsError
+    assert "speaks TLS: switch Insecure off in the Flyte connection." in str(error)
+
+
+@both
+@pytest.mark.parametrize("transport", [AUTO, GRPC, CONNECT])
+@pytest.mark.parametrize("way", ["grpc-plaintext", "http"])
+def test_tls_to_a_port_that_speaks_plaintext(config: Config, way: str, transport: str, on_a_loop: bool) -> None:
+    error = refused(config(way, insecure=False, transport=transport, retry_budget=60.0), on_a_loop=on_a_loop)
+    assert type(error) is flyte_errors.SpeaksPlaintextError
+    assert "does not speak TLS: switch Insecure on in the Flyte connection" in str(error)
+
+
+@both
+@pytest.mark.parametrize("transport", [AUTO, GRPC, CONNECT])
+@pytest.mark.parametrize("way", ["grpc", "http-behind-h2", "http-behind-tls"])
+def test_an_unknown_authority(
+    config: Config, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, way: str, transport: str, on_a_loop: bool
+) -> None:
+    settings = config(way, transport=transport, retry_budget=60.0)
+    (tmp_path / "others.pem").write_bytes(make_certificate("localhost")[0])
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "others.pem"))
+    error = refused(settings, on_a_loop=on_a_loop)
+    assert type(error) is flyte_errors.UnknownAuthorityError
+    assert "name a file with it in SSL_CERT_FILE" in str(error)
+
+
+@both
+@pytest.mark.parametrize("transport", [AUTO, GRPC, CONNECT])
+@pytest.mark.parametrize("way", ["grpc", "http-behind-h2", "http-behind-tls"])
+def test_a_certificate_for_another_host_name(
+    config: Config, proxy: Nginx, way: str, transport: str, on_a_loop: bool
+) -> None:
+    settings = config(way, endpoint=f"127.0.0.1:{proxy.ports[way]}", transport=transport, retry_budget=60.0)
+    error = refused(settings, on_a_loop=on_a_loop)
+    assert type(error) is flyte_errors.WrongHostNameError
+    assert "is for another host name: enter that name as host" in str(error)
+
+
+def test_the_chart_lets_through_whatever_the_provider_asks_for() -> None:
+    services = {row.path.split("/")[1].removeprefix("flyteidl2.") for row in METHODS}
+    assert services - set(CHART_SERVICES) == {"workflow.InternalRunService"}
+
+
+@pytest.mark.parametrize("way", ["chart", "chart-http"])
+async def test_a_path_that_the_chart_does_not_let_through(config: Config, way: str) -> None:
+    [row] = [row for row in METHODS if row.path.endswith("InternalRunService/RecordAction")]
+    async with FlyteClient(config(way)) as client:
+        await RunDetails.get.aio("r1")
+        with pytest.raises(flyte_errors.UnimplementedError, match="a proxy may also let only some paths through"):
+            await client.arun(Call(row, row.request(), lambda response: response))
+
+
+def watch_runs(domain: str) -> Any:
+    """Nothing ever happens in staging."""
+    request = RunService.WatchRuns.request()
+    request.project_id.name, request.project_id.domain = "flytesnacks", domain
+    return request

@@ -1,0 +1,68 @@
+"""The ways in which people put nginx in front of Flyte, good and bad, each a server of its own."""
+
+from __future__ import annotations
+
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.proxy.nginx import Server
+
+CHART_SERVICES = (
+    "workflow.RunService",
+    "task.TaskService",
+    "workflow.TranslatorService",
+    "dataproxy.DataProxyService",
+    "project.ProjectService",
+    "auth.IdentityService",
+    "auth.AuthMetadataService",
+)
+"""What Flyte's chart lets through its ingress."""
+
+STATUSES = (301, 302, 400, 401, 403, 404, 405, 413, 415, 429, 464, 500, 502, 503, 504, 505)
+"""What proxies say of their own, with a page of HTML."""
+
+LISTENS = {"tls-h2": "ssl http2", "tls-h1": "ssl", "plaintext": ""}
+IDLE = "3s"
+
+_HTTP_1_0 = "proxy_http_version 1.0;"
+"""nginx's default. A buffering nginx passes the chunks of HTTP/1.1 on as they come, but holds back what has none."""
+
+_GRPC_WITHOUT_TRAILERS = 'default_type application/grpc; if ($http_content_type ~ "^application/grpc") { return 200; }'
+"""What is left of a real backend's answer to gRPC after a hop of HTTP/1.1. The local server's says 415."""
+
+
+def servers(flyte: LocalFlyte) -> dict[str, Server]:
+    """All of them, by name."""
+    to_connect = f"proxy_pass http://127.0.0.1:{flyte.ports['connect']};"
+    to_grpc = f"grpc_pass grpc://127.0.0.1:{flyte.ports['grpc']};"
+    unbuffered = "proxy_buffering off;"
+
+    def everywhere(*directives: str) -> str:
+        return f"location / {{ {' '.join(directives)} }}"
+
+    chart = " ".join(f"location /flyteidl2.{name}/ {{ {to_connect} }}" for name in CHART_SERVICES)
+    ways = {
+        "grpc": Server("ssl http2", everywhere(to_grpc)),
+        "grpc-plaintext": Server("http2", everywhere(to_grpc)),
+        "grpc-idle": Server("ssl http2", everywhere(to_grpc, f"grpc_read_timeout {IDLE};")),
+        "http-behind-h2": Server("ssl http2", everywhere(to_connect, unbuffered)),
+        "no-trailers": Server("ssl http2", everywhere(_GRPC_WITHOUT_TRAILERS, to_connect, unbuffered)),
+        "http-behind-tls": Server("ssl", everywhere(to_connect, unbuffered)),
+        "http": Server("", everywhere(to_connect, unbuffered)),
+        "buffered": Server("ssl http2", everywhere(to_connect, _HTTP_1_0)),
+        "buffered-http": Server("", everywhere(to_connect, _HTTP_1_0)),
+        "buffered-chunked": Server("ssl http2", everywhere(to_connect)),
+        "idle": Server("ssl http2", everywhere(to_connect, unbuffered, f"proxy_read_timeout {IDLE};")),
+        "idle-http": Server("", everywhere(to_connect, unbuffered, f"proxy_read_timeout {IDLE};")),
+        "chart": Server("ssl http2", chart),
+        "chart-http": Server("", chart),
+    }
+    for name, listen in LISTENS.items():
+        for status in STATUSES:
+            what = '"https://sso.example/login?next=secret"' if status in (301, 302) else f'"{_page(status)}"'
+            ways[f"{status}-{name}"] = Server(listen, f"return {status} {what};")
+        page = "<html><title>Sign in</title></html>"
+        ways[f"login-{name}"] = Server(listen, f'return 200 "{page}";')
+    return ways
+
+
+def _page(status: int) -> str:
+    return f"<html><head><title>{status} from the proxy</title></head></html>"
