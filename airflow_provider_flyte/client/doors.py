@@ -90,13 +90,13 @@ def find_out(config: FlyteConfig, error: RpcError) -> Steps:
         if grpc_said is None or grpc_said.answered:
             return GRPC
     port = yield _Look()
+    if port.words:
+        error.details = f"{error.details} ({port.words})"
     if port.speaks is None:
         raise _no_flyte(error)
     mistake = _mistake(config, port)
     if mistake is not None:
-        explained = error.turned_into(mistake)
-        explained.details = f"{error.details} ({port.words})" if port.words else error.details
-        raise explained
+        raise error.turned_into(mistake)
     said: RpcError | None = yield _Ask(CONNECT)
     if said is None or said.answered:
         if config.transport == CONNECT:

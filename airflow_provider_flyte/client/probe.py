@@ -52,7 +52,7 @@ class Port:
 
     certificate: Certificate | None = None
     words: str = ""
-    """OpenSSL's, about the certificate."""
+    """OpenSSL's about the certificate, or which proxy does not lead there."""
 
 
 def look(route: Route) -> Port:
@@ -60,8 +60,19 @@ def look(route: Route) -> Port:
     try:
         with _connect(route) as raw:
             return _shake_hands(route, raw)
+    except _ProxyRefusedError as refused:
+        # Many let TLS through alone by CONNECT, and still pass a plain request on.
+        return Port(Security.PLAINTEXT if route.insecure else None, words=_through(route, str(refused)))
     except (OSError, UnicodeError, ValueError):  # UnicodeError: a host that no DNS name can be
-        return Port()
+        return Port(words=_through(route, "which does not lead there"))
+
+
+class _ProxyRefusedError(Exception):
+    """The proxy answered CONNECT with something else than 200."""
+
+
+def _through(route: Route, what: str) -> str:
+    return f"through the proxy {route.proxy_name}, {what}" if route.proxy else ""
 
 
 def _connect(route: Route) -> socket.socket:
@@ -82,8 +93,9 @@ def _connect(route: Route) -> socket.socket:
             if not part or len(answer) > _LONGEST_ANSWER:
                 raise ConnectionError("the proxy hung up")
             answer += part
-        if answer.split(None, 2)[1:2] != [b"200"]:
-            raise ConnectionError("the proxy refused")
+        [_, number, *_] = [*answer.split(None, 2), b"", b""]
+        if number != b"200":
+            raise _ProxyRefusedError(f"which answers CONNECT with HTTP {number.decode('ascii', 'replace')}")
     except BaseException:
         raw.close()
         raise

@@ -33,6 +33,12 @@ class Route:
     proxy: str | None = field(default=None, repr=False)
     """``http://[user:password@]host:port``."""
 
+    @property
+    def proxy_name(self) -> str:
+        """The proxy without its password."""
+        parts = urlsplit(self.proxy or "")
+        return f"{parts.hostname}:{parts.port or 80}"
+
     @cached_property
     def tls(self) -> ssl.SSLContext:
         """A context that verifies the server. Making one takes some ten milliseconds: not on an event loop."""
