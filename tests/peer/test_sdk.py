@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
+from airflow_provider_flyte.client import RunDetails
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte
+from tests.peer.conftest import RUNS, run_sdk
 
-HERE = Path(__file__).parent
-RUNS = ("queued", "running", "succeeded", "failed", "retried", "aborted", "timed-out", "paused", "recovered")
 NEWER_PHASES = {"paused": RunPhase.PAUSED, "recovered": RunPhase.RECOVERED}
 
 
@@ -47,46 +42,9 @@ def as_the_older_contract_shows(ours: dict[str, Any]) -> tuple[dict[str, Any], s
 
 
 @pytest.fixture(scope="module")
-def flyte() -> Iterator[LocalFlyte]:
-    with LocalFlyte() as flyte:
-        flyte.deploy("add", inputs={"x": int, "names": list[str]}, outputs={"o0": int}, envs={"A": "b"})
-        flyte.run("queued")
-        flyte.run("running").move("RUNNING")
-        flyte.run(
-            "succeeded",
-            task="add",
-            inputs={"x": 3, "names": ["ä"]},
-            envs={"STAGE": "test"},
-            labels={"team": "data"},
-            annotations={"note": "✓"},
-        ).succeeds({"o0": 8})
-        flyte.run("failed").fails(kind="SYSTEM", message="node lost")
-        flyte.run("retried").fails(kind="USER", message="no rows", attempts=3)
-        flyte.run("aborted").aborts()
-        flyte.run("timed-out").times_out()
-        flyte.run("paused").pauses()
-        flyte.run("recovered").recovers()
-        yield flyte
-
-
-@pytest.fixture(scope="module")
 def theirs(flyte: LocalFlyte) -> dict[str, Any]:
-    python = os.environ.get("PEER_PYTHON", str(HERE.parents[1] / ".venv-peer" / "bin" / "python"))
-    assert Path(python).exists(), f"There is no Flyte SDK at {python}: `make test` makes its environment."
-    command = [python, str(HERE / "sdk_says.py"), flyte.endpoint, *RUNS]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    said: dict[str, Any] = json.loads(run_sdk("PEER", "sdk_says.py", flyte.endpoint, *RUNS))
     return said
-
-
-@pytest.fixture(scope="module")
-def ours(flyte: LocalFlyte) -> dict[str, RunDetails]:
-    config = FlyteConfig(
-        endpoint=flyte.endpoint, insecure=True, org="testorg", project="flytesnacks", domain="development"
-    )
-    with FlyteClient(config):
-        return {name: RunDetails.get(name) for name in RUNS}
 
 
 @pytest.mark.parametrize("name", RUNS)
