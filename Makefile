@@ -22,7 +22,7 @@ IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test check nginx test-contract test-e2e benchmark protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test check nginx test-contract test-e2e benchmark benchmark-transports protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -50,6 +50,9 @@ test-e2e: $(STAMP)  ## the real Airflow
 
 benchmark: $(STAMP)  ## what waiting costs, side by side
 	$(BIN)/python benchmarks/waits.py $(ARGS)
+
+benchmark-transports: $(STAMP)  ## gRPC and Connect, side by side
+	$(BIN)/python benchmarks/transports.py $(ARGS)
 
 protos: $(IDL_STAMP) $(STAMP)  ## derive protos/ and generate client/idl/
 	$(BIN)/python scripts/derive_protos.py

@@ -50,10 +50,10 @@ class AirflowProcessError(Exception):
     """A process of Airflow failed; the text ends with what the processes said last."""
 
 
-def flyte_connection(flyte: LocalFlyte) -> str:
-    """The Airflow connection to a local Flyte, as JSON."""
-    extra = {"insecure": True, "project": "flytesnacks", "domain": "development"}
-    return json.dumps({"conn_type": "flyte", "host": flyte.host, "port": flyte.port, "extra": extra})
+def flyte_connection(flyte: LocalFlyte, *, door: str = "grpc", transport: str = "auto") -> str:
+    """The Airflow connection to a door of a local Flyte, as JSON."""
+    extra = {"insecure": True, "project": "flytesnacks", "domain": "development", "transport": transport}
+    return json.dumps({"conn_type": "flyte", "host": flyte.host, "port": flyte.ports[door], "extra": extra})
 
 
 class StandaloneAirflow:

@@ -28,7 +28,7 @@ SECRET = "made-up-secret-1f9b"
 MANY = 100
 MANY_RUNS = [f"e2e-many-{number}" for number in range(MANY)]
 ENDED_BY_TESTS = (
-    *("e2e-failed", "e2e-timed-out"),
+    *("e2e-connect", "e2e-failed", "e2e-timed-out"),
     *("nightly-training", "hourly-cleaning", "ingest-of-today", "optional-forecast", "shard-0", "shard-1", "shard-2"),
 )
 
@@ -37,14 +37,18 @@ _airflow: StandaloneAirflow | None = None
 
 @pytest.fixture(scope="session")
 def flyte() -> Iterator[LocalFlyte]:
-    with LocalFlyte() as server:
+    with LocalFlyte(doors=("grpc", "connect")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def airflow(flyte: LocalFlyte) -> Iterator[StandaloneAirflow]:
     global _airflow
-    with StandaloneAirflow(FOLDERS, connections={"flyte_default": flyte_connection(flyte)}) as _airflow:
+    connections = {
+        "flyte_default": flyte_connection(flyte),
+        "flyte_connect": flyte_connection(flyte, door="connect"),
+    }
+    with StandaloneAirflow(FOLDERS, connections=connections) as _airflow:
         yield _airflow
     _airflow = None
 
@@ -53,7 +57,7 @@ def airflow(flyte: LocalFlyte) -> Iterator[StandaloneAirflow]:
 def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Iterator[Mapping[str, str]]:
     """DAG id -> id of its run. The Flyte runs go on until a test ends them, or until their tasks have seen them."""
     examples = sorted(path.stem for path in FOLDERS["examples"].glob("*.py"))
-    dags = ("e2e_deferred", "e2e_failed", "e2e_missing", "e2e_timed_out", *examples, "e2e_many")
+    dags = ("e2e_deferred", "e2e_connect", "e2e_failed", "e2e_missing", "e2e_timed_out", *examples, "e2e_many")
     flyte.run("e2e-deferred", envs={"API_KEY": SECRET}).phases("RUNNING")
     for name in ENDED_BY_TESTS:
         flyte.run(name).phases("RUNNING")

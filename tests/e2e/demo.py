@@ -1,4 +1,4 @@
-"""Watch a real Airflow wait for a Flyte run without a worker: ``python -m tests.e2e.demo [--keep]``.
+"""Watch a real Airflow wait for a Flyte run without a worker: ``make demo [KEEP=1] [TRANSPORT=connect]``.
 
 It needs no Flyte cluster: the run lives on the local server of ``airflow_provider_flyte.testing``.
 """
@@ -25,6 +25,7 @@ EXAMPLES = Path(__file__).parents[2] / "example_dags"
 DAG, RUN = "flyte_wait", "nightly-training"
 POOL = "default_pool"
 PAD = " " * 4
+_NAMES = {"grpc": "gRPC", "connect": "Connect, plain HTTP/1.1"}
 _LONG_LIST, _LONG_TEXT = 3, 100
 _NOISE = ("::", "DAG bundles loaded", "Filling up the DagBag", "Worker startup parse")
 
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0 when all went as told, 1 when not, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave Airflow running until Ctrl-C")
+    parser.add_argument("--transport", choices=["auto", "grpc", "connect"], default="auto", help="for Airflow's calls")
     given = parser.parse_args(arguments)
     story = Story()
     if int(version("apache-airflow").split(".")[0]) < 3:
@@ -56,12 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A shell's background job begins with SIGINT ignored, and would have no way to be ended tidily.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with LocalFlyte() as flyte:
-            story.tell(f"A local Flyte 2 server listens on {flyte.endpoint}.")
+        # Behind the Connect door alone it is as behind an ingress that passes plain HTTP.
+        door = "connect" if given.transport == "connect" else "grpc"
+        with LocalFlyte(doors=(door,)) as flyte:
+            story.tell(f"A local Flyte 2 server listens on {flyte.endpoint} and speaks {_NAMES[door]}.")
             story.tell("Starting a real Airflow with a home and ports of its own; this takes half a minute.")
             with StandaloneAirflow(
                 {"examples": EXAMPLES},
-                connections={"flyte_default": flyte_connection(flyte)},
+                connections={"flyte_default": flyte_connection(flyte, door=door, transport=given.transport)},
                 say=lambda line: story.tell(f"  Airflow: {line}"),
             ) as airflow:
                 story.tell(f"Airflow {airflow.api.version()} is up at {airflow.url}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing import LocalFlyte, RecordedCall
 from tests.e2e.airflow_api import until
 from tests.e2e.airflow_process import COMPONENTS, StandaloneAirflow
 from tests.e2e.conftest import POOL, SECRET
@@ -48,6 +48,25 @@ def test_the_task_is_deferred_and_its_success_handed_on(
     assert "Flyte run flytesnacks/development/e2e-deferred: RUNNING." in log
     assert "Flyte run flytesnacks/development/e2e-deferred: SUCCEEDED." in log
     assert "/v2/domain/development/project/flytesnacks/runs/e2e-deferred" in log
+
+
+def test_a_wait_through_an_ingress_that_passes_http_alone(
+    airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]
+) -> None:
+    """Nothing in the connection says so: it is found out, by the worker and by the triggerer."""
+    api, dag_run = airflow.api, dag_runs["e2e_connect"]
+    api.wait_for_task("e2e_connect", dag_run, "wait", ("deferred",))
+    until(lambda: any("e2e-connect" in _names(call) for call in flyte.calls("ListRuns")), 60, "the trigger's question")
+    flyte.run("e2e-connect").succeeds()
+    wait = api.wait_for_task("e2e_connect", dag_run, "wait", ("success",))
+    assert wait["try_number"] == 1
+    assert api.xcom(wait)["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
+    log = api.log_text(wait)
+    assert "is reached through Connect; gRPC does not pass there (UNAVAILABLE)." in log
+    assert "Flyte run flytesnacks/development/e2e-connect: SUCCEEDED." in log
+    for call in flyte.calls():
+        if "e2e-connect" in _names(call):
+            assert call.metadata["connect-protocol-version"] == "1"
 
 
 def test_values_of_environment_variables_are_nowhere(
@@ -108,3 +127,10 @@ def test_the_timeout_fails_the_task_without_a_retry_and_leaves_the_run(
     assert DEFERRED in log
     assert api.xcom(wait)["action"]["status"]["phase"] == "ACTION_PHASE_RUNNING"
     assert flyte.run("e2e-timed-out").phase == RunPhase.RUNNING
+
+
+def _names(call: RecordedCall) -> list[str]:
+    """The runs that a question is about."""
+    if call.method.endswith("/ListRuns"):
+        return [value for one in call.request.request.filters for value in one.values]
+    return [call.request.run_id.name] if call.method.endswith("/GetRunDetails") else []

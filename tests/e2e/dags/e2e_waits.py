@@ -43,6 +43,7 @@ deferred = waiting_dag("deferred", pool="waiting")
 with deferred.dag:
     use(deferred.output)
 
+waiting_dag("connect", flyte_conn_id="flyte_connect")
 waiting_dag("failed", retries=2)
 waiting_dag("missing", missing_after=3)
 waiting_dag("timed_out", timeout=5, retries=2)
