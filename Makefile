@@ -15,6 +15,7 @@ endif
 REQUIREMENTS := requirements/airflow-$(AIRFLOW).txt
 UV := .tools/bin/uv
 BIN := $(VENV)/bin
+GRPCIO ?= 1.76.0
 # An environment is kept as long as what it was made from is the same.
 hash = $(shell cat $(1) | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/.made-$(call hash,$(REQUIREMENTS) pyproject.toml)
@@ -22,7 +23,7 @@ IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test check nginx test-contract test-e2e benchmark benchmark-transports protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test check nginx test-contract test-e2e benchmark benchmark-transports older-grpcio protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -53,6 +54,10 @@ benchmark: $(STAMP)  ## what waiting costs, side by side
 
 benchmark-transports: $(STAMP)  ## gRPC and Connect, side by side
 	$(BIN)/python benchmarks/transports.py $(ARGS)
+
+older-grpcio: $(STAMP) nginx  ## every way to Flyte with an older grpcio, whose words differ; GRPCIO=1.62.3 is the oldest supported
+	$(UV) pip install --quiet --python $(BIN)/python --target .run/grpcio-$(GRPCIO) --no-deps grpcio==$(GRPCIO)
+	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/test_doors.py tests/client/test_tls.py tests/proxy $(ARGS)
 
 protos: $(IDL_STAMP) $(STAMP)  ## derive protos/ and generate client/idl/
 	$(BIN)/python scripts/derive_protos.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,10 @@ def certificate() -> tuple[bytes, bytes]:
     from tests.certificates import make_certificate
 
     return make_certificate("localhost")
+
+
+def pytest_report_header() -> str:
+    return f"grpcio {version('grpcio')}"
 
 
 _SKIPS = {line.split("#")[0].strip() for line in (Path(__file__).parent / "allowed_skips.txt").read_text().splitlines()}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -39,9 +39,6 @@ PICKED = {
     "chart-http": CONNECT,
 }
 """What auto takes, by the way in."""
-
-STREAMS = [("http", False), ("http-behind-h2", False), ("buffered-chunked", False), ("buffered", True)]
-"""Whether its messages are held back to its end."""
 
 
 def read(config: FlyteConfig, *, on_a_loop: bool) -> str:
@@ -132,58 +129,61 @@ async def test_a_wait_ends_by_the_question(config: Config, flyte: LocalFlyte, wa
         assert (await waiting).outcome.name == "SUCCEEDED"
 
 
-@both
-@pytest.mark.parametrize(("way", "held_back"), STREAMS)
-def test_a_buffering_proxy_gives_a_stream_only_when_it_is_over(
-    config: Config, flyte: LocalFlyte, way: str, held_back: bool, on_a_loop: bool
-) -> None:
-    held: list[bool] = []
-    flyte.run("r1", domain="production")
-    request, ends_after = watch_runs("production"), 1.5
+def stream_messages(config: FlyteConfig, domain: str, timeout: float | None, *, on_a_loop: bool) -> list[float]:
+    """Seconds after which each message of a stream came, until its end."""
+    request = RunService.WatchRuns.request()
+    request.project_id.name, request.project_id.domain = "flytesnacks", domain
+    came: list[float] = []
     began = time.monotonic()
 
-    def note() -> None:
-        held.append(time.monotonic() - began >= ends_after)
-        if len(held) == 1:
-            flyte.run(f"moves-{len(flyte.runs())}").move("RUNNING")
-
     async def on_loop() -> None:
-        async with FlyteClient(config(way)) as client:
-            async for _ in client.async_transport().server_stream(RunService.WatchRuns, request, timeout=ends_after):
-                note()
+        async with FlyteClient(config) as client:
+            async for _ in client.async_transport().server_stream(RunService.WatchRuns, request, timeout=timeout):
+                came.append(time.monotonic() - began)
 
-    def blocking() -> None:
-        with FlyteClient(config(way)) as client:
-            for _ in client.transport().server_stream(RunService.WatchRuns, request, timeout=ends_after):
-                note()
+    if on_a_loop:
+        asyncio.run(on_loop())
+        return came
+    with FlyteClient(config) as client:
+        for _ in client.transport().server_stream(RunService.WatchRuns, request, timeout=timeout):
+            came.append(time.monotonic() - began)
+    return came
 
-    asyncio.run(on_loop()) if on_a_loop else blocking()
-    assert held == [held_back]
+
+@both
+def test_a_buffering_proxy_gives_a_stream_only_when_it_is_over(
+    config: Config, flyte: LocalFlyte, on_a_loop: bool
+) -> None:
+    flyte.run("r1", domain="production")
+    ends_after = 1.5
+
+    def is_held_back(way: str) -> bool:
+        [came] = stream_messages(config(way), "production", ends_after, on_a_loop=on_a_loop)
+        return came >= ends_after
+
+    ways = ("http", "http-behind-h2", "buffered-chunked", "buffered", "buffered-http")
+    with ThreadPoolExecutor(len(ways)) as threads:
+        assert list(threads.map(is_held_back, ways)) == [False, False, False, True, True]
 
 
-@pytest.mark.parametrize("way", ["grpc-idle", "idle", "idle-http"])
-async def test_a_stream_that_an_idle_timeout_ended_is_an_outage(config: Config, way: str) -> None:
+def test_a_stream_that_an_idle_timeout_ended_is_an_outage(config: Config) -> None:
     """As is everything that another stream, or the same question again, may not meet."""
-    settings = config(way)
-    failed: list[RpcError] = []
 
-    def blocking() -> None:
-        with FlyteClient(settings) as client, pytest.raises(RpcError) as raised:
-            list(client.transport().server_stream(RunService.WatchRuns, watch_runs("staging")))
-        failed.append(raised.value)
-
-    beside = threading.Thread(target=blocking)
-    beside.start()
-    async with FlyteClient(settings) as client:
+    def end_of(case: tuple[str, bool]) -> RpcError:
+        way, on_a_loop = case
         with pytest.raises(RpcError) as raised:
-            async for _ in client.async_transport().server_stream(RunService.WatchRuns, watch_runs("staging")):
-                pass
-        assert (await RunDetails.get.aio("r1")).name == "r1"
-    await asyncio.to_thread(beside.join)
-    for error in (raised.value, *failed):
+            # Nothing ever happens in staging.
+            stream_messages(config(way), "staging", None, on_a_loop=on_a_loop)
+        return raised.value
+
+    cases = [(way, on_a_loop) for way in ("grpc-idle", "idle", "idle-http") for on_a_loop in (False, True)]
+    with ThreadPoolExecutor(len(cases)) as threads:
+        errors = list(threads.map(end_of, cases))
+    for error in errors:
         assert flyte_errors.is_transient(error)
         assert error.status in (Status.INTERNAL, Status.UNAVAILABLE)
-    assert len(failed) == 1
+    for way, on_a_loop in cases:
+        assert read(config(way), on_a_loop=on_a_loop) == "r1"
 
 
 _SAID: dict[int, tuple[type[RpcError], bool, str]] = {
@@ -286,10 +286,3 @@ async def test_a_path_that_the_chart_does_not_let_through(config: Config, way: s
         await RunDetails.get.aio("r1")
         with pytest.raises(flyte_errors.UnimplementedError, match="a proxy may also let only some paths through"):
             await client.arun(Call(row, row.request(), lambda response: response))
-
-
-def watch_runs(domain: str) -> Any:
-    """Nothing ever happens in staging."""
-    request = RunService.WatchRuns.request()
-    request.project_id.name, request.project_id.domain = "flytesnacks", domain
-    return request
