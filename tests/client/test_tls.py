@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
-from airflow_provider_flyte.client.errors import SpeaksPlaintextError, SpeaksTlsError, UnknownAuthorityError
+from airflow_provider_flyte.client.errors import (
+    CertificateError,
+    SpeaksPlaintextError,
+    SpeaksTlsError,
+    UnknownAuthorityError,
+    is_lasting,
+)
 from airflow_provider_flyte.client.route import system_roots
 from airflow_provider_flyte.testing import LocalFlyte
+from tests.certificates import make_certificate
 from tests.client.conftest import config_for
 
 both = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
@@ -53,6 +60,22 @@ def test_an_unknown_authority_is_refused(certificate: tuple[bytes, bytes], door:
         pytest.raises(UnknownAuthorityError, match="SSL_CERT_FILE"),
     ):
         read(config_for(flyte, insecure=False), on_a_loop=on_a_loop)
+
+
+@both
+def test_an_expired_certificate_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, door: str, on_a_loop: bool
+) -> None:
+    expired = make_certificate("localhost", expired=True)
+    (tmp_path / "roots.pem").write_bytes(expired[0])
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "roots.pem"))
+    with (
+        LocalFlyte(doors=(door,), tls=expired) as flyte,
+        pytest.raises(CertificateError, match="have it renewed") as raised,
+    ):
+        read(config_for(flyte, insecure=False), on_a_loop=on_a_loop)
+    assert type(raised.value) is CertificateError
+    assert is_lasting(raised.value)
 
 
 @both

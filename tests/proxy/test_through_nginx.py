@@ -37,6 +37,8 @@ PICKED = {
     "buffered-chunked": CONNECT,
     "chart": CONNECT,
     "chart-http": CONNECT,
+    "documented-1": CONNECT,
+    "documented-2": GRPC,
 }
 """What auto takes, by the way in."""
 

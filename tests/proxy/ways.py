@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.proxy.nginx import Server
+
+PAGE = Path(__file__).parents[2] / "docs" / "ingress.md"
 
 CHART_SERVICES = (
     "workflow.RunService",
@@ -55,6 +60,11 @@ def servers(flyte: LocalFlyte) -> dict[str, Server]:
         "chart": Server("ssl http2", chart),
         "chart-http": Server("", chart),
     }
+    for number, block in enumerate(re.findall(r"^```nginx\nserver {\n(.*?)^}\n```", PAGE.read_text(), re.M | re.S), 1):
+        [listen] = re.findall(r"listen 443 (.*);", block)
+        own = re.sub(r"^ *(listen|server_name|ssl_certificate|ssl_certificate_key) .*\n", "", block, flags=re.M)
+        port = flyte.ports["grpc" if "grpc_pass" in own else "connect"]
+        ways[f"documented-{number}"] = Server(listen, own.replace("flyte-http:8090", f"127.0.0.1:{port}"))
     for name, listen in LISTENS.items():
         for status in STATUSES:
             what = '"https://sso.example/login?next=secret"' if status in (301, 302) else f'"{_page(status)}"'
