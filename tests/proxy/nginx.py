@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,9 +98,17 @@ class Nginx:
     def endpoint(self, name: str) -> str:
         return f"localhost:{self.ports[name]}"
 
-    def access_log(self) -> list[str]:
-        """``HTTP/1.1 200 /path`` for each request so far."""
-        return (self._folder / "access.log").read_text().splitlines()
+    def access_log(self, *, after: Sequence[str] | None = None) -> list[str]:
+        """``HTTP/1.1 200 /path`` for each request so far; or what came after that, waiting for a line of it.
+
+        A line is written when its answer has been sent.
+        """
+        until = time.monotonic() + _UNTIL_UP
+        while True:
+            lines = (self._folder / "access.log").read_text().splitlines()
+            if after is None or len(lines) > len(after) or time.monotonic() > until:
+                return lines[len(after or ()) :]
+            time.sleep(0.01)
 
     def _wait_until_up(self) -> None:
         until = time.monotonic() + _UNTIL_UP
