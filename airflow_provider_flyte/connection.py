@@ -124,10 +124,17 @@ def conn_fields() -> dict[str, Any]:
             "label": field.label,
             "description": field.help,
             # No defaults: an untouched form would store them.
-            "schema": {"type": [field.kind, "null"]} | ({"enum": [*field.choices, None]} if field.choices else {}),
+            "schema": {"type": [field.kind, "null"]} | _dropdown(field),
         }
         for field in FIELDS
     }
+
+
+def _dropdown(field: Field) -> dict[str, Any]:
+    if not field.choices:
+        return {}
+    # The form shows null, which an untouched field is, under the name that stands here.
+    return {"enum": [None, *field.choices], "values_display": {"null": f"not set ({field.choices[0]})"}}
 
 
 def ui_field_behaviour() -> dict[str, Any]:
