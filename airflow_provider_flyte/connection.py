@@ -33,7 +33,8 @@ class Field:
     kind: str = "string"
     """``string`` or ``boolean``: what both forms can draw. 2.11 hides the whole type for one that it cannot."""
     choices: tuple[str, ...] = ()
-    """All values of a string field that has but a few: a list in the form of 3.3, a text field in that of 2.11."""
+    """All values of a string field that has but a few; the first is what unset means. A list in the form of 3.3, a text
+    field in that of 2.11."""
 
 
 FIELDS = (
