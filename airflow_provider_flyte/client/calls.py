@@ -16,7 +16,7 @@ from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.idl.project import project_service_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.phase import TERMINAL
-from airflow_provider_flyte.client.rpc import DataProxyService, ProjectService, RunService, Unary
+from airflow_provider_flyte.client.rpc import DataProxyService, ProjectService, RunService, ServerStream, Unary
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import Absent, Look, RunError, Seen
 
@@ -37,6 +37,15 @@ class Call(Generic[T]):
     request: Any
     read: Callable[[Any], T]
     run: str | None = None
+
+
+@dataclass(frozen=True)
+class StreamCall(Generic[T]):
+    """One server stream: the row, the request, and how to read each message."""
+
+    method: ServerStream[Any, Any]
+    request: Any
+    read: Callable[[Any], T]
 
 
 Flow = Generator[Call[Any], Any, T]
@@ -99,6 +108,16 @@ def list_runs(
     )
 
 
+def watch_runs(project: str, domain: str, org: str) -> StreamCall[dict[RunKey, int]]:
+    """RunService/WatchRuns of a project and domain: some of its runs, then each that changes."""
+    project_id = identifier_pb2.ProjectIdentifier(organization=org, domain=domain, name=project)
+    return StreamCall(RunService.WatchRuns, run_service_pb2.WatchRunsRequest(project_id=project_id), _phases)
+
+
+def _phases(response: Any) -> dict[RunKey, int]:
+    return {_key(run): run.action.status.phase for run in response.runs}
+
+
 def _name_filter(names: Sequence[str]) -> list_pb2.Filter:
     # VALUE_IN with a single value is INTERNAL ("unable to convert string to array").
     function = list_pb2.Filter.EQUAL if len(names) == 1 else list_pb2.Filter.VALUE_IN
@@ -106,7 +125,7 @@ def _name_filter(names: Sequence[str]) -> list_pb2.Filter:
 
 
 def _read_runs(response: run_service_pb2.ListRunsResponse) -> RunsPage:
-    return RunsPage({_key(run): run.action.status.phase for run in response.runs}, response.token)
+    return RunsPage(_phases(response), response.token)
 
 
 def _key(run: run_definition_pb2.Run) -> RunKey:
@@ -135,6 +154,29 @@ def find_runs(
         if pages == 1 or terminal_only or not left or len(left) == len(names):
             return found
         names = left
+
+
+def counted(asked: Call[T] | Flow[T], count: Callable[[], None]) -> Flow[T]:
+    """The same as a flow that tells of each of its calls."""
+    flow = _just(asked) if isinstance(asked, Call) else asked
+    try:
+        call = next(flow)
+        while True:
+            count()
+            try:
+                answer = yield call
+            except Exception as error:
+                call = flow.throw(error)
+            else:
+                call = flow.send(answer)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+def _just(call: Call[T]) -> Flow[T]:
+    answer: T = yield call
+    return answer
 
 
 def look_at(key: RunKey, org: str) -> Flow[tuple[Look, run_definition_pb2.RunDetails | None]]:

@@ -11,7 +11,7 @@ from enum import Enum
 from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunError:
     """Why a run did not succeed."""
 
@@ -22,7 +22,7 @@ class RunError:
     """The server's words."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
     """The server has the run, in this phase."""
 
@@ -30,12 +30,12 @@ class Seen:
     error: RunError | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Absent:
     """ListRuns answered and does not have the run. A NOT_FOUND of GetRunDetails is not this."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """No honest answer could be had."""
 
@@ -58,7 +58,7 @@ class WaitRules:
     """Seconds of unbroken trouble after which the run's state is unknown; None: never."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WaitState:
     """All that a wait remembers, in seconds of the caller's clock."""
 

@@ -1,8 +1,9 @@
-"""RunWatcher: many waits, one question.
+"""RunWatcher: many waits, one question, one stream.
 
 Everything that is waited for over one client is asked for together: one terminal-only ListRuns for at most 2,000 names
-an interval. What no answer has shown yet, or not for ten minutes, is asked for without the phase filter, which tells a
-run that does not exist from one that goes on. A wait costs a dictionary entry and a future.
+an interval is the truth. What no answer has shown yet, or not for ten minutes, is asked for without the phase filter,
+which tells a run that does not exist from one that goes on. A WatchRuns stream a project is the hint that ends a wait
+at once. A wait costs a dictionary entry and a future.
 """
 
 from __future__ import annotations
@@ -11,59 +12,35 @@ import asyncio
 import contextvars
 import itertools
 import logging
-import math
-import random
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TypeVar
+from typing import Any
 
-from airflow_provider_flyte.client.calls import (
-    Call,
-    Flow,
-    chunks,
-    find_runs,
-    get_run_details,
-    run_identifier,
-    seen,
-)
+from airflow_provider_flyte.client.calls import chunks
 from airflow_provider_flyte.client.client import FlyteClient
-from airflow_provider_flyte.client.errors import (
-    FlyteError,
-    InvalidArgumentError,
-    NotFoundError,
-    UnimplementedError,
-    is_lasting,
-)
-from airflow_provider_flyte.client.phase import is_known, phase_name
+from airflow_provider_flyte.client.hints import Hints, Place
+from airflow_provider_flyte.client.pace import Pace
+from airflow_provider_flyte.client.phase import is_known, is_terminal, phase_name
+from airflow_provider_flyte.client.questions import NAMES_A_CALL, Answer, Questions
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.client.waiting import (
-    Absent,
-    Look,
-    Outcome,
-    Seen,
-    Trouble,
-    Verdict,
-    WaitRules,
-    WaitState,
-    decide,
-    heard,
-    observe,
-)
-
-T = TypeVar("T")
+from airflow_provider_flyte.client.waiting import Outcome, Seen, Trouble, Verdict, WaitRules, WaitState
+from airflow_provider_flyte.client.waits import PlaceWaits, Wait
 
 log = logging.getLogger(__name__)
 
-NAMES_A_CALL = 2000
-"""Most names in one ListRuns; 2,500 cost the server 7 ms."""
+PROGRESS_EVERY = 60.0
+"""Seconds between two lines of progress in one wait's log."""
 
-_CALLS_AT_ONCE = 10
-_LONGEST_PAUSE_IN_TROUBLE = 2.0
-_PROOF_LASTS = 600.0
-"""Seconds for which a run that was seen is taken to exist: the terminal-only question would not tell."""
+_A_SLICE = 100
+"""How many waits are told something before the loop has a turn: each may write a line to a log."""
+
+_HINT_MAY_TAKE = 1.0
+"""Seconds by which a question may be quicker than the hint of the same end."""
+
+_RENEW_AFTER_TROUBLE = 30.0
 
 
 @dataclass(frozen=True)
@@ -89,38 +66,41 @@ class WaitResult:
         return self.verdict.outcome
 
 
-@dataclass(eq=False, slots=True)
-class _Wait:
-    key: RunKey
-    rules: WaitRules
-    interval: float
-    state: WaitState
-    news: asyncio.Future[None]
-    seen_at: float = -math.inf
-    lines: list[str] = field(default_factory=list)
-    end: Verdict | BaseException | None = None
+@dataclass(frozen=True)
+class WatcherStatus:
+    """How the waiting goes: counts since the watcher was made."""
 
-    def tell(self, news: Verdict | BaseException | str) -> None:
-        """Leave the news for the waiting task, which takes it in its own context."""
-        if isinstance(news, str):
-            self.lines.append(news)
-        else:
-            self.end = news
-        if not self.news.done():
-            self.news.set_result(None)
+    waits: int
+    """Open now."""
 
-    def proven(self, now: float) -> bool:
-        """Whether the run is known to exist, so that only its end is of interest."""
-        return self.state.seen is not None and not self.state.absent and now - self.seen_at < _PROOF_LASTS
+    calls: int
+    streams: int
+    """How many were opened."""
+
+    hints_work: bool
+    """Whether every place with waits has a stream that seems to work."""
+
+    ends_by_hint: int
+    ends_by_question: int
+    answered_ago: float | None
+    """Seconds since Flyte answered; None: not yet."""
+
+    def __str__(self) -> str:
+        ago = "has not answered yet" if self.answered_ago is None else f"answered {self.answered_ago:.0f} s ago"
+        hints = "tells of ends by itself" if self.hints_work else "is asked only"
+        return f"Still waiting, with {self.waits} waits in this process; Flyte {ago} and {hints}."
 
 
 class RunWatcher:
     """Waits for any number of runs over one client; use it as ``async with RunWatcher(client) as watcher``.
 
     :param client: the client to ask with; it is not closed.
-    :param interval: most seconds between two questions. A wait may ask for less, down to ``shortest_interval``.
+    :param interval: most seconds between two questions when all is quiet. A wait may ask for less.
     :param rules: how long a wait puts up with a missing run and with trouble; a wait may bring its own.
-    :param shortest_interval: bound on what waits may ask for, in seconds.
+    :param shortest_interval: seconds between two questions while there is something to find.
+    :param calls_per_second: never more calls than this on average, even if it takes longer than ``interval``.
+    :param hints: whether to have Flyte tell of ends by itself (WatchRuns), which ends a wait at once.
+    :param renew: asked for another client when calls are refused, or fail for half a minute; None: there is none.
     :param clock: seconds that only grow.
     :param sleep: how the watcher waits between two questions.
     """
@@ -132,25 +112,40 @@ class RunWatcher:
         interval: float = 5.0,
         rules: WaitRules | None = None,
         shortest_interval: float = 0.5,
+        calls_per_second: float = 20.0,
+        hints: bool = True,
+        renew: Callable[[], Awaitable[FlyteClient | None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._client = client
-        self._interval = interval
         self._rules = rules or WaitRules()
-        self._shortest = min(shortest_interval, interval)
         self._clock = clock
         self._sleep = sleep
-        self._waits: dict[RunKey, set[_Wait]] = {}
-        self._new: set[RunKey] = set()
-        """Runs for which a wait began since the last question."""
+        self._pace = Pace(shortest_interval, interval, calls_per_second)
+        self._questions = Questions(lambda: self._client, clock)
+        self._hints = Hints(lambda: self._client, self._heard, clock, sleep) if hints else None
+        self._renew = renew
+        self._renewing = asyncio.Lock()
+        self._renewed_at = self._answered_at = clock()
+        self._places: dict[Place, PlaceWaits] = {}
+        self._intervals: Counter[float] = Counter()
+        """Of the open waits: the least of them counts."""
+
+        self._progress: dict[Wait, Callable[[str], None]] = {}
+        """Waits that want to be told, the longest untold first."""
+
+        self._owed: dict[RunKey, float] = {}
+        """Ends that a question found and no hint has told of yet, and since when."""
+
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._places = asyncio.Semaphore(_CALLS_AT_ONCE)
-        self._refused: set[tuple[str, str]] = set()
-        """Projects and domains whose runs cannot be listed by name."""
-        self._said: set[str] = set()
-        self._rounds_in_trouble = 0
+        self._said: set[int] = set()
+        self._answered = False
+        self._free_at = 0.0
+        """When the budget allows for more calls."""
+
+        self._ends_by_hint = self._ends_by_question = 0
 
     async def __aenter__(self) -> RunWatcher:
         return self
@@ -161,14 +156,27 @@ class RunWatcher:
         self.close()
 
     def __len__(self) -> int:
-        return sum(map(len, self._waits.values()))
+        return sum(map(len, self._places.values()))
+
+    @property
+    def status(self) -> WatcherStatus:
+        """How the waiting goes."""
+        return WatcherStatus(
+            waits=len(self),
+            calls=self._questions.calls,
+            streams=self._hints.opened if self._hints else 0,
+            hints_work=self._hints is not None and all(map(self._hints.working, self._places)),
+            ends_by_hint=self._ends_by_hint,
+            ends_by_question=self._ends_by_question,
+            answered_ago=self._clock() - self._answered_at if self._answered else None,
+        )
 
     def close(self) -> None:
-        """End the background task, and waits that are still open as cancelled; more than once does no harm."""
+        """End the background tasks, and waits that are still open as cancelled; more than once does no harm."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
-        self._end_all(asyncio.CancelledError())
+        self._stop(asyncio.CancelledError())
 
     async def wait(
         self,
@@ -179,78 +187,106 @@ class RunWatcher:
         interval: float | None = None,
         rules: WaitRules | None = None,
         on_news: Callable[[str], None] | None = None,
+        on_progress: Callable[[str], None] | None = None,
     ) -> WaitResult:
         """Wait until the run is over, missing or unreachable; which one it is stands in the result's ``outcome``.
 
         :param name: the run's name; it need not exist yet.
         :param project: by default the config's.
         :param domain: by default the config's.
-        :param interval: most seconds until an end is noticed; by default the watcher's interval.
+        :param interval: most seconds until an end is noticed where no hint tells of it; by default the watcher's.
         :param rules: by default the watcher's rules.
         :param on_news: called in the caller's own context with a line for its log when trouble begins and ends.
+        :param on_progress: the same, once a minute at most, with how the waiting goes.
         :raises ConfigError: for a name that no run can have, or without project or domain.
         """
         key = self._client.config.key(name, project, domain)
-        wait = self._open(key, rules or self._rules, interval or self._interval)
+        wait = self._open(key, rules or self._rules, interval or self._pace.longest, on_progress)
         try:
             while True:
                 await wait.news
                 wait.news = asyncio.get_running_loop().create_future()
-                lines, wait.lines = wait.lines, []
+                lines, wait.lines = wait.lines, ()
                 for line in lines:
                     if on_news:
                         on_news(line)
+                if wait.progress and on_progress:
+                    on_progress(wait.progress)
+                    wait.progress = ""
                 if isinstance(wait.end, BaseException):
                     raise wait.end
                 if wait.end:
                     return WaitResult(key, wait.end)
         finally:
-            self._forget(wait)
+            self._close(wait)
 
-    def _open(self, key: RunKey, rules: WaitRules, interval: float) -> _Wait:
-        loop = asyncio.get_running_loop()
-        wait = _Wait(key, rules, interval, WaitState(absent_since=self._clock()), loop.create_future())
-        self._waits.setdefault(key, set()).add(wait)
-        self._new.add(key)
+    # -- waits come and go
+
+    def _open(self, key: RunKey, rules: WaitRules, interval: float, on_progress: Callable[[str], None] | None) -> Wait:
+        loop, now = asyncio.get_running_loop(), self._clock()
+        wait = Wait(key, rules, interval, WaitState(absent_since=now), loop.create_future(), told_at=now)
+        self._places.setdefault(Place(key.project, key.domain), PlaceWaits()).add(wait)
+        self._intervals[interval] += 1
+        if on_progress:
+            self._progress[wait] = on_progress
         self._wake.set()
         if self._task is None or self._task.done():
             # In an empty context: a task's log follows its context, and this task works for all waits.
             self._task = contextvars.Context().run(loop.create_task, self._watch())
         return wait
 
-    def _forget(self, wait: _Wait) -> None:
-        waits = self._waits.get(wait.key)
-        if waits is not None:
+    def _close(self, wait: Wait) -> None:
+        self._intervals[wait.interval] -= 1
+        if not self._intervals[wait.interval]:
+            del self._intervals[wait.interval]
+        self._progress.pop(wait, None)
+        place = Place(wait.key.project, wait.key.domain)
+        if waits := self._places.get(place):
             waits.discard(wait)
-            if not waits:
-                del self._waits[wait.key]
-        if not self._waits:
-            # Nobody waits, so the background task ends; the next wait starts another.
+        self._leave_empty(place)
+
+    def _leave_empty(self, place: Place) -> None:
+        if not self._places.get(place, True):
+            del self._places[place]
+        if not self._places:
+            # Nobody waits, so the background tasks end; the next wait starts others.
             self._wake.set()
 
-    def _all(self) -> list[_Wait]:
-        return list(itertools.chain.from_iterable(self._waits.values()))
+    def _stop(self, error: BaseException) -> None:
+        for waits in self._places.values():
+            waits.end_all(error)
+        self._places.clear()
+        self._owed.clear()
+        if self._hints:
+            self._hints.close()
 
-    def _end_all(self, error: BaseException) -> None:
-        for wait in self._all():
-            wait.tell(error)
-        self._waits.clear()
+    # -- the background task
 
     async def _watch(self) -> None:
+        me = asyncio.current_task()
         try:
-            while self._waits:
-                await self._ask(self._waits)
-                due = self._clock() + self._until_next_question()
-                while self._waits and (left := due - self._clock()) > 0:
-                    if self._new:
-                        await self._ask(self._new)
-                        due = min(due, self._clock() + self._until_next_question())
+            while self._places:
+                if self._hints:
+                    self._hints.want(self._places)
+                due = self._clock() + await self._ask(only_new=False)
+                self._look_after_hints()
+                self._tell_progress()
+                while self._places and (left := due - self._clock()) > 0:
+                    new = any(waits.new for waits in self._places.values())
+                    # New waits are asked for at once, as far as the budget of calls allows.
+                    pause = self._free_at - self._clock() if new else left
+                    if pause > 0:
+                        await self._sleep_or_wake(min(pause, left))
                     else:
-                        await self._sleep_or_wake(left)
+                        due = min(due, self._clock() + await self._ask(only_new=True))
+            if self._hints:
+                self._hints.close()
         except Exception as error:
             # A wait must not hang because its watcher broke.
-            self._end_all(error)
-        self._task = None
+            self._stop(error)
+        finally:
+            if self._task is me:
+                self._task = None
 
     async def _sleep_or_wake(self, seconds: float) -> None:
         self._wake.clear()
@@ -261,110 +297,139 @@ class RunWatcher:
             sleeping.cancel()
             waking.cancel()
 
-    def _until_next_question(self) -> float:
-        wanted = min((wait.interval for wait in self._all()), default=self._interval)
-        interval = max(self._shortest, min(self._interval, wanted))
-        if self._rounds_in_trouble:
-            # Sooner than the interval, so that the end of an outage is noticed; spread over processes.
-            longest = min(_LONGEST_PAUSE_IN_TROUBLE, self._shortest * 2 ** min(self._rounds_in_trouble, 8))
-            return min(interval, random.uniform(longest / 2, longest))
-        return interval
+    # -- questions
 
-    async def _ask(self, keys: Iterable[RunKey]) -> None:
-        """One question about these runs, in as few calls as it takes."""
+    async def _ask(self, *, only_new: bool) -> float:
+        """One round of questions, in as few calls as it takes; gives the seconds until the next."""
         # One turn of the loop, so that waits that begin together are asked for together.
         await asyncio.sleep(0)
-        now = self._clock()
-        groups: dict[tuple[str, str, bool], list[RunKey]] = defaultdict(list)
-        for key in keys:
-            if waits := self._waits.get(key):
-                groups[key.project, key.domain, all(wait.proven(now) for wait in waits)].append(key)
-        self._new.clear()
-        self._rounds_in_trouble += bool(groups)
-        await asyncio.gather(
-            *(
-                self._ask_some(project, domain, some, terminal_only=proven)
-                for (project, domain, proven), members in groups.items()
-                for some in chunks(members, NAMES_A_CALL)
-            )
-        )
+        calls, now = self._questions.calls, self._clock()
+        asked: list[Coroutine[Any, Any, None]] = []
+        for place, waits in self._places.items():
+            if waits.new and not (self._hints and self._hints.working(place)):
+                self._pace.hurry()
+            new = list(waits.new)
+            to_prove, proven = waits.questions(now, only_new=only_new)
+            if self._questions.can_list(place):
+                asked += [self._list(place, waits, names, False) for names in chunks(to_prove, NAMES_A_CALL)]
+                asked += [self._list(place, waits, names, True) for names in chunks(proven, NAMES_A_CALL)]
+            elif new or not only_new:
+                asked.append(self._look_at_each(place, waits, new if only_new else waits.names(), first=only_new))
+        if asked:
+            self._pace.failed()
+            await asyncio.gather(*asked)
+        calls = self._questions.calls - calls
+        self._free_at = now + calls / self._pace.calls_per_second
+        return self._pace.next(min(self._intervals, default=self._pace.longest), calls)
 
-    async def _ask_some(self, project: str, domain: str, keys: Sequence[RunKey], *, terminal_only: bool) -> None:
-        try:
-            if (project, domain) not in self._refused:
-                await self._list(project, domain, keys, terminal_only=terminal_only)
-            if (project, domain) in self._refused:
-                await asyncio.gather(*map(self._look_at, keys))
-        except Exception as error:
-            # Whatever broke, the waits must not hang for ever: they are told, and asked for again.
-            if not isinstance(error, FlyteError):
-                log.exception("The question about %d runs broke", len(keys))
-            self._saw(keys, dict.fromkeys(keys, _trouble(error)))
-
-    async def _list(self, project: str, domain: str, keys: Sequence[RunKey], *, terminal_only: bool) -> None:
-        names = [key.name for key in keys]
-        flow = find_runs(project, domain, names, self._client.config.org, terminal_only=terminal_only)
-        try:
-            found = await self._call(flow)
-        except (InvalidArgumentError, UnimplementedError) as error:
-            self._refused.add((project, domain))
-            self._say_once("filter", "Flyte refuses to list runs by name; asking for each run instead: %s", error)
+    async def _list(self, place: Place, waits: PlaceWaits, names: Sequence[str], terminal_only: bool) -> None:
+        client = self._client
+        answer = await self._questions.list(place, names, terminal_only=terminal_only)
+        if await self._another_client(client, answer):
+            answer = await self._questions.list(place, names, terminal_only=terminal_only)
+        if self._questions.can_list(place):
+            await self._saw(place, waits, answer, surprising=terminal_only)
         else:
-            looks: dict[RunKey, Look] = {} if terminal_only else dict.fromkeys(keys, Absent())
-            self._saw(keys, looks | {key: Seen(phase) for key, phase in found.items()})
+            await self._look_at_each(place, waits, names)
 
-    async def _look_at(self, key: RunKey) -> None:
-        """The fallback: one GetRunDetails."""
-        look: Look
-        try:
-            look = seen(await self._call(get_run_details(run_identifier(key, self._client.config.org))))
-        except NotFoundError as error:
-            # It says so for any error of its database, and ListRuns, which would prove it, is refused.
-            look = Trouble(f"Whether the run exists cannot be told. {error}")
-        except FlyteError as error:
-            look = _trouble(error)
-        self._saw([key], {key: look})
+    async def _look_at_each(
+        self, place: Place, waits: PlaceWaits, names: Sequence[str], *, first: bool = False
+    ) -> None:
+        client, most = self._client, self._pace.calls_in_an_interval()
+        answer = await self._questions.look_at_each(place, names, most, first=first)
+        if await self._another_client(client, answer):
+            answer = await self._questions.look_at_each(place, list(answer.looks), most, first=True)
+        await self._saw(place, waits, answer, surprising=False)
 
-    async def _call(self, asked: Call[T] | Flow[T]) -> T:
-        async with self._places:
-            answer = await self._client.arun(asked, retry_for=0)
-        self._rounds_in_trouble = 0
-        return answer
+    async def _saw(self, place: Place, waits: PlaceWaits, answer: Answer, *, surprising: bool) -> None:
+        """Tell the waits what a question showed.
 
-    def _saw(self, keys: Iterable[RunKey], looks: Mapping[RunKey, Look]) -> None:
-        """Note what a question about these runs showed; of a run without a look it had honestly no news."""
+        :param surprising: whether an end in it has come about since the question before.
+        """
         now = self._clock()
-        for key in keys:
-            look = looks.get(key)
-            for wait in list(self._waits.get(key, ())):
-                self._note(wait, look, now)
-                verdict = decide(wait.state, now, wait.rules)
-                if verdict.over:
-                    wait.tell(verdict)
-                    self._forget(wait)
+        if answer.no_news or any(not isinstance(look, Trouble) for look in answer.looks.values()):
+            self._pace.answered()
+            self._answered, self._answered_at = True, now
+        told = 0
+        for name, look in (*answer.looks.items(), *((name, None) for name in waits.troubled(answer.no_news))):
+            if isinstance(look, Seen):
+                self._note_phase(RunKey(*place, name), look.phase)
+                if is_terminal(look.phase) and waits.has(name):
+                    self._ends_by_question += 1
+                    if surprising:
+                        self._owe(place, name, now)
+            told += waits.saw(name, look, now)
+            if told == _A_SLICE:
+                told = 0
+                await asyncio.sleep(0)
+        self._leave_empty(place)
 
-    def _note(self, wait: _Wait, look: Look | None, now: float) -> None:
-        before = wait.state
-        wait.state = heard(before) if look is None else observe(before, look, now)
-        if isinstance(look, Trouble) and before.trouble is None:
-            wait.tell(f"No answer from Flyte, still waiting: {look.message}")
-        elif before.trouble_since is not None and wait.state.trouble is None:
-            wait.tell(f"Flyte answers again after {now - before.trouble_since:.0f} s.")
-        if isinstance(look, Seen):
-            wait.seen_at = now
-            if not is_known(look.phase):
-                self._say_once(
-                    f"phase {look.phase}",
-                    "Run %s is in %s, which this provider does not know: not over",
-                    wait.key,
-                    phase_name(look.phase),
-                )
+    def _note_phase(self, key: RunKey, phase: int) -> None:
+        if not is_known(phase) and phase not in self._said:
+            self._said.add(phase)
+            log.warning("Run %s is in %s, which this provider does not know: not over", key, phase_name(phase))
 
-    def _say_once(self, about: str, message: str, *args: object) -> None:
-        if about not in self._said:
-            self._said.add(about)
-            log.warning(message, *args)
+    async def _another_client(self, client: FlyteClient, answer: Answer) -> bool:
+        """Whether there is another client than the one whose question had nothing but trouble."""
+        troubles = [look for look in answer.looks.values() if isinstance(look, Trouble)]
+        if not self._renew or not troubles or len(troubles) < len(answer.looks):
+            return False
+        lasting = troubles[0].lasting
+        async with self._renewing:
+            now = self._clock()
+            since = max(self._answered_at, self._renewed_at)
+            if self._client is client and (lasting or now - since >= _RENEW_AFTER_TROUBLE):
+                self._renewed_at = now
+                try:
+                    fresh = await self._renew()
+                except Exception:
+                    log.debug("There is no other client", exc_info=True)
+                    fresh = None
+                if fresh is not None:
+                    self._client = fresh
+                    if self._hints:
+                        self._hints.renew()
+            return self._client is not client
 
+    # -- hints
 
-def _trouble(error: Exception) -> Trouble:
-    return Trouble(str(error) or type(error).__name__, lasting=is_lasting(error))
+    def _heard(self, key: RunKey, phase: int) -> None:
+        self._owed.pop(key, None)
+        place = Place(key.project, key.domain)
+        waits = self._places.get(place)
+        if waits is None or not waits.has(key.name):
+            return
+        self._note_phase(key, phase)
+        self._ends_by_hint += is_terminal(phase)
+        waits.saw(key.name, Seen(phase), self._clock())
+        self._leave_empty(place)
+
+    def _owe(self, place: Place, name: str, now: float) -> None:
+        if self._hints and self._hints.working(place):
+            self._owed[RunKey(*place, name)] = now
+        else:
+            self._pace.hurry()
+
+    def _look_after_hints(self) -> None:
+        """Renew streams that should have told of an end and have not."""
+        if not self._owed or not self._hints:
+            return
+        now = self._clock()
+        late = [key for key, since in self._owed.items() if now - since >= _HINT_MAY_TAKE]
+        for key in late:
+            del self._owed[key]
+        for place in {Place(key.project, key.domain) for key in late}:
+            self._hints.missed(place)
+            self._pace.hurry()
+
+    # -- progress
+
+    def _tell_progress(self) -> None:
+        now, line = self._clock(), ""
+        for wait in list(itertools.islice(self._progress, _A_SLICE)):
+            if now - wait.told_at < PROGRESS_EVERY:
+                break
+            line = line or str(self.status)
+            self._progress[wait] = self._progress.pop(wait)
+            wait.told_at, wait.progress = now, line
+            wait.wake()

@@ -30,7 +30,7 @@ async def client(local_flyte: LocalFlyte) -> AsyncIterator[FlyteClient]:
 
 @pytest.fixture
 async def watcher(client: FlyteClient, clock: Clock) -> AsyncIterator[RunWatcher]:
-    async with RunWatcher(client, clock=clock, sleep=clock.sleep) as made:
+    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as made:
         yield made
 
 
@@ -93,16 +93,19 @@ async def test_one_name_is_asked_for_with_equal(local_flyte: LocalFlyte, watcher
     assert names_of(call) == ["r1"]
 
 
-async def test_questions_keep_to_the_interval(local_flyte: LocalFlyte, client: FlyteClient, clock: Clock) -> None:
+async def test_questions_slow_down_while_all_is_quiet(
+    local_flyte: LocalFlyte, client: FlyteClient, clock: Clock
+) -> None:
     local_flyte.run("r1").move("RUNNING")
-    async with RunWatcher(client, interval=5, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, hints=False, interval=5, clock=clock, sleep=clock.sleep) as watcher:
         slow = asyncio.ensure_future(watcher.wait("r1", interval=60))
-        await local_flyte.wait_for_call_async("ListRuns", 3)
-        assert set(clock.slept) == {5}
+        await local_flyte.wait_for_call_async("ListRuns", 12)
+        assert [round(seconds, 2) for seconds in clock.slept[:9]] == [0.5, 0.75, 1.12, 1.69, 2.53, 3.8, 5, 5, 5]
+        # A new wait may be over soon, and what it asks for counts.
         quick = asyncio.ensure_future(watcher.wait("r1", interval=0.01))
         before = len(clock.slept)
-        await local_flyte.wait_for_call_async("ListRuns", local_flyte.calls.count("ListRuns") + 4)
-        assert set(clock.slept[before + 1 :]) == {0.5}
+        await local_flyte.wait_for_call_async("ListRuns", local_flyte.calls.count("ListRuns") + 6)
+        assert set(clock.slept[before + 2 :]) == {0.5}
         local_flyte.run("r1").succeeds()
         assert (await slow).outcome is (await quick).outcome is Outcome.SUCCEEDED
 
@@ -135,7 +138,7 @@ async def test_a_new_wait_is_asked_for_at_once(local_flyte: LocalFlyte, client: 
     async def sleep(seconds: float) -> None:
         await never.wait()
 
-    async with RunWatcher(client, sleep=sleep) as watcher:
+    async with RunWatcher(client, hints=False, calls_per_second=1e9, sleep=sleep) as watcher:
         first = asyncio.ensure_future(watcher.wait("r1"))
         await local_flyte.wait_for_call_async("ListRuns", 1)
         local_flyte.run("r2").succeeds()
