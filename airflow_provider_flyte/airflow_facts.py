@@ -44,3 +44,14 @@ async def aextra(connection: Any) -> dict[str, Any]:
     else:
         extra = await asyncio.to_thread(lambda: connection.extra_dejson)
     return extra
+
+
+def airflow_stats() -> Any:
+    """Airflow's ``Stats``, which moved between its versions."""
+    from airflow.providers.common.compat import sdk
+
+    if hasattr(sdk, "Stats"):
+        return sdk.Stats
+    from airflow.stats import Stats
+
+    return Stats

@@ -141,6 +141,7 @@ class FlyteRunTrigger(BaseTrigger):
             interval=self.poll_interval,
             rules=WaitRules(self.missing_after, self.unreachable_after),
             on_news=self.log.warning,
+            on_progress=self.log.info,
         )
         ending = Ending(result.outcome.value)
         if ending is Ending.UNREACHABLE:

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_flyte.metrics import Metrics
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunWatcher
 
+log = logging.getLogger(__name__)
+
 LINGER = 60.0
 """Seconds that a watcher without waits stays, so that the next wait finds its channel open."""
+
+METRICS_EVERY = 10.0
+"""Seconds between two reports to Airflow's metrics."""
 
 _closing: set[asyncio.Task[None]] = set()
 """Strong references: the loop keeps only weak ones to its tasks."""
@@ -28,13 +37,15 @@ class _Shared:
         self.users = 0
         self._flyte_conn_id = flyte_conn_id
         self._loop = loop
-        self._made: tuple[FlyteClient, RunWatcher] | None = None
+        self._client: FlyteClient | None = None
+        self._watcher: RunWatcher | None = None
         self._making: asyncio.Task[RunWatcher] | None = None
         self._lingering: asyncio.TimerHandle | None = None
+        self._reporting: asyncio.TimerHandle | None = None
 
     async def watcher(self) -> RunWatcher:
-        if self._made:
-            return self._made[1]
+        if self._watcher:
+            return self._watcher
         if self._making is None:
             # In an empty context: Airflow routes log lines by context, and this task works for all triggers.
             self._making = contextvars.Context().run(self._loop.create_task, self._make())
@@ -43,13 +54,34 @@ class _Shared:
         return await asyncio.shield(self._making)
 
     async def _make(self) -> RunWatcher:
+        self._client = await self._read_connection()
+        watcher_class = await asyncio.to_thread(_import_watcher)
+        self._watcher = watcher_class(self._client, renew=self._another_client)
+        self._metrics = Metrics(self._flyte_conn_id)
+        self._report()
+        return self._watcher
+
+    async def _read_connection(self) -> FlyteClient:
         from airflow_provider_flyte.hooks import FlyteHook
 
-        client = await FlyteHook(self._flyte_conn_id).aget_client()
-        watcher_class = await asyncio.to_thread(_import_watcher)
-        watcher = watcher_class(client)
-        self._made = (client, watcher)
-        return watcher
+        return await FlyteHook(self._flyte_conn_id).aget_client()
+
+    async def _another_client(self) -> FlyteClient | None:
+        """For waits in trouble: a client after the connection as it is by now, or None where it has not changed."""
+        fresh, old = await self._read_connection(), self._client
+        if old is None or fresh.config == old.config:
+            return None
+        log.info("The Flyte connection %r has changed; its waits go on with it.", self._flyte_conn_id)
+        self._client = fresh
+        self._in_background(old.aclose())
+        return fresh
+
+    def _report(self) -> None:
+        if self._watcher and self.users:
+            self._metrics.report(self._watcher.status)
+            self._reporting = self._loop.call_later(METRICS_EVERY, self._report)
+        else:
+            self._reporting = None
 
     def _done(self, making: asyncio.Task[RunWatcher]) -> None:
         # A failed read is not kept: the next wait reads again.
@@ -62,6 +94,8 @@ class _Shared:
         if self._lingering:
             self._lingering.cancel()
             self._lingering = None
+        if self._watcher and not self._reporting:
+            self._report()
 
     def give_back(self) -> None:
         self.users -= 1
@@ -83,12 +117,22 @@ class _Shared:
         self.retire()
         if self._making:
             self._making.cancel()
-        if self._made:
-            client, watcher = self._made
-            watcher.close()
-            closing = self._loop.create_task(client.aclose())
-            _closing.add(closing)
-            closing.add_done_callback(_closing.discard)
+        if self._reporting:
+            self._reporting.cancel()
+        if self._watcher:
+            self._metrics.report(self._watcher.status)
+        self._in_background(self._close())
+
+    async def _close(self) -> None:
+        if self._watcher:
+            await self._watcher.aclose()
+        if self._client:
+            await self._client.aclose()
+
+    def _in_background(self, closes: Coroutine[Any, Any, None]) -> None:
+        closing = self._loop.create_task(closes)
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
 
 
 _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Shared]] = weakref.WeakKeyDictionary()

@@ -84,6 +84,10 @@ class Hints:
         self.opened = 0
         """How many streams were opened so far."""
 
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        return [stream.task for stream in self._streams.values()]
+
     def want(self, places: Iterable[Place]) -> None:
         """Have streams for these places and no others."""
         now = self._clock()
@@ -190,7 +194,7 @@ class _Stream:
     def _start(self) -> None:
         # In an empty context: a task's log follows its context, and this task works for all waits.
         loop = asyncio.get_running_loop()
-        self._task = contextvars.Context().run(loop.create_task, self._hints.follow(self._place, self))
+        self.task = contextvars.Context().run(loop.create_task, self._hints.follow(self._place, self))
 
     def working(self) -> bool:
         if self.opened_at is None:
@@ -198,9 +202,9 @@ class _Stream:
         return self.messages > 0 or self._hints._clock() - self.opened_at >= _SURELY_OPEN_AFTER
 
     def renew(self) -> None:
-        if not self._task.done():
+        if not self.task.done():
             self.close()
             self._start()
 
     def close(self) -> None:
-        self._task.cancel()
+        self.task.cancel()

@@ -153,7 +153,7 @@ class RunWatcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        await self.aclose()
 
     def __len__(self) -> int:
         return sum(map(len, self._places.values()))
@@ -177,6 +177,12 @@ class RunWatcher:
             self._task.cancel()
             self._task = None
         self._stop(asyncio.CancelledError())
+
+    async def aclose(self) -> None:
+        """The same, and wait for the background tasks: nobody closes the client or the loop under them then."""
+        ending = [each for each in (self._task, *(self._hints.tasks if self._hints else ())) if each]
+        self.close()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     async def wait(
         self,

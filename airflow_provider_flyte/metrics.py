@@ -1,0 +1,34 @@
+"""What Airflow's metrics (StatsD, OpenTelemetry) say of the waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_flyte.airflow_facts import airflow_stats
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client.watcher import WatcherStatus
+
+
+class Metrics:
+    """Airflow's metrics of one connection's watcher: ``flyte.waits`` and the others, tagged with the connection."""
+
+    def __init__(self, flyte_conn_id: str) -> None:
+        self._tags = {"flyte_conn_id": flyte_conn_id}
+        self._before: dict[str, int] = {}
+
+    def report(self, status: WatcherStatus) -> None:
+        """Gauges of how it stands, and counters of what was done since the last report."""
+        stats = airflow_stats()
+        stats.gauge("flyte.waits", status.waits, tags=self._tags)
+        stats.gauge("flyte.hints_work", int(status.hints_work), tags=self._tags)
+        counts = {
+            "flyte.calls": status.calls,
+            "flyte.streams": status.streams,
+            "flyte.ends_by_hint": status.ends_by_hint,
+            "flyte.ends_by_question": status.ends_by_question,
+        }
+        for name, count in counts.items():
+            if more := count - self._before.get(name, 0):
+                stats.incr(name, more, tags=self._tags)
+        self._before = counts

@@ -1,0 +1,380 @@
+"""The stream beside the question: it ends waits at once, and whatever becomes of it none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.client import FlyteClient, RunWatcher
+from airflow_provider_flyte.client import hints as hints_module
+from airflow_provider_flyte.client.hints import MOST_STREAMS, Hints, Place
+from airflow_provider_flyte.client.waiting import Outcome, WaitRules
+from airflow_provider_flyte.testing import (
+    Fault,
+    LocalFlyte,
+    cut_stream,
+    lost_hints,
+    silent_stream,
+    status,
+    unavailable,
+)
+from tests.client.conftest import config_for
+from tests.clock import Clock
+
+HERE = Place("flytesnacks", "development")
+
+
+@pytest.fixture
+async def client(local_flyte: LocalFlyte) -> AsyncIterator[FlyteClient]:
+    async with FlyteClient(config_for(local_flyte)) as made:
+        yield made
+
+
+async def never(seconds: float) -> None:
+    await asyncio.Event().wait()
+
+
+async def stream_is_open(flyte: LocalFlyte, watcher: RunWatcher, count: int = 1) -> None:
+    await flyte.wait_for_call_async("WatchRuns", count)
+    while not watcher.status.hints_work:
+        await asyncio.sleep(0.001)
+
+
+# -- what a hint is for
+
+
+async def test_an_end_is_noticed_without_a_question(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    run = local_flyte.run("r1").move("RUNNING")
+    # Nobody asks again: the watcher sleeps for ever.
+    async with RunWatcher(client, sleep=never) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait("r1"))
+        await stream_is_open(local_flyte, watcher)
+        await local_flyte.wait_for_call_async("ListRuns")
+        run.fails(message="no rows")
+        assert (await waiting).outcome is Outcome.FAILED
+        assert local_flyte.calls.count("ListRuns") == 1
+        assert watcher.status.ends_by_hint == 1
+
+
+async def test_one_stream_a_place_while_somebody_waits_there(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    names = [f"r{number}" for number in range(50)]
+    for name in names:
+        local_flyte.run(name).move("RUNNING")
+        local_flyte.run(name, domain="staging").move("RUNNING")
+    async with RunWatcher(client) as watcher:
+        waits = [watcher.wait(name, domain=domain) for name in names for domain in ("development", "staging")]
+        waiting = asyncio.gather(*waits)
+        await stream_is_open(local_flyte, watcher, 2)
+        for name in names:
+            local_flyte.run(name).succeeds()
+            local_flyte.run(name, domain="staging").succeeds()
+        assert {seen.outcome for seen in await waiting} == {Outcome.SUCCEEDED}
+        assert watcher.status.streams == 2
+        await all_streams_ended(local_flyte)
+
+
+async def all_streams_ended(flyte: LocalFlyte) -> None:
+    while any(call.code is None for call in flyte.calls("WatchRuns")):
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("phase", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "RECOVERED"])
+async def test_each_end_is_believed(local_flyte: LocalFlyte, client: FlyteClient, phase: str) -> None:
+    run = local_flyte.run("r1").move("RUNNING")
+    async with RunWatcher(client, sleep=never) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait("r1"))
+        await stream_is_open(local_flyte, watcher)
+        await local_flyte.wait_for_call_async("ListRuns")
+        run.move(phase)
+        good = phase in ("SUCCEEDED", "RECOVERED")
+        assert (await waiting).outcome is (Outcome.SUCCEEDED if good else Outcome.FAILED)
+
+
+async def test_what_is_no_end_is_none(
+    local_flyte: LocalFlyte, client: FlyteClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A retried attempt, a pause, a phase that nobody knows."""
+    run = local_flyte.run("r1").move("RUNNING")
+    async with RunWatcher(client, sleep=never) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait("r1"))
+        await stream_is_open(local_flyte, watcher)
+        await local_flyte.wait_for_call_async("ListRuns")
+        for phase in ("PAUSED", "RUNNING", 99):
+            run.move(phase)
+        while "phase 99" not in caplog.text:
+            await asyncio.sleep(0.001)
+        run.succeeds()
+        assert (await waiting).outcome is Outcome.SUCCEEDED
+    assert caplog.text.count("phase 99, which this provider does not know") == 1
+
+
+# -- what becomes of a stream: no wait is lost, whatever it is
+
+
+FAULTS: dict[str, Callable[[], Fault]] = {
+    "half of the hints lost": lambda: lost_hints(0.5),
+    "all hints lost": lambda: lost_hints(1.0),
+    "cut every 200 ms": lambda: cut_stream(seconds=0.2),
+    "cut every 200 ms, tidily": lambda: cut_stream(seconds=0.2, code="OK"),
+    "ends after its first message": lambda: cut_stream(after=1, code="OK"),
+    "silent for ever": lambda: silent_stream(after=1),
+    "silent from the start": lambda: silent_stream(after=0),
+    "refused": lambda: status("UNIMPLEMENTED", "no such stream"),
+    "forbidden": lambda: status("PERMISSION_DENIED", "not you"),
+    "unavailable": lambda: unavailable(),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_no_wait_is_lost(local_flyte: LocalFlyte, client: FlyteClient, fault: str) -> None:
+    """And each ends within one interval, half of it for the calls."""
+    interval = 0.4
+    names = [f"r{number}" for number in range(40)]
+    for name in names:
+        local_flyte.run(name).move("RUNNING")
+    local_flyte.inject("WatchRuns", FAULTS[fault]())
+    late: dict[str, float] = {}
+    loop = asyncio.get_running_loop()
+
+    async def one(name: str) -> Outcome:
+        outcome = (await watcher.wait(name)).outcome
+        late[name] = loop.time() - ended[name]
+        return outcome
+
+    ended: dict[str, float] = {}
+    async with RunWatcher(client, interval=interval, shortest_interval=0.1) as watcher:
+        waiting = [asyncio.ensure_future(one(name)) for name in names]
+        await local_flyte.wait_for_call_async("ListRuns", 2)
+        for name in names:
+            ended[name] = loop.time()
+            local_flyte.run(name).succeeds()
+            await asyncio.sleep(0.02)
+        assert {await each for each in waiting} == {Outcome.SUCCEEDED}
+    # Against what the settings promise, not against the clock of a quiet machine.
+    assert max(late.values()) < 2.5 * interval
+
+
+async def test_a_server_that_is_killed_and_started_again(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    runs = [local_flyte.run(f"r{number}").move("RUNNING") for number in range(10)]
+    async with RunWatcher(client, interval=0.5) as watcher:
+        waiting = asyncio.gather(*(watcher.wait(run.name) for run in runs))
+        await stream_is_open(local_flyte, watcher)
+        for run in runs[:5]:
+            await asyncio.to_thread(local_flyte.stop)
+            run.succeeds()
+            await asyncio.to_thread(local_flyte.start)
+        opened = local_flyte.calls.count("WatchRuns")
+        await stream_is_open(local_flyte, watcher, opened + 1)
+        for run in runs[5:]:
+            run.succeeds()
+        assert {seen.outcome for seen in await waiting} == {Outcome.SUCCEEDED}
+
+
+async def test_a_refused_stream_is_said_once_and_not_asked_for_again(
+    local_flyte: LocalFlyte, client: FlyteClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = local_flyte.run("r1").move("RUNNING")
+    local_flyte.inject("WatchRuns", status("UNIMPLEMENTED", "no such stream"))
+    clock = Clock()
+    async with RunWatcher(client, clock=clock, sleep=clock.sleep) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait("r1"))
+        await local_flyte.wait_for_call_async("ListRuns", 20)
+        assert not watcher.status.hints_work
+        run.succeeds()
+        await waiting
+    assert local_flyte.calls.count("WatchRuns") == 1
+    assert caplog.text.count("does not tell of runs in flytesnacks/development by itself") == 1
+
+
+async def test_a_stream_that_tells_nothing_is_given_up(
+    local_flyte: LocalFlyte, client: FlyteClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A proxy that buffers it for ever."""
+    local_flyte.inject("WatchRuns", silent_stream(after=1))
+    async with RunWatcher(client, interval=0.2, shortest_interval=0.05) as watcher:
+        runs = [local_flyte.run(f"r{number}").move("RUNNING") for number in range(8)]
+        waits = [asyncio.ensure_future(watcher.wait(run.name)) for run in runs]
+        for number, (run, wait) in enumerate(zip(runs, waits, strict=True)):
+            if local_flyte.calls.count("WatchRuns") < 3:
+                await stream_is_open(local_flyte, watcher, min(number + 1, 3))
+            run.succeeds()
+            await wait
+            while number < 3 and watcher._owed:
+                await asyncio.sleep(0.01)
+    assert caplog.text.count("tells nothing, perhaps because a proxy holds it back") == 1
+    assert local_flyte.calls.count("WatchRuns") == 3
+
+
+async def test_a_stream_is_renewed_whatever_it_does(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    """HTTP/1.1 has no keepalive; the server ends the stream when its time is over, and nobody speaks of trouble."""
+    local_flyte.run("r1").move("RUNNING")
+    heard: list[str] = []
+    loop = asyncio.get_running_loop()
+    hints = Hints(lambda: client, lambda key, phase: heard.append(key.name), loop.time, asyncio.sleep, renew_after=0.2)
+    hints.want([HERE])
+    await local_flyte.wait_for_call_async("WatchRuns", 4)
+    tasks = hints.tasks
+    hints.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert heard.count("r1") >= 3
+
+
+async def test_streams_leave_room_for_questions(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    """With 260 streams on one connection a backend answers no question any more."""
+    projects = [f"p{number}" for number in range(MOST_STREAMS + 10)]
+    for project in projects:
+        local_flyte.run("r1", project=project).move("RUNNING")
+    async with RunWatcher(client, interval=0.5) as watcher:
+        waiting = asyncio.gather(*(watcher.wait("r1", project=project) for project in projects))
+        await local_flyte.wait_for_call_async("WatchRuns", MOST_STREAMS)
+        for project in projects:
+            local_flyte.run("r1", project=project).succeeds()
+        assert {seen.outcome for seen in await waiting} == {Outcome.SUCCEEDED}
+        assert watcher.status.streams <= MOST_STREAMS
+
+
+# -- what becomes of the question
+
+
+async def test_half_a_minute_of_unavailable(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    clock = Clock()
+    run = local_flyte.run("r1").move("RUNNING")
+    local_flyte.inject("*", status("UNAVAILABLE", "away"), when=lambda *_: clock.now < 30)
+    async with RunWatcher(client, clock=clock, sleep=clock.sleep) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait("r1"))
+        while clock.now < 31:
+            await asyncio.sleep(0.001)
+        run.succeeds()
+        assert (await waiting).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_minute_of_not_found_for_everything(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    """What a backend without its database says proves nothing."""
+    clock = Clock()
+    run = local_flyte.run("r1").move("RUNNING")
+    local_flyte.inject("*", status("NOT_FOUND", "failed"), when=lambda *_: clock.now < 60)
+    async with RunWatcher(client, clock=clock, sleep=clock.sleep) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait("r1", rules=WaitRules(missing_after=20)))
+        while clock.now < 61:
+            await asyncio.sleep(0.001)
+        run.succeeds()
+        assert (await waiting).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_page_that_fails_midway(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    names = [f"r{number}" for number in range(450)]
+    for name in names:
+        local_flyte.run(name).succeeds()
+
+    def second_page(request: Any) -> bool:
+        return bool(request.request.token)
+
+    local_flyte.inject("ListRuns", unavailable("page lost", times=2), when=second_page)
+    async with RunWatcher(client, interval=0.2, hints=False) as watcher:
+        seen = await asyncio.gather(*map(watcher.wait, names))
+    assert {each.outcome for each in seen} == {Outcome.SUCCEEDED}
+
+
+async def test_internal_that_only_lists_meet_is_a_refusal(
+    local_flyte: LocalFlyte, client: FlyteClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    run = local_flyte.run("r1").move("RUNNING")
+    local_flyte.inject("ListRuns", status("INTERNAL", "unable to convert string to array"))
+    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait("r1"))
+        await local_flyte.wait_for_call_async("GetRunDetails", 5)
+        assert local_flyte.calls.count("ListRuns") == 3
+        run.succeeds()
+        assert (await waiting).outcome is Outcome.SUCCEEDED
+    assert caplog.text.count("asking for each run instead") == 1
+
+
+async def test_internal_that_everything_meets_is_an_outage(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    clock = Clock()
+    run = local_flyte.run("r1").move("RUNNING")
+    local_flyte.inject("*", status("INTERNAL", "the database is down"), when=lambda *_: clock.now < 100)
+    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait("r1"))
+        while clock.now < 101:
+            await asyncio.sleep(0.001)
+        run.succeeds()
+        assert (await waiting).outcome is Outcome.SUCCEEDED
+        # The filter works again, and is what is used.
+        assert local_flyte.calls("ListRuns")[-1].code == "OK"
+
+
+async def test_without_lists_each_run_has_its_turn(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    clock = Clock()
+    names = [f"r{number}" for number in range(100)]
+    for name in names:
+        local_flyte.run(name).move("RUNNING")
+    local_flyte.inject("ListRuns", status("INVALID_ARGUMENT", "unknown field run_name"))
+    async with RunWatcher(client, hints=False, calls_per_second=20, clock=clock, sleep=clock.sleep) as watcher:
+        waiting = asyncio.gather(*map(watcher.wait, names))
+        await local_flyte.wait_for_call_async("GetRunDetails", 450)
+        asked = [call.request.run_id.name for call in local_flyte.calls("GetRunDetails")][:400]
+        assert {asked.count(name) for name in names} == {4}
+        # The budget, in the watcher's own time.
+        assert clock.now >= (len(local_flyte.calls("GetRunDetails")) - 40) / 20
+        for name in names:
+            local_flyte.run(name).succeeds()
+        assert {seen.outcome for seen in await waiting} == {Outcome.SUCCEEDED}
+
+
+# -- coming and going
+
+
+async def test_ten_thousand_cancelled_waits_leave_nothing(
+    local_flyte: LocalFlyte, client: FlyteClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "asyncio")
+    local_flyte.run("stays").move("RUNNING")
+    async with RunWatcher(client, interval=0.5) as watcher:
+        stays = asyncio.ensure_future(watcher.wait("stays"))
+        await stream_is_open(local_flyte, watcher)
+        before = len(asyncio.all_tasks())
+        waits = [
+            asyncio.ensure_future(watcher.wait(f"r{number}", interval=number + 1.0, on_progress=print))
+            for number in range(10_000)
+        ]
+        await asyncio.sleep(0)
+        assert len(watcher) == 10_001
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        del waits, wait
+        assert len(watcher) == 1
+        asked = local_flyte.calls.count("ListRuns")
+        await local_flyte.wait_for_call_async("ListRuns", asked + 2)
+        [place] = watcher._places.values()
+        assert place.names() == ["stays"]
+        assert (len(watcher._progress), len(watcher._intervals), len(place._unproven)) == (0, 1, 0)
+        assert len(asyncio.all_tasks()) <= before + 2  # a sleep and a wake-up, between two questions
+        local_flyte.run("stays").succeeds()
+        await stays
+    assert not [line for line in caplog.text.splitlines() if "never retrieved" in line or "was destroyed" in line]
+
+
+def test_a_loop_that_ends_with_waits_open(local_flyte: LocalFlyte, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "asyncio")
+    local_flyte.run("r1").move("RUNNING")
+
+    kept: list[asyncio.Future[Any]] = []
+
+    async def main() -> None:
+        async with FlyteClient(config_for(local_flyte)) as client:
+            watcher = RunWatcher(client)
+            kept.append(asyncio.ensure_future(watcher.wait("r1")))
+            await stream_is_open(local_flyte, watcher)
+
+    asyncio.run(main(), debug=True)
+    assert not [line for line in caplog.text.splitlines() if "never retrieved" in line or "was destroyed" in line]
+
+
+def test_constants_are_what_the_page_says() -> None:
+    assert (hints_module.RENEW_AFTER, MOST_STREAMS) == (60.0, 50)
