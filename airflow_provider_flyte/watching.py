@@ -175,6 +175,8 @@ class Lease:
 
 
 def _import_watcher() -> type[RunWatcher]:
+    from airflow_provider_flyte.client.doors import import_all
     from airflow_provider_flyte.client.watcher import RunWatcher
 
+    import_all()
     return RunWatcher

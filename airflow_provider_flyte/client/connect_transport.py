@@ -52,6 +52,14 @@ _MAY_PASS = (401, 403, 404, 408, 429, 500, 502, 503, 504)
 _TITLE = re.compile(rb"<title[^>]*>\s*(.{1,80}?)\s*</title>", re.IGNORECASE | re.DOTALL)
 
 
+def import_all() -> None:
+    """Import now what httpx leaves to its first use, which would hold an event loop for some 90 ms. Not on a loop."""
+    import anyio
+
+    httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), http2=_HTTP2, trust_env=False)
+    anyio.run(anyio.sleep, 0)
+
+
 class _Wire:
     """What a call is on the wire, and what an answer means: the same for both transports. No network here."""
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from airflow_provider_flyte.client import probe
 from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC, FlyteConfig
-from airflow_provider_flyte.client.connect_transport import AsyncConnectTransport, ConnectTransport
+from airflow_provider_flyte.client.connect_transport import AsyncConnectTransport, ConnectTransport, import_all
 from airflow_provider_flyte.client.errors import (
     CertificateError,
     ClosedError,
@@ -41,6 +41,8 @@ from airflow_provider_flyte.client.retry import is_read
 from airflow_provider_flyte.client.route import Route
 from airflow_provider_flyte.client.rpc import Method, Req, Resp, RunService, ServerStream, Unary
 from airflow_provider_flyte.client.transport import AsyncTransport, Transport
+
+__all__ = ["AsyncDoorTransport", "DoorTransport", "forget", "import_all"]
 
 log = logging.getLogger(__name__)
 

@@ -34,8 +34,11 @@ log = logging.getLogger(__name__)
 PROGRESS_EVERY = 60.0
 """Seconds between two lines of progress in one wait's log."""
 
-_A_SLICE = 100
+_A_SLICE = 20
 """How many waits are told something before the loop has a turn: each may write a line to a log."""
+
+_UNTOLD = 0.1
+"""What a run costs whose waits are told nothing, as a part of one whose wait is."""
 
 _HINT_MAY_TAKE = 1.0
 """Seconds by which a question may be quicker than the hint of the same end."""
@@ -356,7 +359,7 @@ class RunWatcher:
         if answer.no_news or any(not isinstance(look, Trouble) for look in answer.looks.values()):
             self._pace.answered()
             self._answered, self._answered_at = True, now
-        told = 0
+        work = 0.0
         for name, look in (*answer.looks.items(), *((name, None) for name in waits.troubled(answer.no_news))):
             if isinstance(look, Seen):
                 self._note_phase(RunKey(*place, name), look.phase)
@@ -364,9 +367,9 @@ class RunWatcher:
                     self._ends_by_question += 1
                     if surprising:
                         self._owe(place, name, now)
-            told += waits.saw(name, look, now)
-            if told == _A_SLICE:
-                told = 0
+            work += 1 if waits.saw(name, look, now) else _UNTOLD
+            if work >= _A_SLICE:
+                work = 0.0
                 await asyncio.sleep(0)
         self._leave_empty(place)
 
