@@ -44,7 +44,7 @@ class _Shared:
         self._reporting: asyncio.TimerHandle | None = None
 
     async def watcher(self) -> RunWatcher:
-        if self._watcher:
+        if self._watcher is not None:
             return self._watcher
         if self._making is None:
             # In an empty context: Airflow routes log lines by context, and this task works for all triggers.
@@ -77,7 +77,7 @@ class _Shared:
         return fresh
 
     def _report(self) -> None:
-        if self._watcher and self.users:
+        if self._watcher is not None and self.users:
             self._metrics.report(self._watcher.status)
             self._reporting = self._loop.call_later(METRICS_EVERY, self._report)
         else:
@@ -94,7 +94,7 @@ class _Shared:
         if self._lingering:
             self._lingering.cancel()
             self._lingering = None
-        if self._watcher and not self._reporting:
+        if self._watcher is not None and not self._reporting:
             self._report()
 
     def give_back(self) -> None:
@@ -119,12 +119,12 @@ class _Shared:
             self._making.cancel()
         if self._reporting:
             self._reporting.cancel()
-        if self._watcher:
+        if self._watcher is not None:
             self._metrics.report(self._watcher.status)
         self._in_background(self._close())
 
     async def _close(self) -> None:
-        if self._watcher:
+        if self._watcher is not None:
             await self._watcher.aclose()
         if self._client:
             await self._client.aclose()

@@ -252,6 +252,61 @@ async def test_an_outage_of_the_server_is_waited_through(local_flyte: LocalFlyte
     assert len(news) == 2
 
 
+async def test_trouble_that_lasts_leads_to_another_client(
+    local_flyte: LocalFlyte, door: str, client: FlyteClient, clock: Clock
+) -> None:
+    """The host has moved, and the settings say so by now."""
+    local_flyte.inject("*", unavailable())
+    asked: list[float] = []
+    with LocalFlyte(doors=(door,)) as moved:
+        moved.run("r1").succeeds()
+        async with FlyteClient(config_for(moved)) as other:
+
+            async def renew() -> FlyteClient | None:
+                asked.append(clock.now)
+                return other if len(asked) == 2 else None
+
+            async with RunWatcher(client, hints=False, renew=renew, clock=clock, sleep=clock.sleep) as watcher:
+                assert (await watcher.wait("r1")).outcome is Outcome.SUCCEEDED
+    assert len(asked) == 2
+    assert 30 <= asked[0] < 35
+    assert 60 <= asked[1] < 70
+
+
+async def test_a_client_that_cannot_be_renewed_changes_nothing(
+    local_flyte: LocalFlyte, client: FlyteClient, clock: Clock
+) -> None:
+    async def renew() -> FlyteClient | None:
+        raise RuntimeError("Airflow's database is away")
+
+    local_flyte.inject("*", status("UNAUTHENTICATED", "who are you"))
+    async with RunWatcher(client, renew=renew, clock=clock, sleep=clock.sleep) as watcher:
+        seen = await watcher.wait("r1")
+    assert seen.outcome is Outcome.UNREACHABLE
+    assert "who are you" in seen.verdict.message
+
+
+async def test_progress_is_told_once_a_minute(local_flyte: LocalFlyte, client: FlyteClient, clock: Clock) -> None:
+    lines: list[tuple[float, str]] = []
+    names = [f"r{number}" for number in range(30)]
+    for name in names:
+        local_flyte.run(name).move("RUNNING")
+    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher:
+        waits = asyncio.gather(
+            *(watcher.wait(name, on_progress=lambda line: lines.append((clock.now, line))) for name in names)
+        )
+        while clock.now < 200:
+            await asyncio.sleep(0.001)
+        for name in names:
+            local_flyte.run(name).succeeds()
+        await waits
+    assert 2 * 30 <= len(lines) <= 3 * 30 + 30
+    assert {line for _, line in lines} == {
+        "Still waiting, with 30 waits in this process; Flyte answered 0 s ago and is asked only."
+    }
+    assert min(at for at, _ in lines) >= 60
+
+
 # -- coming and going
 
 

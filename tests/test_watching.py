@@ -1,0 +1,90 @@
+"""The watcher that all triggers share: it follows the connection, and Airflow's metrics follow it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat import sdk
+
+from airflow_provider_flyte import watching
+from airflow_provider_flyte.metrics import airflow_stats
+from airflow_provider_flyte.testing import LocalFlyte, status
+from tests.own_airflow import connection_json
+from tests.test_triggers import ending, trigger
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_is_left_behind() -> AsyncIterator[None]:
+    yield
+    for shared in list(watching._of_loop(asyncio.get_running_loop()).values()):
+        assert shared.users == 0
+        shared.close()
+    await asyncio.gather(*watching._closing)
+
+
+async def test_refused_credentials_lead_to_the_connection_as_it_is_by_now(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The secret was rotated while runs were waited for: the waits go on with the new one."""
+    caplog.set_level("INFO")
+    [door] = flyte_default.ports
+    with LocalFlyte(doors=(door,)) as moved:
+        for flyte in (flyte_default, moved):
+            flyte.run("r1").move("RUNNING")
+            flyte.run("r2").move("RUNNING")
+        waits = [asyncio.ensure_future(ending(trigger(run_name=name))) for name in ("r1", "r2")]
+        await flyte_default.wait_for_call_async("ListRuns", 2)
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(moved))
+        flyte_default.inject("*", status("UNAUTHENTICATED", "token revoked"))
+        await moved.wait_for_call_async("ListRuns", 1)
+        await moved.wait_for_call_async("WatchRuns", 1)
+        moved.run("r1").succeeds()
+        moved.run("r2").fails()
+        assert [end["ending"] for end in await asyncio.gather(*waits)] == ["succeeded", "failed"]
+    assert caplog.text.count("The Flyte connection 'flyte_default' has changed") == 1
+
+
+async def test_refused_credentials_of_an_unchanged_connection_end_the_wait(flyte_default: LocalFlyte) -> None:
+    flyte_default.run("r1").move("RUNNING")
+    flyte_default.inject("*", status("UNAUTHENTICATED", "token revoked"))
+    end = await ending(trigger())
+    assert end["ending"] == "unreachable"
+    assert "token revoked" in end["message"]
+
+
+async def test_metrics(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
+    gauges: list[tuple[str, float]] = []
+    counts: dict[str, int] = {}
+
+    def gauge(name: str, value: float, *args: Any, tags: dict[str, str], **kwargs: Any) -> None:
+        assert tags == {"flyte_conn_id": "flyte_default"}
+        gauges.append((name, value))
+
+    def incr(name: str, count: int = 1, *args: Any, tags: dict[str, str], **kwargs: Any) -> None:
+        assert tags == {"flyte_conn_id": "flyte_default"}
+        counts[name] = counts.get(name, 0) + count
+
+    # Airflow's own, which sends nothing unless it is told where.
+    monkeypatch.setattr(airflow_stats(), "gauge", gauge, raising=False)
+    monkeypatch.setattr(airflow_stats(), "incr", incr, raising=False)
+    monkeypatch.setattr(watching, "METRICS_EVERY", 0.05)
+    run = flyte_default.run("r1").move("RUNNING")
+    wait = asyncio.ensure_future(ending(trigger()))
+    while ("flyte.waits", 1) not in gauges or ("flyte.hints_work", 1) not in gauges:
+        await asyncio.sleep(0.01)
+    await flyte_default.wait_for_call_async("ListRuns")
+    run.succeeds()
+    await wait
+    [shared] = watching._of_loop(asyncio.get_running_loop()).values()
+    shared.close()
+    assert gauges[-2] == ("flyte.waits", 0)
+    assert counts["flyte.calls"] == flyte_default.calls.count("ListRuns")
+    assert counts["flyte.streams"] == 1
+    assert counts.get("flyte.ends_by_hint", 0) + counts.get("flyte.ends_by_question", 0) == 1
+
+
+def test_where_airflow_keeps_its_metrics() -> None:
+    assert hasattr(sdk, "Stats")
