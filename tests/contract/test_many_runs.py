@@ -91,6 +91,27 @@ async def test_the_watcher_sees_every_end(backend: Backend, config: FlyteConfig)
     assert {how: one.name for how, one in seen.items()} == names
 
 
+async def test_the_watcher_waits_for_500_runs(backend: Backend, config: FlyteConfig) -> None:
+    """With hints and without: nobody can tell by the outcome."""
+    names = [backend.launch() for _ in range(500)]
+    for name in names:
+        backend.move(name, RunPhase.RUNNING)
+
+    def end(some: list[str]) -> None:
+        for name in some:
+            backend.move(name, RunPhase.SUCCEEDED)
+
+    async with FlyteClient(config) as client:
+        for hints, some in ((True, names[:250]), (False, names[250:])):
+            async with RunWatcher(client, interval=1.0, hints=hints) as watcher:
+                waits = asyncio.gather(*map(watcher.wait, some))
+                await asyncio.to_thread(end, some)
+                seen = await asyncio.wait_for(waits, 120)
+                assert [one.name for one in seen] == some
+                assert {one.outcome for one in seen} == {Outcome.SUCCEEDED}
+                assert watcher.status.calls < 60
+
+
 async def test_the_watcher_tells_missing_from_late(backend: Backend, config: FlyteConfig) -> None:
     def launch() -> None:
         backend.launch(late)
