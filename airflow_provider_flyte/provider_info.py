@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_flyte.connection import CONN_NAME, CONN_TYPE, conn_fields, ui_field_behaviour
+from airflow_provider_flyte.settings import SECTION, config_section
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -23,6 +24,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.hooks"]}],
         "sensors": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.sensors"]}],
         "triggers": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.triggers"]}],
+        "config": {SECTION: config_section()},
         "connection-types": [
             {
                 "connection-type": CONN_TYPE,

@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.metrics import Metrics
+from airflow_provider_flyte.settings import watcher_settings
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunWatcher
@@ -56,7 +57,7 @@ class _Shared:
     async def _make(self) -> RunWatcher:
         self._client = await self._read_connection()
         watcher_class = await asyncio.to_thread(_import_watcher)
-        self._watcher = watcher_class(self._client, renew=self._another_client)
+        self._watcher = watcher_class(self._client, renew=self._another_client, **watcher_settings())
         self._metrics = Metrics(self._flyte_conn_id)
         self._report()
         return self._watcher

@@ -191,6 +191,9 @@ class _Server(uvicorn.Server):
             server.close()
         for listening in sockets or ():
             listening.close()
+        for _ in range(3):
+            # What was accepted just now becomes a connection first.
+            await asyncio.sleep(0)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         self._hang_up()

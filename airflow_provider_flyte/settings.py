@@ -1,0 +1,89 @@
+"""The section ``[flyte]`` of Airflow's configuration: how a triggerer asks for the runs that it waits for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+SECTION = "flyte"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option."""
+
+    name: str
+    default: float | bool
+    help: str
+
+
+OPTIONS = (
+    Option(
+        "interval",
+        5.0,
+        "Most seconds between two questions while all is quiet; a deferred sensor's poke_interval may ask for less.",
+    ),
+    Option(
+        "shortest_interval",
+        0.5,
+        "Seconds between two questions while there is something to find: waits are young, or hints do not come.",
+    ),
+    Option(
+        "calls_per_second",
+        20.0,
+        "Never more calls to Flyte than this on average, for each connection of a triggerer.",
+    ),
+    Option("hints", True, "Whether Flyte tells of ends by itself, over one stream for each project and domain."),
+)
+
+
+def config_section() -> dict[str, Any]:
+    """The section, for ``get_provider_info``."""
+    return {
+        "description": "How a triggerer asks for the Flyte runs that it waits for.",
+        "options": {
+            option.name: {
+                "description": option.help,
+                "version_added": "0.1.0",
+                "type": "boolean" if isinstance(option.default, bool) else "float",
+                "example": None,
+                "default": str(option.default),
+            }
+            for option in OPTIONS
+        },
+    }
+
+
+def watcher_settings() -> dict[str, Any]:
+    """What a :class:`~airflow_provider_flyte.client.RunWatcher` takes.
+
+    :raises FlyteConfigurationError: naming the option and what to enter.
+    """
+    return {option.name: _read(option) for option in OPTIONS}
+
+
+def _read(option: Option) -> float | bool:
+    # Airflow reads the section's description while it is itself being imported.
+    from airflow.providers.common.compat.sdk import conf
+
+    from airflow_provider_flyte.exceptions import FlyteConfigurationError
+
+    text = str(conf.get(SECTION, option.name, fallback=str(option.default))).strip()
+    if isinstance(option.default, bool):
+        if text.lower() in ("true", "1", "t", "yes"):
+            return True
+        if text.lower() in ("false", "0", "f", "no"):
+            return False
+        wanted = "True or False"
+    else:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if 0 < number < math.inf:
+            return number
+        wanted = "a number above 0"
+    raise FlyteConfigurationError(
+        f"[{SECTION}] {option.name} in Airflow's configuration is {text!r}; enter {wanted}, or leave it out."
+    )
