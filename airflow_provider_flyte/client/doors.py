@@ -199,11 +199,10 @@ class _Doors:
         self._memory.looked = now
         return True
 
-    def _found(self, door: str, error: RpcError) -> bool:
+    def _found(self, door: str, error: RpcError, tried: str) -> bool:
         """Note what a look showed, and tell whether it is another door than the one that was tried."""
-        changed = door != self._door
         self._reached(door, error)
-        return changed
+        return door != tried
 
     def _explained(self, conclusion: RpcError) -> RpcError:
         """Note what a look showed to be wrong."""
@@ -243,9 +242,11 @@ class DoorTransport(_Doors):
         try:
             response = self._through(door).unary(method, request, timeout=timeout, run=run)
         except RpcError as error:
-            if not self._to_look_into(error, door):
-                raise
-            if not self._find_out(error) or not is_read(method):
+            found = door != self._door and not error.answered
+            if not found and self._to_look_into(error, door):
+                found = self._find_out(error, door)
+            # Found by this call, or by another one meanwhile.
+            if not found or not is_read(method):
                 raise
             return self._through(self._door).unary(method, request, timeout=timeout, run=run)
         self._reached(door)
@@ -292,16 +293,16 @@ class DoorTransport(_Doors):
         else:
             error.method, error.run = method.name, run
             if self._to_look_into(error, door):
-                self._find_out(error)
+                self._find_out(error, door)
 
-    def _find_out(self, error: RpcError) -> bool:
+    def _find_out(self, error: RpcError, tried: str) -> bool:
         steps = find_out(self._config, error)
         try:
             step = next(steps)
             while True:
                 step = steps.send(self._ask(step) if isinstance(step, _Ask) else probe.look(self._route))
         except StopIteration as end:
-            return self._found(end.value, error)
+            return self._found(end.value, error, tried)
         except RpcError as conclusion:
             raise self._explained(conclusion) from error
 
@@ -320,9 +321,10 @@ class AsyncDoorTransport(_Doors):
         try:
             response = await self._through(door).unary(method, request, timeout=timeout, run=run)
         except RpcError as error:
-            if not self._to_look_into(error, door):
-                raise
-            if not await self._find_out(error) or not is_read(method):
+            found = door != self._door and not error.answered
+            if not found and self._to_look_into(error, door):
+                found = await self._find_out(error, door)
+            if not found or not is_read(method):
                 raise
             return await self._through(self._door).unary(method, request, timeout=timeout, run=run)
         self._reached(door)
@@ -369,9 +371,9 @@ class AsyncDoorTransport(_Doors):
         else:
             error.method, error.run = method.name, run
             if self._to_look_into(error, door):
-                await self._find_out(error)
+                await self._find_out(error, door)
 
-    async def _find_out(self, error: RpcError) -> bool:
+    async def _find_out(self, error: RpcError, tried: str) -> bool:
         steps = find_out(self._config, error)
         try:
             step = next(steps)
@@ -380,6 +382,6 @@ class AsyncDoorTransport(_Doors):
                 seen = await (self._ask(step) if isinstance(step, _Ask) else asyncio.to_thread(probe.look, self._route))
                 step = steps.send(seen)
         except StopIteration as end:
-            return self._found(end.value, error)
+            return self._found(end.value, error, tried)
         except RpcError as conclusion:
             raise self._explained(conclusion) from error

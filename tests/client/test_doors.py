@@ -152,6 +152,32 @@ def test_auto_looks_again_when_the_door_is_another(said: list[str], on_a_loop: b
     assert [re.search(r"through (\w+)", line)[1] for line in said] == ["gRPC", "Connect", "gRPC"]  # type: ignore[index]
 
 
+async def test_calls_that_begin_together_find_out_together() -> None:
+    """One of them finds the door while another is still on its way through the wrong one."""
+    with LocalFlyte(doors=("connect",)) as flyte:
+        for number in range(20):
+            flyte.run(f"r{number}")
+        config = auto(flyte)
+        request = RunService.WatchRuns.request()
+        request.project_id.name, request.project_id.domain = "flytesnacks", "development"
+        async with FlyteClient(config) as client:
+
+            async def stream() -> str:
+                await anext(client.async_transport().server_stream(RunService.WatchRuns, request, timeout=5))
+                return "stream"
+
+            async def read_one(number: int) -> str:
+                await asyncio.sleep(0.002 * number)
+                call = Call(RunService.GetRunDetails, RunService.GetRunDetails.request(), lambda response: response)
+                call.request.run_id.name = f"r{number}"
+                call.request.run_id.project, call.request.run_id.domain = "flytesnacks", "development"
+                await client.arun(call, retry_for=0)
+                return "read"
+
+            told = await asyncio.gather(stream(), *map(read_one, range(20)))
+        assert told == ["stream"] + ["read"] * 20
+
+
 @both
 def test_a_write_is_never_what_tries_a_door(local_flyte: LocalFlyte, door: str, on_a_loop: bool) -> None:
     """It might be done although its answer is lost: behind an HTTP/1.1 hop gRPC's trailers never arrive."""

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log info;
 events {{ worker_connections 512; }}
 http {{
-    log_format short "$server_protocol $status $request_uri";
+    log_format short "$http_x_test $server_protocol $status $request_uri";
     access_log {folder}/access.log short;
     default_type text/html;
     client_body_temp_path {folder}/body;
@@ -98,16 +98,17 @@ class Nginx:
     def endpoint(self, name: str) -> str:
         return f"localhost:{self.ports[name]}"
 
-    def access_log(self, *, after: Sequence[str] | None = None) -> list[str]:
-        """``HTTP/1.1 200 /path`` for each request so far; or what came after that, waiting for a line of it.
+    def logged(self, mark: str) -> list[str]:
+        """``HTTP/1.1 200 /path`` for each request with this mark in its header x-test; waits for the first.
 
         A line is written when its answer has been sent.
         """
         until = time.monotonic() + _UNTIL_UP
         while True:
             lines = (self._folder / "access.log").read_text().splitlines()
-            if after is None or len(lines) > len(after) or time.monotonic() > until:
-                return lines[len(after or ()) :]
+            found = [line.removeprefix(f"{mark} ") for line in lines if line.startswith(f"{mark} ")]
+            if found or time.monotonic() > until:
+                return found
             time.sleep(0.01)
 
     def _wait_until_up(self) -> None:
