@@ -223,6 +223,37 @@ async def test_a_stream_is_renewed_whatever_it_does(local_flyte: LocalFlyte, cli
     assert heard.count("r1") >= 3
 
 
+@pytest.mark.parametrize("progress", [True, False])
+async def test_pauses_grow_only_without_progress(local_flyte: LocalFlyte, client: FlyteClient, progress: bool) -> None:
+    """A stream that is cut again and again, but tells something before, is worth opening at once."""
+    run = local_flyte.run("r1").move("RUNNING")
+    local_flyte.inject("WatchRuns", cut_stream(after=2 if progress else 1))
+    pauses: list[float] = []
+    heard: list[int] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    def hear(key: object, phase: int) -> None:
+        heard.append(phase)
+
+    hints = Hints(lambda: client, hear, asyncio.get_running_loop().time, sleep)
+    hints.want([HERE])
+    for number in range(8):
+        # The first message of this stream is here; the second one cuts it.
+        while len(heard) < (2 if progress else 1) * number + 1:
+            await asyncio.sleep(0.001)
+        run.move("PAUSED" if number % 2 else "RUNNING")
+    while len(pauses) < 8:
+        await asyncio.sleep(0.001)
+    tasks = hints.tasks
+    hints.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert (max(pauses[:8]) <= 0.1) is progress
+    assert (pauses[7] > 4 * pauses[0]) is not progress
+
+
 async def test_streams_leave_room_for_questions(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     """With 260 streams on one connection a backend answers no question any more."""
     projects = [f"p{number}" for number in range(MOST_STREAMS + 10)]
