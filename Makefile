@@ -23,7 +23,7 @@ IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test check nginx test-contract test-e2e benchmark benchmark-transports older-grpcio protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test check nginx test-contract test-e2e bench bench-transports older-grpcio protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -54,10 +54,13 @@ test-contract: $(STAMP)  ## the contract suite; FLYTE_ENDPOINT=host:port runs it
 test-e2e: $(STAMP)  ## the real Airflow
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-benchmark: $(STAMP)  ## what waiting costs, side by side
-	$(BIN)/python benchmarks/waits.py $(ARGS)
+bench: $(STAMP) $(PEER_STAMP)  ## what waiting costs, beside the Flyte SDK; ARGS="--help" says what can be left out
+	PEER_PYTHON=.venv-peer/bin/python $(BIN)/python benchmarks/waits.py $(ARGS)
+ifeq ($(ARGS),)
+	$(BIN)/python benchmarks/picture.py .run/waits.json docs/images/waits.png
+endif
 
-benchmark-transports: $(STAMP)  ## gRPC and Connect, side by side
+bench-transports: $(STAMP)  ## gRPC and Connect, side by side
 	$(BIN)/python benchmarks/transports.py $(ARGS)
 
 older-grpcio: $(STAMP) nginx  ## every way to Flyte with an older grpcio, whose words differ; GRPCIO=1.62.3 is the oldest supported

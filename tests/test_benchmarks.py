@@ -2,24 +2,59 @@
 
 from __future__ import annotations
 
-import re
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+WAITS = ("poll", "stream", "watcher", "10x", "100x", "burst")
 
 
-def run(name: str, *arguments: str) -> str:
+def start(name: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, BENCHMARKS / name, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | environment)
 
 
-def test_waits() -> None:
-    said = run("waits.py", "--waits", "5", "--seconds", "0.5")
-    calls = [int(number) for number in re.findall(r"each 1 s +(\d+) ", said)]
-    assert len(calls) == 2
-    assert calls[1] < calls[0]
+def run(name: str, *arguments: str | Path) -> str:
+    done = start(name, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_waits(tmp_path: Path) -> None:
+    results, picture = tmp_path / "waits.json", tmp_path / "waits.png"
+    said = run("waits.py", "--waits", "5", "--rate", "20", "--idle", "0.3", "--results", results)
+    found = json.loads(results.read_text())
+    assert tuple(found["rows"]) == WAITS
+    for row in found["rows"].values():
+        assert row["title"] in said
+        assert 0 <= row["p50_ms"] <= row["p99_ms"] <= row["max_ms"], row
+        assert row["calls"] + row["streams"] > 0, row
+    rows = found["rows"]
+    assert [rows[name]["waits"] for name in WAITS] == [5, 5, 5, 50, 500, 50]
+    assert rows["poll"]["streams"] == 0
+    assert rows["stream"]["streams"] == 5
+    assert rows["watcher"]["streams"] == 1
+    assert rows["watcher"]["calls"] < rows["poll"]["calls"]
+    assert set(found["ratios"]) == {"poll", "stream"}
+    run("picture.py", results, picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_waits_without_the_sdk(tmp_path: Path) -> None:
+    nowhere, results = str(tmp_path / "python"), tmp_path / "waits.json"
+    refused = start("waits.py", "--results", results, PEER_PYTHON=nowhere)
+    assert refused.returncode == 1
+    assert f"There is no Flyte SDK at {nowhere}: `make bench` makes its environment" in refused.stderr
+    arguments = ("--only", "watcher", "--waits", "5", "--rate", "20", "--idle", "0.3", "--results", results)
+    alone = start("waits.py", *arguments, PEER_PYTHON=nowhere)
+    assert alone.returncode == 0, alone.stderr
+    assert list(json.loads(results.read_text())["rows"]) == ["watcher"]
+    no_picture = start("picture.py", results, tmp_path / "waits.png")
+    assert no_picture.returncode == 1
+    assert "has no poll and no stream" in no_picture.stderr
 
 
 def test_transports() -> None:

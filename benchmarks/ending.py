@@ -1,0 +1,111 @@
+"""A Flyte in a process of its own whose runs end at a rate, and which notes when."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle, lost_hints
+
+OVER = "over"
+"""A run that has ended before anybody waits."""
+
+STREAMS = ("WatchRuns", "WatchRunDetails", "WatchActionDetails")
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+def run_names(count: int) -> list[str]:
+    """The runs that end."""
+    return [f"run-{number}" for number in range(count)]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the server was asked."""
+
+    calls: int
+    streams: int
+
+
+class EndingFlyte:
+    """The server, as the process that measures sees it; open until the block ends.
+
+    :param count: how many runs there are.
+    :param lost: the share of hints that get lost.
+    """
+
+    def __init__(self, count: int, *, lost: float = 0.0) -> None:
+        self._pipe, self._theirs = _SPAWN.Pipe()
+        self._process = _SPAWN.Process(target=_serve, args=(self._theirs, count, lost), daemon=True)
+
+    def __enter__(self) -> EndingFlyte:
+        self._process.start()
+        # Whoever dies, the other one is told by the end of the pipe.
+        self._theirs.close()
+        self.endpoint: str = self._pipe.recv()
+        assert self._process.pid
+        self.pid = self._process.pid
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe.close()
+        self._process.join(30)
+        self._process.kill()
+
+    def forget_calls(self) -> None:
+        """Count calls from now on."""
+        self._ask("forget_calls")
+
+    def end_all(self, rate: float) -> list[float]:
+        """End so many runs a second until all are over; the time of each run's end. The order is a random one."""
+        ends: list[float] = self._ask("end_all", rate)
+        return ends
+
+    def asked(self) -> Asked:
+        """What was asked since the calls were forgotten."""
+        asked: Asked = self._ask("asked")
+        return asked
+
+    def _ask(self, what: str, *arguments: Any) -> Any:
+        self._pipe.send((what, *arguments))
+        return self._pipe.recv()
+
+
+def _serve(pipe: Connection, count: int, lost: float) -> None:
+    # Requests are kept whole, and here nobody looks at them.
+    with LocalFlyte(keep_calls=1) as flyte:
+        flyte.run(OVER).move("SUCCEEDED")
+        runs = [flyte.run(name).move("RUNNING") for name in run_names(count)]
+        if lost:
+            flyte.inject("WatchRuns", lost_hints(lost, seed=1))
+        pipe.send(flyte.endpoint)
+        while True:
+            try:
+                what, *arguments = pipe.recv()
+            except EOFError:
+                return
+            if what == "forget_calls":
+                pipe.send(flyte.calls.clear())
+            elif what == "end_all":
+                pipe.send(_end_all(runs, *arguments))
+            else:
+                streams = sum(map(flyte.calls.count, STREAMS))
+                pipe.send(Asked(calls=flyte.calls.count() - streams, streams=streams))
+
+
+def _end_all(runs: Sequence[RunHandle], rate: float) -> list[float]:
+    ends = [0.0] * len(runs)
+    order = random.Random(1).sample(range(len(runs)), len(runs))
+    began = time.monotonic()
+    for place, number in enumerate(order, start=1):
+        ahead = began + place / rate - time.monotonic()
+        if ahead > 0:
+            time.sleep(ahead)
+        ends[number] = time.time()
+        runs[number].move("SUCCEEDED")
+    return ends
