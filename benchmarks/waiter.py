@@ -25,11 +25,13 @@ def main(ways: Mapping[str, Way]) -> None:
     """Wait in one of these ways for ``run-0``, ``run-1``, ..."""
     parser = argparse.ArgumentParser()
     parser.add_argument("way", choices=ways)
-    parser.add_argument("endpoint")
     parser.add_argument("count", type=int)
     parser.add_argument("interval", type=float)
     given = parser.parse_args()
-    asyncio.run(_wait_for_all(ways[given.way](given.endpoint, given.interval), given.count, _own_output()))
+    out = _own_output()
+    # It starts while the server does, and is told by the first line where that is.
+    way = ways[given.way](sys.stdin.readline().strip(), given.interval)
+    asyncio.run(_wait_for_all(way, given.count, out))
 
 
 async def _wait_for_all(way: AbstractAsyncContextManager[Wait], count: int, out: TextIO) -> None:

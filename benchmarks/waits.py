@@ -97,10 +97,10 @@ COMPARED = ("p50_ms", "p99_ms", "max_ms", "calls", "streams", "idle_cpu", "busy_
 
 
 @contextmanager
-def waiting(case: Case, endpoint: str, count: int) -> Iterator[subprocess.Popen[str]]:
+def waiting(case: Case, count: int) -> Iterator[subprocess.Popen[str]]:
     """The process that waits."""
     python, script = (sys.executable, "our_waits.py") if case.way == "watcher" else (str(PEER_PYTHON), "sdk_waits.py")
-    command = [python, str(HERE / script), case.way, endpoint, str(count), str(case.interval)]
+    command = [python, str(HERE / script), case.way, str(count), str(case.interval)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -125,7 +125,8 @@ def tell(process: subprocess.Popen[str], line: str) -> None:
 
 def measure(case: Case, waits: int, rate: float, idle: float) -> Row:
     """One row of the table."""
-    with EndingFlyte(waits, lost=case.lost) as flyte, waiting(case, flyte.endpoint, waits) as process:
+    with waiting(case, waits) as process, EndingFlyte(waits, lost=case.lost) as flyte:
+        tell(process, flyte.endpoint)
         hear(process)
         flyte.forget_calls()
         memory = resident_kb(process.pid)
@@ -165,7 +166,9 @@ def show(row: Row) -> str:
 
 
 def number(value: float) -> str:
-    return f"{value:.2g}" if 0 < value < 1 else f"{value:.1f}" if value < 100 and value != int(value) else f"{value:.0f}"
+    return (
+        f"{value:.2g}" if 0 < value < 1 else f"{value:.1f}" if value < 100 and value != int(value) else f"{value:.0f}"
+    )
 
 
 def ratios(rows: dict[str, Row]) -> dict[str, dict[str, float]]:
