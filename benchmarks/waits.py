@@ -51,7 +51,7 @@ CASES = {
     "stream": Case("SDK, Run.wait", way="stream"),
     "watcher": Case("watcher, each 1 s"),
     "10x": Case("watcher, each 2 s", interval=2.0, waits=10, rate=10),
-    "100x": Case("watcher, each 10 s", interval=10.0, waits=100, rate=40, idle=4),
+    "100x": Case("watcher, each 10 s", interval=10.0, waits=100, rate=20, idle=4),
     "burst": Case("half of the hints lost, each 1 s", waits=10, rate=40, lost=0.5),
 }
 
@@ -141,6 +141,7 @@ def measure(case: Case, waits: int, rate: float, idle: float) -> Row:
         busy_cpu, server_cpu = waiter.percent(), server.percent()
         returns = json.loads(hear(process))
         asked = flyte.asked()
+        process.wait(30)
     late = sorted((there - here) * 1e3 for here, there in zip(ends, returns, strict=True))
     return Row(
         title=case.title,

@@ -91,6 +91,15 @@ def test_too_many_streams_on_one_connection_starve_every_other_call(flyte: Local
     assert client.details("r1")
 
 
+def test_calls_beyond_the_bound_of_streams_wait_their_turn_and_none_is_refused(flyte: LocalFlyte, client: Any) -> None:
+    flyte.run("r1")
+    row = rpc.RunService.GetRunDetails
+    ask = client.channel.unary_unary(row.path, row.request.SerializeToString, row.response.FromString)
+    for _ in range(3):
+        asked = [ask.future(row.request(run_id=client.run_id("r1")), timeout=30) for _ in range(1000)]
+        assert {each.result().details.action.status.phase for each in asked} == {RunPhase.QUEUED}
+
+
 def test_a_duration_is_rounded(flyte: LocalFlyte, client: Any) -> None:
     flyte.run("r1").phases("RUNNING")
     row = rpc.InternalRunService.UpdateActionStatus
