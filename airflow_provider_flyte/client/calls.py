@@ -149,9 +149,12 @@ def find_runs(
             page = yield list_runs(project, domain, names, org, terminal_only=terminal_only, token=token)
             found.update(page.phases)
             pages, token = pages + 1, page.next_token
+        # Of what is over the next question tells.
+        if pages == 1 or terminal_only:
+            return found
         left = [name for name in names if RunKey(project, domain, name) not in found]
-        # Of what is over the next question tells; without progress the server does not do what it was asked.
-        if pages == 1 or terminal_only or not left or len(left) == len(names):
+        # Without progress the server does not do what it was asked.
+        if not left or len(left) == len(names):
             return found
         names = left
 

@@ -104,10 +104,14 @@ class Hints:
         stream = self._streams.get(place)
         return stream is not None and stream.working()
 
-    def missed(self, place: Place) -> None:
-        """A question found an end there that should have been heard of: the stream is renewed."""
+    def missed(self, place: Place, ends: int) -> None:
+        """Questions found so many ends there that should have been heard of.
+
+        A stream that told of more meanwhile works, and loses some as every stream does; another one is renewed, whose
+        gap may lose more.
+        """
         stream = self._streams.get(place)
-        if stream is None:
+        if stream is None or stream.told_since_asked() > ends:
             return
         self._misses[place] = 1 if stream.messages > 1 else self._misses.get(place, 0) + 1
         if self._misses[place] < _MOST_MISSES:
@@ -148,10 +152,11 @@ class Hints:
         failures = 0
         while True:
             self.opened += 1
-            stream.opened_at, stream.messages = self._clock(), 0
+            opened_at = self._clock()
+            stream.opens(opened_at)
             try:
                 await self._read(place, stream)
-                ended_early = self._clock() - stream.opened_at < self._renew_after / 2
+                ended_early = self._clock() - opened_at < self._renew_after / 2
             except _REFUSALS as error:
                 self._leave_alone(
                     place, math.inf, "Flyte does not tell of runs in %s by itself; waits there end by asking: %s", error
@@ -189,6 +194,7 @@ class _Stream:
         self._place = place
         self.opened_at: float | None = None
         self.messages = 0
+        self._counted = 1
         self._start()
 
     def _start(self) -> None:
@@ -196,10 +202,18 @@ class _Stream:
         loop = asyncio.get_running_loop()
         self.task = contextvars.Context().run(loop.create_task, self._hints.follow(self._place, self))
 
+    def opens(self, now: float) -> None:
+        self.opened_at, self.messages, self._counted = now, 0, 1
+
     def working(self) -> bool:
         if self.opened_at is None:
             return False
         return self.messages > 0 or self._hints._clock() - self.opened_at >= _SURELY_OPEN_AFTER
+
+    def told_since_asked(self) -> int:
+        """How many messages came since this was asked last; what was there before does not count."""
+        told, self._counted = self.messages - self._counted, max(1, self.messages)
+        return told
 
     def renew(self) -> None:
         if not self.task.done():

@@ -427,8 +427,8 @@ class RunWatcher:
         late = [key for key, since in self._owed.items() if now - since >= _HINT_MAY_TAKE]
         for key in late:
             del self._owed[key]
-        for place in {Place(key.project, key.domain) for key in late}:
-            self._hints.missed(place)
+        for place, ends in Counter(Place(key.project, key.domain) for key in late).items():
+            self._hints.missed(place, ends)
             self._pace.hurry()
 
     # -- progress

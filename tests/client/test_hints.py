@@ -195,18 +195,41 @@ async def test_a_stream_that_tells_nothing_is_given_up(
 ) -> None:
     """A proxy that buffers it for ever."""
     local_flyte.inject("WatchRuns", silent_stream(after=1))
+    said = "tells nothing, perhaps because a proxy holds it back"
     async with RunWatcher(client, interval=0.2, shortest_interval=0.05) as watcher:
-        runs = [local_flyte.run(f"r{number}").move("RUNNING") for number in range(8)]
-        waits = [asyncio.ensure_future(watcher.wait(run.name)) for run in runs]
-        for number, (run, wait) in enumerate(zip(runs, waits, strict=True)):
-            if local_flyte.calls.count("WatchRuns") < 3:
-                await stream_is_open(local_flyte, watcher, min(number + 1, 3))
+        for number in range(50):
+            run = local_flyte.run(f"r{number}").move("RUNNING")
+            wait = asyncio.ensure_future(watcher.wait(run.name))
+            stays = asyncio.ensure_future(watcher.wait("stays", rules=WaitRules(missing_after=None)))
+            await local_flyte.wait_for_call_async("ListRuns", local_flyte.calls.count("ListRuns") + 2)
             run.succeeds()
-            await wait
-            while number < 3 and watcher._owed:
+            assert (await wait).outcome is Outcome.SUCCEEDED
+            while watcher._owed:
                 await asyncio.sleep(0.01)
-    assert caplog.text.count("tells nothing, perhaps because a proxy holds it back") == 1
-    assert local_flyte.calls.count("WatchRuns") == 3
+            if said in caplog.text:
+                break
+        opened = local_flyte.calls.count("WatchRuns")
+        await local_flyte.wait_for_call_async("ListRuns", local_flyte.calls.count("ListRuns") + 3)
+        assert local_flyte.calls.count("WatchRuns") == opened
+        stays.cancel()
+    assert caplog.text.count(said) == 1
+
+
+async def test_a_stream_that_loses_less_than_it_tells_is_kept(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    """Opening another one would lose more."""
+    local_flyte.inject("WatchRuns", lost_hints(0.2))
+    names = [f"r{number}" for number in range(100)]
+    for name in names:
+        local_flyte.run(name).move("RUNNING")
+    async with RunWatcher(client, interval=0.4, shortest_interval=0.2) as watcher:
+        waits = asyncio.gather(*map(watcher.wait, names))
+        await stream_is_open(local_flyte, watcher)
+        for name in names:
+            local_flyte.run(name).succeeds()
+            await asyncio.sleep(0.02)
+        await waits
+        assert watcher.status.ends_by_question > 0
+        assert watcher.status.streams == 1
 
 
 async def test_a_stream_is_renewed_whatever_it_does(local_flyte: LocalFlyte, client: FlyteClient) -> None:
@@ -275,10 +298,12 @@ async def test_half_a_minute_of_unavailable(local_flyte: LocalFlyte, client: Fly
     clock = Clock()
     run = local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("*", status("UNAVAILABLE", "away"), when=lambda *_: clock.now < 30)
-    async with RunWatcher(client, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher:
         waiting = asyncio.ensure_future(watcher.wait("r1"))
         while clock.now < 31:
             await asyncio.sleep(0.001)
+        # Sooner than when all is quiet, so that the outage's end is noticed.
+        assert max(clock.slept[:15]) <= 2
         run.succeeds()
         assert (await waiting).outcome is Outcome.SUCCEEDED
 
