@@ -47,13 +47,14 @@ class Pace:
         """A whole round had no answer."""
         self._rounds_in_trouble += 1
 
-    def next(self, wanted: float, calls: int) -> float:
-        """Seconds until the next round.
+    def next(self, wanted: float, calls: int, took: float = 0.0) -> float:
+        """Seconds from the beginning of this round to that of the next.
 
         :param wanted: the least that a wait asks for.
         :param calls: how many this round took.
+        :param took: seconds until their answers were here; the next ones are to be here within the interval.
         """
-        interval = max(self.shortest, min(self._interval, self.longest, wanted))
+        interval = max(self.shortest, min(self._interval, self.longest, wanted) - took)
         self._interval = min(self.longest, self._interval * SLOWER)
         if self._rounds_in_trouble:
             # Sooner than the interval, so that the end of an outage is noticed.

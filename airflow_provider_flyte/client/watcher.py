@@ -329,7 +329,8 @@ class RunWatcher:
             await asyncio.gather(*asked)
         calls = self._questions.calls - calls
         self._free_at = now + calls / self._pace.calls_per_second
-        return self._pace.next(min(self._intervals, default=self._pace.longest), calls)
+        wanted = min(self._intervals, default=self._pace.longest)
+        return self._pace.next(wanted, calls, self._clock() - now)
 
     async def _list(self, place: Place, waits: PlaceWaits, names: Sequence[str], terminal_only: bool) -> None:
         client = self._client
