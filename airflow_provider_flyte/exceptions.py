@@ -1,6 +1,6 @@
 """What a DAG author may catch.
 
-FlyteRunError (AirflowException)    .run .project .domain .url
+FlyteRunError (AirflowException)    .run .project .domain .url .errors
 +-- FlyteRunFailed                  the run is over and has not succeeded; the task fails without a retry
 +-- FlyteRunMissing                 Flyte does not have the run; a retry waits for it again
 +-- FlyteRunTimeout                 the sensor's timeout has passed; the task fails without a retry
@@ -11,6 +11,8 @@ FlyteConfigurationError (AirflowException)    the connection cannot work
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSensorTimeout
 
@@ -23,14 +25,26 @@ class FlyteRunError(AirflowException):
     :param project: its project.
     :param domain: its domain.
     :param url: its page in the Flyte console.
+    :param errors: of a task that waits for several runs, the error of each that did not succeed; the other arguments
+        are those of the first of them.
     """
 
-    def __init__(self, text: str, *, run: str, project: str, domain: str, url: str = "") -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        run: str,
+        project: str,
+        domain: str,
+        url: str = "",
+        errors: Sequence[FlyteRunError] = (),
+    ) -> None:
         super().__init__(text)
         self.run = run
         self.project = project
         self.domain = domain
         self.url = url
+        self.errors = tuple(errors)
 
 
 class FlyteRunFailed(FlyteRunError, AirflowFailException):
@@ -54,8 +68,9 @@ class FlyteRunFailed(FlyteRunError, AirflowFailException):
         kind: str = "",
         message: str = "",
         attempts: int = 0,
+        errors: Sequence[FlyteRunError] = (),
     ) -> None:
-        super().__init__(text, run=run, project=project, domain=domain, url=url)
+        super().__init__(text, run=run, project=project, domain=domain, url=url, errors=errors)
         self.phase = phase
         self.kind = kind
         self.message = message

@@ -1,6 +1,6 @@
 """What a worker does about one run: look at it, say in the task's log what happened, and name how it ended.
 
-The sensor uses it in all its modes; nothing here decides anything, that is ``client/waiting.py``.
+``task_wait.py`` uses it for each run of a task; nothing here decides anything, that is ``client/waiting.py``.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timezone
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_flyte.client.errors import ConfigError, FlyteError, is_lasting
+from airflow_provider_flyte.client.errors import FlyteError, is_lasting
 from airflow_provider_flyte.client.phase import RunPhase, phase_name
+from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import (
+    Look,
     Outcome,
     Trouble,
     Verdict,
@@ -24,7 +25,6 @@ from airflow_provider_flyte.client.waiting import (
     observe,
 )
 from airflow_provider_flyte.exceptions import (
-    FlyteConfigurationError,
     FlyteRunError,
     FlyteRunFailed,
     FlyteRunMissing,
@@ -32,10 +32,9 @@ from airflow_provider_flyte.exceptions import (
     FlyteUnreachable,
     FlyteWaitBroken,
 )
-from airflow_provider_flyte.hooks import FlyteHook
 
 if TYPE_CHECKING:
-    from airflow_provider_flyte.client import RunDetails
+    from airflow_provider_flyte.client import FlyteClient, RunDetails
 
 DETAILS_LAG = 5.0
 """Seconds to wait for the details of a run that is over: Flyte shows FAILED a moment before the error."""
@@ -53,25 +52,53 @@ class TaskLog(Protocol):
         """Log what may need somebody."""
 
 
-class RunWait:
-    """One run as one worker process sees it; use it as ``with RunWait(...) as wait``.
+class TroubleLog:
+    """Says once that trouble began, and once that it is over.
 
-    :param flyte_conn_id: the Airflow connection, read once.
-    :param run_name: the run.
-    :param project: its project; by default the connection's.
-    :param domain: its domain; by default the connection's.
+    :param log: the task's log.
+    """
+
+    def __init__(self, log: TaskLog) -> None:
+        self._log = log
+        self._told = False
+
+    def say(self, trouble: str, about: str, *, over: bool) -> bool:
+        """Whether there is trouble.
+
+        :param trouble: Flyte's or the client's words; '' where there is none.
+        :param about: what it concerns.
+        :param over: whether the wait ends with it, which then says so itself.
+        """
+        if trouble:
+            if not over and not self._told:
+                self._log.warning("No answer%s, still waiting: %s", about, trouble)
+            self._told = True
+            return True
+        if self._told:
+            self._log.info("Flyte answers again.")
+            self._told = False
+        return False
+
+
+def trouble_of(error: FlyteError) -> Trouble:
+    """A failed call as a wait sees it."""
+    return Trouble(str(error), lasting=is_lasting(error))
+
+
+class RunWait:
+    """One run as one worker process sees it.
+
+    :param client: whom to ask.
+    :param key: the run.
     :param rules: how long a missing run and trouble are put up with.
     :param first_look: when this wait began, in seconds since the epoch.
     :param log: the task's log.
-    :raises FlyteConfigurationError: without a connection, a project or a domain.
     """
 
     def __init__(
         self,
-        flyte_conn_id: str,
-        run_name: str,
-        project: str | None,
-        domain: str | None,
+        client: FlyteClient,
+        key: RunKey,
         *,
         rules: WaitRules,
         first_look: float,
@@ -79,33 +106,29 @@ class RunWait:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client = FlyteHook(flyte_conn_id).get_client()
-        try:
-            self.key = self._client.config.key(run_name, project, domain)
-        except ConfigError as error:
-            raise FlyteConfigurationError(f"{error} (Flyte connection {flyte_conn_id!r})") from error
-        self.url = self._client.config.run_url(self.key)
+        self._client = client
+        self.key = key
+        self.url = client.config.run_url(key)
         self.details: RunDetails | None = None
         """What Flyte said last; None while nothing could be read."""
         self._rules = rules
         self._state = WaitState(absent_since=first_look)
         self._log = log
         self._logged: str | None = None
-        self._told_of_trouble = False
+        self._told = TroubleLog(log)
         self._now = now
         self._sleep = sleep
 
-    def __enter__(self) -> RunWait:
-        return self
+    @property
+    def verdict(self) -> Verdict:
+        """What is known so far."""
+        return decide(self._state, self._now(), self._rules)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the channel back; more than once does no harm."""
-        self._client.close()
+    @property
+    def settled(self) -> bool:
+        """Whether the run is over and all that is to be handed on has been read: looking again cannot change it."""
+        verdict = self.verdict
+        return verdict.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) and not self._lacks_details(verdict)
 
     @property
     def absent(self) -> bool:
@@ -117,18 +140,36 @@ class RunWait:
         """Why the last look gave no answer; '' when it did."""
         return self._state.trouble.message if self._state.trouble else ""
 
-    def look(self, retry_for: float | None = None) -> Verdict:
+    @property
+    def state(self) -> str:
+        """What is known of the run, as a clause."""
+        if self.trouble:
+            return f"its state is unknown ({self.trouble})"
+        if self._state.absent:
+            return "Flyte does not have it"
+        return f"it is {describe(self._state.seen.phase if self._state.seen else None)}"
+
+    def look(self, retry_for: float | None = None, until: float | None = None) -> Verdict:
         """Ask Flyte once, and decide.
 
         :param retry_for: seconds for which a transient failure is repeated; by default the client's budget.
+        :param until: how long the details of a run that is over are waited for; by default ``DETAILS_LAG`` from now.
         """
         verdict = self._look(retry_for)
-        until = self._now() + DETAILS_LAG
+        until = until or self._now() + DETAILS_LAG
         while self._lacks_details(verdict) and self._now() < until:
             self._sleep(_PAUSE)
             verdict = self._look(retry_for)
         self._say(verdict)
         return verdict
+
+    def note(self, look: Look, at: float | None = None) -> Verdict:
+        """What a question about several runs showed of this one.
+
+        :param at: when it was seen; by default now.
+        """
+        self._state = observe(self._state, look, self._now() if at is None else at)
+        return self.verdict
 
     def _lacks_details(self, verdict: Verdict) -> bool:
         """Whether the run is over but Flyte does not show yet what is to be handed on."""
@@ -147,23 +188,15 @@ class RunWait:
             seen, message = self._client.run(look_at(self.key, self._client.config.org), retry_for=retry_for)
         except FlyteError as error:
             # Counted from the first try: the retries are part of the trouble.
-            self._state = observe(self._state, Trouble(str(error), lasting=is_lasting(error)), began)
-        else:
-            self._state = observe(self._state, seen, self._now())
-            if message is not None:
-                self.details = RunDetails(message, self._client)
-        return decide(self._state, self._now(), self._rules)
+            return self.note(trouble_of(error), began)
+        if message is not None:
+            self.details = RunDetails(message, self._client)
+        return self.note(seen)
 
     def _say(self, verdict: Verdict) -> None:
         """Log transitions, not looks."""
-        if self.trouble:
-            if not verdict.over and not self._told_of_trouble:
-                self._log.warning("No answer about Flyte run %s, still waiting: %s", self.key.name, self.trouble)
-            self._told_of_trouble = True
+        if self._told.say(self.trouble, f" about Flyte run {self.key.name}", over=verdict.over):
             return
-        if self._told_of_trouble:
-            self._log.info("Flyte answers again.")
-            self._told_of_trouble = False
         now = describe(None if self._state.absent else verdict.phase)
         if self._logged is None:
             self._log.info("Flyte run %s: %s. %s", self.key, now, self.url)
@@ -229,15 +262,9 @@ class RunWait:
 
     def timed_out(self, timeout: float) -> FlyteRunTimeout:
         """For the sensor's own ``timeout``."""
-        if self.trouble:
-            state = f"its state is unknown ({self.trouble})"
-        elif self._state.absent:
-            state = "Flyte does not have it"
-        else:
-            state = f"it is {describe(self._state.seen.phase if self._state.seen else None)}"
         return FlyteRunTimeout(
-            f"The sensor's timeout of {timeout:g} s has passed and Flyte run {self.key} is not over: {state}. The run "
-            f"goes on; look at {self.url}. Raise timeout if it needs longer.",
+            f"The sensor's timeout of {timeout:g} s has passed and Flyte run {self.key} is not over: {self.state}. "
+            f"The run goes on; look at {self.url}. Raise timeout if it needs longer.",
             **self._fields(),
         )
 

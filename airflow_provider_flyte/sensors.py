@@ -1,9 +1,9 @@
-"""FlyteRunSensor: waits for a Flyte run by poking, by rescheduling, or deferred."""
+"""FlyteRunSensor: waits for Flyte runs by poking, by rescheduling, or deferred."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -30,9 +30,8 @@ from airflow_provider_flyte.exceptions import (
     FlyteRunFailed,
     FlyteRunMissing,
 )
-from airflow_provider_flyte.run_wait import RunWait
+from airflow_provider_flyte.task_wait import TaskWait
 from airflow_provider_flyte.triggers import FlyteRunTrigger
-from airflow_provider_flyte.xcom import xcom_value
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -48,10 +47,11 @@ _BACKSTOP = timedelta(minutes=2)
 
 
 class FlyteRunSensor(BaseSensorOperator):
-    """Waits until a Flyte run is over, and returns its details (``RunDetails.to_dict()``) to XCom.
+    """Waits until a Flyte run is over, or several are, and returns details (``RunDetails.to_dict()``) to XCom.
 
     A run that ends in FAILED, ABORTED or TIMED_OUT fails the task without a retry, because waiting again cannot
-    change it. On failure, skip and timeout the details are in XCom under ``return_value`` too.
+    change it. On failure, skip and timeout the details are in XCom under ``return_value`` too. With ``run_names``,
+    XCom has a dict instead, from the name of each run that is over to its details.
 
     The arguments of every Airflow sensor mean the same in poke, in reschedule and deferred, with three remarks.
     ``timeout`` counts from this try's first look (on Airflow 2.11 in reschedule mode: from the first try's).
@@ -60,8 +60,13 @@ class FlyteRunSensor(BaseSensorOperator):
 
     :param run_name: the run's name; a template, so that it may come from an upstream task's XCom. The run need not
         exist yet.
-    :param project: its Flyte project; by default the connection's.
-    :param domain: its Flyte domain; by default the connection's.
+    :param run_names: the names of several runs, instead of ``run_name``: a list, or what gives one (an upstream task's
+        ``output``). One trigger waits for all of them.
+    :param wait_for: with ``run_names``: ``"all"`` of them, or ``"any"``, which one success ends.
+    :param fail_fast: with ``run_names``: whether the first run that ends without success ends the wait. If not, it goes
+        on until all are over (``"any"``: until one has succeeded), and then reports each.
+    :param project: the runs' Flyte project; by default the connection's.
+    :param domain: their Flyte domain; by default the connection's.
     :param flyte_conn_id: the Airflow connection, of type ``flyte``.
     :param deferrable: wait in the triggerer instead of on a worker; by default ``[operators] default_deferrable``.
     :param missing_after: seconds for which the run may not exist yet; None: for ever.
@@ -73,16 +78,19 @@ class FlyteRunSensor(BaseSensorOperator):
     :param redact_env: take the values of the run's environment variables out of what goes into XCom.
     """
 
-    template_fields: Sequence[str] = ("run_name", "project", "domain", "flyte_conn_id")
+    template_fields: Sequence[str] = ("run_name", "run_names", "project", "domain", "flyte_conn_id")
     ui_color = "#e9dfff"
 
     _first_look: float | None = None
-    _wait: RunWait | None = None
+    _wait: TaskWait | None = None
 
     def __init__(
         self,
         *,
-        run_name: str,
+        run_name: str | None = None,
+        run_names: Sequence[str] | None = None,
+        wait_for: str = "all",
+        fail_fast: bool = True,
         project: str | None = None,
         domain: str | None = None,
         flyte_conn_id: str = DEFAULT_CONN_ID,
@@ -95,6 +103,9 @@ class FlyteRunSensor(BaseSensorOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.run_name = run_name
+        self.run_names = run_names
+        self.wait_for = wait_for
+        self.fail_fast = fail_fast
         self.project = project
         self.domain = domain
         self.flyte_conn_id = flyte_conn_id
@@ -109,7 +120,8 @@ class FlyteRunSensor(BaseSensorOperator):
         self._check_arguments()
         if self.deferrable:
             with self._never_failing():
-                return self._look_or_defer(context, time.time() + self.timeout, self._at_most(_BRIEFLY))
+                began = time.time()
+                return self._look_or_defer(context, began, began + self.timeout, self._at_most(_BRIEFLY))
         self._first_look, self._wait = first_reschedule(context, self), None
         try:
             return super().execute(context)
@@ -138,29 +150,36 @@ class FlyteRunSensor(BaseSensorOperator):
 
     # -- deferred
 
-    def execute_complete(self, context: Context, event: Any = None, deadline: float | None = None) -> Any:
-        """Resume after the trigger's event: look at the run, and let the event explain what the look cannot.
+    def execute_complete(
+        self, context: Context, event: Any = None, deadline: float | None = None, began: float | None = None
+    ) -> Any:
+        """Resume after the trigger's event: look at the runs, and let the event explain what the look cannot.
 
         :param event: what the trigger sent.
         :param deadline: end of the sensor's timeout, in seconds since the epoch. Airflow may lose it.
+        :param began: when this try looked first, for the grace of a missing run. Airflow may lose it.
         """
         self._check_arguments()
         try:
             read = RunEvent.from_payload(event)
         except EventError as error:
-            self.log.warning("Looking at Flyte run %s instead of believing its trigger: %s", self.run_name, error)
+            self.log.warning("Looking at %s instead of believing the trigger: %s", self._what, error)
             read = None
         # A run that is over has to be read; whatever else the trigger says is looked at again only briefly.
         is_over = read is None or read.ending in (Ending.SUCCEEDED, Ending.FAILED)
         if deadline is None:
             deadline = _since_start(context, self.timeout)
-        return self._look_or_defer(context, deadline, self._at_most(_PATIENTLY if is_over else _BRIEFLY), read)
+        if began is None:
+            began = _since_start(context, 0.0)
+        return self._look_or_defer(context, began, deadline, self._at_most(_PATIENTLY if is_over else _BRIEFLY), read)
 
-    def _look_or_defer(self, context: Context, deadline: float, retry_for: float, event: RunEvent | None = None) -> Any:
-        """A run that is over is never deferred on."""
+    def _look_or_defer(
+        self, context: Context, began: float, deadline: float, retry_for: float, event: RunEvent | None = None
+    ) -> Any:
+        """A wait that is over is never deferred on."""
         wait = None
         try:
-            with self._open(time.time()) as wait:
+            with self._open(began) as wait:
                 verdict = wait.look(retry_for)
                 if verdict.over:
                     done = self._conclude(context, wait, verdict)
@@ -173,12 +192,12 @@ class FlyteRunSensor(BaseSensorOperator):
         ending = event.ending if event else None
         if ending is Ending.TASK_TIMED_OUT:
             self._push(context, wait)
-            raise AirflowTaskTimeout(f"execution_timeout has passed while waiting for Flyte run {self.run_name}.")
+            raise AirflowTaskTimeout(f"execution_timeout has passed while waiting for {self._what}.")
         if ending is Ending.TIMED_OUT or time.time() >= deadline:
             self._end(context, wait, self._timed_out(wait))
-        return self._defer(context, deadline)
+        return self._defer(context, began, deadline)
 
-    def _explain(self, context: Context, wait: RunWait, event: RunEvent | None) -> None:
+    def _explain(self, context: Context, wait: TaskWait, event: RunEvent | None) -> None:
         """End a wait whose run is not over as far as the worker sees, where what the trigger says still holds."""
         if event is None or event.ending in (Ending.TIMED_OUT, Ending.TASK_TIMED_OUT):
             return
@@ -204,7 +223,7 @@ class FlyteRunSensor(BaseSensorOperator):
                 self.log.error("%s", line.rstrip())
             reason = str(kwargs.get("error", ""))
             ending = self._which_timeout(context) if reason in TRIGGER_TIMED_OUT else Ending.CRASHED
-            event = RunEvent(ending, self.run_name, message=reason)
+            event = RunEvent(ending, self.run_name or "", message=reason)
             next_method, kwargs = "execute_complete", {"event": event.to_payload()}
         with self._never_failing():
             # Past BaseSensorOperator's override, on purpose.
@@ -215,11 +234,11 @@ class FlyteRunSensor(BaseSensorOperator):
         end = self._execution_deadline(context)
         return Ending.TASK_TIMED_OUT if end is not None and end <= time.time() else Ending.TIMED_OUT
 
-    def _defer(self, context: Context, deadline: float) -> None:
+    def _defer(self, context: Context, began: float, deadline: float) -> None:
         now = time.time()
         self.defer(
             trigger=FlyteRunTrigger(
-                run_name=self.run_name,
+                run_name=self.run_name or "",
                 project=self.project,
                 domain=self.domain,
                 flyte_conn_id=self.flyte_conn_id,
@@ -230,9 +249,12 @@ class FlyteRunSensor(BaseSensorOperator):
                 missing_after=None if self.silent_fail else self.missing_after,
                 unreachable_after=None if self.silent_fail else self.unreachable_after,
                 keep_waiting=self.silent_fail,
+                run_names=self._several,
+                any_one=self.wait_for == "any",
+                fail_fast=self.fail_fast,
             ),
             method_name="execute_complete",
-            kwargs={"deadline": deadline},
+            kwargs={"deadline": deadline, "began": began},
             timeout=timedelta(seconds=max(deadline - now, self.resume_after)) + _BACKSTOP,
         )
 
@@ -246,7 +268,7 @@ class FlyteRunSensor(BaseSensorOperator):
     def _check_arguments(self) -> None:
         """Refuse what cannot work; templates are rendered only now. Of Airflow's flags only never_fail hides it."""
         try:
-            check_run_name(self.run_name)
+            self._check_names()
             for name in ("missing_after", "unreachable_after", "resume_after"):
                 _check_seconds(name, getattr(self, name), optional=name != "resume_after")
         except ConfigError as error:
@@ -254,33 +276,64 @@ class FlyteRunSensor(BaseSensorOperator):
                 raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
             raise FlyteArgumentError(str(error)) from error
 
+    def _check_names(self) -> None:
+        if self.run_names is None:
+            check_run_name(self.run_name)
+            return
+        if self.run_name is not None:
+            raise ConfigError("run_name and run_names are both given; give one of them.")
+        if isinstance(self.run_names, str) or not isinstance(self.run_names, Iterable):
+            raise ConfigError(
+                f"run_names is {self.run_names!r}, not a list of names. Give a list, or an upstream task's output; a "
+                "template gives a text unless its DAG has render_template_as_native_obj=True."
+            )
+        names = list(self.run_names)
+        if not names:
+            raise ConfigError("run_names is empty; give at least one name.")
+        for name in names:
+            check_run_name(name)
+        if self.wait_for not in ("all", "any"):
+            raise ConfigError(f"wait_for is {self.wait_for!r}; enter 'all' or 'any'.")
+
+    @property
+    def _several(self) -> list[str] | None:
+        """The names of several runs, each once."""
+        return None if self.run_names is None else list(dict.fromkeys(self.run_names))
+
+    @property
+    def _what(self) -> str:
+        return f"Flyte run {self.run_name}" if self._several is None else f"{len(self._several)} Flyte runs"
+
     def _at_most(self, seconds: float) -> float:
         """How long one look puts up with trouble."""
         return seconds if self.unreachable_after is None else min(seconds, self.unreachable_after)
 
-    def _open(self, first_look: float) -> RunWait:
-        return RunWait(
+    def _open(self, first_look: float) -> TaskWait:
+        return TaskWait(
             self.flyte_conn_id,
-            self.run_name,
+            self._several or [str(self.run_name)],
             self.project,
             self.domain,
+            several=self.run_names is not None,
+            any_one=self.wait_for == "any",
+            fail_fast=self.fail_fast,
             rules=WaitRules(self.missing_after, self.unreachable_after),
             first_look=first_look,
             log=self.log,
         )
 
-    def _conclude(self, context: Context, wait: RunWait, verdict: Verdict) -> PokeReturnValue | None:
+    def _conclude(self, context: Context, wait: TaskWait, verdict: Verdict) -> PokeReturnValue | None:
         """What a verdict means for the task: the details of a success, None for waiting, else raise."""
-        if verdict.outcome is Outcome.SUCCEEDED and wait.details is not None:
-            return PokeReturnValue(is_done=True, xcom_value=xcom_value(wait.details, redact_env=self.redact_env))
+        if verdict.outcome is Outcome.SUCCEEDED and wait.complete:
+            return PokeReturnValue(is_done=True, xcom_value=wait.value(redact_env=self.redact_env))
         if verdict.over:
             self._end(context, wait, wait.error(verdict))
         return None
 
-    def _end(self, context: Context, wait: RunWait | None, error: Exception) -> None:
+    def _end(self, context: Context, wait: TaskWait | None, error: Exception) -> None:
         """End the wait as Airflow's flags say, or return when it goes on (silent_fail). The same in every mode."""
         if self.silent_fail and not isinstance(error, _NOT_SILENCED):
-            self.log.error("Still waiting for Flyte run %s because of silent_fail. %s", self.run_name, error)
+            self.log.error("Still waiting for %s because of silent_fail. %s", self._what, error)
             return
         self._push(context, wait)
         if self.never_fail:
@@ -301,12 +354,11 @@ class FlyteRunSensor(BaseSensorOperator):
                 raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
             raise
 
-    def _push(self, context: Context, wait: RunWait | None) -> None:
-        if self.do_xcom_push and wait is not None and wait.details is not None:
-            value = xcom_value(wait.details, redact_env=self.redact_env)
+    def _push(self, context: Context, wait: TaskWait | None) -> None:
+        if self.do_xcom_push and wait is not None and (value := wait.value(redact_env=self.redact_env)):
             context["ti"].xcom_push(key="return_value", value=value)
 
-    def _timed_out(self, wait: RunWait | None) -> Exception:
+    def _timed_out(self, wait: TaskWait | None) -> Exception:
         if wait is None:
             return AirflowSensorTimeout(
                 f"The sensor's timeout of {self.timeout:g} s has passed without a Flyte connection."

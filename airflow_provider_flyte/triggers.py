@@ -1,10 +1,12 @@
-"""FlyteRunTrigger: one deferred task's wait, in the triggerer."""
+"""FlyteRunTrigger: one deferred task's wait, for one run or several, in the triggerer."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -26,12 +28,12 @@ class _ConnectionUnreadError(Exception):
 
 
 class FlyteRunTrigger(BaseTrigger):
-    """Waits until a run is over, and says in one small event how that ended.
+    """Waits until a run is over, or several are, and says in one small event how that ended.
 
     Plain values only: Airflow stores them, shows them in the UI and makes the trigger again from them, elsewhere and
     after an upgrade. Times are seconds since the epoch.
 
-    :param run_name: the run.
+    :param run_name: the run; '' with ``run_names``.
     :param project: its project; by default the connection's.
     :param domain: its domain; by default the connection's.
     :param flyte_conn_id: the Airflow connection.
@@ -43,11 +45,14 @@ class FlyteRunTrigger(BaseTrigger):
     :param missing_after: seconds for which the run may not exist yet; None: for ever.
     :param unreachable_after: seconds of trouble after which the run's state is unknown; None: never.
     :param keep_waiting: whether a connection that cannot be read is waited for too (``silent_fail``).
+    :param run_names: the runs, each once, instead of ``run_name``.
+    :param any_one: one success among ``run_names`` is enough, instead of all.
+    :param fail_fast: the first of ``run_names`` that ends without success ends the wait.
     """
 
     def __init__(
         self,
-        run_name: str,
+        run_name: str = "",
         project: str | None = None,
         domain: str | None = None,
         flyte_conn_id: str = DEFAULT_CONN_ID,
@@ -58,6 +63,9 @@ class FlyteRunTrigger(BaseTrigger):
         missing_after: float | None = 60.0,
         unreachable_after: float | None = 300.0,
         keep_waiting: bool = False,
+        run_names: list[str] | None = None,
+        any_one: bool = False,
+        fail_fast: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.run_name = run_name
@@ -71,6 +79,9 @@ class FlyteRunTrigger(BaseTrigger):
         self.missing_after = missing_after
         self.unreachable_after = unreachable_after
         self.keep_waiting = keep_waiting
+        self.run_names = run_names
+        self.any_one = any_one
+        self.fail_fast = fail_fast
         self._lease: Lease | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -89,6 +100,9 @@ class FlyteRunTrigger(BaseTrigger):
                 "missing_after": self.missing_after,
                 "unreachable_after": self.unreachable_after,
                 "keep_waiting": self.keep_waiting,
+                "run_names": self.run_names,
+                "any_one": self.any_one,
+                "fail_fast": self.fail_fast,
             },
         )
 
@@ -96,9 +110,7 @@ class FlyteRunTrigger(BaseTrigger):
         """Yield one event, whatever happens but for a cancellation, which is nobody's success."""
         try:
             event = await self._event()
-            self.log.info(
-                "The wait for Flyte run %s has ended: %s. %s", self.run_name, event.ending.value, event.message
-            )
+            self.log.info("The wait for %s has ended: %s. %s", self._what, event.ending.value, event.message)
             await self._hold()
             yield TriggerEvent(event.to_payload())
         finally:
@@ -120,22 +132,24 @@ class FlyteRunTrigger(BaseTrigger):
             return self._ended(Ending.NO_CONNECTION, message=str(error))
         except Exception as error:
             # An exception that leaves run() reaches the user as "Trigger failure" without a word.
-            self.log.exception("The wait for Flyte run %s broke", self.run_name)
+            self.log.exception("The wait for %s broke", self._what)
             return self._ended(Ending.CRASHED, message=f"{type(error).__name__}: {error}")
         finally:
             waiting.cancel()
 
     async def _wait(self) -> RunEvent:
-        from airflow_provider_flyte.client.waiting import WaitRules
+        from airflow_provider_flyte.client.waiting import Outcome, WaitRules, decide_together
 
         self._lease = Lease(self.flyte_conn_id)
         try:
             watcher = await self._watcher(self._lease)
-            self.log.info("Waiting for Flyte run %s with all other waits of %s", self.run_name, self.flyte_conn_id)
+            self.log.info("Waiting for %s with all other waits of %s", self._what, self.flyte_conn_id)
         except _ConnectionUnreadError as error:
             return self._ended(Ending.UNREACHABLE, message=str(error))
-        result = await watcher.wait(
-            self.run_name,
+        names = self._names
+        counts = Counter({Outcome.WAITING: len(names)})
+        results = watcher.wait_each(
+            names,
             project=self.project,
             domain=self.domain,
             interval=self.poll_interval,
@@ -143,10 +157,22 @@ class FlyteRunTrigger(BaseTrigger):
             on_news=self.log.warning,
             on_progress=self.log.info,
         )
-        ending = Ending(result.outcome.value)
-        if ending is Ending.UNREACHABLE:
+        async with aclosing(results):
+            async for result in results:
+                counts[Outcome.WAITING] -= 1
+                counts[result.outcome] += 1
+                if self.run_names:
+                    self.log.info("Flyte run %s: %s", result.name, result.outcome.value)
+                outcome = decide_together(counts, any_one=self.any_one, fail_fast=self.fail_fast)
+                if outcome is not Outcome.WAITING:
+                    break
+            else:
+                raise RuntimeError("There was nothing to wait for.")
+        if result.outcome is Outcome.UNREACHABLE:
             self._lease.retire()
-        return self._ended(ending, phase=result.phase, message=result.verdict.message)
+        return self._ended(
+            Ending(outcome.value), run_name=result.name, phase=result.phase, message=result.verdict.message
+        )
 
     async def _watcher(self, lease: Lease) -> RunWatcher:
         """The shared watcher; a connection that cannot be read just now is not the run's failure."""
@@ -162,7 +188,7 @@ class FlyteRunTrigger(BaseTrigger):
                 problem = f"The Airflow connection could not be read: {type(error).__name__}: {error}"
                 if self.unreachable_after is not None and self._now() - began >= self.unreachable_after:
                     raise _ConnectionUnreadError(problem) from error
-            self.log.warning("Still waiting for Flyte run %s. %s", self.run_name, problem)
+            self.log.warning("Still waiting for %s. %s", self._what, problem)
             await self._sleep(_CONNECTION_RETRY)
 
     async def _hold(self) -> None:
@@ -170,8 +196,16 @@ class FlyteRunTrigger(BaseTrigger):
             self.log.info("The task resumes in %.0f s (resume_after)", left)
             await self._sleep(left)
 
-    def _ended(self, ending: Ending, *, phase: int | None = None, message: str = "") -> RunEvent:
-        return RunEvent(ending, self.run_name, phase, message)
+    def _ended(self, ending: Ending, *, run_name: str = "", phase: int | None = None, message: str = "") -> RunEvent:
+        return RunEvent(ending, run_name or self.run_name, phase, message)
+
+    @property
+    def _names(self) -> list[str]:
+        return self.run_names or [self.run_name]
+
+    @property
+    def _what(self) -> str:
+        return f"{len(self.run_names)} Flyte runs" if self.run_names else f"Flyte run {self.run_name}"
 
     def _release(self) -> None:
         lease, self._lease = self._lease, None

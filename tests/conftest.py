@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +54,19 @@ def flyte_default(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> L
     """The local Flyte, with the connection ``flyte_default`` to it in the environment."""
     monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(local_flyte))
     return local_flyte
+
+
+@pytest.fixture
+async def no_watcher_left() -> AsyncIterator[None]:
+    """A test of triggers gives its watchers back; an idle one would linger, and here the loop ends."""
+    from airflow_provider_flyte import watching
+
+    yield
+    for shared in list(watching._of_loop(asyncio.get_running_loop()).values()):
+        assert shared.users == 0
+        shared.close()
+    await asyncio.gather(*watching._closing)
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

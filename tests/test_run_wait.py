@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig
 from airflow_provider_flyte.client.waiting import Outcome, WaitRules
 from airflow_provider_flyte.run_wait import RunWait
 from airflow_provider_flyte.testing import LocalFlyte, unavailable
@@ -18,19 +20,18 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.fixture
-def wait(flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture) -> RunWait:
+def wait(local_flyte: LocalFlyte, caplog: pytest.LogCaptureFixture) -> Iterator[RunWait]:
     caplog.set_level(logging.INFO)
-    return RunWait("flyte_default", "r1", None, None, rules=WaitRules(), first_look=0.0, log=log)
+    config = FlyteConfig(endpoint=local_flyte.endpoint, insecure=True, project="flytesnacks", domain="development")
+    with FlyteClient(config) as client:
+        yield RunWait(client, config.key("r1"), rules=WaitRules(missing_after=None), first_look=0.0, log=log)
 
 
-def test_transitions_are_logged_once(
-    wait: RunWait, flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture
-) -> None:
-    wait = RunWait("flyte_default", "r1", None, None, rules=WaitRules(None), first_look=0.0, log=log)
+def test_transitions_are_logged_once(wait: RunWait, local_flyte: LocalFlyte, caplog: pytest.LogCaptureFixture) -> None:
     run = None
     for phase in (None, None, "QUEUED", "QUEUED", "RUNNING", "RUNNING"):
         if phase:
-            run = flyte_default.run("r1")
+            run = local_flyte.run("r1")
             run.move(phase)
         assert wait.look().outcome is Outcome.WAITING
     assert run is not None
@@ -46,13 +47,12 @@ def test_transitions_are_logged_once(
     assert said[4].startswith("Attempt 1: ")
     assert said[4].count("->") >= 1
     assert len(said) == 5
-    wait.close()
 
 
 def test_a_failure_shows_attempts_error_and_the_console(
-    wait: RunWait, flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture
+    wait: RunWait, local_flyte: LocalFlyte, caplog: pytest.LogCaptureFixture
 ) -> None:
-    flyte_default.run("r1").fails(kind="USER", message="no rows", attempts=2)
+    local_flyte.run("r1").fails(kind="USER", message="no rows", attempts=2)
     verdict = wait.look()
     said = "\n".join(lines(caplog))
     assert "Attempt 1: " in said
@@ -62,14 +62,13 @@ def test_a_failure_shows_attempts_error_and_the_console(
         "Flyte run flytesnacks/development/r1 is FAILED (USER) after 2 attempts: no rows\n"
         f"The run is over, so the task is not retried. Look at {wait.url}; "
     )
-    wait.close()
 
 
 def test_trouble_is_told_while_waiting(
-    wait: RunWait, flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture
+    wait: RunWait, local_flyte: LocalFlyte, caplog: pytest.LogCaptureFixture
 ) -> None:
-    flyte_default.run("r1").move("RUNNING")
-    flyte_default.inject("*", unavailable("try later", times=3))
+    local_flyte.run("r1").move("RUNNING")
+    local_flyte.inject("*", unavailable("try later", times=3))
     for _ in range(5):
         assert wait.look(0).outcome is Outcome.WAITING
     said = lines(caplog)
@@ -78,4 +77,3 @@ def test_trouble_is_told_while_waiting(
     assert said[1] == "Flyte answers again."
     assert said[2].startswith("Flyte run flytesnacks/development/r1: RUNNING")
     assert len(said) == 3
-    wait.close()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import gc
 import inspect
 import json
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,6 +15,8 @@ from airflow_provider_flyte import watching
 from airflow_provider_flyte.testing import LocalFlyte, garbage, status, unavailable
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 from tests.own_airflow import connection_json
+
+pytestmark = pytest.mark.usefixtures("no_watcher_left")
 
 
 def trigger(**arguments: Any) -> FlyteRunTrigger:
@@ -31,23 +31,12 @@ async def ending(made: FlyteRunTrigger) -> dict[str, Any]:
     return payload
 
 
-@pytest.fixture(autouse=True)
-async def _nothing_is_left_behind() -> AsyncIterator[None]:
-    yield
-    # An idle watcher would linger; here the loop ends.
-    for shared in list(watching._of_loop(asyncio.get_running_loop()).values()):
-        assert shared.users == 0
-        shared.close()
-    await asyncio.gather(*watching._closing)
-    gc.collect()
-
-
 def test_serialize_is_the_signature_and_later_arguments_have_defaults() -> None:
     path, kwargs = trigger().serialize()
     parameters = inspect.signature(FlyteRunTrigger).parameters
     assert path == "airflow_provider_flyte.triggers.FlyteRunTrigger"
     assert set(kwargs) == set(parameters)
-    assert [name for name, parameter in parameters.items() if parameter.default is parameter.empty] == ["run_name"]
+    assert [name for name, parameter in parameters.items() if parameter.default is parameter.empty] == []
     changed = {name: f"changed-{name}" for name in parameters}
     assert FlyteRunTrigger(**changed).serialize()[1] == changed
 

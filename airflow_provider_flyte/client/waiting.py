@@ -5,6 +5,7 @@ Poke, trigger and watcher all feed what they saw into :func:`observe` and ask :f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -133,6 +134,26 @@ def decide(state: WaitState, now: float, rules: WaitRules) -> Verdict:
     elif state.absent and rules.missing_after is not None and now - state.absent_since >= rules.missing_after:
         return Verdict(Outcome.MISSING, phase)
     return Verdict(Outcome.WAITING, phase)
+
+
+def decide_together(counts: Mapping[Outcome, int], *, any_one: bool, fail_fast: bool) -> Outcome:
+    """The outcome of a wait for several runs.
+
+    :param counts: how many of the runs' own verdicts have which outcome.
+    :param any_one: one success is enough, instead of all.
+    :param fail_fast: the first run that ends without success ends the wait, instead of the last that could.
+    """
+    good, waiting = counts.get(Outcome.SUCCEEDED, 0), counts.get(Outcome.WAITING, 0)
+    if any_one and good:
+        return Outcome.SUCCEEDED
+    bad = next((outcome for outcome in _WORST_FIRST if counts.get(outcome)), None)
+    if bad and (fail_fast or not waiting):
+        return bad
+    return Outcome.WAITING if waiting or bad else Outcome.SUCCEEDED
+
+
+_WORST_FIRST = (Outcome.FAILED, Outcome.MISSING, Outcome.UNREACHABLE)
+"""A failed run cannot change any more, a missing one may come, an unreachable one may have succeeded."""
 
 
 def describe(phase: int | None) -> str:

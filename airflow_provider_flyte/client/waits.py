@@ -29,6 +29,29 @@ PROOF_LASTS = 600.0
 """Seconds for which a run that was seen is taken to exist: the terminal-only question would not tell."""
 
 
+class Bell:
+    """Wakes the one who waits, for one run or for several."""
+
+    __slots__ = ("_future", "_rung")
+
+    def __init__(self) -> None:
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._rung: list[Wait] = []
+
+    def ring(self, wait: Wait) -> None:
+        """This wait has news."""
+        self._rung.append(wait)
+        if not self._future.done():
+            self._future.set_result(None)
+
+    async def news(self) -> list[Wait]:
+        """The waits that have news, as soon as there are any."""
+        await self._future
+        self._future = asyncio.get_running_loop().create_future()
+        rung, self._rung = self._rung, []
+        return rung
+
+
 @dataclass(eq=False, slots=True)
 class Wait:
     """One wait for one run."""
@@ -37,7 +60,7 @@ class Wait:
     rules: WaitRules
     interval: float
     state: WaitState
-    news: asyncio.Future[None]
+    bell: Bell
     lines: tuple[str, ...] = ()
     """Trouble and recovery, for the waiting task's log."""
 
@@ -52,14 +75,23 @@ class Wait:
         self.lines += (line,)
         self.wake()
 
+    def take_lines(self) -> tuple[str, ...]:
+        """What is to be logged, once."""
+        lines, self.lines = self.lines, ()
+        return lines
+
+    def take_progress(self) -> str:
+        """How the waiting goes, once; '' where there is nothing to say."""
+        line, self.progress = self.progress, ""
+        return line
+
     def finish(self, end: Verdict | BaseException) -> None:
         """Leave the end of the wait."""
         self.end = end
         self.wake()
 
     def wake(self) -> None:
-        if not self.news.done():
-            self.news.set_result(None)
+        self.bell.ring(self)
 
 
 class PlaceWaits:

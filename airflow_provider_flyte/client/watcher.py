@@ -14,7 +14,7 @@ import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence, Set
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -27,7 +27,7 @@ from airflow_provider_flyte.client.phase import is_known, is_terminal, phase_nam
 from airflow_provider_flyte.client.questions import NAMES_A_CALL, Answer, Questions
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import Outcome, Seen, Trouble, Verdict, WaitRules, WaitState
-from airflow_provider_flyte.client.waits import PlaceWaits, Wait
+from airflow_provider_flyte.client.waits import Bell, PlaceWaits, Wait
 
 log = logging.getLogger(__name__)
 
@@ -210,30 +210,81 @@ class RunWatcher:
         :raises ConfigError: for a name that no run can have, or without project or domain.
         """
         key = self._client.config.key(name, project, domain)
-        wait = self._open(key, rules or self._rules, interval or self._pace.longest, on_progress)
+        bell = Bell()
+        wait = self._open(key, bell, rules, interval, on_progress)
         try:
             while True:
-                await wait.news
-                wait.news = asyncio.get_running_loop().create_future()
-                lines, wait.lines = wait.lines, ()
-                for line in lines:
+                await bell.news()
+                for line in wait.take_lines():
                     if on_news:
                         on_news(line)
-                if wait.progress and on_progress:
-                    on_progress(wait.progress)
-                    wait.progress = ""
-                if isinstance(wait.end, BaseException):
-                    raise wait.end
+                if on_progress and (line := wait.take_progress()):
+                    on_progress(line)
                 if wait.end:
-                    return WaitResult(key, wait.end)
+                    return _result(wait)
         finally:
             self._close(wait)
 
+    async def wait_each(
+        self,
+        names: Iterable[str],
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        interval: float | None = None,
+        rules: WaitRules | None = None,
+        on_news: Callable[[str], None] | None = None,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> AsyncGenerator[WaitResult, None]:
+        """Wait for several runs, and give each result as soon as it is there; the arguments are those of :meth:`wait`.
+
+        Close the generator (``contextlib.aclosing``) to end the waits that are left. It costs what as many waits cost,
+        but for the tasks of those who wait, and each line is told once.
+
+        :param names: the runs' names, each once.
+        """
+        keys = [self._client.config.key(name, project, domain) for name in names]
+        bell = Bell()
+        left: dict[Wait, None] = {}
+        said: Set[str] = set()
+        try:
+            for key in keys:
+                # One of them tells for all how it goes.
+                left[self._open(key, bell, rules, interval, None if left else on_progress)] = None
+            while left:
+                rung = await bell.news()
+                if lines := dict.fromkeys(line for wait in rung for line in wait.take_lines()):
+                    # What concerns all of them is told to some at a time.
+                    for line in lines:
+                        if on_news and line not in said:
+                            on_news(line)
+                    said = lines.keys()
+                for wait in rung:
+                    if on_progress and (line := wait.take_progress()):
+                        on_progress(line)
+                    if wait.end and wait in left:
+                        del left[wait]
+                        self._close(wait)
+                        if on_progress and left:
+                            self._progress.setdefault(next(iter(left)), on_progress)
+                        yield _result(wait)
+        finally:
+            for wait in left:
+                self._close(wait)
+
     # -- waits come and go
 
-    def _open(self, key: RunKey, rules: WaitRules, interval: float, on_progress: Callable[[str], None] | None) -> Wait:
+    def _open(
+        self,
+        key: RunKey,
+        bell: Bell,
+        rules: WaitRules | None,
+        interval: float | None,
+        on_progress: Callable[[str], None] | None,
+    ) -> Wait:
         loop, now = asyncio.get_running_loop(), self._clock()
-        wait = Wait(key, rules, interval, WaitState(absent_since=now), loop.create_future(), told_at=now)
+        interval = interval or self._pace.longest
+        wait = Wait(key, rules or self._rules, interval, WaitState(absent_since=now), bell, told_at=now)
         self._places.setdefault(Place(key.project, key.domain), PlaceWaits()).add(wait)
         self._intervals[interval] += 1
         if on_progress:
@@ -443,3 +494,10 @@ class RunWatcher:
             self._progress[wait] = self._progress.pop(wait)
             wait.told_at, wait.progress = now, line
             wait.wake()
+
+
+def _result(wait: Wait) -> WaitResult:
+    """How an ended wait ended; raises what broke it."""
+    if isinstance(wait.end, Verdict):
+        return WaitResult(wait.key, wait.end)
+    raise wait.end or RuntimeError(f"The wait for {wait.key} has not ended.")

@@ -81,7 +81,9 @@ async def longest_turns(local_flyte: LocalFlyte, project: str) -> dict[str, floa
         local_flyte.clear_faults()
         await until(lambda: len(lines) == 2 * WAITS and watcher.status.hints_work)
         stage = "a burst of ends"
-        await asyncio.to_thread(lambda: [local_flyte.run(f"r{n}", project=project).move("SUCCEEDED") for n in range(BURST)])
+        await asyncio.to_thread(
+            lambda: [local_flyte.run(f"r{n}", project=project).move("SUCCEEDED") for n in range(BURST)]
+        )
         ended = await asyncio.gather(*waits[:BURST])
         assert {seen.outcome for seen in ended} == {Outcome.SUCCEEDED}
         stage = "everybody leaves"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from airflow_provider_flyte.client.waiting import (
     WaitRules,
     WaitState,
     decide,
+    decide_together,
     heard,
     observe,
 )
@@ -123,3 +125,31 @@ def test_whatever_is_seen(steps: list[tuple[float, Look]], rules: WaitRules) -> 
         if verdict.over:
             assert decide(state, now + 1000, rules).over
             assert decide(replace(state), now, rules) == verdict
+
+
+S, F, M, U, W = Outcome.SUCCEEDED, Outcome.FAILED, Outcome.MISSING, Outcome.UNREACHABLE, Outcome.WAITING
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "all_fast", "all_slow", "any_fast", "any_slow"),
+    [
+        ([W, W], W, W, W, W),
+        ([S, W], W, W, S, S),
+        ([S, S], S, S, S, S),
+        ([F, W], F, W, F, W),
+        ([M, W], M, W, M, W),
+        ([F, S], F, F, S, S),
+        ([F, S, W], F, W, S, S),
+        ([M, F], F, F, F, F),
+        ([U, M], M, M, M, M),
+        ([U, S], U, U, S, S),
+    ],
+)
+def test_several_verdicts_together(
+    outcomes: list[Outcome], all_fast: Outcome, all_slow: Outcome, any_fast: Outcome, any_slow: Outcome
+) -> None:
+    counts = Counter(outcomes)
+    assert decide_together(counts, any_one=False, fail_fast=True) is all_fast
+    assert decide_together(counts, any_one=False, fail_fast=False) is all_slow
+    assert decide_together(counts, any_one=True, fail_fast=True) is any_fast
+    assert decide_together(counts, any_one=True, fail_fast=False) is any_slow

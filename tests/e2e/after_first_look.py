@@ -11,7 +11,7 @@ from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 
 
 class AfterFirstLook:
-    """Plays a script to each run once GetRunDetails was asked for it, inside a ``with`` block.
+    """Plays a script to each run once it was asked for, inside a ``with`` block.
 
     :param flyte: where the runs are; they are RUNNING until then.
     :param scripts: name of a run -> what happens to it.
@@ -37,7 +37,9 @@ class AfterFirstLook:
 
     def _watch(self) -> None:
         while self._scripts and not self._over.wait(0.1):
-            for call in self._flyte.calls("GetRunDetails"):
-                script = self._scripts.pop(call.request.run_id.name, None)
-                if script is not None:
-                    script(self._flyte.run(call.request.run_id.name))
+            asked = {call.request.run_id.name for call in self._flyte.calls("GetRunDetails")}
+            for call in self._flyte.calls("ListRuns"):
+                # Of several runs there is one question.
+                asked.update(call.request.request.filters[0].values)
+            for name in asked & self._scripts.keys():
+                self._scripts.pop(name)(self._flyte.run(name))

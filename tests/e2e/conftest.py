@@ -30,6 +30,7 @@ MANY_RUNS = [f"e2e-many-{number}" for number in range(MANY)]
 ENDED_BY_TESTS = (
     *("e2e-connect", "e2e-failed", "e2e-timed-out"),
     *("nightly-training", "hourly-cleaning", "ingest-of-today", "optional-forecast", "shard-0", "shard-1", "shard-2"),
+    *("region-north", "region-south", "region-west"),
 )
 
 _airflow: StandaloneAirflow | None = None

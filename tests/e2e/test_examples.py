@@ -69,6 +69,19 @@ def test_mapped(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping
     assert api.xcom(succeeded) == names
 
 
+def test_several(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:
+    api, dag_run = airflow.api, dag_runs["flyte_wait_several"]
+    wait = api.wait_for_task("flyte_wait_several", dag_run, "wait", ("deferred",))
+    names = ["region-north", "region-south", "region-west"]
+    for name in names:
+        flyte.run(name).succeeds()
+    slowest = api.wait_for_task("flyte_wait_several", dag_run, "slowest", ("success",))
+    assert api.xcom(slowest) in names
+    log = api.log_text(wait)
+    assert "Waiting for 3 Flyte runs with all other waits of flyte_default" in log
+    assert log.count("3 Flyte runs: 3 RUNNING") == log.count("3 Flyte runs: 3 SUCCEEDED") == 1
+
+
 def test_reschedule(airflow: StandaloneAirflow, dag_runs: Mapping[str, str]) -> None:
     # Its run ends after the first look; the second comes a minute later.
     api, dag_run = airflow.api, dag_runs["flyte_wait_on_worker"]

@@ -54,6 +54,7 @@ SCRIPTS: Mapping[str, dict[str, Script]] = {
     "flyte_wait_name_from_xcom": {"ingest-of-today": partial(RunHandle.succeeds, outputs={"rows": 3})},
     "flyte_wait_soft_fail": {"optional-forecast": partial(RunHandle.fails, message="no weather today")},
     "flyte_wait_mapped": {f"shard-{number}": RunHandle.succeeds for number in range(3)},
+    "flyte_wait_several": {f"region-{name}": RunHandle.succeeds for name in ("north", "south", "west")},
 }
 STATES: Mapping[str, dict[str, str]] = {
     "flyte_wait": {"wait": "success", "report": "success"},
@@ -61,6 +62,7 @@ STATES: Mapping[str, dict[str, str]] = {
     "flyte_wait_name_from_xcom": {"launched": "success", "wait": "success", "written_to": "success"},
     "flyte_wait_soft_fail": {"wait": "skipped", "publish": "skipped", "note": "success"},
     "flyte_wait_mapped": {"shards": "success", "wait": "success", "succeeded": "success"},
+    "flyte_wait_several": {"names": "success", "wait": "success", "slowest": "success"},
 }
 
 

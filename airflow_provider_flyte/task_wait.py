@@ -1,0 +1,232 @@
+"""What a worker does about all runs of one task: look at them, say what happened, and name how the wait stands.
+
+The sensor uses it in all its modes. One run is looked at by itself; of several, one question tells which are over, and
+only their details are read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+from airflow_provider_flyte.client.errors import (
+    ConfigError,
+    FlyteError,
+    InternalError,
+    InvalidArgumentError,
+    UnimplementedError,
+)
+from airflow_provider_flyte.client.waiting import (
+    Absent,
+    Outcome,
+    Seen,
+    Verdict,
+    WaitRules,
+    decide_together,
+    describe,
+)
+from airflow_provider_flyte.exceptions import (
+    FlyteConfigurationError,
+    FlyteRunError,
+    FlyteRunFailed,
+    FlyteRunMissing,
+    FlyteRunTimeout,
+    FlyteUnreachable,
+    FlyteWaitBroken,
+)
+from airflow_provider_flyte.hooks import FlyteHook
+from airflow_provider_flyte.run_wait import DETAILS_LAG, RunWait, TaskLog, TroubleLog, trouble_of
+from airflow_provider_flyte.xcom import xcom_value
+
+_NAMED = 20
+"""How many runs a message names; a task may wait for thousands."""
+
+
+class TaskWait:
+    """The runs that one task waits for; use it as ``with TaskWait(...) as wait``.
+
+    :param flyte_conn_id: the Airflow connection, read once.
+    :param run_names: the runs, each once.
+    :param project: their project; by default the connection's.
+    :param domain: their domain; by default the connection's.
+    :param several: whether the task gets a dict of runs, which may have but one.
+    :param any_one: one success is enough, instead of all.
+    :param fail_fast: the first run that ends without success ends the wait.
+    :param rules: how long missing runs and trouble are put up with.
+    :param first_look: when this wait began, in seconds since the epoch.
+    :param log: the task's log.
+    :raises FlyteConfigurationError: without a connection, a project or a domain.
+    """
+
+    def __init__(
+        self,
+        flyte_conn_id: str,
+        run_names: Sequence[str],
+        project: str | None,
+        domain: str | None,
+        *,
+        several: bool = False,
+        any_one: bool = False,
+        fail_fast: bool = True,
+        rules: WaitRules,
+        first_look: float,
+        log: TaskLog,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = FlyteHook(flyte_conn_id).get_client()
+        try:
+            keys = [self._client.config.key(name, project, domain) for name in run_names]
+        except ConfigError as error:
+            raise FlyteConfigurationError(f"{error} (Flyte connection {flyte_conn_id!r})") from error
+        self._runs = [
+            RunWait(self._client, key, rules=rules, first_look=first_look, log=log, now=now, sleep=sleep)
+            for key in keys
+        ]
+        self._several = several
+        self._any_one = any_one
+        self._fail_fast = fail_fast
+        self._log = log
+        self._logged = ""
+        self._told = TroubleLog(log)
+        self._now = now
+
+    def __enter__(self) -> TaskWait:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the channel back; more than once does no harm."""
+        self._client.close()
+
+    @property
+    def absent(self) -> bool:
+        """Whether ListRuns answered at the last look and lacks a run."""
+        return any(run.absent for run in self._runs)
+
+    @property
+    def trouble(self) -> str:
+        """Why the last look gave no answer about a run; '' when it did about all."""
+        return next((run.trouble for run in self._runs if run.trouble), "")
+
+    @property
+    def complete(self) -> bool:
+        """Whether the details of each run that has succeeded are there to be handed on."""
+        return all(run.details for run in self._runs if run.verdict.outcome is Outcome.SUCCEEDED)
+
+    def value(self, *, redact_env: bool) -> dict[str, Any] | None:
+        """What goes into XCom: the run's details or, of several, those of each run that is over, by name."""
+        if not self._several:
+            details = self._runs[0].details
+            return xcom_value(details, redact_env=redact_env) if details else None
+        return {
+            run.key.name: xcom_value(run.details, redact_env=redact_env)
+            for run in self._runs
+            if run.details and run.details.done()
+        }
+
+    # -- looking
+
+    def look(self, retry_for: float | None = None) -> Verdict:
+        """Ask Flyte once, and decide.
+
+        :param retry_for: seconds for which a transient failure is repeated; by default the client's budget.
+        """
+        if not self._several:
+            return self._runs[0].look(retry_for)
+        left = [run for run in self._runs if not run.settled]
+        self._ask_for_all(left, retry_for)
+        until = self._now() + DETAILS_LAG
+        for run in left:
+            if run.verdict.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
+                run.look(retry_for, until)
+        counts = Counter(run.verdict.outcome for run in self._runs)
+        verdict = Verdict(decide_together(counts, any_one=self._any_one, fail_fast=self._fail_fast))
+        self._say(verdict)
+        return verdict
+
+    def _ask_for_all(self, runs: Sequence[RunWait], retry_for: float | None) -> None:
+        """Note of each run what ListRuns shows; where it is refused, ask for each by itself."""
+        from airflow_provider_flyte.client.calls import chunks, find_runs
+        from airflow_provider_flyte.client.questions import NAMES_A_CALL
+
+        for some in chunks(runs, NAMES_A_CALL):
+            key, names = some[0].key, [run.key.name for run in some]
+            began = self._now()
+            flow = find_runs(key.project, key.domain, names, self._client.config.org)
+            try:
+                found = self._client.run(flow, retry_for=retry_for)
+            except (InvalidArgumentError, UnimplementedError, InternalError) as error:
+                some[0].look(retry_for)
+                # INTERNAL may mean a refusal as the others do, or a database that is down: one run tells.
+                refused = not some[0].trouble or not isinstance(error, InternalError)
+                for run in some[1:]:
+                    if refused:
+                        run.look(retry_for)
+                    else:
+                        run.note(trouble_of(error), began)
+            except FlyteError as error:
+                for run in some:
+                    run.note(trouble_of(error), began)
+            else:
+                for run in some:
+                    run.note(Seen(found[run.key]) if run.key in found else Absent())
+
+    def _say(self, verdict: Verdict) -> None:
+        """Log changes of the whole, not looks and not each run."""
+        if self._told.say(self.trouble, "", over=verdict.over):
+            return
+        phases = Counter(describe(run.verdict.phase) for run in self._runs)
+        now = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
+        if now != self._logged:
+            self._log.info("%d Flyte runs: %s", len(self._runs), now)
+        self._logged = now
+
+    # -- how it ended
+
+    def error(self, verdict: Verdict) -> FlyteRunError:
+        """The exception for a wait that ended without success."""
+        if not self._several:
+            return self._runs[0].error(verdict)
+        return self._together([run.error(run.verdict) for run in self._runs if run.verdict.over and not _good(run)])
+
+    def missing(self) -> FlyteRunError:
+        """For runs that ListRuns does not have."""
+        return self._together([run.missing() for run in self._runs if run.absent])
+
+    def unreachable(self, why: str) -> FlyteRunError:
+        """For runs whose state could not be read."""
+        return self._together([run.unreachable(why) for run in self._runs if run.trouble])
+
+    def timed_out(self, timeout: float) -> FlyteRunError:
+        """For the sensor's own ``timeout``."""
+        return self._together([run.timed_out(timeout) for run in self._runs if not run.settled])
+
+    def broken(self, why: str) -> FlyteRunError:
+        """For a trigger that ended without an answer."""
+        return self._together([run.broken(why) for run in self._runs if not run.settled])
+
+    def _together(self, errors: list[FlyteRunError]) -> FlyteRunError:
+        """One error for all: of the kind that leaves least to hope for."""
+        if not self._several:
+            return errors[0]
+        first = min(errors, key=lambda error: _HOPELESS_FIRST.index(type(error)))
+        lines = [str(error).partition("\n")[0] for error in errors[:_NAMED]]
+        if len(errors) > _NAMED:
+            lines.append(f"... and {len(errors) - _NAMED} more")
+        text = f"Of {len(self._runs)} Flyte runs, {len(errors)} did not succeed:\n" + "\n".join(lines)
+        return type(first)(text, **(vars(first) | {"errors": errors}))
+
+
+_HOPELESS_FIRST = (FlyteRunFailed, FlyteRunTimeout, FlyteRunMissing, FlyteUnreachable, FlyteWaitBroken)
+
+
+def _good(run: RunWait) -> bool:
+    return run.verdict.outcome is Outcome.SUCCEEDED and run.details is not None
