@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -19,6 +19,8 @@ from airflow_provider_flyte.watching import Lease
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunWatcher
+
+T = TypeVar("T")
 
 _CONNECTION_RETRY = 5.0
 
@@ -121,44 +123,42 @@ class FlyteRunTrigger(BaseTrigger):
         self._release()
 
     async def _event(self) -> RunEvent:
-        deadline = min((at for at in (self.deadline, self.execution_deadline) if at is not None), default=None)
-        waiting = asyncio.ensure_future(self._wait())
         try:
-            await asyncio.wait({waiting}, timeout=None if deadline is None else max(0.0, deadline - self._now()))
-            if waiting.done():
-                return waiting.result()
-            return self._ended(Ending.TIMED_OUT if deadline == self.deadline else Ending.TASK_TIMED_OUT)
+            return await self._wait()
         except (FlyteConfigurationError, ConfigError) as error:
             return self._ended(Ending.NO_CONNECTION, message=str(error))
         except Exception as error:
             # An exception that leaves run() reaches the user as "Trigger failure" without a word.
             self.log.exception("The wait for %s broke", self._what)
             return self._ended(Ending.CRASHED, message=f"{type(error).__name__}: {error}")
-        finally:
-            waiting.cancel()
 
     async def _wait(self) -> RunEvent:
+        """A thousand of these wait side by side, so what stays alive meanwhile is kept small."""
         from airflow_provider_flyte.client.waiting import Outcome, WaitRules, decide_together
 
         self._lease = Lease(self.flyte_conn_id)
         try:
-            watcher = await self._watcher(self._lease)
-            self.log.info("Waiting for %s with all other waits of %s", self._what, self.flyte_conn_id)
+            watcher = await self._within_deadline(self._watcher(self._lease))
         except _ConnectionUnreadError as error:
             return self._ended(Ending.UNREACHABLE, message=str(error))
-        names = self._names
-        counts = Counter({Outcome.WAITING: len(names)})
+        if watcher is None:
+            return self._timed_out()
+        self.log.info("Waiting for %s with all other waits of %s", self._what, self.flyte_conn_id)
         results = watcher.wait_each(
-            names,
+            self._names,
             project=self.project,
             domain=self.domain,
             interval=self.poll_interval,
             rules=WaitRules(self.missing_after, self.unreachable_after),
-            on_news=self.log.warning,
-            on_progress=self.log.info,
+            timeout=self._left,
+            on_news=self._warn,
+            on_progress=self._tell,
         )
+        counts: Counter[Outcome] | None = None
         async with aclosing(results):
             async for result in results:
+                if counts is None:
+                    counts = Counter({Outcome.WAITING: len(self._names)})
                 counts[Outcome.WAITING] -= 1
                 counts[result.outcome] += 1
                 if self.run_names:
@@ -167,12 +167,39 @@ class FlyteRunTrigger(BaseTrigger):
                 if outcome is not Outcome.WAITING:
                     break
             else:
-                raise RuntimeError("There was nothing to wait for.")
+                return self._timed_out()
         if result.outcome is Outcome.UNREACHABLE:
             self._lease.retire()
         return self._ended(
             Ending(outcome.value), run_name=result.name, phase=result.phase, message=result.verdict.message
         )
+
+    @property
+    def _deadline(self) -> float | None:
+        return min((at for at in (self.deadline, self.execution_deadline) if at is not None), default=None)
+
+    @property
+    def _left(self) -> float | None:
+        deadline = self._deadline
+        return None if deadline is None else max(0.0, deadline - self._now())
+
+    def _timed_out(self) -> RunEvent:
+        return self._ended(Ending.TIMED_OUT if self._deadline == self.deadline else Ending.TASK_TIMED_OUT)
+
+    async def _within_deadline(self, step: Coroutine[Any, Any, T]) -> T | None:
+        """What a step gives, or None when it is over its time."""
+        doing = asyncio.ensure_future(step)
+        try:
+            await asyncio.wait({doing}, timeout=self._left)
+            return doing.result() if doing.done() else None
+        finally:
+            doing.cancel()
+
+    def _warn(self, line: str) -> None:
+        self.log.warning(line)
+
+    def _tell(self, line: str) -> None:
+        self.log.info(line)
 
     async def _watcher(self, lease: Lease) -> RunWatcher:
         """The shared watcher; a connection that cannot be read just now is not the run's failure."""

@@ -86,7 +86,7 @@ class Hints:
 
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
-        return [stream.task for stream in self._streams.values()]
+        return [stream.task for stream in self._streams.values() if stream.task]
 
     def want(self, places: Iterable[Place]) -> None:
         """Have streams for these places and no others."""
@@ -149,8 +149,8 @@ class Hints:
 
     async def follow(self, place: Place, stream: _Stream) -> None:
         """Keep a stream open until nobody waits there any more, or the server refuses it."""
-        failures = 0
-        while True:
+        failures, me = 0, asyncio.current_task()
+        while stream.task is me:
             self.opened += 1
             opened_at = self._clock()
             stream.opens(opened_at)
@@ -158,10 +158,10 @@ class Hints:
                 await self._read(place, stream)
                 ended_early = self._clock() - opened_at < self._renew_after / 2
             except _REFUSALS as error:
-                self._leave_alone(
-                    place, math.inf, "Flyte does not tell of runs in %s by itself; waits there end by asking: %s", error
-                )
-                stream.opened_at = None
+                if stream.task is me:
+                    words = "Flyte does not tell of runs in %s by itself; waits there end by asking: %s"
+                    self._leave_alone(place, math.inf, words, error)
+                    stream.opened_at = None
                 return
             except RpcError as error:
                 log.debug("The stream of runs in %s ended: %s", place, error)
@@ -169,6 +169,10 @@ class Hints:
             except Exception:
                 log.exception("The stream of runs in %s broke", place)
                 ended_early = True
+            if stream.task is not me:
+                # Libraries swallow a cancellation that comes together with what they wait for (Python's wait_for before
+                # 3.12 does): the stream that nobody wants any more must not open another.
+                return
             # Its first message tells what was there before; one more is progress.
             failures = failures + 1 if ended_early and stream.messages < 2 else 0
             stream.opened_at = None
@@ -195,6 +199,8 @@ class _Stream:
         self.opened_at: float | None = None
         self.messages = 0
         self._counted = 1
+        self.task: asyncio.Task[None] | None = None
+        """The one that keeps it open; another one that still runs must end."""
         self._start()
 
     def _start(self) -> None:
@@ -216,9 +222,11 @@ class _Stream:
         return told
 
     def renew(self) -> None:
-        if not self.task.done():
+        if self.task and not self.task.done():
             self.close()
             self._start()
 
     def close(self) -> None:
-        self.task.cancel()
+        task, self.task = self.task, None
+        if task:
+            task.cancel()

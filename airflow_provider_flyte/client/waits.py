@@ -44,8 +44,13 @@ class Bell:
         if not self._future.done():
             self._future.set_result(None)
 
+    def break_off(self) -> None:
+        """Let nobody wait any longer."""
+        if not self._future.done():
+            self._future.set_result(None)
+
     async def news(self) -> list[Wait]:
-        """The waits that have news, as soon as there are any."""
+        """The waits that have news, as soon as there are any; none when the waiting was broken off."""
         await self._future
         self._future = asyncio.get_running_loop().create_future()
         rung, self._rung = self._rung, []

@@ -44,6 +44,7 @@ _HINT_MAY_TAKE = 1.0
 """Seconds by which a question may be quicker than the hint of the same end."""
 
 _RENEW_AFTER_TROUBLE = 30.0
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -233,6 +234,7 @@ class RunWatcher:
         domain: str | None = None,
         interval: float | None = None,
         rules: WaitRules | None = None,
+        timeout: float | None = None,
         on_news: Callable[[str], None] | None = None,
         on_progress: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[WaitResult, None]:
@@ -242,17 +244,19 @@ class RunWatcher:
         but for the tasks of those who wait, and each line is told once.
 
         :param names: the runs' names, each once.
+        :param timeout: seconds after which the generator ends, whatever is left; None: never.
         """
         keys = [self._client.config.key(name, project, domain) for name in names]
         bell = Bell()
+        timer = None if timeout is None else asyncio.get_running_loop().call_later(timeout, bell.break_off)
         left: dict[Wait, None] = {}
-        said: Set[str] = set()
+        said: Set[str] = _NOTHING
         try:
             for key in keys:
                 # One of them tells for all how it goes.
                 left[self._open(key, bell, rules, interval, None if left else on_progress)] = None
-            while left:
-                rung = await bell.news()
+            del keys
+            while left and (rung := await bell.news()):
                 if lines := dict.fromkeys(line for wait in rung for line in wait.take_lines()):
                     # What concerns all of them is told to some at a time.
                     for line in lines:
@@ -269,6 +273,8 @@ class RunWatcher:
                             self._progress.setdefault(next(iter(left)), on_progress)
                         yield _result(wait)
         finally:
+            if timer is not None:
+                timer.cancel()
             for wait in left:
                 self._close(wait)
 

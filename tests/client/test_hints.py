@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client import hints as hints_module
+from airflow_provider_flyte.client.errors import Status, error_for
 from airflow_provider_flyte.client.hints import MOST_STREAMS, Hints, Place
 from airflow_provider_flyte.client.waiting import Outcome, WaitRules
 from airflow_provider_flyte.testing import (
@@ -275,6 +276,36 @@ async def test_pauses_grow_only_without_progress(local_flyte: LocalFlyte, client
     await asyncio.gather(*tasks, return_exceptions=True)
     assert (max(pauses[:8]) <= 0.1) is progress
     assert (pauses[7] > 4 * pauses[0]) is not progress
+
+
+async def test_a_cancellation_that_a_library_swallows_ends_the_stream(
+    local_flyte: LocalFlyte, client: FlyteClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's wait_for before 3.12 does that when what it waits for comes at the same moment."""
+    opened = 0
+
+    async def swallowing(*_: Any, **__: Any) -> AsyncGenerator[Any, None]:
+        nonlocal opened
+        opened += 1
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            raise error_for(Status.UNAVAILABLE, "just now", method="WatchRuns", endpoint="here") from None
+        yield None
+
+    monkeypatch.setattr(client.async_transport(), "server_stream", swallowing)
+    clock = asyncio.get_running_loop().time
+    hints = Hints(lambda: client, lambda *_: None, clock, asyncio.sleep)
+    hints.want([HERE])
+    await asyncio.sleep(0)
+    [old] = hints.tasks
+    hints.renew()
+    await old
+    [new] = hints.tasks
+    await asyncio.sleep(0)
+    hints.close()
+    await new
+    assert opened == 2
 
 
 async def test_streams_leave_room_for_questions(local_flyte: LocalFlyte, client: FlyteClient) -> None:

@@ -62,6 +62,7 @@ class StandaloneAirflow:
     :param dag_folders: name of a DAG bundle -> its folder.
     :param connections: connection id -> the connection as JSON. They are put into the database: one in the environment
         is found in places where one in the database is not.
+    :param settings: Airflow's, as ``{"CORE__TEST_CONNECTION": "Enabled"}``.
     :param say: told what is being done, a line at a time.
     """
 
@@ -70,6 +71,7 @@ class StandaloneAirflow:
         dag_folders: Mapping[str, Path],
         *,
         connections: Mapping[str, str],
+        settings: Mapping[str, str] | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.password = secrets.token_urlsafe(9)
@@ -82,7 +84,7 @@ class StandaloneAirflow:
         ports = _free_ports(3)
         self.url = f"http://127.0.0.1:{ports[0]}"
         self.api = AirflowApi(self.url, USER, self.password)
-        self._settings = _settings(self.url, ports, dag_folders)
+        self._settings = _settings(self.url, ports, dag_folders) | dict(settings or {})
 
     def __enter__(self) -> StandaloneAirflow:
         # SIGTERM and SIGHUP end with the processes gone too, as SIGINT does.
@@ -217,7 +219,7 @@ class StandaloneAirflow:
             process = subprocess.Popen(
                 [sys.executable, "-IS", "-c", _ANNOUNCED, str(pipe), sys.executable, "-m", "airflow", *arguments],
                 cwd=self._home,
-                env=self._environment(),
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -238,8 +240,8 @@ class StandaloneAirflow:
         assert self._keeper.stdin is not None
         return self._keeper.stdin
 
-    def _environment(self) -> dict[str, str]:
-        """The caller's, without another Airflow's settings and without proxies between these processes."""
+    def environment(self) -> dict[str, str]:
+        """What its processes have: the caller's, without another Airflow's settings and with no proxy between them."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
         # Compiling Airflow anew in each process costs seconds.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -1,0 +1,236 @@
+"""What deferred sensors cost a real triggerer, beside Airflow's own triggers, in one run.
+
+    python benchmarks/triggerer.py --triggers 1000 --pairs 10
+
+Part one: so many FlyteRunTriggers, and as many of Airflow's DateTimeTriggers, each kind in a triggerer that has just
+started and has seen ten of that kind. Workers defer only about three tasks a second here, so the benchmark puts the
+triggers into Airflow's database by Airflow's own models, as deferrals of task instances that the scheduler has made;
+from there on everything is Airflow's. Memory is what the process grew by; lateness is that of a sleep of 5 ms.
+
+Part two: from the end of a run to the start of the next task, beside a trigger that fires by itself at the same kind of
+moment. Real sensors, deferred by workers; theirs and ours take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from process import resident_kb
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from airflow_provider_flyte.testing import LocalFlyte  # noqa: E402
+from tests.e2e.airflow_api import until  # noqa: E402
+from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection  # noqa: E402
+
+KINDS = ("DateTimeTrigger", "FlyteRunTrigger")
+WARM = 10
+SETTLE = 8.0
+APART = 4.0
+"""Seconds between two ends, so that they do not meet."""
+
+DEFER = """
+import sys
+from datetime import datetime, timedelta, timezone
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.trigger import Trigger
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+from airflow.utils.session import create_session
+from sqlalchemy import select
+from airflow_provider_flyte.triggers import FlyteRunTrigger
+
+kind, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
+with create_session() as session:
+    instances = select(TaskInstance).where(
+        TaskInstance.dag_id == "many", TaskInstance.task_id == kind,
+        TaskInstance.map_index >= first, TaskInstance.map_index < last,
+    )
+    for instance in session.scalars(instances).all():
+        trigger = Trigger.from_object(
+            DateTimeTrigger(tomorrow) if kind == "DateTimeTrigger"
+            else FlyteRunTrigger(run_name=f"run-{instance.map_index}")
+        )
+        session.add(trigger)
+        session.flush()
+        instance.trigger_id = trigger.id
+        instance.state = "deferred"
+        instance.start_date = datetime.now(timezone.utc)
+        instance.next_method, instance.next_kwargs = "execute_complete", {}
+"""
+
+
+END = """
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+from sqlalchemy import update
+
+with create_session() as session:
+    deferred = update(TaskInstance).where(TaskInstance.dag_id == "many", TaskInstance.state == "deferred")
+    session.execute(deferred.values(state="success", trigger_id=None))
+"""
+
+
+class Bench:
+    """One Airflow and one Flyte."""
+
+    def __init__(self, airflow: StandaloneAirflow, flyte: LocalFlyte, folder: Path) -> None:
+        self.airflow = airflow
+        self.flyte = flyte
+        self.folder = folder
+
+    # -- part one
+
+    def memory_and_lag(self, kind: str, count: int, seconds: float) -> dict[str, float]:
+        """A row of the first table."""
+        lag = self.folder / f"{kind}.jsonl"
+        run = self.airflow.api.trigger("loop_lag", path=str(lag))
+        until(lag.exists, 90, "the first measurement", lambda: self.airflow.tails())
+        pid = self._last(lag)["pid"]
+        self._defer(kind, 0, WARM)
+        self._wait_for_tasks(lag, WARM)
+        time.sleep(SETTLE)
+        before, tasks = resident_kb(pid), self._last(lag)["tasks"]
+        self._defer(kind, WARM, WARM + count)
+        self._wait_for_tasks(lag, tasks + count)
+        time.sleep(SETTLE)
+        began = time.time()
+        time.sleep(seconds)
+        grown = resident_kb(pid) - before
+        late = sorted(one for line in self._lines(lag) if line["at"] > began + 1 for one in line["late_ms"])
+        self.airflow.api.end_run("loop_lag", run)
+        self._in_airflow(END)
+        return {
+            "kb": grown / count,
+            "late_p50_ms": _share(late, 0.5),
+            "late_p99_ms": _share(late, 0.99),
+            "late_max_ms": late[-1],
+        }
+
+    def _defer(self, kind: str, first: int, last: int) -> None:
+        self._in_airflow(DEFER, kind, str(first), str(last))
+
+    def _in_airflow(self, program: str, *arguments: str) -> None:
+        command = [sys.executable, "-c", program, *arguments]
+        done = subprocess.run(command, env=self.airflow.environment(), capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    def _wait_for_tasks(self, lag: Path, count: int) -> None:
+        until(lambda: self._last(lag)["tasks"] >= count, 180, f"{count} triggers", lambda: self.airflow.tails())
+
+    def _lines(self, lag: Path) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in lag.read_text().splitlines()]
+
+    def _last(self, lag: Path) -> dict[str, Any]:
+        return self._lines(lag)[-1]
+
+    # -- part two
+
+    def end_to_start(self, pairs: int) -> dict[str, list[float]]:
+        """Seconds from each end to the start of the next task."""
+        for number in range(pairs):
+            self.flyte.run(f"pair-{number}").phases("RUNNING")
+        # Deferred by then, and past the time for which a sensor holds its event.
+        first = time.time() + pairs * 2 + 45
+        run = self.airflow.api.trigger("end_to_start", first=first, apart=APART)
+        ends = {f"own_{number}": first + APART * 2 * number for number in range(pairs)}
+        until(
+            lambda: (
+                sum(task["state"] == "deferred" for task in self.airflow.api.tasks("end_to_start", run)) == 2 * pairs
+            ),
+            first - time.time() - 12,
+            "deferred sensors",
+            lambda: self.airflow.api.describe("end_to_start", run),
+        )
+        for number in range(pairs):
+            time.sleep(max(0.0, first + APART * (2 * number + 1) - time.time()))
+            ends[f"ours_{number}"] = time.time()
+            self.flyte.run(f"pair-{number}").succeeds()
+        self.airflow.api.wait_for_run("end_to_start", run, timeout=60)
+        took: dict[str, list[float]] = {"own": [], "ours": []}
+        for task in self.airflow.api.tasks("end_to_start", run):
+            name = task["task_id"].removeprefix("after_")
+            if name != task["task_id"]:
+                # The moment at which the scheduler has the next task run.
+                started = datetime.fromisoformat(task["start_date"].replace("Z", "+00:00")).timestamp()
+                took[name.partition("_")[0]].append(started - ends[name])
+        return took
+
+
+def _share(values: Sequence[float], share: float) -> float:
+    return sorted(values)[math.ceil(len(values) * share) - 1]
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--triggers", type=int, default=1000, help="of each kind; 1,014 at most (Airflow's own limit)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="for which lateness is measured")
+    parser.add_argument("--pairs", type=int, default=10, help="of ends, theirs and ours")
+    parser.add_argument("--results", type=Path, default=Path(".run/triggerer.json"), help="the figures as JSON")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Print the tables; write them."""
+    given = parse()
+    os.environ |= {
+        "PYTHONPATH": os.pathsep.join([str(HERE / "triggerer_dags"), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "BENCH_MANY": str(given.triggers + WARM),
+        "BENCH_PAIRS": str(given.pairs),
+    }
+    load = os.getloadavg()[0]
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load average before {load:.2f}", flush=True)
+    given.results.parent.mkdir(parents=True, exist_ok=True)
+    results: dict[str, Any] = {"cores": os.cpu_count(), "load_before": load, "triggers": given.triggers, "rows": {}}
+    settings = {"TRIGGERER__CAPACITY": "5000"}
+    with LocalFlyte() as flyte:
+        for number in range(given.triggers + WARM):
+            flyte.run(f"run-{number}").move("RUNNING")
+        connections = {"flyte_default": flyte_connection(flyte)}
+        folders = {"bench": HERE / "triggerer_dags"}
+        with StandaloneAirflow(folders, connections=connections, settings=settings) as airflow:
+            airflow.api.create_pool("nobody", 0)
+            airflow.api.wait_for_dags("loop_lag", "many", "end_to_start")
+            with tempfile.TemporaryDirectory() as folder:
+                bench = Bench(airflow, flyte, Path(folder))
+                if given.pairs:
+                    took = results["end_to_start_s"] = bench.end_to_start(given.pairs)
+                    print(f"{'from the end to the next start':<34}{'p50 s':>9}{'max s':>9}")
+                    for name, title in (("own", "a trigger that fires by itself"), ("ours", "FlyteRunSensor")):
+                        print(f"{title:<34}{statistics.median(took[name]):>9.2f}{max(took[name]):>9.2f}", flush=True)
+                if given.triggers:
+                    run = airflow.api.trigger("many")
+                    total = 2 * (given.triggers + WARM)
+                    until(lambda: len(airflow.api.tasks("many", run)) >= total, 120, "the task instances")
+                    print(
+                        f"{given.triggers} triggers of a kind".ljust(34)
+                        + f"{'kB each':>9}{'late p50 ms':>13}{'p99':>9}{'max':>9}"
+                    )
+                    for kind in KINDS:
+                        airflow.kill("triggerer")
+                        airflow.start_component("triggerer")
+                        row = results["rows"][kind] = bench.memory_and_lag(kind, given.triggers, given.seconds)
+                        print(
+                            f"{kind:<34}{row['kb']:>9.1f}{row['late_p50_ms']:>13.2f}{row['late_p99_ms']:>9.2f}"
+                            f"{row['late_max_ms']:>9.1f}",
+                            flush=True,
+                        )
+    given.results.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
