@@ -23,7 +23,7 @@ IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test check nginx test-contract test-e2e bench bench-transports older-grpcio protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test check nginx test-contract test-e2e bench bench-triggerer bench-transports older-grpcio protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -59,6 +59,9 @@ bench: $(STAMP) $(PEER_STAMP)  ## what waiting costs, beside the Flyte SDK; ARGS
 ifeq ($(ARGS),)
 	$(BIN)/python benchmarks/picture.py .run/waits.json docs/images/waits.png
 endif
+
+bench-triggerer: $(STAMP)  ## what a thousand deferred sensors cost a real triggerer, beside Airflow's own triggers
+	$(BIN)/python benchmarks/triggerer.py $(ARGS)
 
 bench-transports: $(STAMP)  ## gRPC and Connect, side by side
 	$(BIN)/python benchmarks/transports.py $(ARGS)

@@ -1,14 +1,16 @@
 """What deferred sensors cost a real triggerer, beside Airflow's own triggers, in one run.
 
-    python benchmarks/triggerer.py --triggers 1000 --pairs 10
+    python benchmarks/triggerer.py --triggers 1000 --sensors 300 --pairs 10
 
 Part one: so many FlyteRunTriggers, and as many of Airflow's DateTimeTriggers, each kind in a triggerer that has just
 started and has seen ten of that kind. Workers defer only about three tasks a second here, so the benchmark puts the
 triggers into Airflow's database by Airflow's own models, as deferrals of task instances that the scheduler has made;
 from there on everything is Airflow's. Memory is what the process grew by; lateness is that of a sleep of 5 ms.
 
-Part two: from the end of a run to the start of the next task, beside a trigger that fires by itself at the same kind of
-moment. Real sensors, deferred by workers; theirs and ours take turns.
+Part two: so many mapped sensors of one DAG, deferred and resumed by workers, whose runs all end at once.
+
+Part three: from the end of a run to the start of the next task, beside a trigger that fires by itself. Real sensors,
+deferred by workers; theirs and ours take turns.
 """
 
 from __future__ import annotations
@@ -140,6 +142,25 @@ class Bench:
 
     # -- part two
 
+    def sensors(self, count: int) -> dict[str, Any]:
+        """How a DAG of so many sensors goes, in seconds."""
+        api, began = self.airflow.api, time.time()
+        run = api.trigger("sensors")
+
+        def states(state: str) -> int:
+            return sum(task["state"] == state for task in api.tasks("sensors", run, "wait"))
+
+        until(lambda: states("deferred") == count, 600, "deferred sensors", lambda: api.describe("sensors", run))
+        deferred = time.time() - began
+        for number in range(count):
+            self.flyte.run(f"sensor-{number}").succeeds()
+        began = time.time()
+        until(lambda: states("success") == count, 600, "green sensors", lambda: api.describe("sensors", run))
+        tries = [task["try_number"] for task in api.tasks("sensors", run, "wait")]
+        return {"deferred_s": deferred, "green_s": time.time() - began, "most_tries": max(tries), "count": count}
+
+    # -- part three
+
     def end_to_start(self, pairs: int) -> dict[str, list[float]]:
         """Seconds from each end to the start of the next task."""
         for number in range(pairs):
@@ -179,6 +200,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--triggers", type=int, default=1000, help="of each kind; 1,014 at most (Airflow's own limit)")
     parser.add_argument("--seconds", type=float, default=20.0, help="for which lateness is measured")
+    parser.add_argument("--sensors", type=int, default=300, help="of one DAG, mapped; 1,024 at most")
     parser.add_argument("--pairs", type=int, default=10, help="of ends, theirs and ours")
     parser.add_argument("--results", type=Path, default=Path(".run/triggerer.json"), help="the figures as JSON")
     return parser.parse_args(arguments)
@@ -191,6 +213,7 @@ def main() -> None:
         "PYTHONPATH": os.pathsep.join([str(HERE / "triggerer_dags"), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "BENCH_MANY": str(given.triggers + WARM),
         "BENCH_PAIRS": str(given.pairs),
+        "BENCH_SENSORS": str(given.sensors),
     }
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load average before {load:.2f}", flush=True)
@@ -200,11 +223,13 @@ def main() -> None:
     with LocalFlyte() as flyte:
         for number in range(given.triggers + WARM):
             flyte.run(f"run-{number}").move("RUNNING")
+        for number in range(given.sensors):
+            flyte.run(f"sensor-{number}").move("RUNNING")
         connections = {"flyte_default": flyte_connection(flyte)}
         folders = {"bench": HERE / "triggerer_dags"}
         with StandaloneAirflow(folders, connections=connections, settings=settings) as airflow:
             airflow.api.create_pool("nobody", 0)
-            airflow.api.wait_for_dags("loop_lag", "many", "end_to_start")
+            airflow.api.wait_for_dags("loop_lag", "many", "sensors", "end_to_start")
             with tempfile.TemporaryDirectory() as folder:
                 bench = Bench(airflow, flyte, Path(folder))
                 if given.pairs:
@@ -212,6 +237,13 @@ def main() -> None:
                     print(f"{'from the end to the next start':<34}{'p50 s':>9}{'max s':>9}")
                     for name, title in (("own", "a trigger that fires by itself"), ("ours", "FlyteRunSensor")):
                         print(f"{title:<34}{statistics.median(took[name]):>9.2f}{max(took[name]):>9.2f}", flush=True)
+                if given.sensors:
+                    row = results["sensors"] = bench.sensors(given.sensors)
+                    print(
+                        f"{given.sensors} mapped sensors: all deferred after {row['deferred_s']:.0f} s; all green "
+                        f"{row['green_s']:.0f} s after their runs' end; most tries of one: {row['most_tries']}",
+                        flush=True,
+                    )
                 if given.triggers:
                     run = airflow.api.trigger("many")
                     total = 2 * (given.triggers + WARM)

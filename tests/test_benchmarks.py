@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -66,3 +67,15 @@ def test_transports() -> None:
         grpc, connect, _ = row.split()[-3:]
         assert float(grpc) >= 0, row
         assert float(connect) >= 0, row
+
+
+if int(version("apache-airflow").split(".")[0]) >= 3:
+
+    def test_triggerer() -> None:
+        """The whole of it needs minutes of a real Airflow; here its DAGs are read, and its arguments."""
+        assert "--sensors" in start("triggerer.py", "--help").stdout
+        environment = {"PYTHONPATH": str(BENCHMARKS / "triggerer_dags")}
+        environment |= dict.fromkeys(("BENCH_MANY", "BENCH_SENSORS", "BENCH_PAIRS"), "3")
+        command = [sys.executable, "-c", "import triggerer_dags"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | environment)
+        assert done.returncode == 0, done.stderr

@@ -196,6 +196,8 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(0)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        # An aborted one gives its socket back in the next turn.
+        await asyncio.sleep(0)
         self._hang_up()
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks)

@@ -10,6 +10,7 @@ from triggerer_measures import AtTrigger, Deferred, LoopLagTrigger
 from airflow_provider_flyte.sensors import FlyteRunSensor
 
 MANY = int(os.environ["BENCH_MANY"])
+SENSORS = int(os.environ["BENCH_SENSORS"])
 PAIRS = int(os.environ["BENCH_PAIRS"])
 
 with DAG("loop_lag", schedule=None, params={"path": ""}):
@@ -25,6 +26,11 @@ def nothing(number: int) -> None:
 with DAG("many", schedule=None, default_args={"pool": "nobody"}):
     for name in ("DateTimeTrigger", "FlyteRunTrigger"):
         nothing.override(task_id=name).expand(number=list(range(MANY)))
+
+with DAG("sensors", schedule=None):
+    FlyteRunSensor.partial(task_id="wait", deferrable=True, retries=2).expand(
+        run_name=[f"sensor-{number}" for number in range(SENSORS)]
+    )
 
 with DAG("end_to_start", schedule=None, params={"first": 0.0, "apart": 0.0}, max_active_tasks=64):
     for number in range(PAIRS):
