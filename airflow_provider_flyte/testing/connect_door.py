@@ -188,12 +188,16 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
+            for listening in server.sockets:
+                self._loop.remove_reader(listening.fileno())
+        for _ in range(3):
+            # What was accepted just now becomes a connection first. On a server that is closed by then asyncio drops it
+            # without closing its socket (Python 3.11).
+            await asyncio.sleep(0)
+        for server in self.servers:
             server.close()
         for listening in sockets or ():
             listening.close()
-        for _ in range(3):
-            # What was accepted just now becomes a connection first.
-            await asyncio.sleep(0)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         # An aborted one gives its socket back in the next turn.

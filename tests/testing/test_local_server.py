@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import socket
 import threading
+import warnings
 from typing import Any
 
 import grpc
@@ -93,3 +97,30 @@ def test_tls(certificate: tuple[bytes, bytes]) -> None:
             assert RawClient(channel).details("r1")
         with grpc.insecure_channel(flyte.endpoint) as channel, pytest.raises(grpc.RpcError):
             RawClient(channel).details("r1")
+
+
+def test_connections_that_come_while_the_connect_door_closes_are_given_back() -> None:
+    """Asyncio drops them with their sockets open where its server is closed first."""
+    over = threading.Event()
+    flyte = LocalFlyte(doors=("connect",)).start()
+
+    def connect() -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                # From another address: a client may meet itself on a port where nobody listens.
+                socket.create_connection(("127.0.0.1", flyte.port), 1, ("127.0.0.2", 0)).close()
+
+    threads = [threading.Thread(target=connect) for _ in range(4)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            flyte.stop()
+            flyte.start()
+        over.set()
+        for thread in threads:
+            thread.join()
+        flyte.stop()
+        gc.collect()
+    assert [str(one.message) for one in caught if f", {flyte.port})," in str(one.message)] == []
