@@ -40,6 +40,9 @@ class RunEvent:
     run_name: str
     phase: int | None = None
     message: str = ""
+    missing: int = 0
+    """How many runs have been missing for their grace."""
+
     version: int = VERSION
 
     def to_payload(self) -> dict[str, Any]:
@@ -63,10 +66,13 @@ class RunEvent:
         try:
             ending = Ending(payload["ending"])
             run_name, phase, message = payload["run_name"], payload["phase"], payload["message"]
+            missing = payload.get("missing", 0)  # a trigger from before several runs does not say
         except (KeyError, ValueError) as error:
             raise EventError(f"the event does not fit: {error}") from error
         if not isinstance(run_name, str) or not isinstance(message, str):
             raise EventError("the event does not fit: run_name and message must be texts")
         if phase is not None and (not isinstance(phase, int) or isinstance(phase, bool)):
             raise EventError("the event does not fit: phase must be a number or null")
-        return cls(ending, run_name, phase, message)
+        if not isinstance(missing, int) or isinstance(missing, bool) or missing < 0:
+            raise EventError("the event does not fit: missing must be a number")
+        return cls(ending, run_name, phase, message, missing)

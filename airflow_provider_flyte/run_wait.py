@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timezone
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_flyte.client.errors import FlyteError, is_lasting
-from airflow_provider_flyte.client.phase import RunPhase, phase_name
+from airflow_provider_flyte.client.phase import RunPhase, is_terminal, phase_name
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import (
     Look,
     Outcome,
+    Seen,
     Trouble,
     Verdict,
     WaitRules,
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
 DETAILS_LAG = 5.0
 """Seconds to wait for the details of a run that is over: Flyte shows FAILED a moment before the error."""
 
-_PAUSE = 0.5
+PAUSE = 0.5
+"""Seconds between two looks for them."""
 
 
 class TaskLog(Protocol):
@@ -121,19 +124,43 @@ class RunWait:
 
     @property
     def verdict(self) -> Verdict:
-        """What is known so far."""
+        """What is known so far. A run that is over counts only with what is to be handed on."""
+        verdict = self.heard
+        if self.trouble and self.lacks_details(verdict):
+            # A list said that it is over, and its details cannot be read just now.
+            verdict = decide(replace(self._state, seen=None), self._now(), self._rules)
+        return verdict
+
+    @property
+    def heard(self) -> Verdict:
+        """What is known so far, whether or not the details can be read."""
         return decide(self._state, self._now(), self._rules)
 
     @property
     def settled(self) -> bool:
         """Whether the run is over and all that is to be handed on has been read: looking again cannot change it."""
         verdict = self.verdict
-        return verdict.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) and not self._lacks_details(verdict)
+        return verdict.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) and not self.lacks_details(verdict)
 
     @property
     def absent(self) -> bool:
         """Whether ListRuns answered at the last look and does not have the run."""
         return self._state.absent and self._state.trouble is None
+
+    def share_trouble(self, other: RunWait) -> None:
+        """Tell another wait of this one's trouble, which is not this run's alone."""
+        if self._state.trouble:
+            other.note(self._state.trouble, self._state.trouble_since)
+
+    def listed(self, phase: int) -> None:
+        """A list shows the run in this phase. Once it is over, a list ends no trouble with its details."""
+        if not self.is_over:
+            self.note(Seen(phase))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run was seen to be over, if only in a list."""
+        return self._state.seen is not None and is_terminal(self._state.seen.phase)
 
     @property
     def trouble(self) -> str:
@@ -149,29 +176,20 @@ class RunWait:
             return "Flyte does not have it"
         return f"it is {describe(self._state.seen.phase if self._state.seen else None)}"
 
-    def look(self, retry_for: float | None = None, until: float | None = None) -> Verdict:
-        """Ask Flyte once, and decide.
+    def look(self, retry_for: float | None = None) -> Verdict:
+        """Ask Flyte once, wait a moment for the details of a run that is over, and decide.
 
         :param retry_for: seconds for which a transient failure is repeated; by default the client's budget.
-        :param until: how long the details of a run that is over are waited for; by default ``DETAILS_LAG`` from now.
         """
-        verdict = self._look(retry_for)
-        until = until or self._now() + DETAILS_LAG
-        while self._lacks_details(verdict) and self._now() < until:
-            self._sleep(_PAUSE)
-            verdict = self._look(retry_for)
-        self._say(verdict)
+        verdict = self.read(retry_for)
+        until = self._now() + DETAILS_LAG
+        while self.lacks_details(verdict) and self._now() < until:
+            self._sleep(PAUSE)
+            verdict = self.read(retry_for)
+        self.say(verdict)
         return verdict
 
-    def note(self, look: Look, at: float | None = None) -> Verdict:
-        """What a question about several runs showed of this one.
-
-        :param at: when it was seen; by default now.
-        """
-        self._state = observe(self._state, look, self._now() if at is None else at)
-        return self.verdict
-
-    def _lacks_details(self, verdict: Verdict) -> bool:
+    def lacks_details(self, verdict: Verdict) -> bool:
         """Whether the run is over but Flyte does not show yet what is to be handed on."""
         if verdict.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED):
             return False
@@ -179,7 +197,8 @@ class RunWait:
             return True
         return verdict.phase == RunPhase.FAILED and self.details.error is None
 
-    def _look(self, retry_for: float | None) -> Verdict:
+    def read(self, retry_for: float | None) -> Verdict:
+        """Ask for the run's details, and decide; nothing is logged."""
         from airflow_provider_flyte.client.calls import look_at
         from airflow_provider_flyte.client.run_details import RunDetails
 
@@ -193,7 +212,15 @@ class RunWait:
             self.details = RunDetails(message, self._client)
         return self.note(seen)
 
-    def _say(self, verdict: Verdict) -> None:
+    def note(self, look: Look, at: float | None = None) -> Verdict:
+        """What was seen of this run.
+
+        :param at: when it was seen; by default now.
+        """
+        self._state = observe(self._state, look, self._now() if at is None else at)
+        return self.verdict
+
+    def say(self, verdict: Verdict) -> None:
         """Log transitions, not looks."""
         if self._told.say(self.trouble, f" about Flyte run {self.key.name}", over=verdict.over):
             return

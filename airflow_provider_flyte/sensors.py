@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _SKIPPED_BY_SOFT_FAIL = (FlyteRunFailed, FlyteRunMissing, AirflowSensorTimeout)
 _NOT_SILENCED = (FlyteRunFailed, AirflowSensorTimeout)
+_TIMEOUTS = (Ending.TIMED_OUT, Ending.TASK_TIMED_OUT)
 _PATIENTLY = 60.0
 """Seconds of trouble that a worker puts up with to read a run that is over."""
 _BRIEFLY = 5.0
@@ -129,6 +130,8 @@ class FlyteRunSensor(BaseSensorOperator):
             if end.__cause__ is not None:
                 raise
             # Airflow's own timeout; a skip that poke has decided on has a cause.
+            if self._wait is not None:
+                self._wait.read_ended()
             return self._end(context, self._wait, self._timed_out(self._wait))
         finally:
             if self._wait is not None:
@@ -157,7 +160,7 @@ class FlyteRunSensor(BaseSensorOperator):
 
         :param event: what the trigger sent.
         :param deadline: end of the sensor's timeout, in seconds since the epoch. Airflow may lose it.
-        :param began: when this try looked first, for the grace of a missing run. Airflow may lose it.
+        :param began: when this try looked first. Airflow may lose it.
         """
         self._check_arguments()
         try:
@@ -178,8 +181,10 @@ class FlyteRunSensor(BaseSensorOperator):
     ) -> Any:
         """A wait that is over is never deferred on."""
         wait = None
+        # Only the trigger knows for how long a run has been missing: one empty list proves nothing to a new process.
+        first_look = began if event and event.missing else time.time()
         try:
-            with self._open(began) as wait:
+            with self._open(first_look) as wait:
                 verdict = wait.look(retry_for)
                 if verdict.over:
                     done = self._conclude(context, wait, verdict)
@@ -187,6 +192,8 @@ class FlyteRunSensor(BaseSensorOperator):
                         return done.xcom_value
                 else:
                     self._explain(context, wait, event)
+                    if (event and event.ending in _TIMEOUTS) or time.time() >= deadline:
+                        wait.read_ended()
         except FlyteConfigurationError as error:
             self._end(context, wait, error)
         ending = event.ending if event else None
@@ -199,7 +206,7 @@ class FlyteRunSensor(BaseSensorOperator):
 
     def _explain(self, context: Context, wait: TaskWait, event: RunEvent | None) -> None:
         """End a wait whose run is not over as far as the worker sees, where what the trigger says still holds."""
-        if event is None or event.ending in (Ending.TIMED_OUT, Ending.TASK_TIMED_OUT):
+        if event is None or event.ending in _TIMEOUTS:
             return
         if event.ending is Ending.MISSING and wait.absent:
             self._end(context, wait, wait.missing())
@@ -294,6 +301,8 @@ class FlyteRunSensor(BaseSensorOperator):
             check_run_name(name)
         if self.wait_for not in ("all", "any"):
             raise ConfigError(f"wait_for is {self.wait_for!r}; enter 'all' or 'any'.")
+        if not isinstance(self.fail_fast, bool):
+            raise ConfigError(f"fail_fast is {self.fail_fast!r}; enter True or False.")
 
     @property
     def _several(self) -> list[str] | None:

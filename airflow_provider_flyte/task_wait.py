@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -22,7 +22,6 @@ from airflow_provider_flyte.client.errors import (
 from airflow_provider_flyte.client.waiting import (
     Absent,
     Outcome,
-    Seen,
     Verdict,
     WaitRules,
     decide_together,
@@ -38,7 +37,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteWaitBroken,
 )
 from airflow_provider_flyte.hooks import FlyteHook
-from airflow_provider_flyte.run_wait import DETAILS_LAG, RunWait, TaskLog, TroubleLog, trouble_of
+from airflow_provider_flyte.run_wait import DETAILS_LAG, PAUSE, RunWait, TaskLog, TroubleLog, trouble_of
 from airflow_provider_flyte.xcom import xcom_value
 
 _NAMED = 20
@@ -93,6 +92,7 @@ class TaskWait:
         self._logged = ""
         self._told = TroubleLog(log)
         self._now = now
+        self._sleep = sleep
 
     def __enter__(self) -> TaskWait:
         return self
@@ -141,16 +141,45 @@ class TaskWait:
         """
         if not self._several:
             return self._runs[0].look(retry_for)
+        end = None if retry_for is None else self._now() + retry_for
         left = [run for run in self._runs if not run.settled]
         self._ask_for_all(left, retry_for)
-        until = self._now() + DETAILS_LAG
-        for run in left:
-            if run.verdict.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
-                run.look(retry_for, until)
-        counts = Counter(run.verdict.outcome for run in self._runs)
-        verdict = Verdict(decide_together(counts, any_one=self._any_one, fail_fast=self._fail_fast))
+        if self._together_now(run.heard for run in self._runs).over:
+            # Not before: a wait that goes on would read them again with each poke.
+            self._read_details([run for run in left if run.lacks_details(run.heard)], end)
+        verdict = self._together_now(run.verdict for run in self._runs)
         self._say(verdict)
         return verdict
+
+    def _together_now(self, verdicts: Iterable[Verdict]) -> Verdict:
+        counts = Counter(verdict.outcome for verdict in verdicts)
+        return Verdict(decide_together(counts, any_one=self._any_one, fail_fast=self._fail_fast))
+
+    def _read_details(self, runs: list[RunWait], end: float | None) -> None:
+        """Read the details of runs that are over; one budget for all of them, and no more asking once it is spent.
+
+        :param end: of the time for which transient failures are repeated; None: the client's budget.
+        """
+        for number, run in enumerate(runs):
+            run.read(None if end is None else max(0.0, end - self._now()))
+            if run.trouble:
+                for other in runs[number + 1 :]:
+                    run.share_trouble(other)
+                break
+        # Of some the error arrives a moment after the phase.
+        lagging, until = [run for run in runs if run.lacks_details(run.verdict)], self._now() + DETAILS_LAG
+        while lagging and self._now() < until:
+            self._sleep(PAUSE)
+            for run in lagging:
+                run.read(0.0)
+            lagging = [run for run in lagging if run.lacks_details(run.verdict)]
+        for run in runs:
+            run.say(run.verdict)
+
+    def read_ended(self) -> None:
+        """Read the details of those runs that are over, of a wait that ends without the others."""
+        if self._several:
+            self._read_details([run for run in self._runs if run.lacks_details(run.heard)], self._now())
 
     def _ask_for_all(self, runs: Sequence[RunWait], retry_for: float | None) -> None:
         """Note of each run what ListRuns shows; where it is refused, ask for each by itself."""
@@ -170,14 +199,18 @@ class TaskWait:
                 for run in some[1:]:
                     if refused:
                         run.look(retry_for)
-                    else:
+                    elif not run.is_over:
                         run.note(trouble_of(error), began)
             except FlyteError as error:
                 for run in some:
-                    run.note(trouble_of(error), began)
+                    if not run.is_over:
+                        run.note(trouble_of(error), began)
             else:
                 for run in some:
-                    run.note(Seen(found[run.key]) if run.key in found else Absent())
+                    if run.key in found:
+                        run.listed(found[run.key])
+                    elif not run.is_over:
+                        run.note(Absent())
 
     def _say(self, verdict: Verdict) -> None:
         """Log changes of the whole, not looks and not each run."""
@@ -195,7 +228,11 @@ class TaskWait:
         """The exception for a wait that ended without success."""
         if not self._several:
             return self._runs[0].error(verdict)
-        return self._together([run.error(run.verdict) for run in self._runs if run.verdict.over and not _good(run)])
+        runs = [run for run in self._runs if run.verdict.over and not _good(run)]
+        if verdict.outcome is Outcome.SUCCEEDED:
+            # Enough have succeeded, but what they give cannot be read.
+            runs = [run for run in runs if run.verdict.outcome is Outcome.SUCCEEDED]
+        return self._together([run.error(run.verdict) for run in runs])
 
     def missing(self) -> FlyteRunError:
         """For runs that ListRuns does not have."""
@@ -217,10 +254,18 @@ class TaskWait:
         """One error for all: of the kind that leaves least to hope for."""
         if not self._several:
             return errors[0]
-        first = min(errors, key=lambda error: _HOPELESS_FIRST.index(type(error)))
-        lines = [str(error).partition("\n")[0] for error in errors[:_NAMED]]
+        errors = sorted(errors, key=lambda error: _HOPELESS_FIRST.index(type(error)))
+        first = errors[0]
+        lines = []
+        for error in errors[:_NAMED]:
+            line = str(error).partition("\n")[0]
+            lines.append(line if error.url in line else f"{line} {error.url}")
         if len(errors) > _NAMED:
             lines.append(f"... and {len(errors) - _NAMED} more")
+        if isinstance(first, FlyteRunFailed):
+            lines.append(
+                "What is over cannot change, so the task is not retried: launch such runs anew, then clear it."
+            )
         text = f"Of {len(self._runs)} Flyte runs, {len(errors)} did not succeed:\n" + "\n".join(lines)
         return type(first)(text, **(vars(first) | {"errors": errors}))
 

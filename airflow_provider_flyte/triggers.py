@@ -171,7 +171,11 @@ class FlyteRunTrigger(BaseTrigger):
         if result.outcome is Outcome.UNREACHABLE:
             self._lease.retire()
         return self._ended(
-            Ending(outcome.value), run_name=result.name, phase=result.phase, message=result.verdict.message
+            Ending(outcome.value),
+            run_name=result.name,
+            phase=result.phase,
+            message=result.verdict.message,
+            missing=counts[Outcome.MISSING],
         )
 
     @property
@@ -223,8 +227,10 @@ class FlyteRunTrigger(BaseTrigger):
             self.log.info("The task resumes in %.0f s (resume_after)", left)
             await self._sleep(left)
 
-    def _ended(self, ending: Ending, *, run_name: str = "", phase: int | None = None, message: str = "") -> RunEvent:
-        return RunEvent(ending, run_name or self.run_name, phase, message)
+    def _ended(
+        self, ending: Ending, *, run_name: str = "", phase: int | None = None, message: str = "", missing: int = 0
+    ) -> RunEvent:
+        return RunEvent(ending, run_name or self.run_name, phase, message, missing)
 
     @property
     def _names(self) -> list[str]:

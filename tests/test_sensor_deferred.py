@@ -134,7 +134,7 @@ def test_a_run_that_ends_at_the_deadline_is_a_success(flyte_default: LocalFlyte)
 
 
 def test_a_missing_run(flyte_default: LocalFlyte) -> None:
-    task = Try(run_name="r1", missing_after=0.3)
+    task = Try(run_name="r1", missing_after=1.5)
     with pytest.raises(FlyteRunMissing, match="Flyte has no run 'r1' in project 'flytesnacks', domain 'development'"):
         task.run()
     assert [event["ending"] for event in task.events] == ["missing"]

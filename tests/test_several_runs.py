@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 
+from airflow_provider_flyte.events import Ending, RunEvent
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteRunFailed,
@@ -84,11 +86,13 @@ def test_all_are_let_finish_and_each_is_reported(flyte_default: LocalFlyte, seve
     assert isinstance(error, AirflowFailException)
     assert [(type(each), each.run) for each in error.errors] == [
         (FlyteRunFailed, "r1"),
-        (FlyteRunMissing, "r3"),
         (FlyteRunFailed, "r4"),
+        (FlyteRunMissing, "r3"),
     ]
     assert (error.run, error.kind, error.message) == ("r1", "SYSTEM", "node lost")
     assert "Of 4 Flyte runs, 3 did not succeed:" in str(error)
+    for each in error.errors:
+        assert each.url in str(error)
     assert phases(task.ti.xcoms["return_value"]) == {"r1": "FAILED", "r2": "SUCCEEDED", "r4": "FAILED"}
 
 
@@ -144,6 +148,15 @@ def test_the_timeout_names_who_is_not_over(flyte_default: LocalFlyte, several: C
     assert "r2 is not over: it is RUNNING" in str(timeout.value)
 
 
+def test_what_is_over_at_the_timeout_is_in_xcom(flyte_default: LocalFlyte, several: Callable[..., Try]) -> None:
+    flyte_default.run("r1").succeeds()
+    flyte_default.run("r2").phases("RUNNING")
+    task = several(run_names=["r1", "r2"], timeout=0.4)
+    with pytest.raises(FlyteRunTimeout):
+        task.run()
+    assert phases(task.ti.xcoms["return_value"]) == {"r1": "SUCCEEDED"}
+
+
 @pytest.mark.parametrize(("flag", "ends"), [("soft_fail", AirflowSkipException), ("never_fail", AirflowSkipException)])
 def test_the_flags(flyte_default: LocalFlyte, several: Callable[..., Try], flag: str, ends: type[Exception]) -> None:
     flyte_default.run("r1").fails(message="no rows")
@@ -177,6 +190,7 @@ def test_a_backend_that_refuses_to_list_by_name(
         ({"run_names": ["r1", None]}, "run_name is None, not the name of a run"),
         ({"run_names": ["r1", ["r2"]]}, "run_name is ['r2'], not the name of a run"),
         ({"wait_for": "some"}, "wait_for is 'some'; enter 'all' or 'any'"),
+        ({"fail_fast": "no"}, "fail_fast is 'no'; enter True or False"),
     ],
 )
 def test_bad_arguments(
@@ -192,6 +206,85 @@ def test_neither_name_nor_names(flyte_default: LocalFlyte) -> None:
     with pytest.raises(FlyteArgumentError, match="run_name is None"):
         Try().run()
     assert FlyteRunSensor(task_id="wait").run_name is None
+
+
+# -- details that cannot be read
+
+
+def test_an_outage_while_details_are_read_is_no_failure(flyte_default: LocalFlyte, several: Callable[..., Try]) -> None:
+    """One has failed and one has succeeded, which is enough; only what it gives is not to be had."""
+    flyte_default.run("r1").fails(message="no rows")
+    flyte_default.run("r2").succeeds()
+    flyte_default.inject("GetRunDetails", unavailable("try later"))
+    with pytest.raises(FlyteUnreachable, match="try later"):
+        several(run_names=["r1", "r2"], wait_for="any", fail_fast=False, unreachable_after=0.3).run()
+    flyte_default.clear_faults()
+    value = several(run_names=["r1", "r2"], wait_for="any", fail_fast=False, unreachable_after=0.3).run()
+    assert phases(value) == {"r1": "FAILED", "r2": "SUCCEEDED"}
+
+
+def test_details_are_waited_for_as_long_as_flyte_is(
+    flyte_default: LocalFlyte, several: Callable[..., Try], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.sensors._BRIEFLY", 0.0)
+    for name in NAMES:
+        flyte_default.run(name).succeeds()
+    flyte_default.inject("GetRunDetails", unavailable(times=3))
+    assert phases(several().run()) == dict.fromkeys(NAMES, "SUCCEEDED")
+
+
+def test_a_list_that_failed_once_is_no_trouble_with_a_run_that_is_over(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.sensors._BRIEFLY", 0.0)
+    flyte_default.run("r1").succeeds()
+    flyte_default.run("r2").phases("RUNNING", "SUCCEEDED", every=1.0)
+    flyte_default.inject("ListRuns", unavailable(times=1))
+    task = Try(run_names=["r1", "r2"], deferrable=False, unreachable_after=0.5)
+    assert phases(task.run()) == {"r1": "SUCCEEDED", "r2": "SUCCEEDED"}
+
+
+def test_one_budget_for_the_details_of_all(flyte_default: LocalFlyte) -> None:
+    names = [f"r{number}" for number in range(50)]
+    for name in names:
+        flyte_default.run(name).succeeds()
+    flyte_default.inject("GetRunDetails", unavailable())
+    task = Try(run_names=names, unreachable_after=0.2)
+    with pytest.raises(FlyteUnreachable) as unreachable:
+        task.resume(RunEvent(Ending.SUCCEEDED, "r0", 5).to_payload())
+    assert len(unreachable.value.errors) == 50
+    # The tries for the first; after those nobody asks for the others.
+    assert {call.request.run_id.name for call in flyte_default.calls("GetRunDetails")} == {"r0"}
+
+
+def test_a_wait_that_goes_on_reads_no_details(flyte_default: LocalFlyte) -> None:
+    """In reschedule mode each poke would read them again."""
+    for name in NAMES[1:]:
+        flyte_default.run(name).succeeds()
+    flyte_default.run("r1").phases("RUNNING")
+    for _ in range(3):
+        task = Try(run_names=NAMES, deferrable=False, mode="reschedule")
+        assert not task.sensor.poke(task.context)
+    assert flyte_default.calls("GetRunDetails") == []
+
+
+@pytest.mark.parametrize("arguments", [{"run_name": "r1"}, {"run_names": ["r1"]}])
+def test_one_empty_list_proves_nothing_to_a_worker_that_resumes(
+    flyte_default: LocalFlyte, arguments: dict[str, Any]
+) -> None:
+    task = Try(timeout=36000, **arguments)
+    began = time.time() - 3600
+    with pytest.raises(TaskDeferred):
+        task.resume(RunEvent(Ending.SUCCEEDED, "r1", 5).to_payload(), began=began)
+    with pytest.raises(FlyteRunMissing):
+        task.resume(RunEvent(Ending.MISSING, "r1", missing=1).to_payload(), began=began)
+
+
+def test_the_failed_run_is_named_however_many_are_missing(flyte_default: LocalFlyte) -> None:
+    names = [f"r{number}" for number in range(30)]
+    flyte_default.run(names[-1]).fails(message="no rows")
+    with pytest.raises(FlyteRunFailed, match=r"r29 is FAILED.*: no rows"):
+        Try(run_names=names, deferrable=False, fail_fast=False, missing_after=0.0).run()
 
 
 # -- many

@@ -128,7 +128,7 @@ def test_a_recorded_answer(exchange: dict[str, Any], on_a_loop: bool) -> None:
 def test_a_recorded_stream(exchange: dict[str, Any], on_a_loop: bool) -> None:
     row, (messages, last) = ROWS[exchange["method"]], recorded_messages(exchange)
     # One that stays open is given a time, after which it ends by itself.
-    timeout = 0.05 if exchange["end"] == "silent" else None
+    timeout = 0.5 if exchange["end"] == "silent" else None
     for size in SIZES[-1:] if timeout else SIZES:
         with ReplayServer(answer_of(exchange, size)) as server:
             if last and "error" in last:

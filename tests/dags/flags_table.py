@@ -1,4 +1,7 @@
-"""Every way a wait can end without success x Airflow's flags x the modes of the sensor, a task each."""
+"""Every way a wait can end without success x Airflow's flags x the modes of the sensor, a task each.
+
+In two DAGs: waits for one run, and waits for several.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,15 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "no_connection": {"run_name": "r1", "flyte_conn_id": "flyte_absent"},
     "timed_out": {"run_name": "endless"},
 }
+SEVERAL: dict[str, dict[str, Any]] = {
+    "failed": {"run_names": ["endless", "failed"]},
+    "failed_any": {"run_names": ["endless", "failed"], "wait_for": "any"},
+    "failed_patient": {"run_names": ["failed", "over"], "fail_fast": False},
+    "missing": {"run_names": ["over", "missing"], "missing_after": 0.2},
+    "missing_patient": {"run_names": ["over", "missing"], "missing_after": 0.2, "fail_fast": False},
+    "unreachable": {"run_names": ["r1", "r2"], "flyte_conn_id": "flyte_down", "unreachable_after": 0.2},
+    "timed_out": {"run_names": ["over", "endless"]},
+}
 
 ends: dict[str, list[str]] = defaultdict(list)
 """The exception of each try that did not succeed, by task."""
@@ -40,8 +52,8 @@ def _note(context: Any) -> None:
     ends[context["ti"].task_id].append(type(context["exception"]).__name__)
 
 
-with DAG("flags_table", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
-    for condition, flag, mode in itertools.product(CONDITIONS, FLAGS, MODES):
+def _tasks(conditions: dict[str, dict[str, Any]]) -> None:
+    for condition, flag, mode in itertools.product(conditions, FLAGS, MODES):
         FlyteRunSensor(
             task_id=f"{condition}-{flag}-{mode}",
             retries=1,
@@ -52,5 +64,12 @@ with DAG("flags_table", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
             resume_after=0,
             on_failure_callback=_note,
             on_retry_callback=_note,
-            **{**CONDITIONS[condition], **FLAGS[flag], **MODES[mode]},
+            **{**conditions[condition], **FLAGS[flag], **MODES[mode]},
         )
+
+
+with DAG("flags_table", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+    _tasks(CONDITIONS)
+
+with DAG("flags_table_several", schedule=None, start_date=datetime(2026, 1, 1)) as several_dag:
+    _tasks(SEVERAL)

@@ -41,4 +41,5 @@ def test_the_sdk_waits_for_a_run(flyte: LocalFlyte) -> None:
     assert (process.returncode, out) == (0, "over\n"), err
     [stream] = flyte.calls("WatchActionDetails")
     assert stream.request.action_id.run.name == "waited-for"
-    assert stream.code == "OK"
+    # The SDK leaves as soon as it has read the end, perhaps before the server has closed the stream.
+    assert stream.code in ("OK", "CANCELLED")
