@@ -13,6 +13,8 @@ from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client import hints as hints_module
 from airflow_provider_flyte.client.errors import Status, error_for
 from airflow_provider_flyte.client.hints import MOST_STREAMS, Hints, Place
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import Outcome, WaitRules
 from airflow_provider_flyte.testing import (
     Fault,
@@ -218,19 +220,32 @@ async def test_a_stream_that_tells_nothing_is_given_up(
 
 async def test_a_stream_that_loses_less_than_it_tells_is_kept(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     """Opening another one would lose more."""
-    local_flyte.inject("WatchRuns", lost_hints(0.2))
-    names = [f"r{number}" for number in range(100)]
-    for name in names:
-        local_flyte.run(name).move("RUNNING")
-    async with RunWatcher(client, interval=0.4, shortest_interval=0.2) as watcher:
-        waits = asyncio.gather(*map(watcher.wait, names))
-        await stream_is_open(local_flyte, watcher)
-        for name in names:
-            local_flyte.run(name).succeeds()
-            await asyncio.sleep(0.02)
-        await waits
-        assert watcher.status.ends_by_question > 0
-        assert watcher.status.streams == 1
+    runs = [local_flyte.run(f"r{number}").move("RUNNING") for number in range(3)]
+    heard: list[tuple[str, int]] = []
+
+    def hear(key: RunKey, phase: int) -> None:
+        heard.append((key.name, phase))
+
+    async def until_heard(name: str, phase: RunPhase) -> None:
+        while (name, phase) not in heard:
+            await asyncio.sleep(0.001)
+
+    hints = Hints(lambda: client, hear, asyncio.get_running_loop().time, asyncio.sleep)
+    hints.want([HERE])
+    await until_heard("r0", RunPhase.RUNNING)
+    for number, run in enumerate(runs):
+        run.succeeds()
+        await until_heard(f"r{number}", RunPhase.SUCCEEDED)
+    kept = hints.tasks
+    # It told of three, and missed one.
+    hints.missed(HERE, 1)
+    assert hints.tasks == kept
+    # It told of nothing since.
+    hints.missed(HERE, 1)
+    assert hints.tasks != kept
+    tasks = kept + hints.tasks
+    hints.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_stream_is_renewed_whatever_it_does(local_flyte: LocalFlyte, client: FlyteClient) -> None:
