@@ -72,11 +72,11 @@ async def test_one_stream_a_place_while_somebody_waits_there(local_flyte: LocalF
         waits = [watcher.wait(name, domain=domain) for name in names for domain in ("development", "staging")]
         waiting = asyncio.gather(*waits)
         await stream_is_open(local_flyte, watcher, 2)
+        assert watcher.status.streams == 2
         for name in names:
             local_flyte.run(name).succeeds()
             local_flyte.run(name, domain="staging").succeeds()
         assert {seen.outcome for seen in await waiting} == {Outcome.SUCCEEDED}
-        assert watcher.status.streams == 2
         await all_streams_ended(local_flyte)
 
 
