@@ -6,16 +6,18 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from airflow_provider_flyte.client.credentials import Credentials
+from airflow_provider_flyte.client.endpoint import is_endpoint
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.run_key import RunKey, run_key
+from airflow_provider_flyte.client.run_key import RunKey, check_run_name_prefix, run_key
 
 AUTO, GRPC, CONNECT = TRANSPORTS = ("auto", "grpc", "connect")
 """How Flyte is spoken to."""
 
+_AUTHORIZATION = "authorization"
 _DEVBOX_API, _DEVBOX_CONSOLE = 8090, 8080
 
-# What HTTP/2 takes: grpc's own words for anything else come late, and differ between blocking and asyncio calls.
-_HOST = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\s/:@?#\[\]]+")
+# What HTTP/2 takes, see endpoint.py.
 _METADATA_KEY = re.compile(r"(?!grpc-)[0-9a-z_.-]+(?<!-bin)")
 _METADATA_VALUE = re.compile(r"[\x20-\x7e]*")
 
@@ -28,7 +30,7 @@ class FlyteConfig:
     """``host:port`` of the Flyte 2 API, for instance ``localhost:8090``; an IPv6 address stands in brackets."""
 
     insecure: bool = False
-    """Plaintext instead of TLS. With TLS the server is verified against the system's roots."""
+    """Plaintext instead of TLS. With TLS the server is verified against ``ca_bundle``, else the system's roots."""
 
     transport: str = AUTO
     """``grpc``, ``connect`` (HTTP, for an ingress that does not pass gRPC), or ``auto``, which finds out."""
@@ -54,9 +56,44 @@ class FlyteConfig:
     metadata: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Extra metadata of each call. Kept out of the repr, because it may carry a secret."""
 
+    credentials: Credentials | None = None
+    """Where the token of each call comes from; None sends none."""
+
+    metadata_header: str = ""
+    """Metadata key of the token; by default what the Flyte deployment says, else ``authorization``."""
+
+    ca_bundle: str = field(default="", repr=False)
+    """Authorities to believe instead of the system's: certificates as PEM, or the path of a file with them."""
+
+    client_certificate: str = field(default="", repr=False)
+    """The client's own certificate, where the server asks for one: PEM, or a path."""
+
+    client_private_key: str = field(default="", repr=False)
+    """The key to it: PEM without a password, or a path."""
+
+    server_name: str = ""
+    """Name that the server's certificate is checked for, where it is not the endpoint's host."""
+
+    verify: bool = True
+    """Whether the server's certificate is checked at all. Without it anybody in between can read the token."""
+
+    keepalive: float = 0.0
+    """Seconds between two HTTP/2 pings on a quiet connection (gRPC only); 0 sends none.
+
+    gRPC servers hang up on a client that pings more often than they allow, by default once in 300 s.
+    """
+
+    allowed_projects: tuple[str, ...] = ()
+    """Projects that may be used; anything else is refused before a call. Empty: all."""
+
+    allowed_domains: tuple[str, ...] = ()
+    """Domains that may be used; anything else is refused before a call. Empty: all."""
+
+    run_name_prefix: str = ""
+    """What the names of launched runs begin with."""
+
     def __post_init__(self) -> None:
-        host, _, port = self.endpoint.rpartition(":")
-        if not _HOST.fullmatch(host) or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        if not is_endpoint(self.endpoint):
             raise ConfigError(
                 f"endpoint {self.endpoint!r} is not host:port. Give the Flyte API's host and port without a scheme, "
                 "for instance 'localhost:8090' or 'flyte.example.com:443'."
@@ -72,12 +109,59 @@ class FlyteConfig:
                     f"metadata {key!r} cannot be sent: a key has lower-case letters, digits, '-', '_' or '.', does not "
                     "begin with 'grpc-' or end with '-bin', and a value is printable ASCII without line breaks."
                 )
+        self._check_security()
+        if self.keepalive < 0:
+            raise ConfigError(f"keepalive must be a number of seconds, or 0 for no pings, not {self.keepalive!r}.")
+        for part in ("project", "domain"):
+            if getattr(self, part):
+                self._check_allowed(part, getattr(self, part))
+        if self.run_name_prefix:
+            check_run_name_prefix(self.run_name_prefix)
         if self.console_url and urlsplit(self.console_url).scheme not in ("http", "https"):
             raise ConfigError(f"console_url {self.console_url!r} must begin with http:// or https://.")
 
+    def _check_security(self) -> None:
+        header = self.metadata_header
+        if header and not _METADATA_KEY.fullmatch(header):
+            raise ConfigError(
+                f"metadata_header {header!r} cannot be sent: enter a key of lower-case letters, digits, '-', '_' "
+                "or '.', such as authorization or flyte-authorization."
+            )
+        if self.credentials and any(key == (header or _AUTHORIZATION) for key, _ in self.metadata):
+            raise ConfigError(
+                f"metadata {header or _AUTHORIZATION!r} is where the token goes. Take it out of the extra metadata, "
+                "or name another metadata_header for the token."
+            )
+        if bool(self.client_certificate) != bool(self.client_private_key):
+            missing = "client_private_key" if self.client_certificate else "client_certificate"
+            raise ConfigError(f"{missing} is empty. A client certificate needs both: enter PEM text or a path.")
+        if self.server_name and not is_endpoint(f"{self.server_name}:443"):
+            raise ConfigError(f"server_name {self.server_name!r} is no host name. Enter one without scheme and port.")
+        if self.insecure and (self.client_certificate or self.server_name or not self.verify):
+            name = "client_certificate" if self.client_certificate else "server_name" if self.server_name else "verify"
+            raise ConfigError(f"{name} has no meaning with plaintext. Switch insecure off, or leave {name} as it was.")
+
     def key(self, name: object, project: str | None = None, domain: str | None = None) -> RunKey:
-        """Key of a run, with this config's project and domain where the caller names none."""
-        return run_key(name, project or self.project, domain or self.domain)
+        """Key of a run, with this config's project and domain where the caller names none.
+
+        :raises ConfigError: also for a project or domain that is not allowed.
+        """
+        key = run_key(name, project or self.project, domain or self.domain)
+        self.check_place(key.project, key.domain)
+        return key
+
+    def check_place(self, project: str, domain: str) -> None:
+        """Refuse a project or domain that this config may not be used for."""
+        self._check_allowed("project", project)
+        self._check_allowed("domain", domain)
+
+    def _check_allowed(self, part: str, value: str) -> None:
+        allowed: tuple[str, ...] = getattr(self, f"allowed_{part}s")
+        if allowed and value not in allowed:
+            raise ConfigError(
+                f"{part} {value!r} is not allowed here, only {', '.join(allowed)}. Use one of these, or have "
+                f"allowed_{part}s of the Flyte connection extended."
+            )
 
     def run_url(self, key: RunKey) -> str:
         """Address of the run's page in the Flyte console."""

@@ -94,8 +94,10 @@ class RunDetails:
 
         :param run_id: a ``RunIdentifier``: org, project, domain and name.
         :param client: by default the client of the enclosing block.
+        :raises ConfigError: for a project or domain that the client's config does not allow.
         """
         used = current_client(client)
+        used.config.check_place(run_id.project, run_id.domain)
         return used, _get(run_id, used)
 
     @_blocking

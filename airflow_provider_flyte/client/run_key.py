@@ -10,6 +10,9 @@ from airflow_provider_flyte.client.errors import ConfigError
 # CreateRun's own rule: a DNS-1035 label of at most 30 characters.
 _RUN_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _RUN_NAME_LENGTH = 30
+_PREFIX = re.compile(r"[a-z][-a-z0-9]*")
+_PREFIX_LENGTH = 15
+"""The rest is for what tells one run from another."""
 
 
 class RunKey(NamedTuple):
@@ -36,6 +39,16 @@ def check_run_name(name: object) -> str:
             "or '-', begins with a letter and does not end with '-'. Check run_name."
         )
     return name
+
+
+def check_run_name_prefix(prefix: str) -> str:
+    """Give the prefix back, or raise :class:`ConfigError` for one that no run's name can begin with."""
+    if len(prefix) > _PREFIX_LENGTH or not _PREFIX.fullmatch(prefix):
+        raise ConfigError(
+            f"run_name_prefix {prefix!r} cannot begin a run's name: enter 1 to {_PREFIX_LENGTH} lower-case letters, "
+            "digits or '-', beginning with a letter."
+        )
+    return prefix
 
 
 def run_key(name: object, project: str | None, domain: str | None) -> RunKey:

@@ -1,0 +1,136 @@
+"""What a client proves itself with: plain data, checked when made, and safe to print."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import re
+from dataclasses import dataclass, field
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from airflow_provider_flyte.client.endpoint import is_local, tls_endpoint
+from airflow_provider_flyte.client.errors import ConfigError
+
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True)
+class ClientCredentials:
+    """OAuth2's client-credentials grant: an id and a secret, for which a server gives tokens that expire."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+    scopes: tuple[str, ...] = ()
+    """What to ask for; by default what the Flyte deployment says."""
+
+    audience: str = ""
+    """For whom the token is meant; by default what the Flyte deployment says."""
+
+    oauth_endpoint: str = ""
+    """URL that gives tokens, only where it is not the one that the Flyte deployment names."""
+
+    def __post_init__(self) -> None:
+        for name in ("client_id", "client_secret"):
+            if not getattr(self, name):
+                raise ConfigError(
+                    f"{name} is empty. Enter the {name.replace('_', ' ')} that Flyte's operator gave you."
+                )
+        for scope in self.scopes:
+            if not _TOKEN.fullmatch(scope):
+                raise ConfigError(f"scopes has {scope!r}: a scope is printable ASCII without blanks. Enter one by one.")
+        if self.oauth_endpoint:
+            check_token_url(self.oauth_endpoint, "oauth_endpoint")
+
+
+@dataclass(frozen=True)
+class StaticToken:
+    """A token that never changes."""
+
+    token: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_token(self.token, "the token")
+
+
+@dataclass(frozen=True)
+class TokenFile:
+    """A file with a token, read again when it changes."""
+
+    path: str
+
+    def __post_init__(self) -> None:
+        if not self.path or "\0" in self.path:
+            raise ConfigError("The path of the token file is empty or no path. Enter the path of a file with a token.")
+
+
+Credentials: TypeAlias = ClientCredentials | StaticToken | TokenFile
+
+
+def check_token(text: str, what: str) -> str:
+    """Give a token back, or raise :class:`ConfigError`, which does not show it."""
+    if not text:
+        raise ConfigError(f"{what[0].upper()}{what[1:]} is empty. Enter a token.")
+    if not _TOKEN.fullmatch(text):
+        raise ConfigError(
+            f"{what[0].upper()}{what[1:]} cannot be sent: it has a blank, a line break or a character that is not "
+            "ASCII. Enter the bare token, without 'Bearer' before it."
+        )
+    return text
+
+
+def check_token_url(url: str, what: str) -> str:
+    """Give a token server's URL back, or raise :class:`ConfigError`: secrets go there, so not in plaintext."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or parts.username is not None or parts.fragment:
+        raise ConfigError(
+            f"{what} is no URL of a server that gives tokens. Enter one such as "
+            "https://login.example.com/oauth2/token, without a user or a fragment in it."
+        )
+    if parts.scheme == "http" and not is_local(host):
+        raise ConfigError(
+            f"{what} {parts.scheme}://{parts.netloc}{parts.path} is plaintext: the client secret would be readable on "
+            "the way. Enter an https:// URL."
+        )
+    return url
+
+
+def api_key(text: str) -> tuple[str, ClientCredentials, str]:
+    """Endpoint (``host:port``), credentials and org of an API key of the Flyte SDK.
+
+    It is the base64 of ``endpoint:client_id:client_secret:org``; the endpoint may have ``dns:///`` or ``https://``
+    before it and a port, the org may be empty or the word None.
+
+    :raises ConfigError: which says what is broken and does not show it.
+    """
+    broken = "The API key is broken: {}. Copy it again, or have a new one made."
+    packed = "".join(text.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
+    if not packed:
+        raise ConfigError("The API key is empty. Enter the one that Flyte's operator gave you.")
+    plain = ""
+    # Raised below, so that no part of the key is in the context of the error.
+    with contextlib.suppress(binascii.Error, UnicodeDecodeError):
+        plain = base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True).decode()
+    if not plain:
+        raise ConfigError(broken.format("it is not base64 of a text; perhaps its end is missing"))
+    # From the right: the endpoint may have colons of its own.
+    parts = plain.strip().rsplit(":", 3)
+    if len(parts) < 4:
+        raise ConfigError(
+            broken.format(f"it holds {len(parts)} parts instead of endpoint, client id, client secret and org")
+        )
+    address, client_id, client_secret, org = parts
+    for name, value in (("endpoint", address), ("client id", client_id), ("client secret", client_secret)):
+        if not value:
+            raise ConfigError(broken.format(f"its {name} is empty"))
+    try:
+        endpoint = tls_endpoint(address)
+    except ConfigError as error:
+        raise ConfigError(broken.format(error)) from None
+    return endpoint, ClientCredentials(client_id, client_secret), "" if org == "None" else org

@@ -1,0 +1,46 @@
+"""Where a server listens: the spellings that people use for it, and whether it is this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from airflow_provider_flyte.client.errors import ConfigError
+
+# What HTTP/2 takes: grpc's own words for anything else come late, and differ between blocking and asyncio calls.
+_HOST = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\s/:@?#\[\]]+")
+_TLS_SCHEMES = ("dns:///", "https://")
+
+
+def is_endpoint(text: str) -> bool:
+    """Whether it is ``host:port``, with brackets around an IPv6 address."""
+    host, _, port = text.rpartition(":")
+    return bool(_HOST.fullmatch(host)) and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+
+
+def tls_endpoint(text: str) -> str:
+    """``host:port`` from one of the spellings of the Flyte SDK: ``dns:///`` or ``https://`` before it, no port (443).
+
+    :raises ConfigError: for what is no address, and for ``http://``.
+    """
+    rest = text.strip()
+    for scheme in _TLS_SCHEMES:
+        rest = rest.removeprefix(scheme)
+    rest = rest.rstrip("/")
+    endpoint = f"{rest}:443" if _HOST.fullmatch(rest) else rest
+    if not is_endpoint(endpoint):
+        raise ConfigError(
+            "the endpoint is not a host with or without a port, with https:// or dns:/// before it or not"
+        )
+    return endpoint
+
+
+def is_local(host: str) -> bool:
+    """Whether what is sent to this host does not leave the machine."""
+    host = host.strip("[]").lower().rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
