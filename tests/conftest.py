@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _forget_doors() -> None:
+def _forget_servers() -> None:
     """Servers of different tests may come to listen on the same port."""
-    from airflow_provider_flyte.client.doors import forget
+    from airflow_provider_flyte.client import doors, route, tokens
 
-    forget()
+    doors.forget()
+    tokens.forget()
+    route.forget()
 
 
 @pytest.fixture(params=["grpc", "connect"])

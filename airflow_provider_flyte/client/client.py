@@ -9,12 +9,14 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TypeVar
 
+from airflow_provider_flyte.client.auth import AsyncAuthTransport, AuthTransport
 from airflow_provider_flyte.client.calls import Call, Flow
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.doors import AsyncDoorTransport, DoorTransport
 from airflow_provider_flyte.client.errors import NoClientError
 from airflow_provider_flyte.client.retry import RetryPolicy
 from airflow_provider_flyte.client.route import route_to
+from airflow_provider_flyte.client.tokens import tokens_of
 from airflow_provider_flyte.client.transport import AsyncTransport, Transport
 
 T = TypeVar("T")
@@ -100,7 +102,7 @@ class FlyteClient:
         with self._lock:
             if self._sync is None or self._sync[0] != os.getpid():
                 # A channel that was inherited through a fork answers UNAVAILABLE: never use or close it here.
-                self._sync = (os.getpid(), DoorTransport(self.config, self._route))
+                self._sync = (os.getpid(), self._with_token(DoorTransport(self.config, self._route)))
             return self._sync[1]
 
     def async_transport(self) -> AsyncTransport:
@@ -111,8 +113,21 @@ class FlyteClient:
             self._async = {each: entry for each, entry in self._async.items() if not each.is_closed()}
             entry = self._async.get(loop)
             if entry is None or entry[0] != pid:
-                entry = self._async[loop] = (pid, AsyncDoorTransport(self.config, self._route))
+                entry = self._async[loop] = (
+                    pid,
+                    self._with_token_on_loop(AsyncDoorTransport(self.config, self._route)),
+                )
             return entry[1]
+
+    def _with_token(self, doors: Transport) -> Transport:
+        if self.config.credentials is None:
+            return doors
+        return AuthTransport(doors, tokens_of(self.config, self._route), self._retry, self.config.timeout)
+
+    def _with_token_on_loop(self, doors: AsyncTransport) -> AsyncTransport:
+        if self.config.credentials is None:
+            return doors
+        return AsyncAuthTransport(doors, tokens_of(self.config, self._route), self._retry, self.config.timeout)
 
     def close(self) -> None:
         """Close the blocking channel; the client can be used again."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from airflow_provider_flyte.client.credentials import Credentials
+from airflow_provider_flyte.client.credentials import Credentials, Secret
 from airflow_provider_flyte.client.endpoint import is_endpoint
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.run_key import RunKey, check_run_name_prefix, run_key
@@ -14,11 +14,11 @@ from airflow_provider_flyte.client.run_key import RunKey, check_run_name_prefix,
 AUTO, GRPC, CONNECT = TRANSPORTS = ("auto", "grpc", "connect")
 """How Flyte is spoken to."""
 
-_AUTHORIZATION = "authorization"
+AUTHORIZATION = "authorization"
 _DEVBOX_API, _DEVBOX_CONSOLE = 8090, 8080
 
 # What HTTP/2 takes, see endpoint.py.
-_METADATA_KEY = re.compile(r"(?!grpc-)[0-9a-z_.-]+(?<!-bin)")
+METADATA_KEY = re.compile(r"(?!grpc-)[0-9a-z_.-]+(?<!-bin)")
 _METADATA_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
@@ -104,11 +104,12 @@ class FlyteConfig:
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be a positive number of seconds, not {getattr(self, name)!r}.")
         for key, value in self.metadata:
-            if not _METADATA_KEY.fullmatch(key) or not _METADATA_VALUE.fullmatch(value):
+            if not METADATA_KEY.fullmatch(key) or not _METADATA_VALUE.fullmatch(value):
                 raise ConfigError(
                     f"metadata {key!r} cannot be sent: a key has lower-case letters, digits, '-', '_' or '.', does not "
                     "begin with 'grpc-' or end with '-bin', and a value is printable ASCII without line breaks."
                 )
+        object.__setattr__(self, "metadata", tuple((key, Secret(value)) for key, value in self.metadata))
         self._check_security()
         if self.keepalive < 0:
             raise ConfigError(f"keepalive must be a number of seconds, or 0 for no pings, not {self.keepalive!r}.")
@@ -122,14 +123,14 @@ class FlyteConfig:
 
     def _check_security(self) -> None:
         header = self.metadata_header
-        if header and not _METADATA_KEY.fullmatch(header):
+        if header and not METADATA_KEY.fullmatch(header):
             raise ConfigError(
                 f"metadata_header {header!r} cannot be sent: enter a key of lower-case letters, digits, '-', '_' "
                 "or '.', such as authorization or flyte-authorization."
             )
-        if self.credentials and any(key == (header or _AUTHORIZATION) for key, _ in self.metadata):
+        if self.credentials and any(key == (header or AUTHORIZATION) for key, _ in self.metadata):
             raise ConfigError(
-                f"metadata {header or _AUTHORIZATION!r} is where the token goes. Take it out of the extra metadata, "
+                f"metadata {header or AUTHORIZATION!r} is where the token goes. Take it out of the extra metadata, "
                 "or name another metadata_header for the token."
             )
         if bool(self.client_certificate) != bool(self.client_private_key):

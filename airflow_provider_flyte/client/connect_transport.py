@@ -33,6 +33,7 @@ from airflow_provider_flyte.client.errors import (
 )
 from airflow_provider_flyte.client.route import Route
 from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
+from airflow_provider_flyte.client.transport import Metadata
 
 # Two pools: a stream holds its connection as long as it lasts, and would keep it from the questions. Idle connections
 # are given up before proxies usually do it (60 s and more).
@@ -72,6 +73,8 @@ class _Wire:
             (b"user-agent", f"airflow-provider-flyte/{__version__}".encode()),
             *((key.encode(), value.encode()) for key, value in config.metadata),
         ]
+        # Also what the certificate is checked for.
+        self._sni = {"sni_hostname": route.server_name} if route.server_name else {}
         self.closed = False
         """Whether the transport was closed by us."""
         self.options: dict[str, Any] = {
@@ -84,7 +87,13 @@ class _Wire:
         }
 
     def request(
-        self, method: Method[Any, Any], message: Any, timeout: float | None, *, read_timeout: float | None
+        self,
+        method: Method[Any, Any],
+        message: Any,
+        timeout: float | None,
+        *,
+        read_timeout: float | None,
+        metadata: Metadata,
     ) -> httpx.Request:
         url = self._urls.get(method.path) or self._urls.setdefault(method.path, httpx.URL(self._base + method.path))
         body = message.SerializeToString()
@@ -100,7 +109,13 @@ class _Wire:
         if timeout is not None:
             kind.append((b"connect-timeout-ms", str(max(1, int(timeout * 1000))).encode()))
         limits = httpx.Timeout(self._config.timeout if timeout is None else timeout, read=read_timeout).as_dict()
-        return httpx.Request("POST", url, headers=self._headers + kind, content=body, extensions={"timeout": limits})
+        return httpx.Request(
+            "POST",
+            url,
+            headers=[*self._headers, *kind, *((key.encode(), value.encode()) for key, value in metadata)],
+            content=body,
+            extensions={"timeout": limits} | self._sni,
+        )
 
     def message(self, method: Method[Any, Resp], response: httpx.Response, body: bytes, run: str | None) -> Resp:
         """The message of a unary answer, or the error that the answer is."""
@@ -215,12 +230,14 @@ class ConnectTransport:
         self._questions = httpx.HTTPTransport(limits=_QUESTIONS, **self._wire.options)
         self._streams = httpx.HTTPTransport(limits=_STREAMS, **self._wire.options)
 
-    def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
+    def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
         until = time.monotonic() + timeout
         try:
             self._check_open()
             response = self._questions.handle_request(
-                self._wire.request(method, request, timeout, read_timeout=timeout)
+                self._wire.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
             )
             with closing(response):
                 # httpx bounds each read; the whole is bounded here.
@@ -234,13 +251,21 @@ class ConnectTransport:
         return self._wire.message(method, response, bytes(body), run)
 
     def server_stream(
-        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
     ) -> Iterator[Resp]:
         until = None if timeout is None else time.monotonic() + timeout + _GRACE
         silence = None if timeout is None else timeout + _GRACE
         try:
             self._check_open()
-            response = self._streams.handle_request(self._wire.request(method, request, timeout, read_timeout=silence))
+            response = self._streams.handle_request(
+                self._wire.request(method, request, timeout, read_timeout=silence, metadata=metadata)
+            )
             with closing(response):
                 if not self._wire.is_stream(response):
                     raise self._wire.refusal(method, response, response.read(), run)
@@ -284,10 +309,12 @@ class AsyncConnectTransport:
         self._questions = httpx.AsyncHTTPTransport(limits=_QUESTIONS, **self._wire.options)
         self._streams = httpx.AsyncHTTPTransport(limits=_STREAMS, **self._wire.options)
 
-    async def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
+    async def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
         async def ask() -> tuple[httpx.Response, bytes]:
             response = await self._questions.handle_async_request(
-                self._wire.request(method, request, timeout, read_timeout=timeout)
+                self._wire.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
             )
             return response, await response.aread()
 
@@ -299,14 +326,20 @@ class AsyncConnectTransport:
         return self._wire.message(method, response, body, run)
 
     async def server_stream(
-        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
     ) -> AsyncGenerator[Resp, None]:
         until = None if timeout is None else time.monotonic() + timeout + _GRACE
         silence = None if timeout is None else timeout + _GRACE
         try:
             self._check_open()
             response = await self._streams.handle_async_request(
-                self._wire.request(method, request, timeout, read_timeout=silence)
+                self._wire.request(method, request, timeout, read_timeout=silence, metadata=metadata)
             )
             async with aclosing(response):
                 if not self._wire.is_stream(response):

@@ -13,6 +13,16 @@ from urllib.parse import urlsplit
 from airflow_provider_flyte.client.endpoint import is_local, tls_endpoint
 from airflow_provider_flyte.client.errors import ConfigError
 
+
+class Secret(str):
+    """A text that does not show itself, so that no traceback with its locals does."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 

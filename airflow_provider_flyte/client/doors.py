@@ -13,7 +13,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC, FlyteConfi
 from airflow_provider_flyte.client.connect_transport import AsyncConnectTransport, ConnectTransport, import_all
 from airflow_provider_flyte.client.errors import (
     CertificateError,
+    ClientCertificateError,
     ClosedError,
     NoConnectError,
     NoGrpcError,
@@ -40,7 +41,8 @@ from airflow_provider_flyte.client.grpc_transport import AsyncGrpcTransport, Grp
 from airflow_provider_flyte.client.retry import is_read
 from airflow_provider_flyte.client.route import Route
 from airflow_provider_flyte.client.rpc import Method, Req, Resp, RunService, ServerStream, Unary
-from airflow_provider_flyte.client.transport import AsyncTransport, Transport
+from airflow_provider_flyte.client.transport import AsyncTransport, Metadata, Transport
+from airflow_provider_flyte.client.unverified import AsyncUnverifiedGrpcTransport, UnverifiedGrpcTransport
 
 __all__ = ["AsyncDoorTransport", "DoorTransport", "forget", "import_all"]
 
@@ -100,7 +102,11 @@ def find_out(config: FlyteConfig, error: RpcError) -> Steps:
     if mistake is not None:
         raise error.turned_into(mistake)
     said: RpcError | None = yield _Ask(CONNECT)
-    if said is None or said.answered:
+    wants_token = _refused(said)
+    if _refused(grpc_said) and (wants_token or config.credentials) and not (said and said.answered):
+        # A proxy before both doors wants a token, or another one: the call itself tells more.
+        raise error
+    if said is None or said.answered or wants_token:
         if config.transport == CONNECT:
             return CONNECT
         if said is not None and said.status is Status.UNAVAILABLE:
@@ -117,6 +123,10 @@ def find_out(config: FlyteConfig, error: RpcError) -> Steps:
         if grpc_said is None or grpc_said.answered:
             raise error.turned_into(NoConnectError)
     raise error if said.http_status is None else _about(error, _no_flyte(said))
+
+
+def _refused(said: RpcError | None) -> bool:
+    return said is not None and said.status is Status.UNAUTHENTICATED
 
 
 def _no_flyte(error: RpcError) -> RpcError:
@@ -136,6 +146,7 @@ def _mistake(config: FlyteConfig, port: probe.Port) -> type[WrongDoorError] | No
 _CERTIFICATES: dict[probe.Certificate, type[CertificateError]] = {
     probe.Certificate.UNKNOWN_AUTHORITY: UnknownAuthorityError,
     probe.Certificate.OTHER_NAME: WrongHostNameError,
+    probe.Certificate.CLIENTS: ClientCertificateError,
     probe.Certificate.INVALID: CertificateError,
 }
 
@@ -220,11 +231,18 @@ class _Doors:
 
 
 _NAMES = {GRPC: "gRPC", CONNECT: "Connect"}
-_BLOCKING: dict[str, Callable[[FlyteConfig, Route], Transport]] = {GRPC: GrpcTransport, CONNECT: ConnectTransport}
-_ON_A_LOOP: dict[str, Callable[[FlyteConfig, Route], AsyncTransport]] = {
-    GRPC: AsyncGrpcTransport,
-    CONNECT: AsyncConnectTransport,
-}
+
+
+def _transport(door: str, config: FlyteConfig, route: Route) -> Transport:
+    if door == CONNECT:
+        return ConnectTransport(config, route)
+    return UnverifiedGrpcTransport(config, route) if route.unverified else GrpcTransport(config, route)
+
+
+def _async_transport(door: str, config: FlyteConfig, route: Route) -> AsyncTransport:
+    if door == CONNECT:
+        return AsyncConnectTransport(config, route)
+    return AsyncUnverifiedGrpcTransport(config, route) if route.unverified else AsyncGrpcTransport(config, route)
 
 
 class DoorTransport(_Doors):
@@ -235,29 +253,37 @@ class DoorTransport(_Doors):
         self._lock = threading.Lock()
         self._open: dict[str, Transport] = {}
 
-    def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
+    def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
         if self._must_ask_first(method):
-            self._ask_first(method, run)
+            self._ask_first(method, run, metadata)
         door = self._door
         try:
-            response = self._through(door).unary(method, request, timeout=timeout, run=run)
+            response = self._through(door).unary(method, request, timeout=timeout, run=run, metadata=metadata)
         except RpcError as error:
             found = door != self._door and not error.answered
             if not found and self._to_look_into(error, door):
-                found = self._find_out(error, door)
+                found = self._find_out(error, door, metadata)
             # Found by this call, or by another one meanwhile.
             if not found or not is_read(method):
                 raise
-            return self._through(self._door).unary(method, request, timeout=timeout, run=run)
+            return self._through(self._door).unary(method, request, timeout=timeout, run=run, metadata=metadata)
         self._reached(door)
         return response
 
     def server_stream(
-        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
     ) -> Iterator[Resp]:
         if self._must_ask_first(method):
-            self._ask_first(method, run)
-        yield from self._through(self._door).server_stream(method, request, timeout=timeout, run=run)
+            self._ask_first(method, run, metadata)
+        yield from self._through(self._door).server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
 
     def close(self) -> None:
         with self._lock:
@@ -270,14 +296,16 @@ class DoorTransport(_Doors):
             if self._closed and door not in self._open:
                 raise self._was_closed()
             if door not in self._open:
-                self._open[door] = _BLOCKING[door](self._config, self._route)
+                self._open[door] = _transport(door, self._config, self._route)
             return self._open[door]
 
-    def _ask(self, door: str) -> RpcError | None:
+    def _ask(self, door: str, metadata: Metadata) -> RpcError | None:
         # Afresh where it is not the door in use: a channel that failed before would say so again, unasked.
-        fresh = _BLOCKING[door](self._config, self._route) if door != self._door else None
+        fresh = _transport(door, self._config, self._route) if door != self._door else None
         try:
-            (fresh or self._through(door)).unary(QUESTION, QUESTION.request(), timeout=QUESTION_TIMEOUT)
+            (fresh or self._through(door)).unary(
+                QUESTION, QUESTION.request(), timeout=QUESTION_TIMEOUT, metadata=metadata
+            )
         except RpcError as error:
             return error
         finally:
@@ -285,22 +313,22 @@ class DoorTransport(_Doors):
                 fresh.close()
         return None
 
-    def _ask_first(self, method: Method[Any, Any], run: str | None) -> None:
+    def _ask_first(self, method: Method[Any, Any], run: str | None, metadata: Metadata) -> None:
         door = self._door
-        error = self._ask(door)
+        error = self._ask(door, metadata)
         if error is None:
             self._reached(door)
         else:
             error.method, error.run = method.name, run
             if self._to_look_into(error, door):
-                self._find_out(error, door)
+                self._find_out(error, door, metadata)
 
-    def _find_out(self, error: RpcError, tried: str) -> bool:
+    def _find_out(self, error: RpcError, tried: str, metadata: Metadata) -> bool:
         steps = find_out(self._config, error)
         try:
             step = next(steps)
             while True:
-                step = steps.send(self._ask(step) if isinstance(step, _Ask) else probe.look(self._route))
+                step = steps.send(self._ask(step, metadata) if isinstance(step, _Ask) else probe.look(self._route))
         except StopIteration as end:
             return self._found(end.value, error, tried)
         except RpcError as conclusion:
@@ -314,28 +342,36 @@ class AsyncDoorTransport(_Doors):
         super().__init__(config, route)
         self._open: dict[str, AsyncTransport] = {}
 
-    async def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
+    async def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
         if self._must_ask_first(method):
-            await self._ask_first(method, run)
+            await self._ask_first(method, run, metadata)
         door = self._door
         try:
-            response = await self._through(door).unary(method, request, timeout=timeout, run=run)
+            response = await self._through(door).unary(method, request, timeout=timeout, run=run, metadata=metadata)
         except RpcError as error:
             found = door != self._door and not error.answered
             if not found and self._to_look_into(error, door):
-                found = await self._find_out(error, door)
+                found = await self._find_out(error, door, metadata)
             if not found or not is_read(method):
                 raise
-            return await self._through(self._door).unary(method, request, timeout=timeout, run=run)
+            return await self._through(self._door).unary(method, request, timeout=timeout, run=run, metadata=metadata)
         self._reached(door)
         return response
 
     async def server_stream(
-        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
     ) -> AsyncGenerator[Resp, None]:
         if self._must_ask_first(method):
-            await self._ask_first(method, run)
-        stream = self._through(self._door).server_stream(method, request, timeout=timeout, run=run)
+            await self._ask_first(method, run, metadata)
+        stream = self._through(self._door).server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
         async with aclosing(stream):
             async for response in stream:
                 yield response
@@ -349,13 +385,15 @@ class AsyncDoorTransport(_Doors):
         if self._closed and door not in self._open:
             raise self._was_closed()
         if door not in self._open:
-            self._open[door] = _ON_A_LOOP[door](self._config, self._route)
+            self._open[door] = _async_transport(door, self._config, self._route)
         return self._open[door]
 
-    async def _ask(self, door: str) -> RpcError | None:
-        fresh = _ON_A_LOOP[door](self._config, self._route) if door != self._door else None
+    async def _ask(self, door: str, metadata: Metadata) -> RpcError | None:
+        fresh = _async_transport(door, self._config, self._route) if door != self._door else None
         try:
-            await (fresh or self._through(door)).unary(QUESTION, QUESTION.request(), timeout=QUESTION_TIMEOUT)
+            await (fresh or self._through(door)).unary(
+                QUESTION, QUESTION.request(), timeout=QUESTION_TIMEOUT, metadata=metadata
+            )
         except RpcError as error:
             return error
         finally:
@@ -363,23 +401,25 @@ class AsyncDoorTransport(_Doors):
                 await fresh.close()
         return None
 
-    async def _ask_first(self, method: Method[Any, Any], run: str | None) -> None:
+    async def _ask_first(self, method: Method[Any, Any], run: str | None, metadata: Metadata) -> None:
         door = self._door
-        error = await self._ask(door)
+        error = await self._ask(door, metadata)
         if error is None:
             self._reached(door)
         else:
             error.method, error.run = method.name, run
             if self._to_look_into(error, door):
-                await self._find_out(error, door)
+                await self._find_out(error, door, metadata)
 
-    async def _find_out(self, error: RpcError, tried: str) -> bool:
+    async def _find_out(self, error: RpcError, tried: str, metadata: Metadata) -> bool:
         steps = find_out(self._config, error)
         try:
             step = next(steps)
             while True:
                 # In a thread: a name look-up and a handshake would hold the loop.
-                seen = await (self._ask(step) if isinstance(step, _Ask) else asyncio.to_thread(probe.look, self._route))
+                seen = await (
+                    self._ask(step, metadata) if isinstance(step, _Ask) else asyncio.to_thread(probe.look, self._route)
+                )
                 step = steps.send(seen)
         except StopIteration as end:
             return self._found(end.value, error, tried)

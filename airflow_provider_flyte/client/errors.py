@@ -6,6 +6,8 @@
     +-- RpcError                    a call failed: .status, .method, .run, .endpoint, .details
         +-- NotFoundError               NOT_FOUND; of GetRunDetails it does not prove that the run is missing
         +-- UnauthenticatedError        UNAUTHENTICATED
+        |   +-- TokenError                  no token can be had with these credentials: lasting
+        |       +-- TokenServerError            nor from this token server, for the moment: transient
         +-- PermissionDeniedError       PERMISSION_DENIED
         +-- InvalidArgumentError        INVALID_ARGUMENT, OUT_OF_RANGE, FAILED_PRECONDITION
         +-- AlreadyExistsError          ALREADY_EXISTS
@@ -17,6 +19,7 @@
         |       +-- CertificateError            its certificate is refused
         |       |   +-- UnknownAuthorityError       nobody here knows who signed it
         |       |   +-- WrongHostNameError          it is for another name
+        |       |   +-- ClientCertificateError      ours is missing or refused
         |       +-- NoGrpcError                 only HTTP passes, and the settings ask for gRPC
         |       +-- NoConnectError              the reverse
         |       +-- NotFlyteError               something else answers
@@ -124,6 +127,19 @@ class UnauthenticatedError(RpcError):
     advice = "Check the credentials in the Flyte connection."
 
 
+class TokenError(UnauthenticatedError):
+    """No token can be had: the token server refuses, or nobody knows where it is."""
+
+    advice = "Check client id, client secret, scopes, audience and OAuth endpoint in the Flyte connection."
+
+
+class TokenServerError(TokenError):
+    """The token server gives no usable answer, or not now."""
+
+    advice = "Nothing usable answered at {endpoint}: check that the token server runs and that this machine reaches it."
+    transient = True
+
+
 class PermissionDeniedError(RpcError):
     """The credentials are good, but not for this."""
 
@@ -192,15 +208,28 @@ class UnknownAuthorityError(CertificateError):
     """The server's certificate was signed by somebody whom this machine does not know."""
 
     advice = (
-        "The certificate of {endpoint} comes from an authority that this machine does not know: add that authority's "
-        "certificate to the system's, or name a file with it in SSL_CERT_FILE."
+        "The certificate of {endpoint} comes from an authority that this machine does not know: enter that authority's "
+        "certificate as CA bundle in the Flyte connection, or name a file with it in SSL_CERT_FILE. The server "
+        "must also send the certificates between its own and that one."
     )
 
 
 class WrongHostNameError(CertificateError):
     """The server's certificate is good, but for another name."""
 
-    advice = "The certificate of {endpoint} is for another host name: enter that name as host in the Flyte connection."
+    advice = (
+        "The certificate of {endpoint} is for another host name: enter that name as host in the Flyte connection, or "
+        "as server name where the host must stay."
+    )
+
+
+class ClientCertificateError(CertificateError):
+    """The server wants a client certificate, or another one than it got."""
+
+    advice = (
+        "{endpoint} accepts only clients with a certificate that it trusts: enter client certificate and private key "
+        "in the Flyte connection, or ones that it was told of."
+    )
 
 
 class NoGrpcError(WrongDoorError):

@@ -22,6 +22,7 @@ from airflow_provider_flyte.client.errors import (
 )
 from airflow_provider_flyte.client.route import Route
 from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
+from airflow_provider_flyte.client.transport import Metadata
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
     # RunDetails carries the whole task spec; gRPC refuses more than 4 MiB unless told otherwise.
@@ -59,10 +60,17 @@ _USED_AFTER_CLOSE = ValueError
 _USED_AFTER_CLOSE_AIO = grpc.aio.UsageError
 
 
-def _options(route: Route) -> tuple[tuple[str, Any], ...]:
+def _options(config: FlyteConfig, route: Route) -> tuple[tuple[str, Any], ...]:
+    options = [*_OPTIONS]
     # Told in either case: left alone, grpc would read the environment again, and only its lower-case names.
-    proxy = ("grpc.http_proxy", route.proxy) if route.proxy else ("grpc.enable_http_proxy", 0)
-    return (*_OPTIONS, proxy)
+    options.append(("grpc.http_proxy", route.proxy) if route.proxy else ("grpc.enable_http_proxy", 0))
+    if route.server_name:
+        options.append(("grpc.ssl_target_name_override", route.server_name))
+        # Else that name would also be what proxies see as the host that is asked for.
+        options.append(("grpc.default_authority", config.endpoint))
+    if config.keepalive:
+        options.append(("grpc.keepalive_time_ms", max(1, int(config.keepalive * 1000))))
+    return tuple(options)
 
 
 def _is_the_end(error: RpcError, until: float) -> bool:
@@ -71,7 +79,7 @@ def _is_the_end(error: RpcError, until: float) -> bool:
 
 
 def _credentials(route: Route) -> grpc.ChannelCredentials:
-    return grpc.ssl_channel_credentials(route.roots)
+    return grpc.ssl_channel_credentials(route.roots, route.private_key, route.certificate)
 
 
 def _status(code: grpc.StatusCode | None) -> Status:
@@ -111,25 +119,33 @@ class GrpcTransport:
         self._config = config
         self._errors = _Errors(config)
         self._channel = (
-            grpc.insecure_channel(config.endpoint, options=_options(route))
+            grpc.insecure_channel(config.endpoint, options=_options(config, route))
             if config.insecure
-            else grpc.secure_channel(config.endpoint, _credentials(route), options=_options(route))
+            else grpc.secure_channel(config.endpoint, _credentials(route), options=_options(config, route))
         )
 
-    def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
+    def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
         call = self._channel.unary_unary(
             method.path,
             request_serializer=method.request.SerializeToString,
             response_deserializer=method.response.FromString,
         )
         try:
-            response: Resp = call(request, timeout=timeout, metadata=self._config.metadata)
+            response: Resp = call(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
         except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
             raise self._errors.map(error, method, run) from error
         return response
 
     def server_stream(
-        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
     ) -> Iterator[Resp]:
         call, until = None, time.monotonic() + (math.inf if timeout is None else timeout)
         try:
@@ -137,7 +153,7 @@ class GrpcTransport:
                 method.path,
                 request_serializer=method.request.SerializeToString,
                 response_deserializer=method.response.FromString,
-            )(request, timeout=timeout, metadata=self._config.metadata)
+            )(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
             yield from call
         except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
             ours = self._errors.map(error, method, run)
@@ -159,19 +175,21 @@ class AsyncGrpcTransport:
         self._config = config
         self._errors = _Errors(config)
         self._channel = (
-            grpc.aio.insecure_channel(config.endpoint, options=_options(route))
+            grpc.aio.insecure_channel(config.endpoint, options=_options(config, route))
             if config.insecure
-            else grpc.aio.secure_channel(config.endpoint, _credentials(route), options=_options(route))
+            else grpc.aio.secure_channel(config.endpoint, _credentials(route), options=_options(config, route))
         )
 
-    async def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
+    async def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
         call = self._channel.unary_unary(
             method.path,
             request_serializer=method.request.SerializeToString,
             response_deserializer=method.response.FromString,
         )
         try:
-            response: Resp | None = await call(request, timeout=timeout, metadata=self._config.metadata)
+            response: Resp | None = await call(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
         except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
             self._pass_on_cancellation(error)
             raise self._errors.map(error, method, run) from error
@@ -180,7 +198,13 @@ class AsyncGrpcTransport:
         return response
 
     async def server_stream(
-        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
     ) -> AsyncGenerator[Resp, None]:
         call, until = None, time.monotonic() + (math.inf if timeout is None else timeout)
         try:
@@ -188,7 +212,7 @@ class AsyncGrpcTransport:
                 method.path,
                 request_serializer=method.request.SerializeToString,
                 response_deserializer=method.response.FromString,
-            )(request, timeout=timeout, metadata=self._config.metadata)
+            )(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
             async for response in call:
                 if response is None:
                     raise self._errors.garbage(method, run)

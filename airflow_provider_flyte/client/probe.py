@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_flyte.client.route import Route
@@ -21,6 +22,12 @@ TIMEOUT = 2.0
 _UNKNOWN_AUTHORITY = {18, 19, 20, 21}
 _OTHER_NAME = {62, 63, 64}
 """OpenSSL's X509_V_ERR numbers, which stay when its words change."""
+
+_ABOUT_CLIENTS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE")
+"""In OpenSSL's names of the alerts with which a server refuses a client's certificate, or the lack of one."""
+
+_REFUSES_WITHIN = 0.5
+"""Seconds. A server that speaks first (HTTP/2) says something else as soon."""
 
 _LONGEST_ANSWER = 65536
 
@@ -37,6 +44,7 @@ class Certificate(Enum):
 
     UNKNOWN_AUTHORITY = "unknown authority"
     OTHER_NAME = "other name"
+    CLIENTS = "the client's is missing or refused"
     INVALID = "invalid"
 
 
@@ -103,17 +111,15 @@ def _connect(route: Route) -> socket.socket:
 
 
 def _shake_hands(route: Route, raw: socket.socket) -> Port:
-    if route.insecure:
-        # Nothing is sent that would need a verified peer.
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    else:
-        context = ssl.create_default_context(cadata=route.roots.decode("ascii", "ignore") if route.roots else None)
+    # With plaintext nothing is sent that would need a verified peer.
+    context = _unverified(route) if route.insecure else route.new_tls()
     context.set_alpn_protocols(["h2", "http/1.1"])
     try:
-        with context.wrap_socket(raw, server_hostname=route.host) as secure:
-            return Port(Security.TLS, http2=secure.selected_alpn_protocol() == "h2")
+        with context.wrap_socket(raw, server_hostname=route.server_name or route.host) as secure:
+            http2 = secure.selected_alpn_protocol() == "h2"
+            refusal = _refusal(secure)
+            ours = _about_ours(refusal) if refusal else None
+            return Port(Security.TLS, http2=http2, certificate=ours, words=_words(refusal) if ours else "")
     except ssl.SSLCertVerificationError as error:
         wrong = Certificate.INVALID
         if error.verify_code in _OTHER_NAME:
@@ -123,7 +129,57 @@ def _shake_hands(route: Route, raw: socket.socket) -> Port:
         return Port(Security.TLS, certificate=wrong, words=error.verify_message)
     except ssl.SSLError as error:
         # A TLS server that wants something else (a client certificate, another version) answers with an alert.
-        return Port(Security.TLS if "ALERT" in (error.reason or "") else Security.PLAINTEXT)
+        if "ALERT" not in (error.reason or ""):
+            return Port(Security.PLAINTEXT)
+        return Port(Security.TLS, certificate=_about_ours(error), words=_words(error))
     except ConnectionError:
         # A gRPC server that reads plaintext hangs up on a ClientHello.
         return Port(Security.PLAINTEXT)
+
+
+def _refusal(secure: ssl.SSLSocket) -> ssl.SSLError | None:
+    """What a server says that refuses the client after the handshake: with TLS 1.3 it looks at its certificate then."""
+    secure.settimeout(_REFUSES_WITHIN)
+    try:
+        secure.recv(1)
+    except ssl.SSLError as error:
+        return error
+    except OSError:
+        pass
+    return None
+
+
+def _about_ours(error: ssl.SSLError) -> Certificate | None:
+    """Whether an alert of the server's is about the client's certificate; OpenSSL names them by RFC 8446."""
+    return Certificate.CLIENTS if any(word in (error.reason or "") for word in _ABOUT_CLIENTS) else None
+
+
+def _words(error: ssl.SSLError | None) -> str:
+    return (error.reason or "").replace("_", " ").lower() if error else ""
+
+
+def _unverified(route: Route) -> ssl.SSLContext:
+    return replace(route, roots=None, verify=False).new_tls()
+
+
+def believing(route: Route) -> Route:
+    """The same way, believing the certificate that the server shows now, for the name that stands in it.
+
+    The way as it is where no certificate can be had: a call will say why.
+    """
+    try:
+        with _connect(route) as raw, _handshake(_unverified(route), raw, route) as secure:
+            shown = ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b"")
+        # Only a certificate that was verified is told of in words: here, by itself.
+        context = replace(route, roots=shown.encode(), verify=True).new_tls()
+        context.check_hostname = False
+        with _connect(route) as raw, _handshake(context, raw, route) as secure:
+            names: Any = (secure.getpeercert() or {})["subjectAltName"]
+    except (_ProxyRefusedError, OSError, UnicodeError, ValueError, KeyError):
+        return route
+    return replace(route, roots=shown.encode(), server_name=names[0][1].replace("*", "any"), verify=True)
+
+
+def _handshake(context: ssl.SSLContext, raw: socket.socket, route: Route) -> ssl.SSLSocket:
+    context.set_alpn_protocols(["h2"])
+    return context.wrap_socket(raw, server_hostname=route.server_name or route.host)

@@ -1,12 +1,15 @@
-"""The way to an endpoint: which certificate authorities are believed, and through which proxy it goes.
+"""The way to a server: which certificate authorities are believed, and through which proxy it goes.
 
-Decided once, here, for both transports and the probe: grpcio reads neither the system's authorities nor
-``SSL_CERT_FILE`` nor the upper-case ``HTTPS_PROXY``, and httpx reads all of them.
+Decided once, here, for both transports, the probe and the token server: grpcio reads neither the system's authorities
+nor ``SSL_CERT_FILE`` nor the upper-case ``HTTPS_PROXY``, and httpx reads all of them.
 """
 
 from __future__ import annotations
 
+import logging
+import re
 import ssl
+import tempfile
 import urllib.request
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,15 +17,20 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.endpoint import is_local
 from airflow_provider_flyte.client.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _BUNDLE = "ca-certificates.crt"
+_SECRET = re.compile(r"auth|token|secret|passw|key|cookie|credential")
+"""In the names of metadata that is surely secret."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """How an endpoint is reached. The proxy may carry a password, so it stays out of the repr."""
+    """How a server is reached. The proxy may carry a password, so it stays out of the repr."""
 
     host: str
     port: int
@@ -33,47 +41,103 @@ class Route:
     proxy: str | None = field(default=None, repr=False)
     """``http://[user:password@]host:port``."""
 
+    certificate: bytes | None = field(default=None, repr=False)
+    """PEM of the client's own."""
+
+    private_key: bytes | None = field(default=None, repr=False)
+    server_name: str = ""
+    """What the server's certificate is checked for, where that is not the host."""
+
+    verify: bool = True
+
     @property
     def proxy_name(self) -> str:
         """The proxy without its password."""
         parts = urlsplit(self.proxy or "")
         return f"{parts.hostname}:{parts.port or 80}"
 
+    @property
+    def unverified(self) -> bool:
+        """Whether whoever answers is believed."""
+        return not self.insecure and not self.verify
+
     @cached_property
     def tls(self) -> ssl.SSLContext:
         """A context that verifies the server. Making one takes some ten milliseconds: not on an event loop."""
-        return ssl.create_default_context(cadata=self.roots.decode("ascii", "ignore") if self.roots else None)
+        return self.new_tls()
+
+    def new_tls(self) -> ssl.SSLContext:
+        """A context of one's own.
+
+        :raises ConfigError: for certificates or a key that cannot be read.
+        """
+        try:
+            context = ssl.create_default_context(cadata=self.roots.decode("ascii", "ignore") if self.roots else None)
+        except ssl.SSLError as error:
+            raise ConfigError(
+                f"ca_bundle cannot be read ({error.reason}). Enter certificates as PEM, or a file with them."
+            ) from None
+        # As gRPC does: who names an intermediate authority, or the server's own certificate, believes just that.
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.certificate and self.private_key:
+            _show_certificate(context, self.certificate, self.private_key)
+        return context
 
 
 def route_to(config: FlyteConfig) -> Route:
     """The way to a config's endpoint from this machine, as its environment says.
 
-    :raises ConfigError: for a proxy that gRPC cannot use.
+    :raises ConfigError: for a proxy that gRPC cannot use, and for certificates that cannot be read.
     """
+    _warn(config)
     host, _, port = config.endpoint.rpartition(":")
-    roots = None if config.insecure else system_roots()
-    route = Route(host.strip("[]"), int(port), config.insecure, roots, environment_proxy(config))
-    if not config.insecure:
-        # Made here and not with the first call, which may be on an event loop.
-        _ = route.tls
+    proxy = environment_proxy(config.endpoint, plaintext=config.insecure)
+    if config.insecure:
+        return Route(host.strip("[]"), int(port), True, proxy=proxy)
+    route = Route(
+        host.strip("[]"),
+        int(port),
+        insecure=False,
+        roots=roots_of(config),
+        proxy=proxy,
+        certificate=_material(config.client_certificate, "client_certificate"),
+        private_key=_material(config.client_private_key, "client_private_key"),
+        server_name=config.server_name.strip("[]"),
+        verify=config.verify,
+    )
+    # Made here and not with the first call, which may be on an event loop.
+    _ = route.tls
     return route
 
 
-def environment_proxy(config: FlyteConfig) -> str | None:
+def roots_of(config: FlyteConfig) -> bytes | None:
+    """The authorities that a config names, else the system's."""
+    bundle = _material(config.ca_bundle, "ca_bundle")
+    if bundle is None:
+        return system_roots()
+    if _BEGIN not in bundle:
+        raise ConfigError("ca_bundle holds no certificate. Enter certificates as PEM, or the path of a file with them.")
+    return bundle
+
+
+def environment_proxy(endpoint: str, *, plaintext: bool) -> str | None:
     """The proxy that ``HTTPS_PROXY`` names (``HTTP_PROXY`` with plaintext, else ``ALL_PROXY``) unless ``NO_PROXY``
     excepts the host; in either case of letters.
     """
     proxies = urllib.request.getproxies_environment()
-    if urllib.request.proxy_bypass_environment(config.endpoint, proxies):  # type: ignore[attr-defined]
+    if urllib.request.proxy_bypass_environment(endpoint, proxies):  # type: ignore[attr-defined]
         return None
-    proxy = proxies.get("http" if config.insecure else "https") or proxies.get("all")
+    proxy = proxies.get("http" if plaintext else "https") or proxies.get("all")
     if not proxy:
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     parts = urlsplit(proxy)
     if parts.scheme != "http" or not parts.hostname:
         raise ConfigError(
-            f"The environment names a proxy of scheme {parts.scheme!r} for {config.endpoint}; only http:// proxies can "
+            f"The environment names a proxy of scheme {parts.scheme!r} for {endpoint}; only http:// proxies can "
             "be used. Change HTTPS_PROXY (HTTP_PROXY with plaintext), or name the host in NO_PROXY."
         )
     return proxy
@@ -91,3 +155,65 @@ def system_roots() -> bytes | None:
     files = [folder / _BUNDLE] if (folder / _BUNDLE).is_file() else sorted(folder.iterdir())
     certificates = {text for file in files if file.is_file() and _BEGIN in (text := file.read_bytes())}
     return b"\n".join(sorted(certificates)) or None
+
+
+def _material(text: str, name: str) -> bytes | None:
+    """PEM that is given as text or as the path of a file; its contents are never told."""
+    if not text:
+        return None
+    if "-----BEGIN" in text:
+        return text.encode()
+    try:
+        return Path(text).read_bytes()
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or "it is no path"
+        raise ConfigError(f"The file that {name} names cannot be read: {why}. Enter another path, or PEM.") from None
+
+
+def _show_certificate(context: ssl.SSLContext, certificate: bytes, private_key: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        # The ssl module takes a certificate from files only. The folder is its owner's alone.
+        paths = [Path(folder, name) for name in ("certificate.pem", "key.pem")]
+        for path, pem in zip(paths, (certificate, private_key), strict=True):
+            path.touch(mode=0o600)
+            path.write_bytes(pem)
+        try:
+            # Without a password of ours OpenSSL would ask on the terminal.
+            context.load_cert_chain(paths[0], paths[1], password=lambda: b"")
+        except (ssl.SSLError, ValueError) as error:
+            why = getattr(error, "reason", None) or "no PEM"
+            raise ConfigError(
+                f"client_certificate and client_private_key cannot be used ({why}): they must be PEM, belong together, "
+                "and the key must have no password."
+            ) from None
+
+
+_warned: set[tuple[str, str]] = set()
+
+
+def forget() -> None:
+    """Forget what was warned of; for tests."""
+    _warned.clear()
+
+
+def _warn(config: FlyteConfig) -> None:
+    """Say once a process what makes a secret readable for others."""
+    secret = config.credentials or any(_SECRET.search(key) for key, _ in config.metadata)
+    if config.insecure and secret and not is_local(config.endpoint.rpartition(":")[0]):
+        _warn_once(
+            config.endpoint,
+            "Flyte at %s is spoken to in plaintext: whoever is on the way can read the credentials. Switch Insecure "
+            "off in the Flyte connection where the server speaks TLS.",
+        )
+    if not config.insecure and not config.verify:
+        _warn_once(
+            config.endpoint,
+            "The certificate of %s is NOT checked: whoever is on the way can pretend to be Flyte, and read the "
+            "credentials. Name the server's authority as CA bundle in the Flyte connection instead.",
+        )
+
+
+def _warn_once(endpoint: str, message: str) -> None:
+    if (endpoint, message) not in _warned:
+        _warned.add((endpoint, message))
+        log.warning(message, endpoint)

@@ -7,22 +7,33 @@ Above this line nobody knows which transport it is. Requests and responses are m
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from airflow_provider_flyte.client.rpc import Req, Resp, ServerStream, Unary
+
+Metadata: TypeAlias = tuple[tuple[str, str], ...]
 
 
 class Transport(Protocol):
     """A blocking transport."""
 
-    def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
+    def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
         """Make one call, within ``timeout`` seconds."""
 
     def server_stream(
-        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
     ) -> Iterator[Resp]:
         """Open a stream; closing the iterator ends it. A quiet stream sends nothing, not even headers.
 
+        :param metadata: of this call, beside the config's.
         :param timeout: seconds after which it ends by itself, without an error: a cheap renewal. None: never.
         """
 
@@ -33,11 +44,19 @@ class Transport(Protocol):
 class AsyncTransport(Protocol):
     """The same on an event loop."""
 
-    async def unary(self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None) -> Resp:
+    async def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
         """Make one call, within ``timeout`` seconds."""
 
     def server_stream(
-        self, method: ServerStream[Req, Resp], request: Req, *, timeout: float | None = None, run: str | None = None
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
     ) -> AsyncGenerator[Resp, None]:
         """Open a stream; closing the iterator ends it."""
 
