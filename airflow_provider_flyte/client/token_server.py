@@ -73,8 +73,11 @@ class TokenServer:
         if audience:
             form["audience"] = audience
         with self._told(timeout):
-            status, body = self._post(_basic(credentials), form, timeout)
-        return self._read(status, body, credentials)
+            got = self._read(*self._post(_basic(credentials), form, timeout), credentials)
+        # Raised only here, where no answer is at hand that a traceback's locals could show.
+        if isinstance(got, TokenError):
+            raise got
+        return got
 
     @contextmanager
     def _told(self, timeout: float) -> Iterator[None]:
@@ -116,7 +119,7 @@ class TokenServer:
                     raise TimeoutError
             return response.status_code, bytes(body)
 
-    def _read(self, status: int, body: bytes, credentials: ClientCredentials) -> Grant:
+    def _read(self, status: int, body: bytes, credentials: ClientCredentials) -> Grant | TokenError:
         try:
             answer = json.loads(body)
         except ValueError:
@@ -130,19 +133,19 @@ class TokenServer:
         if isinstance(words, str) and words:
             told += f" ({_without(credentials, words)})"
         if status >= 500 or status in _MAY_PASS:
-            raise self._unusable(f"HTTP {status}" if told == f"HTTP {status}" else f"HTTP {status}, {told}")
+            return self._unusable(f"HTTP {status}" if told == f"HTTP {status}" else f"HTTP {status}, {told}")
         if status < 400:
             told = f"HTTP {status} instead of a token"
-        raise TokenError(Status.UNAUTHENTICATED, told, method="The request for a token", endpoint=self.name)
+        return TokenError(Status.UNAUTHENTICATED, told, method="The request for a token", endpoint=self.name)
 
-    def _grant(self, answer: dict[str, object]) -> Grant:
+    def _grant(self, answer: dict[str, object]) -> Grant | TokenError:
         token, lifetime = answer.get("access_token"), answer.get("expires_in")
         try:
             token = Secret(check_token(token if isinstance(token, str) else "", "the token"))
         except ConfigError:
             token = None
         if token is None:
-            raise self._unusable("the answer holds no token")
+            return self._unusable("the answer holds no token")
         try:
             seconds = float(lifetime) if isinstance(lifetime, int | float | str) else None
         except ValueError:
