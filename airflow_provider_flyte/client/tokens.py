@@ -173,7 +173,7 @@ class Tokens:
                 error,
             )
             self._warned = True
-            self._token = replace(old, stale_at=now + _AGAIN_AFTER)
+            self._token = replace(old, stale_at=min(now + _AGAIN_AFTER, old.dies_at))
             return self._token
         finally:
             self._tries += 1
