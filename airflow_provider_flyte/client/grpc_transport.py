@@ -66,8 +66,9 @@ def _options(config: FlyteConfig, route: Route) -> tuple[tuple[str, Any], ...]:
     options.append(("grpc.http_proxy", route.proxy) if route.proxy else ("grpc.enable_http_proxy", 0))
     if route.server_name:
         options.append(("grpc.ssl_target_name_override", route.server_name))
-        # Else that name would also be what proxies see as the host that is asked for.
-        options.append(("grpc.default_authority", config.endpoint))
+        # Else proxies would see that name as the host that is asked for. Without the port: grpc takes no
+        # other name than the certificate's and exactly this one.
+        options.append(("grpc.default_authority", route.host))
     if config.keepalive:
         options.append(("grpc.keepalive_time_ms", max(1, int(config.keepalive * 1000))))
     return tuple(options)

@@ -117,9 +117,8 @@ def _shake_hands(route: Route, raw: socket.socket) -> Port:
     try:
         with context.wrap_socket(raw, server_hostname=route.server_name or route.host) as secure:
             http2 = secure.selected_alpn_protocol() == "h2"
-            refusal = _refusal(secure)
-            ours = _about_ours(refusal) if refusal else None
-            return Port(Security.TLS, http2=http2, certificate=ours, words=_words(refusal) if ours else "")
+            ours, words = _what_follows(secure)
+            return Port(Security.TLS, http2=http2, certificate=ours, words=words)
     except ssl.SSLCertVerificationError as error:
         wrong = Certificate.INVALID
         if error.verify_code in _OTHER_NAME:
@@ -137,16 +136,21 @@ def _shake_hands(route: Route, raw: socket.socket) -> Port:
         return Port(Security.PLAINTEXT)
 
 
-def _refusal(secure: ssl.SSLSocket) -> ssl.SSLError | None:
-    """What a server says that refuses the client after the handshake: with TLS 1.3 it looks at its certificate then."""
+def _what_follows(secure: ssl.SSLSocket) -> tuple[Certificate | None, str]:
+    """What a server does after the handshake: with TLS 1.3 it looks at the client's certificate only then."""
     secure.settimeout(_REFUSES_WITHIN)
     try:
-        secure.recv(1)
+        hangs_up = not secure.recv(1)
+    except TimeoutError:
+        return None, ""
     except ssl.SSLError as error:
-        return error
+        if ours := _about_ours(error):
+            return ours, _words(error)
+        hangs_up = True
     except OSError:
-        pass
-    return None
+        hangs_up = True
+    # Not taken for certain: a balancer with nothing behind it hangs up too.
+    return None, "it hangs up after the handshake, as a server may that wants a client certificate" if hangs_up else ""
 
 
 def _about_ours(error: ssl.SSLError) -> Certificate | None:
@@ -154,8 +158,8 @@ def _about_ours(error: ssl.SSLError) -> Certificate | None:
     return Certificate.CLIENTS if any(word in (error.reason or "") for word in _ABOUT_CLIENTS) else None
 
 
-def _words(error: ssl.SSLError | None) -> str:
-    return (error.reason or "").replace("_", " ").lower() if error else ""
+def _words(error: ssl.SSLError) -> str:
+    return (error.reason or "").replace("_", " ").lower()
 
 
 def _unverified(route: Route) -> ssl.SSLContext:

@@ -37,7 +37,9 @@ _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class ConnectDoor:
     """A listening port that speaks Connect to a dispatcher. Opened once; a new one is made to open again."""
 
-    def __init__(self, dispatcher: Dispatcher, tls: tuple[bytes, bytes] | None) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, tls: tuple[bytes, bytes] | None, client_roots: bytes | None = None
+    ) -> None:
         self._dispatcher = dispatcher
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="local-flyte-connect")
         self._calls: set[Call] = set()
@@ -57,7 +59,7 @@ class ConnectDoor:
             date_header=False,
         )
         config.load()
-        config.ssl = _server_context(tls) if tls is not None else None
+        config.ssl = server_context(tls, client_roots) if tls is not None else None
         self._server = _Server(config, self._hang_up)
 
     def open(self, host: str, port: int) -> int:
@@ -301,7 +303,8 @@ def _only_envelope(body: bytes) -> bytes:
     return gzip.decompress(payload) if flags & connect.COMPRESSED else payload
 
 
-def _server_context(tls: tuple[bytes, bytes]) -> ssl.SSLContext:
+def server_context(tls: tuple[bytes, bytes], client_roots: bytes | None = None) -> ssl.SSLContext:
+    """For a server with this certificate and key, that asks clients for theirs where there are roots to check it."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.set_alpn_protocols(["http/1.1"])
     with tempfile.TemporaryDirectory() as folder:
@@ -311,6 +314,9 @@ def _server_context(tls: tuple[bytes, bytes]) -> ssl.SSLContext:
             path.touch(mode=0o600)
             path.write_bytes(pem)
         context.load_cert_chain(*map(str, paths))
+    if client_roots is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=client_roots.decode())
     return context
 
 

@@ -37,11 +37,17 @@ _OPTIONS = (
 class GrpcDoor:
     """A listening port that speaks gRPC to a dispatcher. Opened once; a new one is made to open again."""
 
-    def __init__(self, dispatcher: Dispatcher, tls: tuple[bytes, bytes] | None) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, tls: tuple[bytes, bytes] | None, client_roots: bytes | None = None
+    ) -> None:
         self._dispatcher = dispatcher
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="local-flyte-call")
         self._server = grpc.server(self._threads, options=_OPTIONS)
-        self._credentials = grpc.ssl_server_credentials([(tls[1], tls[0])]) if tls is not None else None
+        self._credentials = None
+        if tls is not None:
+            self._credentials = grpc.ssl_server_credentials(
+                [(tls[1], tls[0])], client_roots, require_client_auth=client_roots is not None
+            )
         services: defaultdict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = defaultdict(dict)
         for row in rpc.METHODS:
             service, method = row.path[1:].split("/")

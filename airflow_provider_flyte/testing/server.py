@@ -59,6 +59,7 @@ class LocalFlyte:
         mapping names the further ports too.
     :param host: The address to listen on.
     :param tls: Certificate and key as PEM, for TLS instead of plaintext.
+    :param client_roots: PEM of the authorities one of which a client's certificate must come from; None asks for none.
     :param storage: Prefix of the URIs that inputs and outputs have.
     :param keep_calls: How many calls ``flyte.calls`` keeps.
     """
@@ -70,6 +71,7 @@ class LocalFlyte:
         doors: Sequence[str] | Mapping[str, int] = ("grpc",),
         host: str = "127.0.0.1",
         tls: tuple[bytes, bytes] | None = None,
+        client_roots: bytes | None = None,
         storage: str = "file://flyte-data",
         keep_calls: int = 2000,
     ) -> None:
@@ -84,6 +86,7 @@ class LocalFlyte:
                 raise ValueError(f"a port is a number from 0 to 65535, not {number}")
         self._listen = host
         self._tls = tls
+        self._client_roots = client_roots
         self._open: list[Door] = []
         self.host = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
         """The name to reach it by."""
@@ -157,14 +160,14 @@ class LocalFlyte:
 
     def _make_door(self, name: str) -> Door:
         if name == "grpc":
-            return GrpcDoor(self._dispatcher, self._tls)
+            return GrpcDoor(self._dispatcher, self._tls, self._client_roots)
         try:
             from airflow_provider_flyte.testing.connect_door import ConnectDoor
         except ImportError as error:
             raise ImportError(
                 f"the Connect door needs uvicorn: pip install 'airflow-provider-flyte[testing]' ({error})"
             ) from error
-        return ConnectDoor(self._dispatcher, self._tls)
+        return ConnectDoor(self._dispatcher, self._tls, self._client_roots)
 
     def __enter__(self) -> LocalFlyte:
         return self.start()
