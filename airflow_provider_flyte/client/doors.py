@@ -40,7 +40,7 @@ from airflow_provider_flyte.client.errors import (
 from airflow_provider_flyte.client.grpc_transport import AsyncGrpcTransport, GrpcTransport
 from airflow_provider_flyte.client.retry import is_read
 from airflow_provider_flyte.client.route import Route
-from airflow_provider_flyte.client.rpc import Method, Req, Resp, RunService, ServerStream, Unary
+from airflow_provider_flyte.client.rpc import AuthMetadataService, Method, Req, Resp, RunService, ServerStream, Unary
 from airflow_provider_flyte.client.transport import AsyncTransport, Metadata, Transport
 from airflow_provider_flyte.client.unverified import AsyncUnverifiedGrpcTransport, UnverifiedGrpcTransport
 
@@ -50,6 +50,9 @@ log = logging.getLogger(__name__)
 
 QUESTION = RunService.GetActionDetails
 """Asked of nothing in particular: any answer of Flyte's is as good as another, and it changes nothing."""
+
+QUESTION_WITHOUT_TOKEN = AuthMetadataService.GetPublicClientConfig
+"""The same before there is a token: a proxy that wants one lets this service through."""
 
 QUESTION_TIMEOUT = 2.0
 LOOK_AGAIN_AFTER = 5.0
@@ -102,11 +105,10 @@ def find_out(config: FlyteConfig, error: RpcError) -> Steps:
     if mistake is not None:
         raise error.turned_into(mistake)
     said: RpcError | None = yield _Ask(CONNECT)
-    wants_token = _refused(said)
-    if _refused(grpc_said) and (wants_token or config.credentials) and not (said and said.answered):
-        # A proxy before both doors wants a token, or another one: the call itself tells more.
+    if config.credentials and _refused(grpc_said) and not (said and said.answered):
+        # Our token is refused by whatever is before gRPC, whether HTTP passes or not: it is not the door.
         raise error
-    if said is None or said.answered or wants_token:
+    if said is None or said.answered:
         if config.transport == CONNECT:
             return CONNECT
         if said is not None and said.status is Status.UNAVAILABLE:
@@ -180,6 +182,9 @@ class _Doors:
         """
         streaming_or_writing = isinstance(method, ServerStream) or not is_read(method)
         return self._config.transport == AUTO and self._memory.door is None and streaming_or_writing
+
+    def _question(self, metadata: Metadata) -> Unary[Any, Any]:
+        return QUESTION_WITHOUT_TOKEN if self._config.credentials and not metadata else QUESTION
 
     def _reached(self, door: str, because: RpcError | None = None) -> None:
         """Flyte answered through this door."""
@@ -302,9 +307,10 @@ class DoorTransport(_Doors):
     def _ask(self, door: str, metadata: Metadata) -> RpcError | None:
         # Afresh where it is not the door in use: a channel that failed before would say so again, unasked.
         fresh = _transport(door, self._config, self._route) if door != self._door else None
+        question = self._question(metadata)
         try:
             (fresh or self._through(door)).unary(
-                QUESTION, QUESTION.request(), timeout=QUESTION_TIMEOUT, metadata=metadata
+                question, question.request(), timeout=QUESTION_TIMEOUT, metadata=metadata
             )
         except RpcError as error:
             return error
@@ -390,9 +396,10 @@ class AsyncDoorTransport(_Doors):
 
     async def _ask(self, door: str, metadata: Metadata) -> RpcError | None:
         fresh = _async_transport(door, self._config, self._route) if door != self._door else None
+        question = self._question(metadata)
         try:
             await (fresh or self._through(door)).unary(
-                QUESTION, QUESTION.request(), timeout=QUESTION_TIMEOUT, metadata=metadata
+                question, question.request(), timeout=QUESTION_TIMEOUT, metadata=metadata
             )
         except RpcError as error:
             return error

@@ -20,7 +20,14 @@ from typing import Any
 
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.credentials import Secret
-from airflow_provider_flyte.client.errors import FlyteError, RpcError, Status, TokenServerError, is_lasting
+from airflow_provider_flyte.client.errors import (
+    FlyteError,
+    NotFlyteError,
+    RpcError,
+    Status,
+    TokenServerError,
+    is_lasting,
+)
 from airflow_provider_flyte.client.retry import is_read
 from airflow_provider_flyte.client.route import Route
 from airflow_provider_flyte.client.rpc import Method
@@ -137,6 +144,9 @@ class Tokens:
             for: a thousand calls would ask for as many.
         """
         status, now = error.status, self._clock()
+        if isinstance(error, NotFlyteError) and isinstance(error.__cause__, RpcError):
+            # Concluded from a look at what else answers there; the refusal itself is what led to it.
+            status = error.__cause__.status
         if status not in _REFUSALS or (status is Status.UNKNOWN and not is_read(method)):
             return False
         if after is not None:

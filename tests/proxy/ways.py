@@ -24,6 +24,9 @@ CHART_SERVICES = (
 STATUSES = (301, 302, 400, 401, 403, 404, 405, 413, 415, 429, 464, 500, 502, 503, 504, 505)
 """What proxies say of their own, with a page of HTML."""
 
+TOKEN = "good"
+"""What a proxy lets through that looks at tokens."""
+
 LISTENS = {"tls-h2": "ssl http2", "tls-h1": "ssl", "plaintext": ""}
 IDLE = "3s"
 
@@ -32,6 +35,10 @@ _HTTP_1_0 = "proxy_http_version 1.0;"
 
 _GRPC_WITHOUT_TRAILERS = 'default_type application/grpc; if ($http_content_type ~ "^application/grpc") { return 200; }'
 """What is left of a real backend's answer to gRPC after a hop of HTTP/1.1. The local server's says 415."""
+
+
+_OTHERS_ELSEWHERE = 'if ($http_content_type !~ "^application/grpc") { return 404; }'
+"""As the rules of balancers often say."""
 
 
 def servers(flyte: LocalFlyte) -> dict[str, Server]:
@@ -60,6 +67,15 @@ def servers(flyte: LocalFlyte) -> dict[str, Server]:
         "chart": Server("ssl http2", chart),
         "chart-http": Server("", chart),
     }
+    for status in (401, 500):
+        check = f'if ($http_authorization != "Bearer {TOKEN}") {{ return {status} "{_page(status)}"; }}'
+        for name, listen, others, target in (
+            ("grpc", "ssl http2", _OTHERS_ELSEWHERE, to_grpc),
+            ("http-behind-h2", "ssl http2", "", to_connect),
+            ("http-behind-tls", "ssl", "", to_connect),
+        ):
+            anonymous = f"location /flyteidl2.auth.AuthMetadataService/ {{ {others} {target} }}"
+            ways[f"bearer-{status}-{name}"] = Server(listen, f"{anonymous} {everywhere(others, check, target)}")
     for number, block in enumerate(re.findall(r"^```nginx\nserver {\n(.*?)^}\n```", PAGE.read_text(), re.M | re.S), 1):
         [listen] = re.findall(r"listen 443 (.*);", block)
         own = re.sub(r"^ *(listen|server_name|ssl_certificate|ssl_certificate_key) .*\n", "", block, flags=re.M)
