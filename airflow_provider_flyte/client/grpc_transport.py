@@ -71,6 +71,8 @@ def _options(config: FlyteConfig, route: Route) -> tuple[tuple[str, Any], ...]:
         options.append(("grpc.default_authority", route.host))
     if config.keepalive:
         options.append(("grpc.keepalive_time_ms", max(1, int(config.keepalive * 1000))))
+        # Left alone, grpc sends two and then no more until there is data.
+        options.append(("grpc.http2.max_pings_without_data", 0))
     return tuple(options)
 
 

@@ -108,7 +108,10 @@ class Tokens:
         until, tries = self._clock() + timeout, self._tries
         if not self._lock.acquire(timeout=timeout):
             raise TokenServerError(
-                Status.DEADLINE_EXCEEDED, f"none within {timeout:g} s", method="The request for a token", endpoint=""
+                Status.DEADLINE_EXCEEDED,
+                f"none within {timeout:g} s",
+                method="The request for a token",
+                endpoint="the token server",
             )
         try:
             held = self._held(refused)
@@ -187,6 +190,8 @@ class Tokens:
             return self._token
         finally:
             self._tries += 1
+        if self._warned:
+            log.info("The token for Flyte is renewed again.")
         self._failure, self._warned = None, False
         margin = min(_MARGIN, fresh.lifetime / 5) * self._chance(1.0, 1.5)
         stale_at = asked_at + (fresh.lifetime - margin if fresh.check_after is None else fresh.check_after)
