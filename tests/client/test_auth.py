@@ -6,6 +6,9 @@ import asyncio
 import base64
 import logging
 import os
+import subprocess
+import sys
+import textwrap
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -157,6 +160,31 @@ async def test_a_call_that_is_cancelled_does_not_take_the_token_from_the_others(
         go_on.set()
         assert (await second).name == "r1"
     assert len(oauth2.issued) == 1
+
+
+def test_a_child_process_gets_a_token_of_its_own(guarded: LocalFlyte, oauth2: OAuth2Server, door: str) -> None:
+    """A lock may have been held at the moment of the fork, and never be released in the child."""
+    program = f"""
+        import os
+        from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
+        from airflow_provider_flyte.client.credentials import ClientCredentials
+        from airflow_provider_flyte.client.tokens import _tokens as of_process
+        client = FlyteClient(FlyteConfig(
+            endpoint={guarded.endpoint!r}, insecure=True, transport={door!r}, project="flytesnacks",
+            domain="development", credentials=ClientCredentials("my-id", "correct-horse"),
+        ))
+        assert RunDetails.get("r1", client=client).name == "r1"
+        for tokens in of_process.values():
+            tokens._lock.acquire()
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if RunDetails.get("r1", client=client).name == "r1" else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        client.close()
+    """
+    environment = {**os.environ, "GRPC_VERBOSITY": "NONE"}
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, timeout=60, env=environment)
+    assert len(oauth2.issued) == 2
 
 
 @both
