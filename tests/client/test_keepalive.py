@@ -9,8 +9,8 @@ from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.client.conftest import config_for
 
-_HEADER, _TYPE, _FLAGS = 9, 3, 4
-_PING, _ACK = 6, 1
+_TYPE, _FLAGS = 3, 4
+_PING, _PING_LENGTH, _ACK = 6, 17, 1
 
 
 class Between:
@@ -25,16 +25,21 @@ class Between:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind, to_behind = await asyncio.open_connection("127.0.0.1", self._port)
         self._writers += [writer, to_behind]
-        await asyncio.gather(self._pass(reader, to_behind, counted=True), self._pass(behind, writer, counted=False))
+        await asyncio.gather(self._pass(reader, to_behind, writer), self._pass(behind, writer, None))
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool) -> None:
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answered_by: asyncio.StreamWriter | None
+    ) -> None:
         while part := await reader.read(65536):
             # A ping is sent by itself while nothing else is.
-            if counted and len(part) >= _HEADER and part[_TYPE] == _PING and not part[_FLAGS] & _ACK:
+            if answered_by and len(part) == _PING_LENGTH and part[_TYPE] == _PING and not part[_FLAGS] & _ACK:
                 self.pings += 1
                 if self.pings > 3:
                     self.enough.set()
-            writer.write(part)
+                # Answered here: grpc's server hangs up on so many.
+                answered_by.write(part[:_FLAGS] + bytes([_ACK]) + part[_FLAGS + 1 :])
+            else:
+                writer.write(part)
         writer.close()
 
     def close(self) -> None:
