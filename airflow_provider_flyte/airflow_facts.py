@@ -46,6 +46,18 @@ async def aextra(connection: Any) -> dict[str, Any]:
     return extra
 
 
+async def amask_secret(secret: str) -> None:
+    """Mask a text in logs, on an event loop: ``mask_secret`` asks the supervisor, which must not happen there."""
+    try:
+        from airflow.sdk.log import amask_secret as amask
+    except ImportError:
+        from airflow.providers.common.compat.sdk import mask_secret
+
+        await asyncio.to_thread(mask_secret, secret)
+    else:
+        await amask(secret)
+
+
 def airflow_stats() -> Any:
     """Airflow's ``Stats``, which moved between its versions."""
     from airflow.providers.common.compat import sdk

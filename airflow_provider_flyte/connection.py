@@ -1,9 +1,15 @@
-"""The Flyte connection: one table of its fields, from which both forms and the reading of a connection come."""
+"""The Flyte connection: one table of its fields, from which both forms, the reading and the documentation come.
+
+Names follow what Airflow masks: it goes by a key's name (secret, token, password, private_key, authorization ...), so
+keys of secrets contain such a word and keys of anything else do not. The main secret is the connection's password.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,14 +17,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.config import FlyteConfig
+    from airflow_provider_flyte.client.credentials import Credentials
 
 CONN_TYPE = "flyte"
 CONN_NAME = "Flyte 2"
 DEFAULT_CONN_ID = "flyte_default"
-HIDDEN_FIELDS = ("login", "password", "schema")
+MASK = "***"
+"""What Airflow shows instead of a secret, and what a form sends back that nobody typed in again."""
+
 _TLS_PORT, _PLAINTEXT_PORT = 443, 80
-_HOST_WITH_PORT = re.compile(r"[^:]+:\d+")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
+_PEM = re.compile(r"(-----BEGIN [A-Z0-9 ]+-----)(.*?)(-----END [A-Z0-9 ]+-----)", re.DOTALL)
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +40,192 @@ class Field:
     label: str
     help: str
     kind: str = "string"
-    """``string`` or ``boolean``: what both forms can draw. 2.11 hides the whole type for one that it cannot."""
+    """``string``, ``boolean``, ``number``, ``list`` (comma-separated, or a JSON list), ``mapping`` (a JSON object) or
+    ``pem`` (PEM text, or the path of a file)."""
+
     choices: tuple[str, ...] = ()
     """All values of a string field that has but a few; the first is what unset means. A list in the form of 3.3, a text
     field in that of 2.11."""
 
+    secret: bool = False
+    """Whether Airflow masks it, which it does for its name."""
+
+    unset: str = ""
+    """What it means when it is empty, for the documentation."""
+
 
 FIELDS = (
-    Field("insecure", "Insecure", "Plaintext instead of TLS, for instance for a local devbox.", "boolean"),
+    Field(
+        "insecure",
+        "Insecure",
+        "Plaintext instead of TLS, for instance for a local devbox.",
+        "boolean",
+        unset="TLS",
+    ),
     Field(
         "transport",
         "Transport",
         "How Flyte is spoken to: auto (finds out), grpc, or connect (HTTP, where an ingress does not pass gRPC).",
         choices=("auto", "grpc", "connect"),
+        unset="auto",
     ),
-    Field("project", "Project", "Flyte project of runs for which the task names none."),
-    Field("domain", "Domain", "Flyte domain of runs for which the task names none, for instance development."),
-    Field("org", "Organisation", "Leave empty for the open-source Flyte, which ignores it."),
-    Field("console_url", "Console URL", "Only where the console is not at the API's host: https://flyte.example.com"),
+    Field(
+        "project",
+        "Project",
+        "Flyte project of runs for which the task names none.",
+        unset="each task must name its own",
+    ),
+    Field(
+        "domain",
+        "Domain",
+        "Flyte domain of runs for which the task names none, for instance development.",
+        unset="each task must name its own",
+    ),
+    Field(
+        "org",
+        "Organisation",
+        "Leave empty for the open-source Flyte, which ignores it.",
+        unset="the API key's, or none",
+    ),
+    Field(
+        "authentication",
+        "Authentication",
+        "With api_key, client_credentials and token, the secret goes into the field Secret above; with token_file, a "
+        "file holds it.",
+        choices=("none", "api_key", "client_credentials", "token", "token_file"),
+        unset="none",
+    ),
+    Field(
+        "credentials_file",
+        "Credentials file",
+        "For token_file: path of the file that holds the token, on workers and triggerers. It is read again when it "
+        "changes.",
+    ),
+    Field(
+        "scopes",
+        "Scopes",
+        "For client_credentials: scopes to ask for, separated by commas.",
+        "list",
+        unset="what Flyte says",
+    ),
+    Field("audience", "Audience", "For client_credentials: the audience to ask for.", unset="what Flyte says"),
+    Field(
+        "oauth_endpoint",
+        "OAuth2 endpoint",
+        "For client_credentials: URL that gives tokens, only where Flyte does not say it or says it wrong.",
+        unset="what Flyte says",
+    ),
+    Field(
+        "metadata_header",
+        "Metadata header",
+        "Header that carries the token, only where it is not the one that Flyte names.",
+        unset="what Flyte says, else the usual one",
+    ),
+    Field(
+        "ca_bundle",
+        "CA bundle",
+        "Certificates of the authorities to believe: PEM text, or the path of a file.",
+        "pem",
+        unset="the system's, or SSL_CERT_FILE",
+    ),
+    Field(
+        "client_certificate",
+        "Client certificate",
+        "For mutual TLS: PEM text, or the path of a file.",
+        "pem",
+        unset="none",
+    ),
+    Field(
+        "client_private_key",
+        "Client private key",
+        "For mutual TLS: PEM text, or the path of a file.",
+        "pem",
+        secret=True,
+        unset="none",
+    ),
+    Field(
+        "server_name",
+        "Server name",
+        "The name that the certificate is checked for, where it is not the host.",
+        unset="the host",
+    ),
+    Field(
+        "skip_verification",
+        "Skip verification",
+        "Believe any certificate. For tests alone: whoever answers gets the credentials.",
+        "boolean",
+        unset="certificates are verified",
+    ),
+    Field(
+        "metadata",
+        "Metadata",
+        'Headers for a proxy in front, as a JSON object: {"x-team": "data"}.',
+        "mapping",
+        unset="none",
+    ),
+    Field(
+        "secret_metadata",
+        "Secret metadata",
+        'The same for values that are secrets: {"x-proxy-key": "..."}.',
+        "mapping",
+        secret=True,
+        unset="none",
+    ),
+    Field(
+        "console_url",
+        "Console URL",
+        "Only where the console is not at the API's host: https://flyte.example.com",
+        unset="the API's host (8080 for a devbox at 8090)",
+    ),
+    Field(
+        "run_name_prefix",
+        "Run name prefix",
+        "Begins the names of runs that are launched, so that two Airflows can share a Flyte project.",
+        unset="none",
+    ),
+    Field(
+        "allowed_projects",
+        "Allowed projects",
+        "Projects that this connection may be used for, separated by commas; others are refused before a call.",
+        "list",
+        unset="all",
+    ),
+    Field(
+        "allowed_domains",
+        "Allowed domains",
+        "Domains that this connection may be used for, separated by commas.",
+        "list",
+        unset="all",
+    ),
+    Field("timeout", "Timeout", "Seconds that one call may take.", "number", unset="15"),
+    Field(
+        "retry_budget",
+        "Retry budget",
+        "Seconds for which a read that failed for a passing reason is repeated.",
+        "number",
+        unset="30",
+    ),
+    Field(
+        "keepalive",
+        "Keepalive",
+        "Seconds between two pings on a quiet gRPC connection.",
+        "number",
+        unset="no pings",
+    ),
 )
-PLACEHOLDERS = {"host": "flyte.example.com", "port": "443"}
+
+STANDARD_FIELDS = {
+    "host": "The Flyte API's host: a name, an IPv4 or IPv6 address, also as `https://HOST[:PORT]`, `dns:///HOST:PORT` "
+    "or `HOST:PORT`. With an API key it may be empty: the key names it.",
+    "port": "Its port; 443 when empty, 80 with `insecure`.",
+    "login": "Client ID, for `client_credentials`.",
+    "password": "The secret: API key, client secret or token.",
+}
+"""Airflow's own fields, and what they are here."""
+
+HIDDEN_FIELDS = ("schema",)
+RELABELING = {"login": "Client ID", "password": "Secret (API key, client secret or token)"}
+PLACEHOLDERS = {"host": "flyte.example.com", "port": "443", "login": "only for client_credentials"}
 
 
 class StoredConnection(Protocol):
@@ -59,24 +234,37 @@ class StoredConnection(Protocol):
     conn_id: str
     host: str | None
     port: int | None
+    login: str | None
+    password: str | None
 
 
 class ConnectionProblem(ValueError):
-    """The connection as it is stored cannot be used; the text says what to change."""
+    """The connection as it is stored cannot be used.
+
+    :param conn_id: its name.
+    :param advice: what is wrong and what to change.
+    """
+
+    def __init__(self, conn_id: str, advice: str) -> None:
+        super().__init__(f"Flyte connection {conn_id!r}: {advice}")
+        self.advice = advice
+
+
+Problem = Callable[[str], ConnectionProblem]
 
 
 def config_from(connection: StoredConnection, extra: Mapping[str, Any]) -> FlyteConfig:
     """The client's settings from a connection.
 
-    :param connection: host and port are read of it; port defaults to 443, or to 80 with ``insecure``.
+    :param connection: host, port, login and password are read of it.
     :param extra: its parsed extra fields. Null and the empty string mean unset: saving an untouched form stores null.
-    :raises ConnectionProblem: naming the connection, the field and what to enter.
+    :raises ConnectionProblem: naming the connection, the field and what to enter, never a secret.
     """
     from airflow_provider_flyte.client.config import FlyteConfig
     from airflow_provider_flyte.client.errors import ConfigError
 
     def problem(text: str) -> ConnectionProblem:
-        return ConnectionProblem(f"Flyte connection {connection.conn_id!r}: {text}")
+        return ConnectionProblem(connection.conn_id, text)
 
     unknown = sorted(set(extra) - {field.name for field in FIELDS})
     if unknown:
@@ -87,35 +275,220 @@ def config_from(connection: StoredConnection, extra: Mapping[str, Any]) -> Flyte
             unknown,
             known,
         )
-    values = {field.name: _read(field, extra.get(field.name), problem) for field in FIELDS}
-    insecure = bool(values.pop("insecure"))
-    values = {name: value for name, value in values.items() if value != ""}
-    if not connection.host:
-        raise problem("it has no host. Enter the Flyte API's host, for instance flyte.example.com.")
-    host, port = connection.host.strip(), connection.port
-    if not port and not _HOST_WITH_PORT.fullmatch(host):
-        port = _PLAINTEXT_PORT if insecure else _TLS_PORT
+    read = {field.name: _read(field, extra.get(field.name), problem) for field in FIELDS}
+    values = {name: value for name, value in read.items() if value is not None}
     try:
-        return FlyteConfig(endpoint=f"{host}:{port}" if port else host, insecure=insecure, **values)
+        key_endpoint, values["credentials"], key_org = _credentials(connection, values, problem)
+        values["endpoint"] = _endpoint(connection, key_endpoint, values.get("insecure", False), problem)
+        if key_org:
+            values.setdefault("org", key_org)
+        values["verify"] = not values.pop("skip_verification", False)
+        values["metadata"] = (*values.get("metadata", ()), *values.pop("secret_metadata", ()))
+        return FlyteConfig(**values)
     except ConfigError as error:
-        raise problem(str(error)) from error
+        # Without the cause, whose frames hold the secrets.
+        raise problem(str(error)) from None
 
 
-def _read(field: Field, value: Any, problem: Callable[[str], ConnectionProblem]) -> Any:
-    if value is None:
-        return False if field.kind == "boolean" else ""
-    if field.kind == "boolean":
-        # A connection written as a URI carries strings.
-        word = str(value).strip().lower()
-        if word not in _BOOLEANS:
-            raise problem(f"{field.name} is {value!r}; enter true or false.")
-        return _BOOLEANS[word]
+def secrets_in(config: FlyteConfig, extra: Mapping[str, Any]) -> list[str]:
+    """What of a connection has to be masked and is not by Airflow, which masks the password, and values by their keys.
+
+    :param config: what :func:`config_from` has made of the connection.
+    :param extra: its parsed extra fields.
+    """
+    from airflow_provider_flyte.client.credentials import ClientCredentials
+
+    secrets = [value for _, value in _mapping(extra.get("secret_metadata") or {})]
+    if isinstance(config.credentials, ClientCredentials):
+        # An API key is masked as a whole, and this is a part of it.
+        secrets.append(config.credentials.client_secret)
+    return secrets
+
+
+def paths_in(config: FlyteConfig) -> dict[str, str]:
+    """The files that a connection names, by field."""
+    from airflow_provider_flyte.client.credentials import TokenFile
+
+    named = {name: getattr(config, name) for name in ("ca_bundle", "client_certificate", "client_private_key")}
+    if isinstance(config.credentials, TokenFile):
+        named["credentials_file"] = config.credentials.path
+    return {name: value for name, value in named.items() if value and not _PEM.search(value)}
+
+
+# -- reading one field
+
+
+def _read(field: Field, value: Any, problem: Problem) -> Any:
+    """The field's value, None where it is unset."""
+    if isinstance(value, str):
+        value = value.strip()
+    if value is None or value == "":
+        return None
+    masked = value.values() if isinstance(value, dict) else [value]
+    if field.secret and MASK in masked:
+        raise problem(f"{field.name} is {MASK}, which Airflow shows instead of a secret: type it again.")
+    shown = ":" if field.secret else f" is {json.dumps(value, default=repr)};"
+    try:
+        read = _READERS[field.kind](value)
+    except ValueError as error:
+        raise problem(f"{field.name}{shown} {error}") from None
+    if field.choices and read not in field.choices:
+        raise problem(f"{field.name}{shown} enter one of {', '.join(field.choices)}, or nothing.")
+    return read
+
+
+def _string(value: Any) -> str:
     if not isinstance(value, str):
-        raise problem(f"{field.name} is {json.dumps(value, default=repr)}; enter a text.")
-    text = value.strip()
-    if field.choices and text and text not in field.choices:
-        raise problem(f"{field.name} is {text!r}; enter one of {', '.join(field.choices)}, or nothing.")
-    return text
+        raise ValueError("enter a text.")
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    # A connection written as a URI carries strings.
+    word = str(value).lower()
+    if word not in _BOOLEANS:
+        raise ValueError("enter true or false.")
+    return _BOOLEANS[word]
+
+
+def _number(value: Any) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError("enter a number of seconds above 0.")
+    return number
+
+
+def _list(value: Any) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ValueError("enter texts separated by commas.")
+    return tuple(item.strip() for item in items if item.strip())
+
+
+def _mapping(value: Any) -> tuple[tuple[str, str], ...]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise ValueError('enter a JSON object of texts, such as {"x-team": "data"}.')
+    return tuple((str(name).lower(), item) for name, item in value.items())
+
+
+def _pem(value: Any) -> str:
+    """PEM with its line breaks, which one-line fields and environment variables lose."""
+    text = _string(value).replace("\\n", "\n")
+    blocks = [(begin, "".join(body.split()), end) for begin, body, end in _PEM.findall(text)]
+    if not blocks:
+        return text
+    if "Proc-Type" in text:
+        raise ValueError("a key that is encrypted cannot be used: enter it without a passphrase.")
+    return "".join(
+        "\n".join([begin, *(body[at : at + 64] for at in range(0, len(body), 64)), end, ""])
+        for begin, body, end in blocks
+    )
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "string": _string,
+    "boolean": _boolean,
+    "number": _number,
+    "list": _list,
+    "mapping": _mapping,
+    "pem": _pem,
+}
+
+
+# -- what several fields say together
+
+
+def _credentials(
+    connection: StoredConnection, values: dict[str, Any], problem: Problem
+) -> tuple[str, Credentials | None, str]:
+    """The credentials, between the endpoint and the organisation that an API key names."""
+    from airflow_provider_flyte.client.credentials import (
+        ClientCredentials,
+        StaticToken,
+        TokenFile,
+        api_key,
+    )
+
+    kind = values.pop("authentication", "none")
+    path = values.pop("credentials_file", "")
+    asked = {name: values.pop(name) for name in ("scopes", "audience", "oauth_endpoint") if name in values}
+    secret = (connection.password or "").strip()
+    if secret == MASK:
+        raise problem(f"its password is {MASK}, which Airflow shows instead of a secret: type it again.")
+    if kind in ("none", "token_file") and secret:
+        raise problem(
+            f"it has a password, but authentication is {kind}: enter api_key, client_credentials or token, or take the "
+            "password out."
+        )
+    if asked and kind != "client_credentials":
+        log.warning(
+            "Flyte connection %r: %s mean something with client_credentials only; authentication is %s.",
+            connection.conn_id,
+            ", ".join(asked),
+            kind,
+        )
+    if kind == "none":
+        return "", None, ""
+    if kind == "token_file":
+        if not path:
+            raise problem("authentication is token_file: enter the file's path as credentials_file.")
+        return "", TokenFile(path), ""
+    if not secret:
+        raise problem(f"authentication is {kind}, but it has no password: enter {_PASSWORDS[kind]} there.")
+    if kind == "api_key":
+        return api_key(secret)
+    if kind == "token":
+        return "", StaticToken(secret), ""
+    login = (connection.login or "").strip()
+    if not login:
+        raise problem("authentication is client_credentials, but it has no login: enter the client ID there.")
+    return "", ClientCredentials(login, secret, **asked), ""
+
+
+_PASSWORDS = {"api_key": "the API key", "client_credentials": "the client secret", "token": "the token"}
+
+
+def _endpoint(connection: StoredConnection, otherwise: str, insecure: bool, problem: Problem) -> str:
+    """``host:port`` from what people enter as host."""
+    host = (connection.host or "").strip() or otherwise
+    port = connection.port if (connection.host or "").strip() else None
+    if not host:
+        raise problem("it has no host. Enter the Flyte API's host, for instance flyte.example.com.")
+    scheme, separator, rest = host.partition("://")
+    if separator:
+        if scheme not in ("https", "http", "dns"):
+            raise problem(f"host begins with {scheme}://; enter a host name, https:// before it at most.")
+        if scheme == "https" and insecure:
+            raise problem("host begins with https://, but Insecure is on: switch it off, or enter the host alone.")
+        if scheme == "http" and not insecure:
+            raise problem("host begins with http://, which is plaintext: switch Insecure on, or enter https://.")
+        host = rest.removeprefix("/").removesuffix("/")
+    if any(sign in host for sign in "/?#@"):
+        raise problem(f"host is {host!r}; enter a host without path or user, Flyte's API has none.")
+    name, own_port = _split(host)
+    if own_port and port and own_port != str(port):
+        raise problem(f"host names port {own_port} and Port is {port}: enter one of them.")
+    return f"{name}:{own_port or port or (_PLAINTEXT_PORT if insecure else _TLS_PORT)}"
+
+
+def _split(host: str) -> tuple[str, str]:
+    """Host and port, which may be ''; an IPv6 address in brackets."""
+    try:
+        return f"[{ipaddress.IPv6Address(host.strip('[]'))}]", ""
+    except ValueError:
+        name, _, port = host.rpartition(":")
+        return (name, port) if name else (host, "")
+
+
+# -- the forms
 
 
 def conn_fields() -> dict[str, Any]:
@@ -125,35 +498,59 @@ def conn_fields() -> dict[str, Any]:
             "label": field.label,
             "description": field.help,
             # No defaults: an untouched form would store them.
-            "schema": {"type": [field.kind, "null"]} | _dropdown(field),
+            "schema": {"type": [_JSON_TYPES.get(field.kind, "string"), "null"]} | _drawn_as(field),
         }
         for field in FIELDS
     }
 
 
-def _dropdown(field: Field) -> dict[str, Any]:
-    if not field.choices:
-        return {}
-    # The form shows null, which an untouched field is, under the name that stands here.
-    return {"enum": [None, *field.choices], "values_display": {"null": f"not set ({field.choices[0]})"}}
+_JSON_TYPES = {"boolean": "boolean", "number": "number"}
+
+
+def _drawn_as(field: Field) -> dict[str, Any]:
+    if field.kind in ("pem", "mapping"):
+        return {"format": "multiline"}
+    if field.choices:
+        # The form shows null, which an untouched field is, under the name that stands here.
+        return {"enum": [None, *field.choices], "values_display": {"null": f"not set ({field.choices[0]})"}}
+    return {}
 
 
 def ui_field_behaviour() -> dict[str, Any]:
     """Which standard fields are shown and how, for ``get_provider_info``."""
-    return {"hidden-fields": list(HIDDEN_FIELDS), "relabeling": {}, "placeholders": dict(PLACEHOLDERS)}
+    return {
+        "hidden-fields": list(HIDDEN_FIELDS),
+        "relabeling": dict(RELABELING),
+        "placeholders": dict(PLACEHOLDERS),
+    }
 
 
 def form_widgets() -> dict[str, Any]:
-    """The form of Airflow 2.11."""
-    from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+    """The form of Airflow 2.11, which hides the whole type for a widget that it cannot draw."""
+    from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from flask_babel import lazy_gettext
-    from wtforms import BooleanField, StringField
+    from wtforms import BooleanField, PasswordField, StringField
 
-    return {
-        field.name: (
-            BooleanField(lazy_gettext(field.label), description=field.help)
-            if field.kind == "boolean"
-            else StringField(lazy_gettext(field.label), widget=BS3TextFieldWidget(), description=field.help)
-        )
-        for field in FIELDS
-    }
+    def widget(field: Field) -> Any:
+        label = lazy_gettext(field.label)
+        if field.kind == "boolean":
+            return BooleanField(label, description=field.help)
+        if field.secret:
+            return PasswordField(label, widget=BS3PasswordFieldWidget(), description=field.help)
+        return StringField(label, widget=BS3TextFieldWidget(), description=field.help)
+
+    return {field.name: widget(field) for field in FIELDS}
+
+
+def documentation() -> str:
+    """The table of fields in ``docs/connection.md``."""
+    rows = [
+        "| field | what to enter | when empty |",
+        "|---|---|---|",
+        *(f"| {name.capitalize()} | {text} | |" for name, text in STANDARD_FIELDS.items()),
+    ]
+    for field in FIELDS:
+        values = f" One of {', '.join(f'`{choice}`' for choice in field.choices)}." if field.choices else ""
+        masked = " Masked." if field.secret else ""
+        rows.append(f"| `{field.name}` | {field.help}{values}{masked} | {field.unset} |")
+    return "\n".join(rows) + "\n"

@@ -1,9 +1,10 @@
-"""The section ``[flyte]`` of Airflow's configuration: how a triggerer asks for the runs that it waits for."""
+"""The section ``[flyte]`` of Airflow's configuration: how a triggerer asks, and what the Test button reads."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 SECTION = "flyte"
@@ -14,7 +15,7 @@ class Option:
     """One option."""
 
     name: str
-    default: float | bool
+    default: float | bool | str
     help: str
 
 
@@ -37,20 +38,27 @@ OPTIONS = (
     Option("hints", True, "Whether Flyte tells of ends by itself, over one stream for each project and domain."),
 )
 
+READABLE = Option(
+    "test_connection_folders",
+    "",
+    "Folders, separated by commas, below which the Test button may open the files that a connection names "
+    "(certificates, tokens). It runs inside the API server, which opens no other file.",
+)
+
 
 def config_section() -> dict[str, Any]:
     """The section, for ``get_provider_info``."""
     return {
-        "description": "How a triggerer asks for the Flyte runs that it waits for.",
+        "description": "How a triggerer asks for the Flyte runs that it waits for, and what the Test button may read.",
         "options": {
             option.name: {
                 "description": option.help,
                 "version_added": "0.1.0",
-                "type": "boolean" if isinstance(option.default, bool) else "float",
+                "type": {bool: "boolean", float: "float", str: "string"}[type(option.default)],
                 "example": None,
                 "default": str(option.default),
             }
-            for option in OPTIONS
+            for option in (*OPTIONS, READABLE)
         },
     }
 
@@ -63,13 +71,22 @@ def watcher_settings() -> dict[str, Any]:
     return {option.name: _read(option) for option in OPTIONS}
 
 
-def _read(option: Option) -> float | bool:
+def readable_folders() -> list[Path]:
+    """Where the Test button may open files."""
+    return [Path(folder.strip()).resolve() for folder in _text(READABLE).split(",") if folder.strip()]
+
+
+def _text(option: Option) -> str:
     # Airflow reads the section's description while it is itself being imported.
     from airflow.providers.common.compat.sdk import conf
 
+    return str(conf.get(SECTION, option.name, fallback=str(option.default))).strip()
+
+
+def _read(option: Option) -> float | bool:
     from airflow_provider_flyte.exceptions import FlyteConfigurationError
 
-    text = str(conf.get(SECTION, option.name, fallback=str(option.default))).strip()
+    text = _text(option)
     if isinstance(option.default, bool):
         if text.lower() in ("true", "1", "t", "yes"):
             return True

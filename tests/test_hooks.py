@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
 from airflow_provider_flyte.hooks import FlyteHook
-from airflow_provider_flyte.testing import LocalFlyte, status
+from airflow_provider_flyte.testing import LocalFlyte
 from tests.own_airflow import connection_json
 
 
@@ -47,27 +47,3 @@ async def test_an_unusable_connection(local_flyte: LocalFlyte, monkeypatch: pyte
         FlyteHook("odd").get_config()
     with pytest.raises(FlyteConfigurationError, match="enter true or false"):
         await FlyteHook("odd").aget_config()
-
-
-def test_the_test_button(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert FlyteHook().test_connection() == (
-        True,
-        f"Flyte 2 at {flyte_default.endpoint}: runs of flytesnacks/development are visible.",
-    )
-    monkeypatch.setenv("AIRFLOW_CONN_BARE", connection_json(flyte_default, project=None))
-    assert FlyteHook("bare").test_connection() == (
-        True,
-        f"Flyte 2 at {flyte_default.endpoint} answers. Each task must name its project and domain.",
-    )
-
-
-def test_the_test_button_says_what_is_wrong(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
-    flyte_default.inject("*", status("PERMISSION_DENIED", "not yours"))
-    good, words = FlyteHook().test_connection()
-    assert not good
-    assert "not yours" in words
-    assert "Ask for access to this project and domain" in words
-    monkeypatch.setenv("AIRFLOW_CONN_TLS", connection_json(flyte_default, insecure=False))
-    good, words = FlyteHook("tls").test_connection()
-    assert not good
-    assert "switch Insecure on" in words

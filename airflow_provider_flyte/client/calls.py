@@ -223,3 +223,12 @@ def list_projects() -> Call[list[str]]:
         project_service_pb2.ListProjectsRequest(),
         lambda response: [project.id for project in response.projects.projects],
     )
+
+
+def get_domains(project: str, org: str) -> Call[list[str]]:
+    """ProjectService/GetProject: the ids of a project's domains."""
+    return Call(
+        ProjectService.GetProject,
+        project_service_pb2.GetProjectRequest(id=project, org=org),
+        lambda response: [domain.id for domain in response.project.domains],
+    )

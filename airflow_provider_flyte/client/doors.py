@@ -44,7 +44,7 @@ from airflow_provider_flyte.client.rpc import AuthMetadataService, Method, Req, 
 from airflow_provider_flyte.client.transport import AsyncTransport, Metadata, Transport
 from airflow_provider_flyte.client.unverified import AsyncUnverifiedGrpcTransport, UnverifiedGrpcTransport
 
-__all__ = ["AsyncDoorTransport", "DoorTransport", "forget", "import_all"]
+__all__ = ["AsyncDoorTransport", "DoorTransport", "forget", "import_all", "reached_through"]
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,12 @@ _memories: dict[FlyteConfig, Memory] = {}
 def forget() -> None:
     """Forget all that is known about doors; for tests, whose servers follow each other on one port."""
     _memories.clear()
+
+
+def reached_through(config: FlyteConfig) -> str:
+    """The name of the way on which Flyte answered this process, for people; '' while it has not."""
+    memory = _memories.get(config)
+    return _NAMES.get(memory.door or "", "") if memory else ""
 
 
 class _Ask(str):
