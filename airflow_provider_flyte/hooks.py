@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.connection import get_async_connection
@@ -10,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_flyte import connection
 from airflow_provider_flyte.airflow_facts import aextra, amask_secret
-from airflow_provider_flyte.connection import ConnectionProblem, config_from, secrets_in
+from airflow_provider_flyte.connection import ConnectionProblem, StoredConnection, config_from, secrets_in
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
 
 if TYPE_CHECKING:
@@ -57,10 +58,7 @@ class FlyteHook(BaseHook):
                 f"Airflow could not read the connection {self.flyte_conn_id!r}: {type(error).__name__}: {error}"
             ) from error
         extra = stored.extra_dejson
-        try:
-            config = config_from(stored, extra)
-        except ConnectionProblem as error:
-            raise FlyteConfigurationError(str(error)) from error
+        config = _read(stored, extra)
         for secret in secrets_in(config, extra):
             mask_secret(secret)
         return config
@@ -76,10 +74,7 @@ class FlyteHook(BaseHook):
         except AirflowNotFoundException as error:
             raise self._missing() from error
         extra = await aextra(stored)
-        try:
-            config = await asyncio.to_thread(config_from, stored, extra)
-        except ConnectionProblem as error:
-            raise FlyteConfigurationError(str(error)) from error
+        config = await asyncio.to_thread(_read, stored, extra)
         for secret in secrets_in(config, extra):
             await amask_secret(secret)
         return config
@@ -118,6 +113,13 @@ class FlyteHook(BaseHook):
             f"There is no Airflow connection {self.flyte_conn_id!r}. Create it under Admin > Connections with type "
             f"{connection.CONN_NAME!r}, or set AIRFLOW_CONN_{self.flyte_conn_id.upper()}."
         )
+
+
+def _read(stored: StoredConnection, extra: Mapping[str, Any]) -> FlyteConfig:
+    try:
+        return config_from(stored, extra)
+    except ConnectionProblem as error:
+        raise FlyteConfigurationError(str(error)) from error
 
 
 def _make_client(config: FlyteConfig) -> FlyteClient:

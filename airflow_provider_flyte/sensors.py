@@ -299,6 +299,8 @@ class FlyteRunSensor(BaseSensorOperator):
             raise ConfigError("run_names is empty; give at least one name.")
         for name in names:
             check_run_name(name)
+        # What an upstream task gives is read from Airflow each time that it is gone over.
+        self.run_names = names
         if self.wait_for not in ("all", "any"):
             raise ConfigError(f"wait_for is {self.wait_for!r}; enter 'all' or 'any'.")
         if not isinstance(self.fail_fast, bool):

@@ -24,6 +24,7 @@ from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, status, unavailable
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 from tests.driving import Try
+from tests.test_triggers import ending
 
 NAMES = ["r1", "r2", "r3"]
 
@@ -321,11 +322,7 @@ async def test_a_wait_that_ends_leaves_no_other_behind(flyte_default: LocalFlyte
     made = FlyteRunTrigger(run_names=names, any_one=True, poll_interval=0.5)
     before = asyncio.all_tasks()
 
-    async def first() -> Any:
-        events = [event.payload async for event in made.run()]
-        return events[0]
-
-    waiting = asyncio.ensure_future(first())
+    waiting = asyncio.ensure_future(ending(made))
     await flyte_default.wait_for_call_async("ListRuns")
     # One task for all, and the watcher's own.
     assert len(asyncio.all_tasks() - before) < 10
@@ -346,10 +343,6 @@ async def test_trouble_is_told_once_and_not_for_each(flyte_default: LocalFlyte) 
     flyte_default.inject("ListRuns", unavailable("try later", times=2))
     made = FlyteRunTrigger(run_names=names, poll_interval=0.5)
 
-    async def first() -> Any:
-        events = [event.payload async for event in made.run()]
-        return events[0]
-
     said: list[str] = []
 
     class Handler(logging.Handler):
@@ -359,7 +352,7 @@ async def test_trouble_is_told_once_and_not_for_each(flyte_default: LocalFlyte) 
     made._log = logging.getLogger("test.several")  # type: ignore[assignment]
     made._log.setLevel(logging.INFO)
     made._log.addHandler(Handler())
-    waiting = asyncio.ensure_future(first())
+    waiting = asyncio.ensure_future(ending(made))
     await flyte_default.wait_for_call_async("ListRuns", 3)
     for name in names:
         flyte_default.run(name).succeeds()

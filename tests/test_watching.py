@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,14 +16,7 @@ from airflow_provider_flyte.testing import LocalFlyte, status
 from tests.own_airflow import connection_json
 from tests.test_triggers import ending, trigger
 
-
-@pytest.fixture(autouse=True)
-async def _nothing_is_left_behind() -> AsyncIterator[None]:
-    yield
-    for shared in list(watching._of_loop(asyncio.get_running_loop()).values()):
-        assert shared.users == 0
-        shared.close()
-    await asyncio.gather(*watching._closing)
+pytestmark = pytest.mark.usefixtures("no_watcher_left")
 
 
 async def test_refused_credentials_lead_to_the_connection_as_it_is_by_now(
