@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_flyte.connection import paths_in
+from airflow_provider_flyte.connection_reading import paths_in
 from airflow_provider_flyte.settings import READABLE, SECTION, readable_folders
 
 if TYPE_CHECKING:

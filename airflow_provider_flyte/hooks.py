@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_flyte import connection
 from airflow_provider_flyte.airflow_facts import aextra, amask_secret
-from airflow_provider_flyte.connection import ConnectionProblem, StoredConnection, config_from, secrets_in
+from airflow_provider_flyte.connection_reading import ConnectionProblem, StoredConnection, config_from, secrets_in
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from airflow.models.connection import Connection
 
 from airflow_provider_flyte.client import FlyteConfig
 from airflow_provider_flyte.client.credentials import ClientCredentials, StaticToken, TokenFile
-from airflow_provider_flyte.connection import FIELDS, ConnectionProblem, config_from, secrets_in
+from airflow_provider_flyte.connection import FIELDS
+from airflow_provider_flyte.connection_reading import ConnectionProblem, config_from, secrets_in
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.provider_info import get_provider_info
 
