@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -123,60 +122,58 @@ class FlyteRunTrigger(BaseTrigger):
         self._release()
 
     async def _event(self) -> RunEvent:
+        """A thousand of these wait side by side: what stays alive meanwhile is kept small, one frame, few objects."""
         try:
-            return await self._wait()
+            from airflow_provider_flyte.client.waiting import Outcome, WaitRules, decide_together
+
+            self._lease = Lease(self.flyte_conn_id)
+            watcher = self._lease.ready
+            # Only the first ones make a timer for this: it stays until its time has come, even cancelled.
+            if watcher is None:
+                watcher = await self._within_deadline(self._watcher(self._lease))
+            if watcher is None:
+                return self._timed_out()
+            self._say_what_is_waited_for()
+            with watcher.wait_each(
+                self._names,
+                project=self.project,
+                domain=self.domain,
+                interval=self.poll_interval,
+                rules=WaitRules(self.missing_after, self.unreachable_after),
+                timeout=self._left,
+                on_news=self._warn,
+                on_progress=self._tell,
+            ) as results:
+                counts: Counter[Outcome] | None = None
+                async for result in results:
+                    if counts is None:
+                        counts = Counter({Outcome.WAITING: len(self._names)})
+                    counts[Outcome.WAITING] -= 1
+                    counts[result.outcome] += 1
+                    if self.run_names:
+                        self.log.info("Flyte run %s: %s", result.name, result.outcome.value)
+                    outcome = decide_together(counts, any_one=self.any_one, fail_fast=self.fail_fast)
+                    if outcome is not Outcome.WAITING:
+                        break
+                else:
+                    return self._timed_out()
+            if result.outcome is Outcome.UNREACHABLE:
+                self._lease.retire()
+            return self._ended(
+                Ending(outcome.value),
+                run_name=result.name,
+                phase=result.phase,
+                message=result.verdict.message,
+                missing=counts[Outcome.MISSING],
+            )
+        except _ConnectionUnreadError as error:
+            return self._ended(Ending.UNREACHABLE, message=str(error))
         except (FlyteConfigurationError, ConfigError) as error:
             return self._ended(Ending.NO_CONNECTION, message=str(error))
         except Exception as error:
             # An exception that leaves run() reaches the user as "Trigger failure" without a word.
             self.log.exception("The wait for %s broke", self._what)
             return self._ended(Ending.CRASHED, message=f"{type(error).__name__}: {error}")
-
-    async def _wait(self) -> RunEvent:
-        """A thousand of these wait side by side, so what stays alive meanwhile is kept small."""
-        from airflow_provider_flyte.client.waiting import Outcome, WaitRules, decide_together
-
-        self._lease = Lease(self.flyte_conn_id)
-        try:
-            watcher = await self._within_deadline(self._watcher(self._lease))
-        except _ConnectionUnreadError as error:
-            return self._ended(Ending.UNREACHABLE, message=str(error))
-        if watcher is None:
-            return self._timed_out()
-        self.log.info("Waiting for %s with all other waits of %s", self._what, self.flyte_conn_id)
-        results = watcher.wait_each(
-            self._names,
-            project=self.project,
-            domain=self.domain,
-            interval=self.poll_interval,
-            rules=WaitRules(self.missing_after, self.unreachable_after),
-            timeout=self._left,
-            on_news=self._warn,
-            on_progress=self._tell,
-        )
-        counts: Counter[Outcome] | None = None
-        async with aclosing(results):
-            async for result in results:
-                if counts is None:
-                    counts = Counter({Outcome.WAITING: len(self._names)})
-                counts[Outcome.WAITING] -= 1
-                counts[result.outcome] += 1
-                if self.run_names:
-                    self.log.info("Flyte run %s: %s", result.name, result.outcome.value)
-                outcome = decide_together(counts, any_one=self.any_one, fail_fast=self.fail_fast)
-                if outcome is not Outcome.WAITING:
-                    break
-            else:
-                return self._timed_out()
-        if result.outcome is Outcome.UNREACHABLE:
-            self._lease.retire()
-        return self._ended(
-            Ending(outcome.value),
-            run_name=result.name,
-            phase=result.phase,
-            message=result.verdict.message,
-            missing=counts[Outcome.MISSING],
-        )
 
     @property
     def _deadline(self) -> float | None:
@@ -198,6 +195,10 @@ class FlyteRunTrigger(BaseTrigger):
             return doing.result() if doing.done() else None
         finally:
             doing.cancel()
+
+    def _say_what_is_waited_for(self) -> None:
+        # Not where the wait is: structlog looks at the frame that logs, which makes an object that lasts as long.
+        self.log.info("Waiting for %s with all other waits of %s", self._what, self.flyte_conn_id)
 
     def _warn(self, line: str) -> None:
         self.log.warning(line)

@@ -44,6 +44,10 @@ class _Shared:
         self._lingering: asyncio.TimerHandle | None = None
         self._reporting: asyncio.TimerHandle | None = None
 
+    @property
+    def ready(self) -> RunWatcher | None:
+        return self._watcher
+
     async def watcher(self) -> RunWatcher:
         if self._watcher is not None:
             return self._watcher
@@ -149,10 +153,17 @@ class Lease:
     :param flyte_conn_id: the Airflow connection.
     """
 
+    __slots__ = ("_shared",)
+
     def __init__(self, flyte_conn_id: str) -> None:
         loop = asyncio.get_running_loop()
         self._shared: _Shared | None = _of_loop(loop).setdefault(flyte_conn_id, _Shared(flyte_conn_id, loop))
         self._shared.take()
+
+    @property
+    def ready(self) -> RunWatcher | None:
+        """The watcher, where it is there already."""
+        return None if self._shared is None else self._shared.ready
 
     async def watcher(self) -> RunWatcher:
         """The watcher; the first to ask reads the connection.

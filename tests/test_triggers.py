@@ -7,6 +7,7 @@ import contextvars
 import inspect
 import json
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -157,6 +158,22 @@ async def test_all_triggers_of_a_loop_share_one_question_and_one_reading(
     questions = len(flyte_default.calls("ListRuns"))
     assert questions < 30, "a question is for all waits, not for each"
     assert flyte_default.calls("GetRunDetails") == []
+
+
+async def test_only_triggers_that_have_to_wait_for_the_watcher_make_a_task(flyte_default: LocalFlyte) -> None:
+    def made() -> int:
+        codes = [task.get_coro().cr_code.co_filename for task in asyncio.all_tasks()]  # type: ignore[union-attr]
+        return codes.count(inspect.getfile(FlyteRunTrigger))
+
+    flyte_default.run("r1").move("RUNNING")
+    waits = []
+    for expected in (1, 0):
+        waits.append(asyncio.ensure_future(ending(trigger(deadline=time.time() + 60))))
+        await asyncio.sleep(0)  # it has begun
+        assert made() == expected
+        await flyte_default.wait_for_call_async("WatchRuns")
+    flyte_default.run("r1").succeeds()
+    assert [end["ending"] for end in await asyncio.gather(*waits)] == ["succeeded"] * 2
 
 
 async def test_a_trigger_that_is_cancelled_while_the_connection_is_read_harms_no_other(

@@ -48,7 +48,7 @@ class Trouble:
 Look = Seen | Absent | Trouble
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WaitRules:
     """How long a wait puts up with what is not an answer."""
 

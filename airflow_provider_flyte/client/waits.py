@@ -6,19 +6,17 @@ known to go on, a question that shows only ends has nothing to say.
 
 from __future__ import annotations
 
-import asyncio
-import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.wait_results import WaitResults
 from airflow_provider_flyte.client.waiting import (
     Look,
     Seen,
     Trouble,
     Verdict,
-    WaitRules,
     WaitState,
     decide,
     heard,
@@ -29,74 +27,14 @@ PROOF_LASTS = 600.0
 """Seconds for which a run that was seen is taken to exist: the terminal-only question would not tell."""
 
 
-class Bell:
-    """Wakes the one who waits, for one run or for several."""
-
-    __slots__ = ("_future", "_rung")
-
-    def __init__(self) -> None:
-        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._rung: list[Wait] = []
-
-    def ring(self, wait: Wait) -> None:
-        """This wait has news."""
-        self._rung.append(wait)
-        if not self._future.done():
-            self._future.set_result(None)
-
-    def break_off(self) -> None:
-        """Let nobody wait any longer."""
-        if not self._future.done():
-            self._future.set_result(None)
-
-    async def news(self) -> list[Wait]:
-        """The waits that have news, as soon as there are any; none when the waiting was broken off."""
-        await self._future
-        self._future = asyncio.get_running_loop().create_future()
-        rung, self._rung = self._rung, []
-        return rung
-
-
 @dataclass(eq=False, slots=True)
 class Wait:
     """One wait for one run."""
 
     key: RunKey
-    rules: WaitRules
-    interval: float
     state: WaitState
-    bell: Bell
-    lines: tuple[str, ...] = ()
-    """Trouble and recovery, for the waiting task's log."""
-
-    progress: str = ""
-    """How the waiting goes on, for the same."""
-
-    told_at: float = -math.inf
+    results: WaitResults
     end: Verdict | BaseException | None = None
-
-    def tell(self, line: str) -> None:
-        """Leave a line for the waiting task, which takes it in its own context."""
-        self.lines += (line,)
-        self.wake()
-
-    def take_lines(self) -> tuple[str, ...]:
-        """What is to be logged, once."""
-        lines, self.lines = self.lines, ()
-        return lines
-
-    def take_progress(self) -> str:
-        """How the waiting goes, once; '' where there is nothing to say."""
-        line, self.progress = self.progress, ""
-        return line
-
-    def finish(self, end: Verdict | BaseException) -> None:
-        """Leave the end of the wait."""
-        self.end = end
-        self.wake()
-
-    def wake(self) -> None:
-        self.bell.ring(self)
 
 
 class PlaceWaits:
@@ -176,9 +114,9 @@ class PlaceWaits:
         told = False
         for wait in waits:
             told |= self._note(wait, look, now)
-            verdict = decide(wait.state, now, wait.rules)
+            verdict = decide(wait.state, now, wait.results.rules)
             if verdict.over:
-                wait.finish(verdict)
+                wait.results.finish(wait, verdict)
                 self.discard(wait)
                 told = True
         return told
@@ -188,16 +126,16 @@ class PlaceWaits:
         before = wait.state
         wait.state = heard(before) if look is None else observe(before, look, now)
         if isinstance(look, Trouble) and before.trouble is None:
-            wait.tell(f"No answer from Flyte, still waiting: {look.message}")
+            wait.results.tell(f"No answer from Flyte, still waiting: {look.message}")
             return True
         if before.trouble_since is not None and wait.state.trouble is None:
-            wait.tell(f"Flyte answers again after {now - before.trouble_since:.0f} s.")
+            wait.results.tell(f"Flyte answers again after {now - before.trouble_since:.0f} s.")
             return True
         return False
 
     def end_all(self, error: BaseException) -> None:
         for wait in self:
-            wait.finish(error)
+            wait.results.finish(wait, error)
         self._waits.clear()
         self._unproven.clear()
         self._troubled.clear()

@@ -14,20 +14,22 @@ import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence, Set
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from airflow_provider_flyte.client.calls import chunks
 from airflow_provider_flyte.client.client import FlyteClient
+from airflow_provider_flyte.client.deadlines import Deadlines
 from airflow_provider_flyte.client.hints import Hints, Place
 from airflow_provider_flyte.client.pace import Pace
 from airflow_provider_flyte.client.phase import is_known, is_terminal, phase_name
 from airflow_provider_flyte.client.questions import NAMES_A_CALL, Answer, Questions
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.client.waiting import Outcome, Seen, Trouble, Verdict, WaitRules, WaitState
-from airflow_provider_flyte.client.waits import Bell, PlaceWaits, Wait
+from airflow_provider_flyte.client.wait_results import WaitResult, WaitResults
+from airflow_provider_flyte.client.waiting import Seen, Trouble, WaitRules, WaitState
+from airflow_provider_flyte.client.waits import PlaceWaits, Wait
 
 log = logging.getLogger(__name__)
 
@@ -44,30 +46,6 @@ _HINT_MAY_TAKE = 1.0
 """Seconds by which a question may be quicker than the hint of the same end."""
 
 _RENEW_AFTER_TROUBLE = 30.0
-_NOTHING: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class WaitResult:
-    """How a wait ended."""
-
-    key: RunKey
-    verdict: Verdict
-
-    @property
-    def name(self) -> str:
-        """The run's name."""
-        return self.key.name
-
-    @property
-    def phase(self) -> int | None:
-        """The last phase that was seen, None if none was."""
-        return self.verdict.phase
-
-    @property
-    def outcome(self) -> Outcome:
-        """Succeeded, failed, missing or unreachable."""
-        return self.verdict.outcome
 
 
 @dataclass(frozen=True)
@@ -136,8 +114,13 @@ class RunWatcher:
         self._intervals: Counter[float] = Counter()
         """Of the open waits: the least of them counts."""
 
-        self._progress: dict[Wait, Callable[[str], None]] = {}
-        """Waits that want to be told, the longest untold first."""
+        self._open: dict[WaitResults, None] = {}
+        """Who waits, the longest untold of progress first."""
+
+        self._closing = self._close
+        """Bound once, not for each."""
+
+        self._deadlines = Deadlines(self._open.keys())
 
         self._owed: dict[RunKey, float] = {}
         """Ends that a question found and no hint has told of yet, and since when."""
@@ -210,23 +193,18 @@ class RunWatcher:
         :param on_progress: the same, once a minute at most, with how the waiting goes.
         :raises ConfigError: for a name that no run can have, or without project or domain.
         """
-        key = self._client.config.key(name, project, domain)
-        bell = Bell()
-        wait = self._open(key, bell, rules, interval, on_progress)
-        try:
-            while True:
-                await bell.news()
-                for line in wait.take_lines():
-                    if on_news:
-                        on_news(line)
-                if on_progress and (line := wait.take_progress()):
-                    on_progress(line)
-                if wait.end:
-                    return _result(wait)
-        finally:
-            self._close(wait)
+        with self.wait_each(
+            [name],
+            project=project,
+            domain=domain,
+            interval=interval,
+            rules=rules,
+            on_news=on_news,
+            on_progress=on_progress,
+        ) as results:
+            return await anext(results)
 
-    async def wait_each(
+    def wait_each(
         self,
         names: Iterable[str],
         *,
@@ -237,79 +215,56 @@ class RunWatcher:
         timeout: float | None = None,
         on_news: Callable[[str], None] | None = None,
         on_progress: Callable[[str], None] | None = None,
-    ) -> AsyncGenerator[WaitResult, None]:
+    ) -> WaitResults:
         """Wait for several runs, and give each result as soon as it is there; the arguments are those of :meth:`wait`.
 
-        Close the generator (``contextlib.aclosing``) to end the waits that are left. It costs what as many waits cost,
-        but for the tasks of those who wait, and each line is told once.
+        ``with watcher.wait_each(names) as results``, then ``async for result in results``: the end of the block is the
+        end of the waits that are left. Each line is told once, however many of the runs it concerns.
 
         :param names: the runs' names, each once.
-        :param timeout: seconds after which the generator ends, whatever is left; None: never.
+        :param timeout: seconds after which the iteration ends, whatever is left; None: never.
         """
         keys = [self._client.config.key(name, project, domain) for name in names]
-        bell = Bell()
-        timer = None if timeout is None else asyncio.get_running_loop().call_later(timeout, bell.break_off)
-        left: dict[Wait, None] = {}
-        said: Set[str] = _NOTHING
-        try:
-            for key in keys:
-                # One of them tells for all how it goes.
-                left[self._open(key, bell, rules, interval, None if left else on_progress)] = None
-            del keys
-            while left and (rung := await bell.news()):
-                if lines := dict.fromkeys(line for wait in rung for line in wait.take_lines()):
-                    # What concerns all of them is told to some at a time.
-                    for line in lines:
-                        if on_news and line not in said:
-                            on_news(line)
-                    said = lines.keys()
-                for wait in rung:
-                    if on_progress and (line := wait.take_progress()):
-                        on_progress(line)
-                    if wait.end and wait in left:
-                        del left[wait]
-                        self._close(wait)
-                        if on_progress and left:
-                            self._progress.setdefault(next(iter(left)), on_progress)
-                        yield _result(wait)
-        finally:
-            if timer is not None:
-                timer.cancel()
-            for wait in left:
-                self._close(wait)
-
-    # -- waits come and go
-
-    def _open(
-        self,
-        key: RunKey,
-        bell: Bell,
-        rules: WaitRules | None,
-        interval: float | None,
-        on_progress: Callable[[str], None] | None,
-    ) -> Wait:
         loop, now = asyncio.get_running_loop(), self._clock()
-        interval = interval or self._pace.longest
-        wait = Wait(key, rules or self._rules, interval, WaitState(absent_since=now), bell, told_at=now)
-        self._places.setdefault(Place(key.project, key.domain), PlaceWaits()).add(wait)
-        self._intervals[interval] += 1
-        if on_progress:
-            self._progress[wait] = on_progress
+        results = WaitResults(
+            rules=rules or self._rules,
+            interval=interval or self._pace.longest,
+            on_news=on_news,
+            on_progress=on_progress,
+            told_at=now,
+            close=self._closing,
+        )
+        state = WaitState(absent_since=now)
+        results.take(tuple(Wait(key, state, results) for key in keys))
+        for wait in results.waits:
+            self._places.setdefault(Place(wait.key.project, wait.key.domain), PlaceWaits()).add(wait)
+        self._open[results] = None
+        self._intervals[results.interval] += 1
+        if timeout is not None:
+            results.until = loop.time() + timeout
+            self._deadlines.look_after(results)
         self._wake.set()
         if self._task is None or self._task.done():
             # In an empty context: a task's log follows its context, and this task works for all waits.
             self._task = contextvars.Context().run(loop.create_task, self._watch())
-        return wait
+        return results
 
-    def _close(self, wait: Wait) -> None:
-        self._intervals[wait.interval] -= 1
-        if not self._intervals[wait.interval]:
-            del self._intervals[wait.interval]
-        self._progress.pop(wait, None)
-        place = Place(wait.key.project, wait.key.domain)
-        if waits := self._places.get(place):
-            waits.discard(wait)
-        self._leave_empty(place)
+    # -- waits come and go
+
+    def _close(self, results: WaitResults) -> None:
+        if results not in self._open:
+            return
+        del self._open[results]
+        self._intervals[results.interval] -= 1
+        if not self._intervals[results.interval]:
+            del self._intervals[results.interval]
+        for wait in results.waits:
+            place = Place(wait.key.project, wait.key.domain)
+            if waits := self._places.get(place):
+                waits.discard(wait)
+            self._leave_empty(place)
+        if not self._open:
+            self._deadlines.close()
 
     def _leave_empty(self, place: Place) -> None:
         if not self._places.get(place, True):
@@ -492,18 +447,9 @@ class RunWatcher:
     # -- progress
 
     def _tell_progress(self) -> None:
-        now, line = self._clock(), ""
-        for wait in list(itertools.islice(self._progress, _A_SLICE)):
-            if now - wait.told_at < PROGRESS_EVERY:
+        now, line = self._clock(), str(self.status)
+        for results in list(itertools.islice(self._open, _A_SLICE)):
+            if now - results.told_at < PROGRESS_EVERY:
                 break
-            line = line or str(self.status)
-            self._progress[wait] = self._progress.pop(wait)
-            wait.told_at, wait.progress = now, line
-            wait.wake()
-
-
-def _result(wait: Wait) -> WaitResult:
-    """How an ended wait ended; raises what broke it."""
-    if isinstance(wait.end, Verdict):
-        return WaitResult(wait.key, wait.end)
-    raise wait.end or RuntimeError(f"The wait for {wait.key} has not ended.")
+            self._open[results] = self._open.pop(results)
+            results.tell_progress(line, now)

@@ -34,8 +34,8 @@ with DAG("sensors", schedule=None):
 
 with DAG("end_to_start", schedule=None, params={"first": 0.0, "apart": 0.0}, max_active_tasks=64):
     for number in range(PAIRS):
-        at = "{{ params.first + params.apart * %d }}"
-        own = Deferred(task_id=f"own_{number}", trigger=AtTrigger, argument=at % (2 * number))
+        at = f"{{{{ params.first + params.apart * {number} }}}}"
+        own = Deferred(task_id=f"own_{number}", trigger=AtTrigger, argument=at)
         own >> nothing.override(task_id=f"after_own_{number}")(0)
         ours = FlyteRunSensor(task_id=f"ours_{number}", run_name=f"pair-{number}", deferrable=True)
         ours >> nothing.override(task_id=f"after_ours_{number}")(0)

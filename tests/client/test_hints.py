@@ -457,7 +457,7 @@ async def test_ten_thousand_cancelled_waits_leave_nothing(
         await local_flyte.wait_for_call_async("ListRuns", asked + 2)
         [place] = watcher._places.values()
         assert place.names() == ["stays"]
-        assert (len(watcher._progress), len(watcher._intervals), len(place._unproven)) == (0, 1, 0)
+        assert (len(watcher._open), len(watcher._intervals), len(place._unproven)) == (1, 1, 0)
         assert len(asyncio.all_tasks()) <= before + 2  # a sleep and a wake-up, between two questions
         local_flyte.run("stays").succeeds()
         await stays

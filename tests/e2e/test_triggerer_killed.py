@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -50,6 +51,8 @@ def test_every_run_is_seen_exactly_once(
         assert task["try_number"] == 1
         assert log.count("Trigger fired event") == 1, log
         assert len([line for line in log if ": SUCCEEDED. " in line]) == 1, log
+        # What two triggerers and a worker say of a run stands in the log of the task that waits for it, in no other.
+        assert set(re.findall(r"e2e-takeover-\d+", "\n".join(log))) == {NAMES[task["map_index"]]}, log
     assert api.xcom(api.task(DAG, dag_run, "use_all")) == NAMES
 
 
