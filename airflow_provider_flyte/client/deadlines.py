@@ -12,7 +12,6 @@ from collections.abc import Collection
 
 from airflow_provider_flyte.client.wait_results import WaitResults
 
-
 _APART = 0.05
 """Least seconds between two looks at all who wait: 100,000 take 11 ms."""
 
