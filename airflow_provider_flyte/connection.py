@@ -14,6 +14,8 @@ from typing import Any
 CONN_TYPE = "flyte"
 CONN_NAME = "Flyte 2"
 DEFAULT_CONN_ID = "flyte_default"
+MASKS = ("***", "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER")
+"""What Airflow 3 and 2.11 show instead of a secret, and what a form sends back that nobody typed in again."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ FIELDS = (
     Field(
         "authentication",
         "Authentication",
-        "With api_key, client_credentials and token, the secret goes into the field Secret above; with token_file, a "
-        "file holds it.",
+        "With api_key, client_credentials and token, the secret goes into Secret, a standard field; with token_file, "
+        "a file holds it.",
         choices=("none", "api_key", "client_credentials", "token", "token_file"),
         unset="none",
     ),
@@ -201,15 +203,21 @@ FIELDS = (
 STANDARD_FIELDS = {
     "host": "The Flyte API's host: a name, an IPv4 or IPv6 address, also as `https://HOST[:PORT]`, `dns:///HOST:PORT` "
     "or `HOST:PORT`. With an API key it may be empty: the key names it.",
-    "port": "Its port; 443 when empty, 80 with `insecure`.",
-    "login": "Client ID, for `client_credentials`.",
-    "password": "The secret: API key, client secret or token.",
+    "port": "Its port; 443 when empty, 80 with `insecure`. Airflow's Test button needs it, also with an API key.",
+    "login": "The client's ID, for `client_credentials`.",
+    "password": "API key, client secret or token. Not used when `authentication` is `none` or `token_file`.",
 }
 """Airflow's own fields, and what they are here."""
 
 HIDDEN_FIELDS = ("schema",)
-RELABELING = {"login": "Client ID", "password": "Secret (API key, client secret or token)"}
-PLACEHOLDERS = {"host": "flyte.example.com", "port": "443", "login": "only for client_credentials"}
+RELABELING = {"login": "Client ID", "password": "Secret"}
+PLACEHOLDERS = {
+    "host": "flyte.example.com",
+    # Airflow 3.3 itself answers so, for every type of connection.
+    "port": "443. Enter it: the Test button says Bad Request without",
+    "login": "only for client_credentials",
+    "password": "API key, client secret or token",
+}
 
 
 def conn_fields() -> dict[str, Any]:
@@ -252,12 +260,17 @@ def form_widgets() -> dict[str, Any]:
     from flask_babel import lazy_gettext
     from wtforms import BooleanField, PasswordField, StringField
 
+    def kept_secret(field: Any, **attributes: Any) -> Any:
+        """Sends back what Airflow takes for unchanged, where its own widget sends nothing and so has it removed."""
+        hidden = MASKS[1] if field.data else ""
+        return BS3PasswordFieldWidget(hide_value=False)(field, value=hidden, **attributes)
+
     def widget(field: Field) -> Any:
         label = lazy_gettext(field.label)
         if field.kind == "boolean":
             return BooleanField(label, description=field.help)
         if field.secret:
-            return PasswordField(label, widget=BS3PasswordFieldWidget(), description=field.help)
+            return PasswordField(label, widget=kept_secret, description=field.help)
         return StringField(label, widget=BS3TextFieldWidget(), description=field.help)
 
     return {field.name: widget(field) for field in FIELDS}
@@ -268,7 +281,7 @@ def documentation() -> str:
     rows = [
         "| field | what to enter | when empty |",
         "|---|---|---|",
-        *(f"| {name.capitalize()} | {text} | |" for name, text in STANDARD_FIELDS.items()),
+        *(f"| {RELABELING.get(name, name.capitalize())} | {text} | |" for name, text in STANDARD_FIELDS.items()),
     ]
     for field in FIELDS:
         values = f" One of {', '.join(f'`{choice}`' for choice in field.choices)}." if field.choices else ""

@@ -10,17 +10,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_flyte.connection import FIELDS, Field
+from airflow_provider_flyte.connection import FIELDS, MASKS, Field
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.config import FlyteConfig
     from airflow_provider_flyte.client.credentials import Credentials
 
-MASK = "***"
-"""What Airflow shows instead of a secret, and what a form sends back that nobody typed in again."""
-
 _TLS_PORT, _PLAINTEXT_PORT = 443, 80
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False, "": False}
+# "y" is what the Test button of Airflow 2.11 sends.
+_BOOLEANS = {"true": True, "1": True, "y": True, "false": False, "0": False, "": False}
 _PEM = re.compile(r"(-----BEGIN [A-Z0-9 ]+-----)(.*?)(-----END [A-Z0-9 ]+-----)", re.DOTALL)
 
 log = logging.getLogger(__name__)
@@ -64,7 +62,9 @@ def config_from(connection: StoredConnection, extra: Mapping[str, Any]) -> Flyte
     def problem(text: str) -> ConnectionProblem:
         return ConnectionProblem(connection.conn_id, text)
 
-    unknown = sorted(set(extra) - {field.name for field in FIELDS})
+    # The Test button of Airflow 2.11 sends each field twice, once with a prefix.
+    given = {name for name in extra if not name.startswith("extra__")}
+    unknown = sorted(given - {field.name for field in FIELDS})
     if unknown:
         known = ", ".join(field.name for field in FIELDS)
         log.warning(
@@ -122,9 +122,8 @@ def _read(field: Field, value: Any, problem: Problem) -> Any:
         value = value.strip()
     if value is None or value == "":
         return None
-    masked = value.values() if isinstance(value, dict) else [value]
-    if field.secret and MASK in masked:
-        raise problem(f"{field.name} is {MASK}, which Airflow shows instead of a secret: type it again.")
+    if field.secret:
+        _refuse_mask(field.name, value, problem)
     shown = ":" if field.secret else f" is {json.dumps(value, default=repr)};"
     try:
         read = _READERS[field.kind](value)
@@ -132,7 +131,15 @@ def _read(field: Field, value: Any, problem: Problem) -> Any:
         raise problem(f"{field.name}{shown} {error}") from None
     if field.choices and read not in field.choices:
         raise problem(f"{field.name}{shown} enter one of {', '.join(field.choices)}, or nothing.")
+    if field.secret and field.kind == "mapping":
+        for _, item in read:
+            _refuse_mask(field.name, item, problem)
     return read
+
+
+def _refuse_mask(name: str, value: Any, problem: Problem) -> None:
+    if value in MASKS:
+        raise problem(f"{name} is {value}, which Airflow shows instead of a secret: type it again.")
 
 
 def _string(value: Any) -> str:
@@ -215,43 +222,43 @@ def _credentials(
         api_key,
     )
 
-    kind = values.pop("authentication", "none")
+    kind = values.pop("authentication", "")
     path = values.pop("credentials_file", "")
     asked = {name: values.pop(name) for name in ("scopes", "audience", "oauth_endpoint") if name in values}
     secret = (connection.password or "").strip()
-    if secret == MASK:
-        raise problem(f"its password is {MASK}, which Airflow shows instead of a secret: type it again.")
-    if kind in ("none", "token_file") and secret:
+    if secret and not kind:
         raise problem(
-            f"it has a password, but authentication is {kind}: enter api_key, client_credentials or token, or take the "
-            "password out."
+            "it has a Secret (password), but no authentication: enter api_key, client_credentials or token; or none, "
+            "and the Secret is not used."
         )
     if asked and kind != "client_credentials":
         log.warning(
             "Flyte connection %r: %s mean something with client_credentials only; authentication is %s.",
             connection.conn_id,
             ", ".join(asked),
-            kind,
+            kind or "none",
         )
-    if kind == "none":
+    # A secret that is left from another authentication does no harm: the form of Airflow 3 cannot empty its field.
+    if kind in ("", "none"):
         return "", None, ""
     if kind == "token_file":
         if not path:
             raise problem("authentication is token_file: enter the file's path as credentials_file.")
         return "", TokenFile(path), ""
     if not secret:
-        raise problem(f"authentication is {kind}, but it has no password: enter {_PASSWORDS[kind]} there.")
+        raise problem(f"authentication is {kind}, but Secret (password) is empty: enter {_SECRETS[kind]} there.")
+    _refuse_mask("Secret (password)", secret, problem)
     if kind == "api_key":
         return api_key(secret)
     if kind == "token":
         return "", StaticToken(secret), ""
     login = (connection.login or "").strip()
     if not login:
-        raise problem("authentication is client_credentials, but it has no login: enter the client ID there.")
+        raise problem("authentication is client_credentials, but Client ID (login) is empty: enter it.")
     return "", ClientCredentials(login, secret, **asked), ""
 
 
-_PASSWORDS = {"api_key": "the API key", "client_credentials": "the client secret", "token": "the token"}
+_SECRETS = {"api_key": "the API key", "client_credentials": "the client secret", "token": "the token"}
 
 
 def _endpoint(connection: StoredConnection, otherwise: str, insecure: bool, problem: Problem) -> str:
