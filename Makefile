@@ -5,6 +5,7 @@ export UV_PYTHON_DOWNLOADS = never
 
 ifeq ($(AIRFLOW),3.3.2)
 VENV := .venv
+BROWSER := chromium
 PYTHONS := >=3.10,<3.14
 else
 VENV := .venv-$(AIRFLOW)
@@ -23,7 +24,7 @@ IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test check nginx test-contract test-e2e bench bench-triggerer bench-transports older-grpcio protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test check nginx chromium pictures test-contract test-e2e bench bench-triggerer bench-transports older-grpcio protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -31,7 +32,7 @@ demo: $(STAMP)  ## watch a real Airflow wait for a Flyte run; KEEP=1 leaves the 
 	$(BIN)/python -m tests.e2e.demo $(if $(KEEP),--keep) $(if $(TRANSPORT),--transport $(TRANSPORT))
 
 # The end-to-end tests run by themselves: a real Airflow keeps two cores busy. With ARGS there may be none of them to run.
-test: $(STAMP) $(PEER_STAMP) $(PEER_CONNECT_STAMP) nginx  ## everything
+test: $(STAMP) $(PEER_STAMP) $(PEER_CONNECT_STAMP) nginx $(BROWSER)  ## everything
 	PEER_PYTHON=.venv-peer/bin/python PEER_CONNECT_PYTHON=.venv-peer-connect/bin/python \
 		$(BIN)/python -m pytest tests --ignore tests/e2e --numprocesses 2 --dist loadfile $(ARGS)
 ifeq ($(AIRFLOW),3.3.2)
@@ -45,13 +46,18 @@ check: $(STAMP)  ## ruff, mypy, layers
 	$(BIN)/lint-imports
 
 nginx:  ## a real proxy for the tests; installed from Debian's packages where it is missing and the user is root
-	@command -v nginx > /dev/null || ! command -v apt-get > /dev/null || [ "$$(id -u)" != 0 ] || \
-		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nginx-light; } > /dev/null
+	$(call debian,nginx,nginx-light)
+
+chromium:  ## a real browser for the connection's form, in the same way
+	$(call debian,chromium,chromium)
+
+pictures: $(STAMP) chromium  ## the connection's form in docs/images, anew
+	REQUIRE_CHROMIUM=1 PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_connection_form.py $(ARGS)
 
 test-contract: $(STAMP)  ## the contract suite; FLYTE_ENDPOINT=host:port runs it against that Flyte, FLYTE_TRANSPORT=connect so
 	$(BIN)/python -m pytest tests/contract $(ARGS)
 
-test-e2e: $(STAMP)  ## the real Airflow
+test-e2e: $(STAMP) $(BROWSER)  ## the real Airflow
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 bench: $(STAMP) $(PEER_STAMP)  ## what waiting costs, beside the Flyte SDK; ARGS="--help" says what can be left out
@@ -99,6 +105,13 @@ $(UV): requirements/bootstrap.txt
 	$(PYTHON) -m venv --clear .tools
 	.tools/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/bootstrap.txt
 	@touch $@
+
+# $(1) program, $(2) its package
+define debian
+	@command -v $(1) > /dev/null || ! command -v apt-get > /dev/null || [ "$$(id -u)" != 0 ] || \
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(2); } > /dev/null || \
+		echo "$(1) could not be installed: the tests that need it are skipped"
+endef
 
 # $(1) environment, $(2) Python versions, $(3) requirements
 define make_venv

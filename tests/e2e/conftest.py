@@ -43,13 +43,20 @@ def flyte() -> Iterator[LocalFlyte]:
 
 
 @pytest.fixture(scope="session")
-def airflow(flyte: LocalFlyte) -> Iterator[StandaloneAirflow]:
+def readable_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one below which the Test button may open files."""
+    return tmp_path_factory.mktemp("readable")
+
+
+@pytest.fixture(scope="session")
+def airflow(flyte: LocalFlyte, readable_folder: Path) -> Iterator[StandaloneAirflow]:
     global _airflow
     connections = {
         "flyte_default": flyte_connection(flyte),
         "flyte_connect": flyte_connection(flyte, door="connect"),
     }
-    with StandaloneAirflow(FOLDERS, connections=connections) as _airflow:
+    settings = {"CORE__TEST_CONNECTION": "Enabled", "FLYTE__TEST_CONNECTION_FOLDERS": str(readable_folder)}
+    with StandaloneAirflow(FOLDERS, connections=connections, settings=settings) as _airflow:
         yield _airflow
     _airflow = None
 

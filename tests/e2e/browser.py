@@ -1,0 +1,189 @@
+"""Airflow's pages as a person uses them, in a real Chromium: Debian's, because the driver's own would be a download."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
+
+from airflow_provider_flyte.connection import CONN_NAME, FIELDS
+
+PROGRAM = shutil.which("chromium")
+_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+_PATIENCE = 30.0
+_WINDOW: ViewportSize = {"width": 1000, "height": 900}
+_AT_ONCE = """
+*, *::before, *::after { animation-duration: 1ms !important; transition: none !important }
+[data-scope=toast] { pointer-events: none !important }
+"""
+"""What slides, fades or is covered by a message is waited for before it is clicked."""
+
+_FIELDS = {field.name: field for field in FIELDS}
+_UNSET = "__null__"
+"""What the form's lists hold as the value of their first entry."""
+
+
+class Said(NamedTuple):
+    """What the Test button shows."""
+
+    title: str
+    text: str
+
+
+@contextmanager
+def connections_page(url: str, user: str, password: str) -> Iterator[ConnectionsPage]:
+    """Admin > Connections, for somebody who has signed in."""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=PROGRAM, args=_ARGUMENTS)
+        page = browser.new_page(viewport=_WINDOW)
+        page.set_default_timeout(_PATIENCE * 1000)
+        page.goto(f"{url}/auth/login/")
+        page.locator("input[name=username]").fill(user)
+        page.locator("input[name=password]").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{url}/")
+        try:
+            yield ConnectionsPage(page, f"{url}/connections")
+        finally:
+            browser.close()
+
+
+class ConnectionsPage:
+    """The list of connections."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self._page = page
+        self._url = url
+        self._toasts = page.locator("[data-scope=toast][data-part=root]")
+        self.open()
+
+    def open(self) -> None:
+        """Load it anew, without what was said and marked before."""
+        self._page.goto(self._url)
+        self._page.add_style_tag(content=_AT_ONCE)
+
+    def add(self, conn_id: str) -> ConnectionForm:
+        """An empty form, for a connection to Flyte of this name."""
+        self._page.get_by_role("button", name="Add Connection").click()
+        form = ConnectionForm(self._page)
+        form.begin(conn_id)
+        return form
+
+    def edit(self, conn_id: str) -> ConnectionForm:
+        """The form of a connection that there is."""
+        self._button(conn_id, "Edit Connection").click()
+        form = ConnectionForm(self._page)
+        form.until_filled(conn_id)
+        return form
+
+    def test(self, conn_id: str) -> Said:
+        """Press its Test button, and read."""
+        self._toasts.evaluate_all("all => all.forEach(one => one.dataset.old = 'yes')")
+        self._button(conn_id, "Test Connection").click()
+        toast = self._toasts.and_(self._page.locator(":not([data-old])")).filter(has_text="Test Connection")
+        title, text = (toast.locator(f"[data-part={part}]") for part in ("title", "description"))
+        return Said(title.inner_text(), text.inner_text())
+
+    def picture(self, path: Path) -> None:
+        """The list, with what was said last."""
+        _picture(self._page, path, 720)
+
+    def _button(self, conn_id: str, name: str) -> Locator:
+        cell = self._page.get_by_role("cell", name=conn_id, exact=True)
+        return self._page.get_by_role("row").filter(has=cell).get_by_role("button", name=name)
+
+
+class ConnectionForm:
+    """The form of one connection, as it is drawn from the provider's fields."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._dialog = page.get_by_role("dialog")
+
+    def begin(self, conn_id: str) -> None:
+        """Name it and choose its type."""
+        self._input("connection_id").fill(conn_id)
+        self._dialog.get_by_role("combobox").first.click()
+        self._page.keyboard.type(CONN_NAME)
+        self._page.keyboard.press("Enter")
+        self._input("element_project").wait_for(state="attached")
+
+    def until_filled(self, conn_id: str) -> None:
+        """It is drawn empty at first."""
+        expect(self._input("connection_id")).to_have_value(conn_id)
+        self._input("element_project").wait_for(state="attached")
+
+    def enter(self, fields: Mapping[str, str | bool]) -> ConnectionForm:
+        """Type values into fields, choose them from lists, and switch switches.
+
+        :param fields: by their names in the connection.
+        """
+        # One section is open at a time.
+        for section, mine in (("Standard Fields", False), ("Extra Fields", True)):
+            chosen = {name: value for name, value in fields.items() if (name in _FIELDS) is mine}
+            if chosen:
+                self._open(section)
+            for name, value in chosen.items():
+                self._enter(name, value)
+        return self
+
+    def shown(self) -> dict[str, str | bool]:
+        """What stands in it, empty fields left out."""
+        entries: list[tuple[str, str | bool]] = self._dialog.locator("input[name], textarea[name]").evaluate_all(
+            "all => all.map(one => [one.name, one.type === 'checkbox' ? one.checked : one.value])"
+        )
+        return {name.removeprefix("element_"): value for name, value in entries if value and value != _UNSET}
+
+    def save(self) -> None:
+        """Press Save, and wait until the list shows what is stored now."""
+        with self._page.expect_response(
+            lambda answer: "/connections?" in answer.url and answer.request.method == "GET"
+        ):
+            self._dialog.get_by_role("button", name="Save").click()
+        self._dialog.wait_for(state="hidden")
+        self._page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def close(self) -> None:
+        """Leave it as it was."""
+        self._page.keyboard.press("Escape")
+        self._dialog.wait_for(state="hidden")
+
+    def picture(self, section: str, path: Path, height: int) -> None:
+        """From its top on, with one section open."""
+        self._open(section)
+        _picture(self._page, path, height, self._input("connection_id"))
+
+    def _open(self, section: str) -> None:
+        button = self._dialog.get_by_role("button", name=section, exact=True)
+        if button.get_attribute("aria-expanded") == "false":
+            button.click()
+
+    def _enter(self, name: str, value: str | bool) -> None:
+        field = _FIELDS.get(name)
+        if field is None:
+            self._input(name).fill(str(value))
+        elif field.kind == "boolean":
+            if self._input(f"element_{name}").is_checked() is not value:
+                self._dialog.locator(f"label:has([name=element_{name}])").click()
+        elif field.choices:
+            self._dialog.locator(f"#element_{name}").get_by_role("combobox").click()
+            self._page.get_by_role("option", name=str(value), exact=True).click()
+        else:
+            self._input(f"element_{name}").fill(str(value))
+
+    def _input(self, name: str) -> Locator:
+        return self._dialog.locator(f"[name={name}]")
+
+
+def _picture(page: Page, path: Path, height: int, top: Locator | None = None) -> None:
+    page.set_viewport_size({**_WINDOW, "height": height})
+    page.mouse.move(0, 0)
+    if top is not None:
+        top.scroll_into_view_if_needed()
+    hidden = "[data-old]" if top is None else "[data-scope=toast]"
+    page.screenshot(path=path, animations="disabled", style=f"{hidden} {{ visibility: hidden }}")
+    page.set_viewport_size(_WINDOW)
