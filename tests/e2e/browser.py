@@ -39,8 +39,9 @@ def connections_page(url: str, user: str, password: str) -> Iterator[Connections
     """Admin > Connections, for somebody who has signed in."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=PROGRAM, args=_ARGUMENTS)
-        page = browser.new_page(viewport=_WINDOW)
-        page.set_default_timeout(_PATIENCE * 1000)
+        context = browser.new_context(viewport=_WINDOW)
+        context.set_default_timeout(_PATIENCE * 1000)
+        page = context.new_page()
         page.goto(f"{url}/auth/login/")
         page.locator("input[name=username]").fill(user)
         page.locator("input[name=password]").fill(password)
@@ -65,6 +66,10 @@ class ConnectionsPage:
         """Load it anew, without what was said and marked before."""
         self._page.goto(self._url)
         self._page.add_style_tag(content=_AT_ONCE)
+
+    def another_window(self) -> ConnectionsPage:
+        """The same list, as somebody else has it."""
+        return ConnectionsPage(self._page.context.new_page(), self._url)
 
     def add(self, conn_id: str) -> ConnectionForm:
         """An empty form, for a connection to Flyte of this name."""

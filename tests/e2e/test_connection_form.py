@@ -132,13 +132,18 @@ def test_another_host_needs_no_secret_typed_again(
     assert page.test(mistaken) == (GOOD, flytes["client_credentials"].found("127.0.0.1"))
 
 
-def test_airflow_refuses_to_test_a_connection_without_a_port(
+def test_when_airflow_says_bad_request(
     page: browser.ConnectionsPage, flytes: dict[str, GuardedFlyte], dag_run: str, mistaken: str
 ) -> None:
     """If this fails, what the documentation says of it is out of date."""
-    endpoint = flytes["client_credentials"].flyte.endpoint
-    page.edit(mistaken).enter({"host": endpoint, "port": ""}).save()
+    guarded = flytes["client_credentials"]
+    page.edit(mistaken).enter({"host": guarded.flyte.endpoint, "port": ""}).save()
     assert page.test(mistaken) == (BAD, "Bad Request")
+    page.edit(mistaken).enter(guarded.fields).save()
+    page.another_window().edit(mistaken).enter({"host": "127.0.0.1"}).save()
+    assert page.test(mistaken) == (BAD, "Bad Request")
+    page.open()
+    assert page.test(mistaken) == (GOOD, guarded.found("127.0.0.1"))
 
 
 def test_the_triggerers_waits_go_through_them(
