@@ -12,7 +12,8 @@ from tests.e2e import browser
 from tests.e2e.airflow_process import USER, StandaloneAirflow
 from tests.guarded_flytes import AUTHENTICATIONS, RUN, TOKEN, GuardedFlyte, guarded_flytes
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+# Without a browser, Airflow need not be started for it.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.usefixtures("chromium")]
 
 GOOD, BAD = "Test Connection Successful", "Test Connection Failed"
 
@@ -23,11 +24,15 @@ def flytes(readable_folder: Path) -> Iterator[dict[str, GuardedFlyte]]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def page(airflow: StandaloneAirflow) -> Iterator[browser.ConnectionsPage]:
+@pytest.fixture(scope="session")
+def chromium() -> None:
     if browser.PROGRAM is None:
         assert "REQUIRE_CHROMIUM" not in os.environ, "chromium is missing"
         pytest.skip("chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def page(airflow: StandaloneAirflow) -> Iterator[browser.ConnectionsPage]:
     with browser.connections_page(airflow.url, USER, airflow.password) as opened:
         yield opened
 
@@ -62,8 +67,8 @@ def test_a_connection_made_by_hand(
 
 
 @pytest.fixture(scope="module")
-def dag_run(airflow: StandaloneAirflow) -> str:
-    """A DAG run with a wait through each of them: it goes on while the form is used."""
+def dag_run(page: browser.ConnectionsPage, airflow: StandaloneAirflow) -> str:
+    """A DAG run with a wait through each connection that was made: it goes on while the form is used."""
     airflow.api.wait_for_dags("by_hand")
     return airflow.api.trigger("by_hand")
 
