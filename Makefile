@@ -3,6 +3,7 @@ AIRFLOW ?= 3.3.2
 PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS = never
 
+ELSEWHERE := e2e
 ifeq ($(AIRFLOW),3.3.2)
 VENV := .venv
 BROWSER := chromium
@@ -11,6 +12,8 @@ else
 VENV := .venv-$(AIRFLOW)
 # Airflow 2.11 does not install on Python 3.13.
 PYTHONS := >=3.10,<3.13
+# What knows no Airflow is tested with the other one: both environments pin the same libraries (tests/test_packaging.py).
+ELSEWHERE += client contract peer protos proxy testing
 endif
 
 REQUIREMENTS := requirements/airflow-$(AIRFLOW).txt
@@ -34,7 +37,7 @@ demo: $(STAMP)  ## watch a real Airflow wait for a Flyte run; KEEP=1 leaves the 
 # The end-to-end tests run by themselves: a real Airflow keeps two cores busy. With ARGS there may be none of them to run.
 test: $(STAMP) $(PEER_STAMP) $(PEER_CONNECT_STAMP) nginx $(BROWSER)  ## everything
 	PEER_PYTHON=.venv-peer/bin/python PEER_CONNECT_PYTHON=.venv-peer-connect/bin/python \
-		$(BIN)/python -m pytest tests --ignore tests/e2e --numprocesses 2 --dist loadfile $(ARGS)
+		$(BIN)/python -m pytest tests $(ELSEWHERE:%=--ignore tests/%) --numprocesses 2 --dist loadfile $(ARGS)
 ifeq ($(AIRFLOW),3.3.2)
 	$(BIN)/python -m pytest tests/e2e $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 endif
@@ -74,7 +77,8 @@ bench-transports: $(STAMP)  ## gRPC and Connect, side by side
 
 older-grpcio: $(STAMP) nginx  ## every way to Flyte with an older grpcio, whose words differ; GRPCIO=1.62.3 is the oldest supported
 	$(UV) pip install --quiet --python $(BIN)/python --target .run/grpcio-$(GRPCIO) --no-deps grpcio==$(GRPCIO)
-	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/test_doors.py tests/client/test_tls.py tests/proxy $(ARGS)
+	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/test_doors.py tests/client/test_tls.py tests/proxy \
+		--numprocesses 2 --dist loadfile $(ARGS)
 
 protos: $(IDL_STAMP) $(STAMP)  ## derive protos/ and generate client/idl/
 	$(BIN)/python scripts/derive_protos.py

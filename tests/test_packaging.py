@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -40,6 +41,18 @@ def test_the_wheel_holds_the_package_and_its_licence(wheel: Path) -> None:
         "airflow_provider_flyte",
         wheel.name.split("-py3")[0] + ".dist-info",
     }
+
+
+def test_both_airflows_are_tested_with_the_same_libraries_under_the_client() -> None:
+    """Else the client's own tests, which know no Airflow, would have to run with both."""
+
+    def pins(airflow: str) -> dict[str, str]:
+        text = (ROOT / "requirements" / f"airflow-{airflow}.txt").read_text()
+        return dict(re.findall(r"^([\w-]+)==(\S+)", text, re.MULTILINE))
+
+    here, there = pins("3.3.2"), pins("2.11.2")
+    under = ["grpcio", "h2", "httpcore", "httpx", "msgspec", "protobuf", "tenacity"]
+    assert {name: here[name] for name in under} == {name: there[name] for name in under}
 
 
 @pytest.mark.timeout(300)
