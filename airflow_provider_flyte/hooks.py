@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from airflow_provider_flyte.exceptions import FlyteConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, FlyteConfig
+
+log = logging.getLogger(__name__)
 
 
 class FlyteHook(BaseHook):
@@ -91,6 +94,25 @@ class FlyteHook(BaseHook):
     async def aget_client(self) -> FlyteClient:
         """A client for a running event loop; use it as ``async with``."""
         return await asyncio.to_thread(_make_client, await self.aget_config())
+
+    def get_another_client(self, than: FlyteClient) -> FlyteClient | None:
+        """For a wait in trouble, whose secret may have been replaced: a client after the connection as it is by now.
+
+        :param than: the client that the wait has; None is returned where the connection has not changed since.
+        """
+        return self._if_changed(self.get_client(), than)
+
+    async def aget_another_client(self, than: FlyteClient) -> FlyteClient | None:
+        """:meth:`get_another_client` on an event loop."""
+        return self._if_changed(await self.aget_client(), than)
+
+    def _if_changed(self, fresh: FlyteClient, old: FlyteClient) -> FlyteClient | None:
+        # Nothing is open yet in a client that is thrown away here.
+        if fresh.config == old.config:
+            return None
+        # A module's logger: the log of a hook is a task's, and in the triggerer there may be none.
+        log.info("The Flyte connection %r has changed; waits go on with it.", self.flyte_conn_id)
+        return fresh
 
     def get_conn(self) -> FlyteClient:
         """:meth:`get_client`, under the name that every Airflow hook has."""

@@ -109,9 +109,8 @@ class RunWait:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client = client
+        self.client = client
         self.key = key
-        self.url = client.config.run_url(key)
         self.details: RunDetails | None = None
         """What Flyte said last; None while nothing could be read."""
         self._rules = rules
@@ -121,6 +120,11 @@ class RunWait:
         self._told = TroubleLog(log)
         self._now = now
         self._sleep = sleep
+
+    @property
+    def url(self) -> str:
+        """The run's page in the console."""
+        return self.client.config.run_url(self.key)
 
     @property
     def verdict(self) -> Verdict:
@@ -168,6 +172,12 @@ class RunWait:
         return self._state.trouble.message if self._state.trouble else ""
 
     @property
+    def stuck(self) -> bool:
+        """Whether asking on in the same way is hopeless: Flyte refuses, or has given no answer for too long."""
+        trouble = self._state.trouble
+        return trouble is not None and (trouble.lasting or self.verdict.outcome is Outcome.UNREACHABLE)
+
+    @property
     def state(self) -> str:
         """What is known of the run, as a clause."""
         if self.trouble:
@@ -204,12 +214,12 @@ class RunWait:
 
         began = self._now()
         try:
-            seen, message = self._client.run(look_at(self.key, self._client.config.org), retry_for=retry_for)
+            seen, message = self.client.run(look_at(self.key, self.client.config.org), retry_for=retry_for)
         except FlyteError as error:
             # Counted from the first try: the retries are part of the trouble.
             return self.note(trouble_of(error), began)
         if message is not None:
-            self.details = RunDetails(message, self._client)
+            self.details = RunDetails(message, self.client)
         return self.note(seen)
 
     def note(self, look: Look, at: float | None = None) -> Verdict:

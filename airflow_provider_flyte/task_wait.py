@@ -47,7 +47,7 @@ _NAMED = 20
 class TaskWait:
     """The runs that one task waits for; use it as ``with TaskWait(...) as wait``.
 
-    :param flyte_conn_id: the Airflow connection, read once.
+    :param flyte_conn_id: the Airflow connection, read once, and again when the wait would end because of trouble.
     :param run_names: the runs, each once.
     :param project: their project; by default the connection's.
     :param domain: their domain; by default the connection's.
@@ -76,7 +76,8 @@ class TaskWait:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client = FlyteHook(flyte_conn_id).get_client()
+        self._hook = FlyteHook(flyte_conn_id)
+        self._client = self._hook.get_client()
         try:
             keys = [self._client.config.key(name, project, domain) for name in run_names]
         except ConfigError as error:
@@ -139,17 +140,41 @@ class TaskWait:
 
         :param retry_for: seconds for which a transient failure is repeated; by default the client's budget.
         """
-        if not self._several:
-            return self._runs[0].look(retry_for)
         end = None if retry_for is None else self._now() + retry_for
+        verdict = self._look(end)
+        if any(run.stuck for run in self._runs) and self._has_another_client():
+            verdict = self._look(end)
+        return verdict
+
+    def _has_another_client(self) -> bool:
+        """Read the connection again: its secret may have been replaced while the wait went on."""
+        try:
+            fresh = self._hook.get_another_client(self._client)
+        except FlyteConfigurationError as error:
+            self._log.warning("The Flyte connection cannot be read again. %s", error)
+            return False
+        if fresh is None:
+            return False
+        self._client.close()
+        self._client = fresh
+        for run in self._runs:
+            run.client = fresh
+        return True
+
+    def _look(self, end: float | None) -> Verdict:
+        if not self._several:
+            return self._runs[0].look(self._until(end))
         left = [run for run in self._runs if not run.settled]
-        self._ask_for_all(left, retry_for)
+        self._ask_for_all(left, self._until(end))
         if self._together_now(run.heard for run in self._runs).over:
             # Not before: a wait that goes on would read them again with each poke.
             self._read_details([run for run in left if run.lacks_details(run.heard)], end)
         verdict = self._together_now(run.verdict for run in self._runs)
         self._say(verdict)
         return verdict
+
+    def _until(self, end: float | None) -> float | None:
+        return None if end is None else max(0.0, end - self._now())
 
     def _together_now(self, verdicts: Iterable[Verdict]) -> Verdict:
         counts = Counter(verdict.outcome for verdict in verdicts)
@@ -161,7 +186,7 @@ class TaskWait:
         :param end: of the time for which transient failures are repeated; None: the client's budget.
         """
         for number, run in enumerate(runs):
-            run.read(None if end is None else max(0.0, end - self._now()))
+            run.read(self._until(end))
             if run.trouble:
                 for other in runs[number + 1 :]:
                     run.share_trouble(other)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import weakref
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,7 @@ from airflow_provider_flyte.settings import watcher_settings
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunWatcher
-
-log = logging.getLogger(__name__)
+    from airflow_provider_flyte.hooks import FlyteHook
 
 LINGER = 60.0
 """Seconds that a watcher without waits stays, so that the next wait finds its channel open."""
@@ -59,26 +57,25 @@ class _Shared:
         return await asyncio.shield(self._making)
 
     async def _make(self) -> RunWatcher:
-        self._client = await self._read_connection()
+        self._client = await self._hook().aget_client()
         watcher_class = await asyncio.to_thread(_import_watcher)
         self._watcher = watcher_class(self._client, renew=self._another_client, **watcher_settings())
         self._metrics = Metrics(self._flyte_conn_id)
         self._report()
         return self._watcher
 
-    async def _read_connection(self) -> FlyteClient:
+    def _hook(self) -> FlyteHook:
         from airflow_provider_flyte.hooks import FlyteHook
 
-        return await FlyteHook(self._flyte_conn_id).aget_client()
+        return FlyteHook(self._flyte_conn_id)
 
     async def _another_client(self) -> FlyteClient | None:
         """For waits in trouble: a client after the connection as it is by now, or None where it has not changed."""
-        fresh, old = await self._read_connection(), self._client
-        if old is None or fresh.config == old.config:
-            return None
-        log.info("The Flyte connection %r has changed; its waits go on with it.", self._flyte_conn_id)
-        self._client = fresh
-        self._in_background(old.aclose())
+        old = self._client
+        fresh = await self._hook().aget_another_client(old) if old is not None else None
+        if old is not None and fresh is not None:
+            self._client = fresh
+            self._in_background(old.aclose())
         return fresh
 
     def _report(self) -> None:
