@@ -1,0 +1,79 @@
+"""Looks for secrets in whatever was left behind: as they are, and in each form in which they travel."""
+
+from __future__ import annotations
+
+import base64
+import json
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote, quote_plus
+
+_SHORTEST = 8
+"""Characters of a form that is looked for: less of a secret is found by chance."""
+
+
+def found(secrets: Mapping[str, str], sources: Iterable[tuple[str, str | bytes]]) -> list[str]:
+    """Which secrets are where, as sentences without the secrets.
+
+    :param secrets: name -> secret. One of several lines (a key as PEM) is found by any of its lines.
+    :param sources: name and content of each place to look at.
+    """
+    wanted = [
+        (name, form, needle)
+        for name, secret in secrets.items()
+        for part in _parts(secret)
+        for needle, form in forms(part).items()
+    ]
+    told = []
+    for source, content in sources:
+        data = content.encode(errors="surrogatepass") if isinstance(content, str) else content
+        told += [f"{name} {form} in {source}" for name, form, needle in wanted if needle in data]
+    return list(dict.fromkeys(told))
+
+
+def forms(secret: str) -> dict[bytes, str]:
+    """How a secret may stand in a text, and what that is called.
+
+    An HTTP basic pair is base64 of something longer, and so is an API key.
+    """
+    assert len(secret) >= _SHORTEST, f"{secret!r} is too short to be looked for"
+    spelled = {
+        "as it is": secret,
+        "in JSON": json.dumps(secret)[1:-1],
+        "quoted for a URL": quote(secret, safe=""),
+        "quoted for a path": quote(secret),
+        "quoted for a form": quote_plus(secret),
+    }
+    made: dict[bytes, str] = {}
+    for form, text in spelled.items():
+        made.setdefault(text.encode(), form)
+        for offset in range(3):
+            inside = _inside(text.encode(), offset)
+            made.setdefault(inside, f"{form}, in base64")
+            made.setdefault(inside.translate(_URLSAFE), f"{form}, in base64url")
+    return made
+
+
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def _inside(data: bytes, offset: int) -> bytes:
+    """What base64 of any text has in it where this data stands there, so many bytes after a multiple of three."""
+    encoded = base64.b64encode(b"\0" * offset + data)
+    # Characters that depend on what stands before or after are left out.
+    return encoded[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6]
+
+
+def _parts(secret: str) -> Iterator[str]:
+    lines = secret.strip().splitlines()
+    if len(lines) == 1:
+        yield lines[0]
+    else:
+        yield from (line for line in lines if len(line) >= _SHORTEST and not line.startswith("-----"))
+
+
+def shown_by(error: BaseException) -> str:
+    """An error and its traceback with all locals, but those of tests, which hold the secrets themselves."""
+    told = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    frames = [part for part in told.split('  File "') if "/tests/" not in part.partition('"')[0]]
+    return f"{error} {error!r} " + "".join(frames[1:])
