@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _TLS_PORT, _PLAINTEXT_PORT = 443, 80
 # "y" is what the Test button of Airflow 2.11 sends.
 _BOOLEANS = {"true": True, "1": True, "y": True, "false": False, "0": False, "": False}
+_MASKED_LINE = 16
+"""Characters of a key's line that is masked by itself; less would be found in innocent texts too."""
 _PEM = re.compile(r"(-----BEGIN [A-Z0-9 ]+-----)(.*?)(-----END [A-Z0-9 ]+-----)", re.DOTALL)
 
 log = logging.getLogger(__name__)
@@ -97,10 +99,14 @@ def secrets_in(config: FlyteConfig, extra: Mapping[str, Any]) -> list[str]:
     from airflow_provider_flyte.client.credentials import ClientCredentials
 
     secrets = [value for _, value in _mapping(extra.get("secret_metadata") or {})]
+    if _PEM.search(config.client_private_key):
+        # A key as a whole is masked only where its line breaks are; in JSON or in a repr they are not.
+        lines = config.client_private_key.splitlines()
+        secrets += [line for line in lines if len(line) >= _MASKED_LINE and not line.startswith("-----")]
     if isinstance(config.credentials, ClientCredentials):
         # An API key is masked as a whole, and this is a part of it.
         secrets.append(config.credentials.client_secret)
-    return secrets
+    return [str(secret) for secret in secrets]
 
 
 def paths_in(config: FlyteConfig) -> dict[str, str]:

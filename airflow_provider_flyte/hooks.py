@@ -52,19 +52,7 @@ class FlyteHook(BaseHook):
         :raises FlyteConfigurationError: when there is no such connection or it cannot be used; the text says which
             field to change.
         """
-        try:
-            stored = self.get_connection(self.flyte_conn_id)
-        except AirflowNotFoundException as error:
-            raise self._missing() from error
-        except Exception as error:
-            raise FlyteConfigurationError(
-                f"Airflow could not read the connection {self.flyte_conn_id!r}: {type(error).__name__}: {error}"
-            ) from error
-        extra = stored.extra_dejson
-        config = _read(stored, extra)
-        for secret in secrets_in(config, extra):
-            mask_secret(secret)
-        return config
+        return _usable(self._read())
 
     async def aget_config(self) -> FlyteConfig:
         """:meth:`get_config` on an event loop.
@@ -72,15 +60,7 @@ class FlyteHook(BaseHook):
         A blocking ``get_connection`` in a task that was started inside a trigger finds no connection that is in the
         database (Airflow 3.3.2), hence the functions of common-compat.
         """
-        try:
-            stored = await get_async_connection(self.flyte_conn_id)
-        except AirflowNotFoundException as error:
-            raise self._missing() from error
-        extra = await aextra(stored)
-        config = await asyncio.to_thread(_read, stored, extra)
-        for secret in secrets_in(config, extra):
-            await amask_secret(secret)
-        return config
+        return _usable(await self._aread())
 
     def get_client(self) -> FlyteClient:
         """A client for blocking calls; use it as ``with hook.get_client() as client``.
@@ -123,12 +103,39 @@ class FlyteHook(BaseHook):
         from airflow_provider_flyte.connection_check import check
 
         try:
-            config = self.get_config()
+            read = self._read()
         except FlyteConfigurationError as error:
+            return False, f"Settings: {error}"
+        if isinstance(read, ConnectionProblem):
             # Without the connection's name: the UI tests a copy under a name that it has just made up.
-            problem = error.__cause__
-            return False, f"Settings: {problem.advice if isinstance(problem, ConnectionProblem) else error}"
-        return check(config)
+            return False, f"Settings: {read.advice}"
+        return check(read)
+
+    # A problem of the connection is given back, not raised: a traceback's locals would show the connection here.
+
+    def _read(self) -> FlyteConfig | ConnectionProblem:
+        try:
+            stored = self.get_connection(self.flyte_conn_id)
+        except AirflowNotFoundException as error:
+            raise self._missing() from error
+        except Exception as error:
+            raise FlyteConfigurationError(
+                f"Airflow could not read the connection {self.flyte_conn_id!r}: {type(error).__name__}: {error}"
+            ) from error
+        config, secrets = _config_and_secrets(stored, stored.extra_dejson)
+        for secret in secrets:
+            mask_secret(secret)
+        return config
+
+    async def _aread(self) -> FlyteConfig | ConnectionProblem:
+        try:
+            stored = await get_async_connection(self.flyte_conn_id)
+        except AirflowNotFoundException as error:
+            raise self._missing() from error
+        config, secrets = await asyncio.to_thread(_config_and_secrets, stored, await aextra(stored))
+        for secret in secrets:
+            await amask_secret(secret)
+        return config
 
     def _missing(self) -> FlyteConfigurationError:
         return FlyteConfigurationError(
@@ -137,11 +144,21 @@ class FlyteHook(BaseHook):
         )
 
 
-def _read(stored: StoredConnection, extra: Mapping[str, Any]) -> FlyteConfig:
+def _config_and_secrets(
+    stored: StoredConnection, extra: Mapping[str, Any]
+) -> tuple[FlyteConfig | ConnectionProblem, list[str]]:
+    """The client's settings, and what has to be masked."""
     try:
-        return config_from(stored, extra)
-    except ConnectionProblem as error:
-        raise FlyteConfigurationError(str(error)) from error
+        config = config_from(stored, extra)
+    except ConnectionProblem as problem:
+        return problem, []
+    return config, secrets_in(config, extra)
+
+
+def _usable(read: FlyteConfig | ConnectionProblem) -> FlyteConfig:
+    if isinstance(read, ConnectionProblem):
+        raise FlyteConfigurationError(str(read))
+    return read
 
 
 def _make_client(config: FlyteConfig) -> FlyteClient:

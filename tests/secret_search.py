@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
+
+from rich.console import Console
+from rich.traceback import Traceback
 
 _SHORTEST = 8
 """Characters of a form that is looked for: less of a secret is found by chance."""
@@ -73,7 +77,15 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def shown_by(error: BaseException) -> str:
-    """An error and its traceback with all locals, but those of tests, which hold the secrets themselves."""
+    """An error and its traceback with all locals, but those of tests, which hold the secrets themselves.
+
+    As Python renders them, and as Rich does, which shortens texts and looks into objects.
+    """
     told = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     frames = [part for part in told.split('  File "') if "/tests/" not in part.partition('"')[0]]
-    return f"{error} {error!r} " + "".join(frames[1:])
+    rich = Traceback.from_exception(type(error), error, error.__traceback__, show_locals=True, max_frames=0)
+    for stack in rich.trace.stacks:
+        stack.frames = [frame for frame in stack.frames if "/tests/" not in frame.filename]
+    screen = Console(file=io.StringIO(), width=1000)
+    screen.print(rich)
+    return f"{error} {error!r} " + "".join(frames[1:]) + screen.file.getvalue()  # type: ignore[attr-defined]

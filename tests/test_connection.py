@@ -19,6 +19,8 @@ from airflow_provider_flyte.connection import FIELDS
 from airflow_provider_flyte.connection_reading import ConnectionProblem, config_from, secrets_in
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.provider_info import get_provider_info
+from tests.certificates import make_certificate
+from tests.secret_search import found
 
 NAMES = [field.name for field in FIELDS]
 
@@ -282,7 +284,27 @@ def test_what_airflow_does_not_mask_is_named() -> None:
     assert secrets(None, authentication="api_key", password=key("flyte", "me", SECRETS[0], "")) == [SECRETS[0]]
     assert secrets(secret_metadata=json.dumps({"x-key": SECRETS[1]})) == [SECRETS[1]]
     assert secrets(secret_metadata={"x-key": SECRETS[1]}) == [SECRETS[1]]
+    made, private = make_certificate("localhost")
+    lines = private.decode().splitlines()[1:-1]
+    assert [len(line) for line in lines] == [64, 64, 56]
+    pair = {"client_certificate": made.decode(), "client_private_key": private.decode()}
+    assert secrets(**pair) == lines
+    assert secrets(client_certificate="/a/cert.pem", client_private_key="/a/key.pem") == []
     assert secrets() == []
+
+
+def test_settings_do_not_show_their_secrets_whatever_shows_them() -> None:
+    made, private = make_certificate("localhost")
+    pair = {"client_certificate": made.decode(), "client_private_key": private.decode()}
+    for ways in (
+        {"authentication": "token", "password": SECRETS[0]},
+        {"authentication": "client_credentials", "login": "me", "password": SECRETS[0]},
+        {"authentication": "api_key", "password": key("flyte", "me", SECRETS[0], "")},
+    ):
+        config = read(**ways, **pair, secret_metadata={"x-key": SECRETS[1]})
+        shown = f"{config!r} {vars(config)!r} {vars(config.credentials)!r} {list(vars(config).values())!r}"
+        secrets = {"password": SECRETS[0], "header": SECRETS[1], "key": private.decode()}
+        assert found(secrets, [("what is shown", shown)]) == []
 
 
 # Its successor in the task SDK is not in 2.11.

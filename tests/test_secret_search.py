@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus, urlencode
 import pytest
 
 from tests.certificates import make_certificate
-from tests.secret_search import found, forms, shown_by
+from tests.secret_search import forms, found, shown_by
 
 SECRET = 'c4nary+s3cret/with "all" & sundry=?>~'
 PLANTED = {

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from airflow_provider_flyte.client.credentials import Credentials, Secret
+from airflow_provider_flyte.client.credentials import Credentials, Secret, hide
 from airflow_provider_flyte.client.endpoint import is_endpoint
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.run_key import RunKey, check_run_name_prefix, run_key
@@ -110,6 +110,7 @@ class FlyteConfig:
                     "begin with 'grpc-' or end with '-bin', and a value is printable ASCII without line breaks."
                 )
         object.__setattr__(self, "metadata", tuple((key, Secret(value)) for key, value in self.metadata))
+        hide(self, "client_private_key")
         self._check_security()
         if self.keepalive < 0:
             raise ConfigError(f"keepalive must be a number of seconds, or 0 for no pings, not {self.keepalive!r}.")

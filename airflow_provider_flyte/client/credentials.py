@@ -7,7 +7,7 @@ import binascii
 import contextlib
 import re
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import SupportsIndex, TypeAlias
 from urllib.parse import urlsplit
 
 from airflow_provider_flyte.client.endpoint import is_local, tls_endpoint
@@ -21,6 +21,16 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'***'"
+
+    def __getitem__(self, part: SupportsIndex | slice) -> Secret:
+        """Rich, which renders some tracebacks, shows the beginning of a long text."""
+        return Secret(super().__getitem__(part))
+
+
+def hide(settings: object, *names: str) -> None:
+    """Let fields of frozen settings not show themselves, also where ``vars()`` or a traceback with locals does."""
+    for name in names:
+        object.__setattr__(settings, name, Secret(getattr(settings, name)))
 
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -48,6 +58,7 @@ class ClientCredentials:
                 raise ConfigError(
                     f"{name} is empty. Enter the {name.replace('_', ' ')} that Flyte's operator gave you."
                 )
+        hide(self, "client_secret")
         for scope in self.scopes:
             if not _TOKEN.fullmatch(scope):
                 raise ConfigError(f"scopes has {scope!r}: a scope is printable ASCII without blanks. Enter one by one.")
@@ -63,6 +74,7 @@ class StaticToken:
 
     def __post_init__(self) -> None:
         check_token(self.token, "the token")
+        hide(self, "token")
 
 
 @dataclass(frozen=True)

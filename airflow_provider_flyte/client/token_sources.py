@@ -73,8 +73,8 @@ def source_for(config: FlyteConfig, route: Route) -> Fetch:
     if isinstance(credentials, TokenFile):
         return _FromFile(credentials, deployment).fetch
     assert isinstance(credentials, StaticToken)
-    token = Secret(credentials.token)
-    return lambda timeout: Fresh(token, deployment.header(timeout))
+    token = credentials.token
+    return lambda timeout: Fresh(Secret(token), deployment.header(timeout))
 
 
 class _Deployment:

@@ -29,6 +29,8 @@ class AirflowApi:
         # Without the environment: a proxy has no business between the two.
         self._http = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
         self._authorized = False
+        self.answers: list[tuple[str, str]] | None = None
+        """Where a list is put here, each question and its answer are added."""
 
     def close(self) -> None:
         """Give the connections back."""
@@ -79,6 +81,22 @@ class AirflowApi:
         """A pool, with how many of its slots are in use for what."""
         pool: dict[str, Any] = self._ask("GET", f"/pools/{name}")
         return pool
+
+    # -- connections
+
+    def create_connection(self, connection: dict[str, Any]) -> None:
+        """Put a connection into the database."""
+        self._ask("POST", "/connections", json=connection)
+
+    def connections(self) -> list[dict[str, Any]]:
+        """All connections as the list shows them, each also by itself."""
+        found = self._pages("/connections", "connections")
+        return [self._ask("GET", f"/connections/{connection['connection_id']}") for connection in found]
+
+    def test_connection(self, connection: dict[str, Any]) -> str:
+        """What the Test button says of a connection."""
+        said: str = self._ask("POST", "/connections/test", json=connection)["message"]
+        return said
 
     # -- DAG runs and tasks
 
@@ -133,6 +151,15 @@ class AirflowApi:
             return state if state in OVER else None
 
         return until(look, timeout, f"the end of {dag_id}", lambda: self.describe(dag_id, run_id))
+
+    def xcom_keys(self, task: Task) -> list[str]:
+        """The names of the values that a task instance has pushed."""
+        entries = self._ask("GET", f"{_path(task)}/xcomEntries", params={"map_index": task["map_index"]})
+        return [entry["key"] for entry in entries["xcom_entries"]]
+
+    def audit_log(self) -> list[dict[str, Any]]:
+        """What users have done."""
+        return self._pages("/eventLogs", "event_logs")
 
     def xcom(self, task: Task, key: str = "return_value") -> Any:
         """A value that a task instance has pushed; None without one."""
@@ -189,6 +216,8 @@ class AirflowApi:
             self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
             self._authorized = True
         answer = self._http.request(method, f"/api/v2{path}", **request)
+        if self.answers is not None:
+            self.answers.append((f"{method} {path}", answer.text))
         if answer.status_code == httpx.codes.NOT_FOUND and missing is not ...:
             return missing
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"

@@ -80,11 +80,12 @@ class StandaloneAirflow:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._keeper: subprocess.Popen[bytes] | None = None
         self._previous: dict[signal.Signals, Any] = {}
-        self._home = Path()
+        self.home = Path()
+        """Its folder, once it has started."""
         ports = _free_ports(3)
         self.url = f"http://127.0.0.1:{ports[0]}"
         self.api = AirflowApi(self.url, USER, self.password)
-        self._settings = _settings(self.url, ports, dag_folders) | dict(settings or {})
+        self.settings = _settings(self.url, ports, dag_folders) | dict(settings or {})
 
     def __enter__(self) -> StandaloneAirflow:
         # SIGTERM and SIGHUP end with the processes gone too, as SIGINT does.
@@ -116,11 +117,11 @@ class StandaloneAirflow:
         """
         deadline = time.monotonic() + timeout
         with _signals_held():
-            self._home = Path(tempfile.mkdtemp(prefix="airflow-e2e-"))
+            self.home = Path(tempfile.mkdtemp(prefix="airflow-e2e-"))
             self._keeper = subprocess.Popen(
-                [sys.executable, str(keeper.__file__), str(self._home)], stdin=subprocess.PIPE, start_new_session=True
+                [sys.executable, str(keeper.__file__), str(self.home)], stdin=subprocess.PIPE, start_new_session=True
             )
-        (self._home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps({USER: self.password}))
+        (self.home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps({USER: self.password}))
         self._say("making its database")
         self._run("db-migrate", "db", "migrate", until=deadline)
         for name in COMPONENTS:
@@ -194,11 +195,11 @@ class StandaloneAirflow:
         """The ends of all logs."""
         return "\n".join(
             f"--- the end of {path.name}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
-            for path in sorted(self._home.glob("*.log"))
+            for path in sorted(self.home.glob("*.log"))
         )
 
     def _log_path(self, name: str) -> Path:
-        return self._home / f"{name}.log"
+        return self.home / f"{name}.log"
 
     # -- processes
 
@@ -218,7 +219,7 @@ class StandaloneAirflow:
         with self._log_path(name).open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-IS", "-c", _ANNOUNCED, str(pipe), sys.executable, "-m", "airflow", *arguments],
-                cwd=self._home,
+                cwd=self.home,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -246,8 +247,8 @@ class StandaloneAirflow:
         # Compiling Airflow anew in each process costs seconds.
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
-        environment |= {f"AIRFLOW__{name}": value for name, value in self._settings.items()}
-        return environment | {"AIRFLOW_HOME": str(self._home)}
+        environment |= {f"AIRFLOW__{name}": value for name, value in self.settings.items()}
+        return environment | {"AIRFLOW_HOME": str(self.home)}
 
 
 def _settings(url: str, ports: list[int], dag_folders: Mapping[str, Path]) -> dict[str, str]:

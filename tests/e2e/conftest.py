@@ -15,6 +15,8 @@ import pytest
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e.after_first_look import AfterFirstLook
 from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
+from tests.e2e.canary import Canary
+from tests.e2e.left_behind import ProcessNotes
 
 if int(version("apache-airflow").split(".")[0]) < 3:
     # Airflow 2.11 has other processes and another API; there, dag.test() runs the examples.
@@ -55,14 +57,41 @@ def airflow(flyte: LocalFlyte, readable_folder: Path) -> Iterator[StandaloneAirf
         "flyte_default": flyte_connection(flyte),
         "flyte_connect": flyte_connection(flyte, door="connect"),
     }
-    settings = {"CORE__TEST_CONNECTION": "Enabled", "FLYTE__TEST_CONNECTION_FOLDERS": str(readable_folder)}
+    settings = {
+        "CORE__TEST_CONNECTION": "Enabled",
+        "FLYTE__TEST_CONNECTION_FOLDERS": str(readable_folder),
+        # Whatever can be logged is, because none of it may hold a secret.
+        "LOGGING__LOGGING_LEVEL": "DEBUG",
+    }
     with StandaloneAirflow(FOLDERS, connections=connections, settings=settings) as _airflow:
         yield _airflow
     _airflow = None
 
 
 @pytest.fixture(scope="session")
-def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Iterator[Mapping[str, str]]:
+def canary(airflow: StandaloneAirflow, readable_folder: Path) -> Iterator[Canary]:
+    folder = readable_folder / "canary"
+    folder.mkdir()
+    with Canary(folder) as made:
+        for connection in made.connections():
+            airflow.api.create_connection(connection)
+        yield made
+
+
+@pytest.fixture(scope="session")
+def processes(airflow: StandaloneAirflow) -> Iterator[ProcessNotes]:
+    with ProcessNotes(airflow) as notes:
+        yield notes
+
+
+@pytest.fixture(scope="session")
+def canary_run(airflow: StandaloneAirflow, canary: Canary, processes: ProcessNotes) -> str:
+    airflow.api.wait_for_dags("e2e_canary")
+    return airflow.api.trigger("e2e_canary")
+
+
+@pytest.fixture(scope="session")
+def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte, canary_run: str) -> Iterator[Mapping[str, str]]:
     """DAG id -> id of its run. The Flyte runs go on until a test ends them, or until their tasks have seen them."""
     examples = sorted(path.stem for path in FOLDERS["examples"].glob("*.py"))
     dags = ("e2e_deferred", "e2e_connect", "e2e_failed", "e2e_missing", "e2e_timed_out", *examples, "e2e_many")

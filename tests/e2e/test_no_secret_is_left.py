@@ -1,0 +1,63 @@
+"""Whatever Airflow does with its connections, no secret of them or of the Flyte runs is left anywhere or shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.airflow_api import AirflowApi, until
+from tests.e2e.airflow_process import USER, StandaloneAirflow
+from tests.e2e.canary import Canary
+from tests.e2e.left_behind import ProcessNotes, columns, files
+from tests.secret_search import found
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+DAG = "e2e_canary"
+WAITING = 7
+GOOD = ("api_key", "client_credentials", "token", "secret_metadata")
+"""What the Test button finds no fault with; of the others it would have to open files."""
+
+
+def test_no_secret_is_left_anywhere(
+    airflow: StandaloneAirflow, canary: Canary, canary_run: str, processes: ProcessNotes
+) -> None:
+    api = AirflowApi(airflow.url, USER, airflow.password)
+    api.answers = answers = []
+    said = {connection["connection_id"]: api.test_connection(connection) for connection in canary.connections()}
+    for name in GOOD:
+        assert said[f"canary_{name}"].startswith("Flyte 2 at "), said
+    assert said["canary_refused"].startswith("Credentials: "), said
+
+    def all_wait() -> bool:
+        return [task["state"] for task in api.tasks(DAG, canary_run)].count("deferred") == WAITING
+
+    until(all_wait, 120, "the waits of the canary", lambda: api.describe(DAG, canary_run))
+    until(lambda: not canary.unused, 60, f"the use of {canary.unused}")
+    while_waiting = dict(columns(airflow))
+    assert "canary_api_key" in while_waiting["trigger.kwargs"], "it is not decrypted"
+    canary.end_runs()
+    api.wait_for_run(DAG, canary_run)
+    states = {task["task_id"]: task["state"] for task in api.tasks(DAG, canary_run)}
+    failed = dict.fromkeys(("crash", "failed", "refused", "unusable"), "failed")
+    assert states == failed | dict.fromkeys(("wait", "poke", "show"), "success"), api.describe(DAG, canary_run)
+
+    for task in api.tasks(DAG, canary_run):
+        log = api.log_text(task)
+        assert log
+        for key in api.xcom_keys(task):
+            api.xcom(task, key)
+    api.connections()
+    api.audit_log()
+    api.close()
+    assert "[debug" in airflow.log_of("scheduler")
+
+    def sources() -> Iterator[tuple[str, str | bytes]]:
+        yield from answers
+        yield from while_waiting.items()
+        yield from columns(airflow)
+        yield from files(airflow)
+        yield from processes.sources()
+
+    assert found(canary.secrets, sources()) == []
