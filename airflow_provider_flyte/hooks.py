@@ -67,13 +67,11 @@ class FlyteHook(BaseHook):
 
         Nothing is connected before the first call.
         """
-        from airflow_provider_flyte.client.client import FlyteClient
-
-        return FlyteClient(self.get_config())
+        return self._make_client(self.get_config())
 
     async def aget_client(self) -> FlyteClient:
         """A client for a running event loop; use it as ``async with``."""
-        return await asyncio.to_thread(_make_client, await self.aget_config())
+        return await asyncio.to_thread(self._make_client, await self.aget_config())
 
     def get_another_client(self, than: FlyteClient) -> FlyteClient | None:
         """For a wait in trouble, whose secret may have been replaced: a client after the connection as it is by now.
@@ -137,6 +135,16 @@ class FlyteHook(BaseHook):
             await amask_secret(secret)
         return config
 
+    def _make_client(self, config: FlyteConfig) -> FlyteClient:
+        """On a loop in a thread: the first import of grpc and protobuf holds it for 150 ms, and the roots are files."""
+        from airflow_provider_flyte.client.client import FlyteClient
+        from airflow_provider_flyte.client.errors import ConfigError
+
+        try:
+            return FlyteClient(config)
+        except ConfigError as error:
+            raise FlyteConfigurationError(f"Flyte connection {self.flyte_conn_id!r}: {error}") from error
+
     def _missing(self) -> FlyteConfigurationError:
         return FlyteConfigurationError(
             f"There is no Airflow connection {self.flyte_conn_id!r}. Create it under Admin > Connections with type "
@@ -159,10 +167,3 @@ def _usable(read: FlyteConfig | ConnectionProblem) -> FlyteConfig:
     if isinstance(read, ConnectionProblem):
         raise FlyteConfigurationError(str(read))
     return read
-
-
-def _make_client(config: FlyteConfig) -> FlyteClient:
-    """In a thread: the first import of grpc and protobuf holds a loop for 150 ms, and the roots are files."""
-    from airflow_provider_flyte.client.client import FlyteClient
-
-    return FlyteClient(config)

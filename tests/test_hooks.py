@@ -66,6 +66,12 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "a token with a blank": {"authentication": "token", "password": f"{SECRETS['password']} {SECRETS['password']}"},
     "a host with a path": {"authentication": "token", "host": "flyte/path"},
     "a header that cannot be sent": {"authentication": "token", "metadata": {"grpc-x": "y"}},
+    "a key of another certificate": {
+        "authentication": "token",
+        "insecure": False,
+        "client_certificate": make_certificate("localhost")[0].decode(),
+        "client_private_key": SECRETS["private key"],
+    },
     "a key without its certificate": {"authentication": "token", "client_private_key": SECRETS["private key"]},
 }
 

@@ -82,7 +82,8 @@ def _is_the_end(error: RpcError, until: float) -> bool:
 
 
 def _credentials(route: Route) -> grpc.ChannelCredentials:
-    return grpc.ssl_channel_credentials(route.roots, route.private_key, route.certificate)
+    private_key = route.private_key.encode("latin-1") if route.private_key else None
+    return grpc.ssl_channel_credentials(route.roots, private_key, route.certificate)
 
 
 def _status(code: grpc.StatusCode | None) -> Status:

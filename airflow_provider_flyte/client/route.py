@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.credentials import Secret
 from airflow_provider_flyte.client.endpoint import is_local
 from airflow_provider_flyte.client.errors import ConfigError
 
@@ -38,13 +39,15 @@ class Route:
     roots: bytes | None = field(default=None, repr=False)
     """PEM of the authorities to believe; None for the libraries' own, and with plaintext."""
 
-    proxy: str | None = field(default=None, repr=False)
+    proxy: Secret | None = field(default=None, repr=False)
     """``http://[user:password@]host:port``."""
 
     certificate: bytes | None = field(default=None, repr=False)
     """PEM of the client's own."""
 
-    private_key: bytes | None = field(default=None, repr=False)
+    private_key: Secret | None = field(default=None, repr=False)
+    """The key to it, as PEM."""
+
     server_name: str = ""
     """What the server's certificate is checked for, where that is not the host."""
 
@@ -83,7 +86,10 @@ class Route:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate and self.private_key:
-            _show_certificate(context, self.certificate, self.private_key)
+            problem = _show_certificate(context, self.certificate, self.private_key)
+            if problem:
+                # Raised only here, where the key is not among the locals that a traceback may show.
+                raise problem
         return context
 
 
@@ -104,7 +110,7 @@ def route_to(config: FlyteConfig) -> Route:
         roots=roots_of(config),
         proxy=proxy,
         certificate=_material(config.client_certificate, "client_certificate"),
-        private_key=_material(config.client_private_key, "client_private_key"),
+        private_key=_secret(_material(config.client_private_key, "client_private_key")),
         server_name=config.server_name.strip("[]"),
         verify=config.verify,
     )
@@ -123,7 +129,7 @@ def roots_of(config: FlyteConfig) -> bytes | None:
     return bundle
 
 
-def environment_proxy(endpoint: str, *, plaintext: bool) -> str | None:
+def environment_proxy(endpoint: str, *, plaintext: bool) -> Secret | None:
     """The proxy that ``HTTPS_PROXY`` names (``HTTP_PROXY`` with plaintext, else ``ALL_PROXY``) unless ``NO_PROXY``
     excepts the host; in either case of letters.
     """
@@ -140,7 +146,7 @@ def environment_proxy(endpoint: str, *, plaintext: bool) -> str | None:
             f"The environment names a proxy of scheme {parts.scheme!r} for {endpoint}; only http:// proxies can "
             "be used. Change HTTPS_PROXY (HTTP_PROXY with plaintext), or name the host in NO_PROXY."
         )
-    return proxy
+    return Secret(proxy)
 
 
 def system_roots() -> bytes | None:
@@ -170,11 +176,15 @@ def _material(text: str, name: str) -> bytes | None:
         raise ConfigError(f"The file that {name} names cannot be read: {why}. Enter another path, or PEM.") from None
 
 
-def _show_certificate(context: ssl.SSLContext, certificate: bytes, private_key: bytes) -> None:
+def _secret(material: bytes | None) -> Secret | None:
+    return None if material is None else Secret(material, "latin-1")
+
+
+def _show_certificate(context: ssl.SSLContext, certificate: bytes, private_key: Secret) -> ConfigError | None:
     with tempfile.TemporaryDirectory() as folder:
         # The ssl module takes a certificate from files only. The folder is its owner's alone.
         paths = [Path(folder, name) for name in ("certificate.pem", "key.pem")]
-        for path, pem in zip(paths, (certificate, private_key), strict=True):
+        for path, pem in zip(paths, (certificate, private_key.encode("latin-1")), strict=True):
             path.touch(mode=0o600)
             path.write_bytes(pem)
         try:
@@ -182,10 +192,11 @@ def _show_certificate(context: ssl.SSLContext, certificate: bytes, private_key: 
             context.load_cert_chain(paths[0], paths[1], password=lambda: b"")
         except (ssl.SSLError, ValueError) as error:
             why = getattr(error, "reason", None) or "no PEM"
-            raise ConfigError(
+            return ConfigError(
                 f"client_certificate and client_private_key cannot be used ({why}): they must be PEM, belong together, "
                 "and the key must have no password."
-            ) from None
+            )
+    return None
 
 
 _warned: set[tuple[str, str]] = set()

@@ -29,7 +29,8 @@ _ERROR = re.compile(r"[a-z_]{1,60}")
 """The error codes of RFC 6749, 5.2, and what servers add to them."""
 
 _LONGEST_WORDS = 200
-_MAY_PASS = (408, 425, 429)
+_MAY_PASS = (407, 408, 425, 429)
+"""407 is the environment's proxy, not the server."""
 
 
 class Grant(NamedTuple):
@@ -54,12 +55,12 @@ class TokenServer:
         self._url = url
         plaintext = parts.scheme == "http"
         port = parts.port or (80 if plaintext else 443)
-        self._proxy = environment_proxy(f"{parts.hostname}:{port}", plaintext=plaintext)
+        proxy = environment_proxy(f"{parts.hostname}:{port}", plaintext=plaintext)
         roots = None
         if not plaintext:
             both = [roots_of(config)] + ([system_roots()] if config.ca_bundle else [])
             roots = b"\n".join(each for each in both if each) or None
-        self._route = Route(parts.hostname or "", port, plaintext, roots=roots)
+        self._route = Route(parts.hostname or "", port, plaintext, roots=roots, proxy=proxy)
 
     def ask(self, credentials: ClientCredentials, scopes: tuple[str, ...], audience: str, timeout: float) -> Grant:
         """Ask for a token.
@@ -89,7 +90,7 @@ class TokenServer:
             status, words = Status.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s"
         except (httpx.HTTPError, OSError) as error:
             status, words = Status.UNAVAILABLE, str(error) or type(error).__name__
-        raise self._unusable(words, status)
+        raise self._unusable(words, status) from None
 
     def _post(self, authorization: Secret, form: dict[str, str], timeout: float) -> tuple[int, bytes]:
         until = time.monotonic() + timeout
@@ -108,7 +109,7 @@ class TokenServer:
         # Without httpx's client: a redirect must not take the secret elsewhere.
         transport = httpx.HTTPTransport(
             verify=True if self._route.insecure else self._route.tls,
-            proxy=httpx.Proxy(self._proxy) if self._proxy else None,
+            proxy=httpx.Proxy(self._route.proxy) if self._route.proxy else None,
             trust_env=False,
         )
         with closing(transport), closing(transport.handle_request(request)) as response:
@@ -153,6 +154,8 @@ class TokenServer:
         return Grant(token, seconds if seconds and seconds > 0 else None)
 
     def _unusable(self, words: str, status: Status = Status.UNAVAILABLE) -> TokenServerError:
+        if self._route.proxy:
+            words += f", through the proxy {self._route.proxy_name}"
         return TokenServerError(status, words, method="The request for a token", endpoint=self.name)
 
 

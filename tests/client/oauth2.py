@@ -104,7 +104,8 @@ class OAuth2Server:
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         if tls:
             self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
-        self.url = f"{'https' if tls else 'http'}://localhost:{self._http.server_port}/oauth2/token"
+        self.port = self._http.server_port
+        self.url = f"{'https' if tls else 'http'}://localhost:{self.port}/oauth2/token"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def __enter__(self) -> OAuth2Server:

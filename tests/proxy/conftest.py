@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_flyte.client import FlyteConfig
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.proxy import nginx, ways
+from tests.proxy.forward import ForwardProxy
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +56,18 @@ def config(
         return FlyteConfig(**fields | changed)
 
     return config_for
+
+
+@pytest.fixture(scope="session")
+def forward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForwardProxy]:
+    made = ForwardProxy(tmp_path_factory.mktemp("forward"))
+    yield made
+    made.process.terminate()
+    made.process.wait(timeout=20)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_but_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,59 +13,8 @@ from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.client.replay_server import Answer, ReplayServer
+from tests.proxy.forward import ForwardProxy
 from tests.proxy.test_through_nginx import both, read, refused
-
-PASSWORD = "pa%20ss"
-_UNTIL_UP = 20.0
-
-
-class ForwardProxy:
-    """A process that tunnels and forwards for whoever knows the password, and writes down for whom."""
-
-    def __init__(self, folder: Path) -> None:
-        self._log, port_file = folder / "log", folder / "port"
-        command = [
-            "--hostname",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--port-file",
-            str(port_file),
-            "--log-file",
-            str(self._log),
-        ]
-        workers = ["--num-workers", "1", "--num-acceptors", "1", "--basic-auth", "user:pa ss"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "proxy", *command, *workers], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        until = time.monotonic() + _UNTIL_UP
-        while not (port_file.exists() and port_file.read_text().strip()):
-            assert self.process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.02)
-        self.port = int(port_file.read_text())
-
-    def url(self, password: str = PASSWORD) -> str:
-        return f"http://user:{password}@127.0.0.1:{self.port}"
-
-    def saw(self, port: int) -> int:
-        """How many connections went through it to that port; it notes each when it is over."""
-        return sum(f"localhost:{port}" in line for line in self._log.read_text().splitlines())
-
-
-@pytest.fixture(scope="module")
-def forward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForwardProxy]:
-    made = ForwardProxy(tmp_path_factory.mktemp("forward"))
-    yield made
-    made.process.terminate()
-    made.process.wait(timeout=20)
-
-
-@pytest.fixture(autouse=True)
-def _no_other_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "grpc_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture
