@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from airflow_provider_flyte import watching
 from airflow_provider_flyte.metrics import airflow_stats
 from airflow_provider_flyte.settings import watcher_settings
 from airflow_provider_flyte.testing import LocalFlyte, status
+from tests.client.oauth2 import OAuth2Server
 from tests.own_airflow import connection_json
 from tests.test_triggers import ending, trigger
 
@@ -39,6 +41,39 @@ async def test_refused_credentials_lead_to_the_connection_as_it_is_by_now(
         moved.run("r2").fails()
         assert [end["ending"] for end in await asyncio.gather(*waits)] == ["succeeded", "failed"]
     assert caplog.text.count("The Flyte connection 'flyte_default' has changed") == 1
+
+
+async def test_a_thousand_triggers_go_on_when_the_secret_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tokens of the old secret are revoked: one more look at Airflow's connection serves all waits."""
+    caplog.set_level("INFO")
+    names = [f"r{number}" for number in range(1000)]
+    with LocalFlyte(doors=("grpc",)) as flyte, OAuth2Server() as oauth2:
+        oauth2.guard(flyte)
+        for name in names:
+            flyte.run(name).move("RUNNING")
+        put_secret(monkeypatch, flyte, "correct-horse")
+        waits = [asyncio.ensure_future(ending(trigger(run_name=name))) for name in names]
+        await flyte.wait_for_call_async("ListRuns", 10, timeout=20)
+        oauth2.secrets["my-id"] = "battery-staple"
+        put_secret(monkeypatch, flyte, "battery-staple")
+        oauth2.revoke_all()
+        while len(oauth2.issued) < 2:
+            await asyncio.sleep(0.02)
+        for name in names:
+            flyte.run(name).succeeds()
+        ends = await asyncio.gather(*waits)
+    assert {end["ending"] for end in ends} == {"succeeded"}
+    assert caplog.text.count("The Flyte connection 'flyte_default' has changed") == 1
+    assert len(oauth2.issued) == 2
+    # What was asked with the old secret after it had been replaced.
+    assert len(oauth2.forms) <= 4
+
+
+def put_secret(monkeypatch: pytest.MonkeyPatch, flyte: LocalFlyte, secret: str) -> None:
+    stored = json.loads(connection_json(flyte, authentication="client_credentials"))
+    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", json.dumps(stored | {"login": "my-id", "password": secret}))
 
 
 async def test_refused_credentials_of_an_unchanged_connection_end_the_wait(flyte_default: LocalFlyte) -> None:
