@@ -16,8 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 DAG = "e2e_canary"
 WAITING = 7
-GOOD = ("api_key", "client_credentials", "token", "secret_metadata")
-"""What the Test button finds no fault with; of the others it would have to open files."""
+GOOD = ("api_key", "client_credentials", "token", "token_file", "secret_metadata", "client_private_key")
 
 
 def test_no_secret_is_left_anywhere(
