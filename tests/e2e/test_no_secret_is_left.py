@@ -51,13 +51,16 @@ def test_no_secret_is_left_anywhere(
     api.audit_log()
     api.close()
     assert "[debug" in airflow.log_of("scheduler")
+    noted = list(processes.sources())
+    for known in ("triggerer", f"AIRFLOW_HOME={airflow.home}"):
+        assert any(known.encode() in content for _, content in noted)
 
     def sources() -> Iterator[tuple[str, str | bytes]]:
         yield from answers
         yield from while_waiting.items()
         yield from columns(airflow)
         yield from files(airflow)
-        yield from processes.sources()
+        yield from noted
 
     told = found(canary.secrets, sources())
     assert not told, "\n".join(told)
