@@ -41,7 +41,7 @@ RPCS: dict[str, dict[str, tuple[str, ...]]] = {
         "ProjectService": ("GetProject", "ListProjects"),
     },
     "flyteidl2/task/task_service.proto": {
-        "TaskService": ("DeployTask", "GetTaskDetails", "ListTasks"),
+        "TaskService": ("DeployTask", "GetTaskDetails", "ListTasks", "ListVersions"),
     },
     "flyteidl2/workflow/internal_run_service.proto": {
         "InternalRunService": ("RecordAction", "RecordActionEvents", "UpdateActionStatus"),

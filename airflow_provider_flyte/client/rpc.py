@@ -99,6 +99,7 @@ class TaskService:
     DeployTask = Unary(_p + "DeployTask", _r.DeployTaskRequest, _r.DeployTaskResponse)
     GetTaskDetails = Unary(_p + "GetTaskDetails", _r.GetTaskDetailsRequest, _r.GetTaskDetailsResponse)
     ListTasks = Unary(_p + "ListTasks", _r.ListTasksRequest, _r.ListTasksResponse)
+    ListVersions = Unary(_p + "ListVersions", _r.ListVersionsRequest, _r.ListVersionsResponse)
 
 
 class TranslatorService:

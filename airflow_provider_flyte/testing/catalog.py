@@ -29,6 +29,7 @@ class TaskHandlers:
             service.DeployTask: self.deploy_task,
             service.GetTaskDetails: self.get_task_details,
             service.ListTasks: self.list_tasks,
+            service.ListVersions: self.list_versions,
         }
 
     def deploy_task(
@@ -81,6 +82,22 @@ class TaskHandlers:
                 row.task_summary.SetInParent()
             answer.metadata.total = len(latest)
             answer.metadata.filtered_total = len(found)
+            return answer
+
+    def list_versions(
+        self, request: task_service_pb2.ListVersionsRequest, call: Call
+    ) -> task_service_pb2.ListVersionsResponse:
+        """A task's versions; newest first, which was not measured."""
+        offset, limit = listing.page_of(request.request)
+        listing.check(request.request.filters, listing.TASK_COLUMNS)
+        name = request.task_name
+        with self._store.lock:
+            versions = self._store.tasks.get((name.project, name.domain, name.name), {}).values()
+            found = listing.matches(request.request.filters, listing.TASK_COLUMNS, versions)
+            rows, token = listing.cut(sorted(found, key=_number, reverse=True), offset, limit)
+            answer = task_service_pb2.ListVersionsResponse(token=token)
+            for task in rows:
+                answer.versions.add(version=task.id.version, deployed_at=answers.timestamp(task.deployed_ns))
             return answer
 
 

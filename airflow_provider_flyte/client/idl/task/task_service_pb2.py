@@ -13,11 +13,13 @@ _sym_db = _symbol_database.Default()
 
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2 as airflow__provider__flyte_dot_client_dot_idl_dot_common_dot_identifier__pb2
+from airflow_provider_flyte.client.idl.common import identity_pb2 as airflow__provider__flyte_dot_client_dot_idl_dot_common_dot_identity__pb2
 from airflow_provider_flyte.client.idl.common import list_pb2 as airflow__provider__flyte_dot_client_dot_idl_dot_common_dot_list__pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2 as airflow__provider__flyte_dot_client_dot_idl_dot_task_dot_task__definition__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n9airflow_provider_flyte/client/idl/task/task_service.proto\x12&airflow_provider_flyte.client.idl.task\x1a\x39\x61irflow_provider_flyte/client/idl/common/identifier.proto\x1a\x33\x61irflow_provider_flyte/client/idl/common/list.proto\x1a<airflow_provider_flyte/client/idl/task/task_definition.proto\"\xe3\x01\n\x11\x44\x65ployTaskRequest\x12G\n\x07task_id\x18\x01 \x01(\x0b\x32\x36.airflow_provider_flyte.client.idl.task.TaskIdentifier\x12>\n\x04spec\x18\x02 \x01(\x0b\x32\x30.airflow_provider_flyte.client.idl.task.TaskSpec\x12\x45\n\x08triggers\x18\x03 \x03(\x0b\x32\x33.airflow_provider_flyte.client.idl.task.TaskTrigger\"\x14\n\x12\x44\x65ployTaskResponse\"`\n\x15GetTaskDetailsRequest\x12G\n\x07task_id\x18\x01 \x01(\x0b\x32\x36.airflow_provider_flyte.client.idl.task.TaskIdentifier\"^\n\x16GetTaskDetailsResponse\x12\x44\n\x07\x64\x65tails\x18\x01 \x01(\x0b\x32\x33.airflow_provider_flyte.client.idl.task.TaskDetails\"\xf1\x02\n\x10ListTasksRequest\x12\x46\n\x07request\x18\x01 \x01(\x0b\x32\x35.airflow_provider_flyte.client.idl.common.ListRequest\x12\r\n\x03org\x18\x02 \x01(\tH\x00\x12Q\n\nproject_id\x18\x03 \x01(\x0b\x32;.airflow_provider_flyte.client.idl.common.ProjectIdentifierH\x00\x12[\n\rknown_filters\x18\x04 \x03(\x0b\x32\x44.airflow_provider_flyte.client.idl.task.ListTasksRequest.KnownFilter\x1aJ\n\x0bKnownFilter\x12\x15\n\x0b\x64\x65ployed_by\x18\x01 \x01(\tH\x00\x12\x17\n\ris_entrypoint\x18\x02 \x01(\x08H\x00\x42\x0b\n\tfilter_byB\n\n\x08scope_by\"\xfa\x01\n\x11ListTasksResponse\x12;\n\x05tasks\x18\x01 \x03(\x0b\x32,.airflow_provider_flyte.client.idl.task.Task\x12\r\n\x05token\x18\x02 \x01(\t\x12]\n\x08metadata\x18\x03 \x01(\x0b\x32K.airflow_provider_flyte.client.idl.task.ListTasksResponse.ListTasksMetadata\x1a:\n\x11ListTasksMetadata\x12\r\n\x05total\x18\x01 \x01(\r\x12\x16\n\x0e\x66iltered_total\x18\x02 \x01(\r2\xb2\x03\n\x0bTaskService\x12\x83\x01\n\nDeployTask\x12\x39.airflow_provider_flyte.client.idl.task.DeployTaskRequest\x1a:.airflow_provider_flyte.client.idl.task.DeployTaskResponse\x12\x94\x01\n\x0eGetTaskDetails\x12=.airflow_provider_flyte.client.idl.task.GetTaskDetailsRequest\x1a>.airflow_provider_flyte.client.idl.task.GetTaskDetailsResponse\"\x03\x90\x02\x01\x12\x85\x01\n\tListTasks\x12\x38.airflow_provider_flyte.client.idl.task.ListTasksRequest\x1a\x39.airflow_provider_flyte.client.idl.task.ListTasksResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n9airflow_provider_flyte/client/idl/task/task_service.proto\x12&airflow_provider_flyte.client.idl.task\x1a\x39\x61irflow_provider_flyte/client/idl/common/identifier.proto\x1a\x37\x61irflow_provider_flyte/client/idl/common/identity.proto\x1a\x33\x61irflow_provider_flyte/client/idl/common/list.proto\x1a<airflow_provider_flyte/client/idl/task/task_definition.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x01\n\x11\x44\x65ployTaskRequest\x12G\n\x07task_id\x18\x01 \x01(\x0b\x32\x36.airflow_provider_flyte.client.idl.task.TaskIdentifier\x12>\n\x04spec\x18\x02 \x01(\x0b\x32\x30.airflow_provider_flyte.client.idl.task.TaskSpec\x12\x45\n\x08triggers\x18\x03 \x03(\x0b\x32\x33.airflow_provider_flyte.client.idl.task.TaskTrigger\"\x14\n\x12\x44\x65ployTaskResponse\"`\n\x15GetTaskDetailsRequest\x12G\n\x07task_id\x18\x01 \x01(\x0b\x32\x36.airflow_provider_flyte.client.idl.task.TaskIdentifier\"^\n\x16GetTaskDetailsResponse\x12\x44\n\x07\x64\x65tails\x18\x01 \x01(\x0b\x32\x33.airflow_provider_flyte.client.idl.task.TaskDetails\"\xf1\x02\n\x10ListTasksRequest\x12\x46\n\x07request\x18\x01 \x01(\x0b\x32\x35.airflow_provider_flyte.client.idl.common.ListRequest\x12\r\n\x03org\x18\x02 \x01(\tH\x00\x12Q\n\nproject_id\x18\x03 \x01(\x0b\x32;.airflow_provider_flyte.client.idl.common.ProjectIdentifierH\x00\x12[\n\rknown_filters\x18\x04 \x03(\x0b\x32\x44.airflow_provider_flyte.client.idl.task.ListTasksRequest.KnownFilter\x1aJ\n\x0bKnownFilter\x12\x15\n\x0b\x64\x65ployed_by\x18\x01 \x01(\tH\x00\x12\x17\n\ris_entrypoint\x18\x02 \x01(\x08H\x00\x42\x0b\n\tfilter_byB\n\n\x08scope_by\"\xfa\x01\n\x11ListTasksResponse\x12;\n\x05tasks\x18\x01 \x03(\x0b\x32,.airflow_provider_flyte.client.idl.task.Task\x12\r\n\x05token\x18\x02 \x01(\t\x12]\n\x08metadata\x18\x03 \x01(\x0b\x32K.airflow_provider_flyte.client.idl.task.ListTasksResponse.ListTasksMetadata\x1a:\n\x11ListTasksMetadata\x12\r\n\x05total\x18\x01 \x01(\r\x12\x16\n\x0e\x66iltered_total\x18\x02 \x01(\r\"\xa2\x01\n\x13ListVersionsRequest\x12\x46\n\x07request\x18\x01 \x01(\x0b\x32\x35.airflow_provider_flyte.client.idl.common.ListRequest\x12\x43\n\ttask_name\x18\x02 \x01(\x0b\x32\x30.airflow_provider_flyte.client.idl.task.TaskName\"\x8e\x03\n\x14ListVersionsResponse\x12^\n\x08versions\x18\x01 \x03(\x0b\x32L.airflow_provider_flyte.client.idl.task.ListVersionsResponse.VersionResponse\x12\r\n\x05token\x18\x02 \x01(\t\x1a\x86\x02\n\x0fVersionResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12/\n\x0b\x64\x65ployed_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12O\n\x0b\x64\x65ployed_by\x18\x03 \x01(\x0b\x32:.airflow_provider_flyte.client.idl.common.EnrichedIdentity\x12Q\n\nlatest_run\x18\x04 \x01(\x0b\x32\x38.airflow_provider_flyte.client.idl.task.LatestRunSummaryH\x00\x88\x01\x01\x42\r\n\x0b_latest_run2\xc3\x04\n\x0bTaskService\x12\x83\x01\n\nDeployTask\x12\x39.airflow_provider_flyte.client.idl.task.DeployTaskRequest\x1a:.airflow_provider_flyte.client.idl.task.DeployTaskResponse\x12\x94\x01\n\x0eGetTaskDetails\x12=.airflow_provider_flyte.client.idl.task.GetTaskDetailsRequest\x1a>.airflow_provider_flyte.client.idl.task.GetTaskDetailsResponse\"\x03\x90\x02\x01\x12\x85\x01\n\tListTasks\x12\x38.airflow_provider_flyte.client.idl.task.ListTasksRequest\x1a\x39.airflow_provider_flyte.client.idl.task.ListTasksResponse\"\x03\x90\x02\x01\x12\x8e\x01\n\x0cListVersions\x12;.airflow_provider_flyte.client.idl.task.ListVersionsRequest\x1a<.airflow_provider_flyte.client.idl.task.ListVersionsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -28,22 +30,30 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_TASKSERVICE'].methods_by_name['GetTaskDetails']._serialized_options = b'\220\002\001'
   _globals['_TASKSERVICE'].methods_by_name['ListTasks']._options = None
   _globals['_TASKSERVICE'].methods_by_name['ListTasks']._serialized_options = b'\220\002\001'
-  _globals['_DEPLOYTASKREQUEST']._serialized_start=276
-  _globals['_DEPLOYTASKREQUEST']._serialized_end=503
-  _globals['_DEPLOYTASKRESPONSE']._serialized_start=505
-  _globals['_DEPLOYTASKRESPONSE']._serialized_end=525
-  _globals['_GETTASKDETAILSREQUEST']._serialized_start=527
-  _globals['_GETTASKDETAILSREQUEST']._serialized_end=623
-  _globals['_GETTASKDETAILSRESPONSE']._serialized_start=625
-  _globals['_GETTASKDETAILSRESPONSE']._serialized_end=719
-  _globals['_LISTTASKSREQUEST']._serialized_start=722
-  _globals['_LISTTASKSREQUEST']._serialized_end=1091
-  _globals['_LISTTASKSREQUEST_KNOWNFILTER']._serialized_start=1005
-  _globals['_LISTTASKSREQUEST_KNOWNFILTER']._serialized_end=1079
-  _globals['_LISTTASKSRESPONSE']._serialized_start=1094
-  _globals['_LISTTASKSRESPONSE']._serialized_end=1344
-  _globals['_LISTTASKSRESPONSE_LISTTASKSMETADATA']._serialized_start=1286
-  _globals['_LISTTASKSRESPONSE_LISTTASKSMETADATA']._serialized_end=1344
-  _globals['_TASKSERVICE']._serialized_start=1347
-  _globals['_TASKSERVICE']._serialized_end=1781
+  _globals['_TASKSERVICE'].methods_by_name['ListVersions']._options = None
+  _globals['_TASKSERVICE'].methods_by_name['ListVersions']._serialized_options = b'\220\002\001'
+  _globals['_DEPLOYTASKREQUEST']._serialized_start=366
+  _globals['_DEPLOYTASKREQUEST']._serialized_end=593
+  _globals['_DEPLOYTASKRESPONSE']._serialized_start=595
+  _globals['_DEPLOYTASKRESPONSE']._serialized_end=615
+  _globals['_GETTASKDETAILSREQUEST']._serialized_start=617
+  _globals['_GETTASKDETAILSREQUEST']._serialized_end=713
+  _globals['_GETTASKDETAILSRESPONSE']._serialized_start=715
+  _globals['_GETTASKDETAILSRESPONSE']._serialized_end=809
+  _globals['_LISTTASKSREQUEST']._serialized_start=812
+  _globals['_LISTTASKSREQUEST']._serialized_end=1181
+  _globals['_LISTTASKSREQUEST_KNOWNFILTER']._serialized_start=1095
+  _globals['_LISTTASKSREQUEST_KNOWNFILTER']._serialized_end=1169
+  _globals['_LISTTASKSRESPONSE']._serialized_start=1184
+  _globals['_LISTTASKSRESPONSE']._serialized_end=1434
+  _globals['_LISTTASKSRESPONSE_LISTTASKSMETADATA']._serialized_start=1376
+  _globals['_LISTTASKSRESPONSE_LISTTASKSMETADATA']._serialized_end=1434
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=1437
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=1599
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=1602
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=2000
+  _globals['_LISTVERSIONSRESPONSE_VERSIONRESPONSE']._serialized_start=1738
+  _globals['_LISTVERSIONSRESPONSE_VERSIONRESPONSE']._serialized_end=2000
+  _globals['_TASKSERVICE']._serialized_start=2003
+  _globals['_TASKSERVICE']._serialized_end=2582
 # @@protoc_insertion_point(module_scope)

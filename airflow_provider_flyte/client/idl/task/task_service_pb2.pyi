@@ -1,6 +1,8 @@
 from airflow_provider_flyte.client.idl.common import identifier_pb2 as _identifier_pb2
+from airflow_provider_flyte.client.idl.common import identity_pb2 as _identity_pb2
 from airflow_provider_flyte.client.idl.common import list_pb2 as _list_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2 as _task_definition_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -69,3 +71,30 @@ class ListTasksResponse(_message.Message):
     token: str
     metadata: ListTasksResponse.ListTasksMetadata
     def __init__(self, tasks: _Optional[_Iterable[_Union[_task_definition_pb2.Task, _Mapping]]] = ..., token: _Optional[str] = ..., metadata: _Optional[_Union[ListTasksResponse.ListTasksMetadata, _Mapping]] = ...) -> None: ...
+
+class ListVersionsRequest(_message.Message):
+    __slots__ = ("request", "task_name")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    TASK_NAME_FIELD_NUMBER: _ClassVar[int]
+    request: _list_pb2.ListRequest
+    task_name: _task_definition_pb2.TaskName
+    def __init__(self, request: _Optional[_Union[_list_pb2.ListRequest, _Mapping]] = ..., task_name: _Optional[_Union[_task_definition_pb2.TaskName, _Mapping]] = ...) -> None: ...
+
+class ListVersionsResponse(_message.Message):
+    __slots__ = ("versions", "token")
+    class VersionResponse(_message.Message):
+        __slots__ = ("version", "deployed_at", "deployed_by", "latest_run")
+        VERSION_FIELD_NUMBER: _ClassVar[int]
+        DEPLOYED_AT_FIELD_NUMBER: _ClassVar[int]
+        DEPLOYED_BY_FIELD_NUMBER: _ClassVar[int]
+        LATEST_RUN_FIELD_NUMBER: _ClassVar[int]
+        version: str
+        deployed_at: _timestamp_pb2.Timestamp
+        deployed_by: _identity_pb2.EnrichedIdentity
+        latest_run: _task_definition_pb2.LatestRunSummary
+        def __init__(self, version: _Optional[str] = ..., deployed_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., deployed_by: _Optional[_Union[_identity_pb2.EnrichedIdentity, _Mapping]] = ..., latest_run: _Optional[_Union[_task_definition_pb2.LatestRunSummary, _Mapping]] = ...) -> None: ...
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    versions: _containers.RepeatedCompositeFieldContainer[ListVersionsResponse.VersionResponse]
+    token: str
+    def __init__(self, versions: _Optional[_Iterable[_Union[ListVersionsResponse.VersionResponse, _Mapping]]] = ..., token: _Optional[str] = ...) -> None: ...
