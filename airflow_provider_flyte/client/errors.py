@@ -1,8 +1,10 @@
 """Everything the client raises.
 
     FlyteError
-    +-- ConfigError                 a setting or an argument is wrong; nothing was sent
+    +-- ConfigError                 a setting or an argument is wrong; nothing was changed
     |   +-- NoClientError           neither client= nor an enclosing ``with FlyteClient(...)`` block
+    |   +-- InputsError             the inputs do not fit the task's interface
+    |   +-- NoSuchTaskError         no such task is deployed, or not in this version
     +-- RpcError                    a call failed: .status, .method, .run, .endpoint, .details
         +-- NotFoundError               NOT_FOUND; of GetRunDetails it does not prove that the run is missing
         +-- UnauthenticatedError        UNAUTHENTICATED
@@ -66,11 +68,19 @@ class FlyteError(Exception):
 
 
 class ConfigError(FlyteError, ValueError):
-    """A setting or an argument that cannot work; raised before any call."""
+    """A setting or an argument that cannot work; raised before anything is changed."""
 
 
 class NoClientError(ConfigError):
     """A call without a client to make it."""
+
+
+class InputsError(ConfigError):
+    """Inputs that the task cannot take; all that is wrong with them, by name."""
+
+
+class NoSuchTaskError(ConfigError):
+    """No such task is deployed in this project and domain, or not in this version; says which there are."""
 
 
 class RpcError(FlyteError):
