@@ -9,18 +9,36 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_provider_flyte.client.abort import Abort, AbortedRun
     from airflow_provider_flyte.client.client import FlyteClient
     from airflow_provider_flyte.client.config import FlyteConfig
+    from airflow_provider_flyte.client.launch import LaunchedRun
+    from airflow_provider_flyte.client.launch_request import Launch
     from airflow_provider_flyte.client.phase import RunPhase
     from airflow_provider_flyte.client.run_details import RunDetails
     from airflow_provider_flyte.client.run_key import RunKey
     from airflow_provider_flyte.client.watcher import RunWatcher
 
-__all__ = ["FlyteClient", "FlyteConfig", "RunDetails", "RunKey", "RunPhase", "RunWatcher"]
+__all__ = [
+    "Abort",
+    "AbortedRun",
+    "FlyteClient",
+    "FlyteConfig",
+    "Launch",
+    "LaunchedRun",
+    "RunDetails",
+    "RunKey",
+    "RunPhase",
+    "RunWatcher",
+]
 
 _HOMES = {
+    "Abort": "abort",
+    "AbortedRun": "abort",
     "FlyteClient": "client",
     "FlyteConfig": "config",
+    "Launch": "launch_request",
+    "LaunchedRun": "launch",
     "RunDetails": "run_details",
     "RunKey": "run_key",
     "RunPhase": "phase",

@@ -9,11 +9,15 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TypeVar
 
+from airflow_provider_flyte.client.abort import AbortedRun, abort, check_reason
 from airflow_provider_flyte.client.auth import AsyncAuthTransport, AuthTransport
+from airflow_provider_flyte.client.blocking import Asked, blocking
 from airflow_provider_flyte.client.calls import Call, Flow
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.doors import AsyncDoorTransport, DoorTransport
 from airflow_provider_flyte.client.errors import NoClientError
+from airflow_provider_flyte.client.launch import LaunchedRun, launch
+from airflow_provider_flyte.client.launch_request import Launch
 from airflow_provider_flyte.client.retry import RetryPolicy
 from airflow_provider_flyte.client.route import route_to
 from airflow_provider_flyte.client.tokens import tokens_of
@@ -96,6 +100,35 @@ class FlyteClient:
         except StopIteration as end:
             answer: T = end.value
             return answer
+
+    @blocking
+    def launch(self, wanted: Launch) -> Asked[LaunchedRun]:
+        """Launch a run (RunService/CreateRun); ``await client.launch.aio(...)`` on a loop.
+
+        Everything is checked before anything is launched. A run that has the name already is given back and not
+        launched again; CreateRun is repeated only after ListRuns has shown that the run is not there.
+
+        :param wanted: the task, its inputs and how it is to run.
+        :raises InputsError: when the inputs do not fit the task's interface.
+        :raises NoSuchTaskError: when the task or the version is not deployed; names those that are.
+        :raises LaunchUncertainError: when it cannot be found out whether the run was launched; names the run.
+        """
+        return self, launch(self.config, wanted)
+
+    @blocking
+    def abort(
+        self, run_name: str, reason: str, *, project: str | None = None, domain: str | None = None
+    ) -> Asked[AbortedRun]:
+        """Stop a run if it is not over (RunService/AbortRun); ``await client.abort.aio(...)`` on a loop.
+
+        The run is read first, because Flyte overwrites a success with ABORTED. The result says what was done.
+
+        :param run_name: the run's name.
+        :param reason: why; stands in the run's details.
+        :param project: by default the config's.
+        :param domain: by default the config's.
+        """
+        return self, abort(self.config.key(run_name, project, domain), self.config.org, check_reason(reason))
 
     def transport(self) -> Transport:
         """The blocking transport of this process."""

@@ -30,6 +30,7 @@
         +-- InternalError               INTERNAL, DATA_LOSS
         |   +-- BadAnswerError          the answer is not a message of this method: lasting
         +-- UnknownError                UNKNOWN and any status that we do not know
+        +-- LaunchUncertainError        any status: whether the run was launched is not known
         +-- CancelledError              CANCELLED by the server
             +-- ClosedError                 the client was closed while it was used
 
@@ -317,6 +318,15 @@ class ClosedError(CancelledError):
 
     advice = "Close the client only after its last call has ended."
     transient = False
+
+
+class LaunchUncertainError(RpcError):
+    """CreateRun failed in a way that leaves open whether the run was launched, and Flyte could not be asked."""
+
+    advice = (
+        "Whether run {run} was launched is not known: look for it by this name before you launch again, or launch "
+        "again under the same name, which looks first."
+    )
 
 
 _BY_STATUS: dict[Status, type[RpcError]] = {

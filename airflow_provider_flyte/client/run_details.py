@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any
 
 from google.protobuf.json_format import MessageToDict, MessageToJson
 
 from airflow_provider_flyte.client import calls
+from airflow_provider_flyte.client.abort import AbortedRun, abort, check_reason
+from airflow_provider_flyte.client.blocking import Asked, blocking, blocking_on_class
 from airflow_provider_flyte.client.calls import Flow
 from airflow_provider_flyte.client.client import FlyteClient, current_client
 from airflow_provider_flyte.client.errors import NotFoundError
@@ -18,48 +18,6 @@ from airflow_provider_flyte.client.literals import named_values
 from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import RunError
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-_Asked = tuple[FlyteClient, Flow[T]]
-
-
-class _Bound(Generic[P, T]):
-    """What a call of a :class:`blocking` method is: blocks when called, awaits through ``.aio``."""
-
-    def __init__(self, ask: Callable[P, _Asked[T]]) -> None:
-        self._ask = ask
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        client, flow = self._ask(*args, **kwargs)
-        return client.run(flow)
-
-    def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-        client, flow = self._ask(*args, **kwargs)
-        return client.arun(flow)
-
-
-class _Blocking(Generic[P, T]):
-    """A method written once, as a client and a flow, and callable as ``f()`` and ``await f.aio()``."""
-
-    def __init__(self, ask: Callable[Concatenate[Any, P], _Asked[T]], *, on_class: bool = False) -> None:
-        self._ask = ask
-        self._on_class = on_class
-        self.__doc__ = ask.__doc__
-
-    def __get__(self, instance: object, owner: type) -> _Bound[P, T]:
-        if instance is None and not self._on_class:
-            return self  # type: ignore[return-value]  # for help() and documentation tools
-        return _Bound(partial(self._ask, owner if self._on_class else instance))
-
-
-def _blocking(ask: Callable[Concatenate[Any, P], _Asked[T]]) -> _Blocking[P, T]:
-    return _Blocking(ask)
-
-
-def _blocking_on_class(ask: Callable[Concatenate[Any, P], _Asked[T]]) -> _Blocking[P, T]:
-    return _Blocking(ask, on_class=True)
 
 
 class RunDetails:
@@ -76,8 +34,8 @@ class RunDetails:
         self.pb2 = pb2
         self._client = client
 
-    @_blocking_on_class
-    def get(cls, name: str, client: FlyteClient | None = None) -> _Asked[RunDetails]:
+    @blocking_on_class
+    def get(cls, name: str, client: FlyteClient | None = None) -> Asked[RunDetails]:
         """Read the details of a run of the client's project and domain; ``await RunDetails.get.aio(...)`` on a loop.
 
         :param name: the run's name.
@@ -88,8 +46,8 @@ class RunDetails:
         used = current_client(client)
         return used, _get(calls.run_identifier(used.config.key(name), used.config.org), used)
 
-    @_blocking_on_class
-    def get_details(cls, run_id: identifier_pb2.RunIdentifier, client: FlyteClient | None = None) -> _Asked[RunDetails]:
+    @blocking_on_class
+    def get_details(cls, run_id: identifier_pb2.RunIdentifier, client: FlyteClient | None = None) -> Asked[RunDetails]:
         """Read the details of the run with this whole identifier.
 
         :param run_id: a ``RunIdentifier``: org, project, domain and name.
@@ -100,8 +58,8 @@ class RunDetails:
         used.config.check_place(run_id.project, run_id.domain)
         return used, _get(run_id, used)
 
-    @_blocking
-    def inputs(self) -> _Asked[dict[str, Any]]:
+    @blocking
+    def inputs(self) -> Asked[dict[str, Any]]:
         """The run's inputs as plain Python values, defaults filled in (DataProxyService/GetActionData).
 
         What each type becomes stands in ``literals.py``; a literal that cannot be read becomes a description of
@@ -109,8 +67,8 @@ class RunDetails:
         """
         return current_client(self._client), self._read("inputs")
 
-    @_blocking
-    def outputs(self) -> _Asked[dict[str, Any]]:
+    @blocking
+    def outputs(self) -> Asked[dict[str, Any]]:
         """The run's outputs (``o0``, ``o1`` ...) as plain Python values.
 
         :raises NotFoundError: while there are none yet. A run that has succeeded and whose task declares none gives {}.
@@ -127,6 +85,16 @@ class RunDetails:
                 return {}
             raise
         return named_values(getattr(data, which))
+
+    @blocking
+    def abort(self, reason: str) -> Asked[AbortedRun]:
+        """Stop the run if it is not over by now; ``await details.abort.aio(...)`` on a loop.
+
+        :param reason: why; stands in the run's details.
+        """
+        used = current_client(self._client)
+        key = used.config.key(self.name, self.key.project, self.key.domain)
+        return used, abort(key, used.config.org, check_reason(reason))
 
     def done(self) -> bool:
         """Whether the run is over. PAUSED is not, and neither is a phase that we do not know."""

@@ -1,0 +1,76 @@
+"""Stopping a run, and only one that goes on: AbortRun would overwrite a success with ABORTED."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from airflow_provider_flyte.client import calls
+from airflow_provider_flyte.client.calls import Call, Flow
+from airflow_provider_flyte.client.errors import ConfigError, NotFoundError
+from airflow_provider_flyte.client.idl.workflow import run_service_pb2
+from airflow_provider_flyte.client.phase import is_terminal, phase_name
+from airflow_provider_flyte.client.rpc import RunService
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.waiting import Absent, Seen
+
+
+class Abort(str, Enum):
+    """What an abort came to."""
+
+    ABORTED = "aborted"
+    OVER = "over"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class AbortedRun:
+    """What an abort did."""
+
+    key: RunKey
+    """Project, domain and name."""
+
+    outcome: Abort
+    """``ABORTED``: it was going and was stopped. ``OVER``: nothing was done. ``MISSING``: there is no such run."""
+
+    phase: int | None = None
+    """The phase in which it was found."""
+
+    def __str__(self) -> str:
+        if self.outcome is Abort.MISSING:
+            return f"There is no run {self.key}: nothing to abort"
+        phase = phase_name(self.phase or 0)
+        if self.outcome is Abort.OVER:
+            return f"Run {self.key} is over, {phase}: nothing to abort"
+        return f"Run {self.key} was {phase} and is aborted"
+
+
+def check_reason(reason: object) -> str:
+    """The reason, which stands in the run's details for whoever wonders."""
+    if not isinstance(reason, str) or not reason.strip():
+        raise ConfigError(f"reason is {reason!r}. Say in a few words why the run is aborted; its page shows them.")
+    return reason
+
+
+def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
+    """Stop the run if it goes on.
+
+    Between the look and the abort the run may still succeed, and the backend then overwrites the success: the gap is
+    one call long and cannot be closed from outside.
+    """
+    look, details = yield from calls.look_at(key, org)
+    if isinstance(look, Absent):
+        return AbortedRun(key, Abort.MISSING)
+    assert isinstance(look, Seen)
+    # An end is proof also where the phase is one of a newer server's.
+    if is_terminal(look.phase) or (details is not None and details.action.status.HasField("end_time")):
+        return AbortedRun(key, Abort.OVER, look.phase)
+    request = run_service_pb2.AbortRunRequest(run_id=calls.run_identifier(key, org), reason=reason)
+    try:
+        yield Call(RunService.AbortRun, request, lambda response: None, run=key.name)
+    except NotFoundError:
+        found = yield from calls.find_runs(key.project, key.domain, [key.name], org)
+        if key in found:
+            raise
+        return AbortedRun(key, Abort.MISSING)
+    return AbortedRun(key, Abort.ABORTED, look.phase)

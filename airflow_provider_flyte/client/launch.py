@@ -1,0 +1,159 @@
+"""Launching a run: everything is checked first, and the one call that launches is never repeated blindly."""
+
+from __future__ import annotations
+
+import random
+import string
+from dataclasses import dataclass
+
+from airflow_provider_flyte.client import calls
+from airflow_provider_flyte.client.calls import Call, Flow
+from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.errors import (
+    AlreadyExistsError,
+    ClosedError,
+    DeadlineExceededError,
+    FlyteError,
+    InvalidArgumentError,
+    LaunchUncertainError,
+    NotFoundError,
+    PermissionDeniedError,
+    RpcError,
+    UnauthenticatedError,
+    UnimplementedError,
+)
+from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.inputs import make_inputs
+from airflow_provider_flyte.client.launch_request import Launch, run_spec
+from airflow_provider_flyte.client.phase import phase_name
+from airflow_provider_flyte.client.rpc import RunService
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.tasks import find_task
+
+
+@dataclass(frozen=True)
+class LaunchedRun:
+    """The run that a launch led to."""
+
+    key: RunKey
+    """Project, domain and name."""
+
+    phase: int
+    """Its phase at that moment; 0 where it is not known."""
+
+    new: bool
+    """Whether this launch made it. False: a run of this name was there, and nothing was launched."""
+
+    url: str
+    """Address of its page in the Flyte console."""
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.key.name
+
+    def __str__(self) -> str:
+        what = "launched" if self.new else f"was there already, {phase_name(self.phase)}"
+        return f"Run {self.key} {what}: {self.url}"
+
+
+def launch(config: FlyteConfig, wanted: Launch) -> Flow[LaunchedRun]:
+    """Launch a run, or find the one that has the name."""
+    key = config.key(wanted.run_name or new_run_name(), wanted.project, wanted.domain)
+    related = config.key(wanted.related_to, wanted.project, wanted.domain) if wanted.related_to else None
+    if wanted.run_name:
+        # The backend would overwrite the inputs of a run that is there, and enqueue it again.
+        phase = yield from phase_of(key, config.org)
+        if phase is not None:
+            return LaunchedRun(key, phase, False, config.run_url(key))
+    request = run_service_pb2.CreateRunRequest(run_id=calls.run_identifier(key, config.org))
+    spec = run_spec(wanted, related, config.org)
+    # Of a trigger Flyte takes only what the request leaves out.
+    if spec.ByteSize() or not wanted.trigger_name:
+        request.run_spec.CopyFrom(spec)
+    if wanted.trigger_name:
+        request.trigger_name.CopyFrom(
+            identifier_pb2.TriggerName(
+                org=config.org,
+                project=key.project,
+                domain=key.domain,
+                name=wanted.trigger_name,
+                task_name=wanted.task_name,
+            )
+        )
+    if wanted.inputs or not wanted.trigger_name:
+        details = yield from find_task(key.project, key.domain, config.org, wanted.task_name, wanted.version)
+        request.inputs.CopyFrom(make_inputs(details, wanted.inputs))
+        if not wanted.trigger_name:
+            request.task_id.CopyFrom(details.task_id)
+            request.task_id.org = config.org
+    phase, new = yield from _create(key, config.org, request)
+    return LaunchedRun(key, phase, new, config.run_url(key))
+
+
+def phase_of(key: RunKey, org: str) -> Flow[int | None]:
+    """The run's phase, None where it is proven that there is no such run."""
+    try:
+        found = yield from calls.find_runs(key.project, key.domain, [key.name], org)
+    except InvalidArgumentError:
+        # A hosted backend may refuse the filter. It keeps no second run of a name either, so its NOT_FOUND will do.
+        try:
+            details: run_definition_pb2.RunDetails = yield calls.get_run_details(calls.run_identifier(key, org))
+        except NotFoundError:
+            return None
+        return details.action.status.phase
+    return found.get(key)
+
+
+_REFUSALS = (
+    InvalidArgumentError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+    UnimplementedError,
+)
+"""What says, if Flyte itself says it, that nothing was launched."""
+
+
+def _create(key: RunKey, org: str, request: run_service_pb2.CreateRunRequest) -> Flow[tuple[int, bool]]:
+    """CreateRun: the phase, and whether the run is new.
+
+    After an answer that leaves open whether the run was launched, ListRuns is asked before anything else. If it does
+    not have the run, an outage is behind us and the call is made once more: its name makes it the same run, should the
+    first one still arrive. Not so after a deadline: then Flyte has the request and may yet carry it out.
+    """
+    call = Call(RunService.CreateRun, request, lambda response: response.run.action.status.phase, run=key.name)
+    again = True
+    while True:
+        try:
+            created: int = yield call
+            return created, True
+        except AlreadyExistsError:
+            # A hosted backend's answer to a second run of the name.
+            phase = yield from phase_of(key, org)
+            return phase or 0, not again
+        except RpcError as error:
+            if isinstance(error, ClosedError):
+                raise error.turned_into(LaunchUncertainError) from error
+            if error.answered and isinstance(error, _REFUSALS):
+                raise
+            try:
+                phase = yield from phase_of(key, org)
+            except FlyteError as second:
+                if isinstance(error, _REFUSALS) and type(second) is type(error):
+                    raise error from None
+                raise error.turned_into(LaunchUncertainError) from error
+            if phase is not None:
+                return phase, True
+            if isinstance(error, DeadlineExceededError):
+                raise error.turned_into(LaunchUncertainError) from error
+            if not (again and error.transient):
+                raise
+            again = False
+
+
+def new_run_name() -> str:
+    """A name that no run has, like those that the backend makes."""
+    letters = string.ascii_lowercase + string.digits
+    return "r" + "".join(random.SystemRandom().choices(letters, k=19))

@@ -1,0 +1,174 @@
+"""What to launch: a task, its inputs, and everything that Flyte's RunSpec lets a caller say about the run."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_flyte.client import calls
+from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.idl.common import run_pb2 as common_run_pb2
+from airflow_provider_flyte.client.idl.core import literals_pb2, security_pb2
+from airflow_provider_flyte.client.idl.task import run_pb2
+from airflow_provider_flyte.client.run_key import RunKey, check_run_name
+
+RELATIONS = {"rerun": common_run_pb2.RELATION_TYPE_RERUN, "recover": common_run_pb2.RELATION_TYPE_RECOVER}
+"""How a run may stand to an earlier one."""
+
+_MOST_CONCURRENT = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What to launch, and how it is to run. Checked when made; names and types of the inputs when launched."""
+
+    task_name: str
+    """Name of a deployed task, for instance ``train.fit``."""
+
+    version: str | None = None
+    """Its version; None takes the latest that is deployed."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Plain values by name; what fits which type stands in ``client/literal_writing.py``."""
+
+    trigger_name: str | None = None
+    """A Flyte trigger of the task: the run counts as fired by it.
+
+    Without ``inputs`` Flyte takes the trigger's own; with them, none of the trigger's."""
+
+    run_name: str | None = None
+    """Name of the run; a run that has it already is not launched again. None makes a new name."""
+
+    project: str | None = None
+    """Project of task and run; None takes the config's."""
+
+    domain: str | None = None
+    """Domain of task and run; None takes the config's."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the run."""
+
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of the run."""
+
+    env_vars: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Environment variables of the run. Kept out of the repr, because they may hold secrets."""
+
+    queue: str | None = None
+    """Queue to run in; None leaves it to the task and to Flyte."""
+
+    interruptible: bool | None = None
+    """Whether it may run on machines that can be taken away; None leaves it to the task."""
+
+    overwrite_cache: bool = False
+    """Compute anew what is cached, and cache the results."""
+
+    service_account: str | None = None
+    """Kubernetes service account to run as."""
+
+    raw_data_prefix: str | None = None
+    """URI under which the run stores its data, for instance ``s3://bucket/prefix``."""
+
+    max_action_concurrency: int | None = None
+    """How many of its actions may run at once; None leaves it to Flyte."""
+
+    related_to: str | None = None
+    """An earlier run of the same project and domain that this one repeats."""
+
+    relation: str | None = None
+    """How it repeats that run: ``rerun`` (everything) or ``recover`` (keep what succeeded)."""
+
+    force_rerun_actions: tuple[str, ...] = ()
+    """Actions that ``recover`` is to run again although they succeeded."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.task_name, str) or not self.task_name.strip():
+            raise ConfigError(
+                f"task_name is {self.task_name!r}. Give the name of a deployed task, such as 'train.fit'."
+            )
+        for name in ("version", "trigger_name", "queue", "service_account", "raw_data_prefix", "relation"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or not value.strip()):
+                raise ConfigError(f"{name} is {value!r}. Give a string, or None.")
+        for name in ("run_name", "related_to"):
+            if getattr(self, name) is not None:
+                check_run_name(getattr(self, name))
+        if not isinstance(self.inputs, Mapping):
+            raise ConfigError(f"inputs is {reprlib.repr(self.inputs)}. Give a dict of values by the inputs' names.")
+        self._check_texts()
+        for name in ("interruptible", "overwrite_cache"):
+            if not isinstance(getattr(self, name), bool | None) or (name, getattr(self, name)) == (
+                "overwrite_cache",
+                None,
+            ):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}. Give True or False.")
+        if self.raw_data_prefix and "://" not in self.raw_data_prefix:
+            raise ConfigError(
+                f"raw_data_prefix {self.raw_data_prefix!r} is no URI. Give one such as 's3://bucket/prefix'."
+            )
+        most = self.max_action_concurrency
+        if most is not None and (
+            isinstance(most, bool) or not isinstance(most, int) or not 0 < most <= _MOST_CONCURRENT
+        ):
+            raise ConfigError(f"max_action_concurrency is {most!r}. Give a whole number above 0, or None.")
+        self._check_relation()
+
+    def _check_texts(self) -> None:
+        for name in ("labels", "annotations", "env_vars"):
+            texts = getattr(self, name)
+            if not isinstance(texts, Mapping):
+                raise ConfigError(f"{name} is a {type(texts).__name__}. Give a dict of strings by name.")
+            for key, value in texts.items():
+                if not isinstance(key, str) or not key:
+                    raise ConfigError(f"{name} has the key {key!r}. Its keys must be strings that are not empty.")
+                # Not the value itself: an environment variable's may be a secret.
+                if not isinstance(value, str):
+                    raise ConfigError(f"{name}[{key!r}] is a {type(value).__name__}. Give a string.")
+
+    def _check_relation(self) -> None:
+        if self.relation is not None and self.relation not in RELATIONS:
+            raise ConfigError(f"relation {self.relation!r} is unknown; give one of {', '.join(RELATIONS)}.")
+        if (self.related_to is None) != (self.relation is None):
+            raise ConfigError(
+                "related_to and relation belong together: name the earlier run, and 'rerun' or 'recover'."
+            )
+        if self.force_rerun_actions and self.relation != "recover":
+            raise ConfigError("force_rerun_actions has a meaning only with relation='recover'.")
+        if isinstance(self.force_rerun_actions, str) or not all(
+            isinstance(each, str) for each in self.force_rerun_actions
+        ):
+            raise ConfigError(
+                f"force_rerun_actions is {self.force_rerun_actions!r}. Give the actions' names as a list."
+            )
+
+
+def run_spec(wanted: Launch, related: RunKey | None, org: str) -> run_pb2.RunSpec:
+    """The part of CreateRun that says how to run."""
+    # Fields that nobody set stay unset, and the cache's is set in both places, as the SDK does.
+    spec = run_pb2.RunSpec(queue=wanted.queue or "", max_action_concurrency=wanted.max_action_concurrency or 0)
+    if wanted.labels:
+        spec.labels.CopyFrom(run_pb2.Labels(values=wanted.labels))
+    if wanted.annotations:
+        spec.annotations.CopyFrom(run_pb2.Annotations(values=wanted.annotations))
+    if wanted.env_vars:
+        pairs = [literals_pb2.KeyValuePair(key=key, value=value) for key, value in wanted.env_vars.items()]
+        spec.envs.CopyFrom(run_pb2.Envs(values=pairs))
+    if wanted.interruptible is not None:
+        spec.interruptible.value = wanted.interruptible
+    if wanted.overwrite_cache:
+        spec.overwrite_cache = True
+        spec.cache_config.overwrite_cache = True
+    if wanted.service_account:
+        spec.security_context.CopyFrom(
+            security_pb2.SecurityContext(run_as=security_pb2.Identity(k8s_service_account=wanted.service_account))
+        )
+    if wanted.raw_data_prefix:
+        spec.raw_data_storage.raw_data_prefix = wanted.raw_data_prefix
+    if related is not None and wanted.relation is not None:
+        spec.relation.related_to.CopyFrom(calls.run_identifier(related, org))
+        spec.relation.relation_type = RELATIONS[wanted.relation]
+        if wanted.force_rerun_actions:
+            spec.recover.force_rerun_actions.extend(wanted.force_rerun_actions)
+    return spec
