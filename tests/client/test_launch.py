@@ -165,7 +165,7 @@ def test_a_trigger_takes_typed_inputs(flyte: LocalFlyte, way: str) -> None:
 
 
 def test_inputs_that_do_not_fit_are_refused_before_anything_is_launched(flyte: LocalFlyte, way: str) -> None:
-    with pytest.raises(InputsError, match="rows must be int: 1.5"):
+    with pytest.raises(InputsError, match=r"rows must be int: 1\.5"):
         launch(flyte, way, inputs={"rows": 1.5})
     assert not flyte.calls("CreateRun")
 
