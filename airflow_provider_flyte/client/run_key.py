@@ -9,7 +9,7 @@ from airflow_provider_flyte.client.errors import ConfigError
 
 # CreateRun's own rule: a DNS-1035 label of at most 30 characters.
 _RUN_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_RUN_NAME_LENGTH = 30
+RUN_NAME_LENGTH = 30
 _PREFIX = re.compile(r"[a-z][-a-z0-9]*")
 _PREFIX_LENGTH = 15
 """The rest is for what tells one run from another."""
@@ -33,9 +33,9 @@ def check_run_name(name: object) -> str:
             f"run_name is {name!r}, not the name of a run. Give a string such as 'r1'; if it comes from an "
             "upstream task, check what that task returned."
         )
-    if len(name) > _RUN_NAME_LENGTH or not _RUN_NAME.fullmatch(name):
+    if len(name) > RUN_NAME_LENGTH or not _RUN_NAME.fullmatch(name):
         raise ConfigError(
-            f"No Flyte run can be named {name!r}: a run name has 1 to {_RUN_NAME_LENGTH} lower-case letters, digits "
+            f"No Flyte run can be named {name!r}: a run name has 1 to {RUN_NAME_LENGTH} lower-case letters, digits "
             "or '-', begins with a letter and does not end with '-'. Check run_name."
         )
     return name
