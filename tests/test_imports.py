@@ -21,7 +21,18 @@ def loaded_by(module: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["sensors", "triggers", "hooks", "watching", "run_wait", "provider_info", "exceptions", "client", "testing"],
+    [
+        "sensors",
+        "triggers",
+        "hooks",
+        "watching",
+        "run_wait",
+        "provider_info",
+        "exceptions",
+        "client",
+        "client.launch_identity",
+        "testing",
+    ],
 )
 def test_importing_it_loads_neither_grpc_nor_protobuf(module: str) -> None:
     modules = loaded_by(f"airflow_provider_flyte.{module}")

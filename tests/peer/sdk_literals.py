@@ -1,8 +1,7 @@
 """The real Flyte SDK and our literals; run by the SDK's own Python.
 
 ``sdk_literals.py types`` prints the literal types that the SDK gives Python's. ``sdk_literals.py reads FILE`` says of
-each input in a file with ``flyteidl2.task.Inputs`` whether the SDK reads, by the Python type, what was meant, and whether
-it writes the same.
+each of the ``flyteidl2.task.Inputs`` in a file whether the SDK reads what was meant, and whether it writes the same.
 """
 
 from __future__ import annotations

@@ -1,0 +1,108 @@
+"""Launching and aborting: what is kept of the inputs, one run a name, and only what goes on is ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_flyte.client import Abort, Launch
+from airflow_provider_flyte.client.calls import Call
+from airflow_provider_flyte.client.errors import InputsError, NoSuchTaskError
+from airflow_provider_flyte.client.idl.core import types_pb2
+from airflow_provider_flyte.client.idl.task import task_definition_pb2, task_service_pb2
+from airflow_provider_flyte.client.literals import value_of
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.client.rpc import TaskService
+from airflow_provider_flyte.testing import plain
+from tests.client.test_literal_writing import GIVEN, recorded_literal, recorded_type
+from tests.contract.conftest import DOMAIN, ORG, PROJECT, Backend
+
+CASES = [name for name in GIVEN if name != "float_nan"]
+
+
+def deploy(backend: Backend, inputs: dict[str, types_pb2.LiteralType], version: str = "v1") -> str:
+    """A task of a new name."""
+    task_id = task_definition_pb2.TaskIdentifier(
+        org=ORG, project=PROJECT, domain=DOMAIN, name=f"contract.{backend.new_name()}", version=version
+    )
+    request = task_service_pb2.DeployTaskRequest(task_id=task_id, spec=plain.task_spec(task_id, inputs, {}, {}))
+    backend.client.run(Call(TaskService.DeployTask, request, lambda response: None))
+    return task_id.name
+
+
+def test_inputs_of_every_type_are_kept(backend: Backend) -> None:
+    task = deploy(backend, {name: recorded_type(name) for name in CASES})
+    run = backend.client.launch(Launch(task, inputs={name: GIVEN[name][-1] for name in CASES}))
+    assert run.new
+    assert backend.details(run.name).inputs() == {name: value_of(recorded_literal(name)) for name in CASES}
+
+
+def test_the_recorded_task_is_launched_with_its_defaults(backend: Backend) -> None:
+    run = backend.client.launch(
+        Launch(
+            backend.task.name,
+            version=backend.task.version,
+            inputs={"rows": 2**53 + 1, "day": "today"},
+            labels={"team": "data"},
+            annotations={"note": "a note"},
+            env_vars={"STAGE": "test"},
+            interruptible=True,
+        )
+    )
+    details = backend.details(run.name)
+    inputs = details.inputs()
+    assert inputs["rows"] == 2**53 + 1
+    assert inputs["rate"] == 0.5
+    spec = details.pb2.run_spec
+    assert dict(spec.labels.values) == {"team": "data"}
+    assert dict(spec.annotations.values) == {"note": "a note"}
+    assert [(each.key, each.value) for each in spec.envs.values] == [("STAGE", "test")]
+    assert spec.interruptible.value
+
+
+def test_the_same_name_is_one_run_with_its_first_inputs(backend: Backend) -> None:
+    name = backend.new_name()
+    task = deploy(backend, {"rows": types_pb2.LiteralType(simple=types_pb2.INTEGER)})
+    assert backend.client.launch(Launch(task, inputs={"rows": 1}, run_name=name)).new
+    backend.move(name, RunPhase.RUNNING)
+    again = backend.client.launch(Launch(task, inputs={"rows": 2}, run_name=name))
+    assert not again.new
+    assert again.phase == RunPhase.RUNNING
+    assert backend.details(name).inputs() == {"rows": 1}
+
+
+def test_what_is_not_deployed_is_told_by_what_is(backend: Backend) -> None:
+    task = deploy(backend, {}, version="v-only")
+    with pytest.raises(NoSuchTaskError, match=r"no version 'nope'.* versions v-only"):
+        backend.client.launch(Launch(task, version="nope"))
+    with pytest.raises(NoSuchTaskError, match="There is no task"):
+        backend.client.launch(Launch(f"{task}.nope"))
+    assert backend.details(backend.client.launch(Launch(task)).name).pb2.action.metadata.task.id.version == "v-only"
+
+
+def test_inputs_that_do_not_fit_launch_nothing(backend: Backend) -> None:
+    name = backend.new_name()
+    task = deploy(backend, {"when": types_pb2.LiteralType(simple=types_pb2.DATETIME)})
+    with pytest.raises(InputsError, match="when must be datetime"):
+        backend.client.launch(Launch(task, inputs={"when": "soon"}, run_name=name))
+    assert backend.client.abort(name, "x").outcome is Abort.MISSING
+
+
+@pytest.mark.parametrize("phase", [RunPhase.QUEUED, RunPhase.INITIALIZING, RunPhase.RUNNING], ids=str)
+def test_a_run_that_goes_on_is_aborted(backend: Backend, phase: RunPhase) -> None:
+    name = backend.launch()
+    if phase != RunPhase.QUEUED:
+        backend.move(name, phase)
+    done = backend.client.abort(name, "no longer wanted")
+    assert (done.outcome, done.phase) == (Abort.ABORTED, phase)
+    error = backend.details(name).error
+    assert error
+    assert error.message == "no longer wanted"
+    assert backend.details(name).abort("again").outcome is Abort.OVER
+
+
+@pytest.mark.parametrize("phase", [RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.TIMED_OUT], ids=str)
+def test_a_run_that_is_over_is_left_as_it_is(backend: Backend, phase: RunPhase) -> None:
+    name = backend.launch()
+    backend.move(name, RunPhase.RUNNING, phase)
+    assert backend.client.abort(name, "no longer wanted").outcome is Abort.OVER
+    assert backend.details(name).phase == phase
