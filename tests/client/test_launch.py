@@ -24,7 +24,7 @@ from airflow_provider_flyte.client.errors import (
 )
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.retry import RetryPolicy
-from airflow_provider_flyte.testing import LocalFlyte, database_down, lost_answer, status, unavailable
+from airflow_provider_flyte.testing import LocalFlyte, database_down, delay, lost_answer, status, unavailable
 from tests.client.conftest import config_for
 
 
@@ -335,3 +335,27 @@ def test_new_names_are_valid_and_differ(flyte: LocalFlyte, way: str) -> None:
     names = {launch(flyte, way, inputs={"rows": 1}).name for _ in range(3)}
     assert len(names) == 3
     assert all(len(name) == 20 for name in names)
+
+
+async def test_a_client_that_is_closed_meanwhile_leaves_it_open_whether_the_run_was_launched(flyte: LocalFlyte) -> None:
+    """Asking would open a channel that nobody closes."""
+    flyte.inject("CreateRun", delay(60))
+    client = FlyteClient(config_for(flyte))
+    launching = asyncio.create_task(client.launch.aio(Launch("demo.train", inputs={"rows": 1}, run_name="r1")))
+    await flyte.wait_for_call_async("CreateRun")
+    await client.aclose()
+    with pytest.raises(LaunchUncertainError, match="run r1"):
+        await launching
+    assert len(flyte.calls("ListRuns")) == 1  # the look before
+
+
+async def test_a_launch_that_is_cancelled_sends_nothing_more(flyte: LocalFlyte) -> None:
+    flyte.inject("CreateRun", delay(60))
+    async with FlyteClient(config_for(flyte)) as client:
+        launching = asyncio.create_task(client.launch.aio(Launch("demo.train", inputs={"rows": 1})))
+        await flyte.wait_for_call_async("CreateRun")
+        launching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await launching
+    assert len(flyte.calls("CreateRun")) == 1
+    assert not flyte.calls("ListRuns")
