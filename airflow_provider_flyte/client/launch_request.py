@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,7 +95,7 @@ class Launch:
             if getattr(self, name) is not None:
                 check_run_name(getattr(self, name))
         if not isinstance(self.inputs, Mapping):
-            raise ConfigError(f"inputs is {reprlib.repr(self.inputs)}. Give a dict of values by the inputs' names.")
+            raise ConfigError(f"inputs is a {type(self.inputs).__name__}. Give a dict of values by the inputs' names.")
         self._check_texts()
         for name in ("interruptible", "overwrite_cache"):
             if not isinstance(getattr(self, name), bool | None) or (name, getattr(self, name)) == (
