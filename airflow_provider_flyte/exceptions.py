@@ -1,13 +1,22 @@
 """What a DAG author may catch.
 
 FlyteRunError (AirflowException)    .run .project .domain .url .errors
-+-- FlyteRunFailed                  the run is over and has not succeeded; the task fails without a retry
++-- FlyteRunFailed                  the run is over and has not succeeded: .phase .kind .message .attempts
+|   +-- FlyteRunAborted                 somebody stopped it
+|   +-- FlyteRunTimedOut                it ran into a time limit of Flyte's
+|   +-- FlyteRunStuck                   it never left its queue, and queued_timeout has passed
 +-- FlyteRunMissing                 Flyte does not have the run; a retry waits for it again
 +-- FlyteRunTimeout                 the sensor's timeout has passed; the task fails without a retry
 +-- FlyteUnreachable                the run's state is unknown; a retry looks again
+|   +-- FlyteLaunchUncertain            nor whether it was launched; a retry finds it if it was
 +-- FlyteWaitBroken                 the trigger broke, not the run; a retry waits again
++-- FlyteRunTaken                   the run's name belongs to somebody else; the task fails without a retry
 FlyteConfigurationError (AirflowException)    the connection cannot work
 +-- FlyteArgumentError              an argument cannot work; the task fails without a retry
++-- FlyteTaskMissing                no such Flyte task is deployed; a retry looks again
+
+A sensor never retries a failed run, an operator does unless ``fail_fast_on`` says otherwise. What is not to be retried is
+also an AirflowFailException: FlyteRunFailedForGood is a FlyteRunFailed, and so on.
 """
 
 from __future__ import annotations
@@ -47,8 +56,8 @@ class FlyteRunError(AirflowException):
         self.errors = tuple(errors)
 
 
-class FlyteRunFailed(FlyteRunError, AirflowFailException):
-    """The run is over and has not succeeded. Waiting again cannot change it, so Airflow does not retry.
+class FlyteRunFailed(FlyteRunError):
+    """The run is over and has not succeeded. Waiting again cannot change it.
 
     :param phase: ``FAILED``, ``ABORTED`` or ``TIMED_OUT``.
     :param kind: ``USER`` (the run's own code), ``SYSTEM`` (Flyte or its cluster), ``ABORTED``, ``UNKNOWN`` or ''.
@@ -77,6 +86,30 @@ class FlyteRunFailed(FlyteRunError, AirflowFailException):
         self.attempts = attempts
 
 
+class FlyteRunAborted(FlyteRunFailed):
+    """Somebody stopped the run, or Airflow did; ``message`` is the reason that was given."""
+
+
+class FlyteRunTimedOut(FlyteRunFailed):
+    """The run ran into a time limit of Flyte's. FlyteRunTimeout is a sensor's."""
+
+
+class FlyteRunStuck(FlyteRunFailed):
+    """The run never left its queue: ``queued_timeout`` has passed, and it was aborted."""
+
+
+class FlyteRunFailedForGood(FlyteRunFailed, AirflowFailException):
+    """Not to be retried."""
+
+
+class FlyteRunAbortedForGood(FlyteRunAborted, AirflowFailException):
+    """Not to be retried."""
+
+
+class FlyteRunTimedOutForGood(FlyteRunTimedOut, AirflowFailException):
+    """Not to be retried."""
+
+
 class FlyteRunMissing(FlyteRunError):
     """ListRuns does not have the run, and the grace period is over."""
 
@@ -89,6 +122,14 @@ class FlyteUnreachable(FlyteRunError):
     """Flyte gave no usable answer for longer than the budget: whether the run is over is not known."""
 
 
+class FlyteLaunchUncertain(FlyteUnreachable):
+    """Flyte did not say whether the run was launched, and could not be asked afterwards."""
+
+
+class FlyteRunTaken(FlyteRunError, AirflowFailException):
+    """A run has the name that this task's run would have, and it is not this task instance's."""
+
+
 class FlyteWaitBroken(FlyteRunError):
     """The trigger ended without an answer; it says nothing about the run."""
 
@@ -99,3 +140,7 @@ class FlyteConfigurationError(AirflowException):
 
 class FlyteArgumentError(FlyteConfigurationError, AirflowFailException):
     """An argument of the task cannot work, so a retry cannot either; nothing was asked of Flyte."""
+
+
+class FlyteTaskMissing(FlyteConfigurationError):
+    """No such Flyte task is deployed, or not in this version; nothing was launched. It may be deployed later."""

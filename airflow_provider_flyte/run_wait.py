@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timezone
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from airflow_provider_flyte.client.errors import FlyteError, is_lasting
 from airflow_provider_flyte.client.phase import RunPhase, is_terminal, phase_name
@@ -27,9 +27,14 @@ from airflow_provider_flyte.client.waiting import (
     observe,
 )
 from airflow_provider_flyte.exceptions import (
+    FlyteRunAborted,
+    FlyteRunAbortedForGood,
     FlyteRunError,
     FlyteRunFailed,
+    FlyteRunFailedForGood,
     FlyteRunMissing,
+    FlyteRunTimedOut,
+    FlyteRunTimedOutForGood,
     FlyteRunTimeout,
     FlyteUnreachable,
     FlyteWaitBroken,
@@ -43,6 +48,25 @@ DETAILS_LAG = 5.0
 
 PAUSE = 0.5
 """Seconds between two looks for them."""
+
+
+class Advice(NamedTuple):
+    """What a failed run means for its task."""
+
+    for_good: bool
+    """Whether the task is not to be retried."""
+
+    text: str
+    """What to do, with ``{url}`` for the run's page."""
+
+
+def advise_waiter(verdict: Verdict) -> Advice:
+    """For a task that only waits: it would wait for the same run again."""
+    return Advice(
+        True,
+        "The run is over, so the task is not retried. Look at {url}; to wait for another run, change run_name or "
+        "launch the run anew, then clear this task.",
+    )
 
 
 class TaskLog(Protocol):
@@ -96,6 +120,7 @@ class RunWait:
     :param rules: how long a missing run and trouble are put up with.
     :param first_look: when this wait began, in seconds since the epoch.
     :param log: the task's log.
+    :param advise: what it means for the task if the run fails.
     """
 
     def __init__(
@@ -106,6 +131,7 @@ class RunWait:
         rules: WaitRules,
         first_look: float,
         log: TaskLog,
+        advise: Callable[[Verdict], Advice] = advise_waiter,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -116,6 +142,7 @@ class RunWait:
         self._rules = rules
         self._state = WaitState(absent_since=first_look)
         self._log = log
+        self._advise = advise
         self._logged: str | None = None
         self._told = TroubleLog(log)
         self._now = now
@@ -270,10 +297,10 @@ class RunWait:
         kind = f" ({verdict.kind})" if verdict.kind else ""
         after = f" after {attempts} attempts" if attempts > 1 else ""
         why = verdict.message.strip() or "Flyte gives no reason"
-        return FlyteRunFailed(
-            f"Flyte run {self.key} is {phase}{kind}{after}: {why}\n"
-            f"The run is over, so the task is not retried. Look at {self.url}; to wait for another run, change "
-            "run_name or launch the run anew, then clear this task.",
+        advice = self._advise(verdict)
+        retried, for_good = _FAILED.get(verdict.phase or 0, (FlyteRunFailed, FlyteRunFailedForGood))
+        return (for_good if advice.for_good else retried)(
+            f"Flyte run {self.key} is {phase}{kind}{after}: {why}\n{advice.text.format(url=self.url)}",
             **self._fields(),
             phase=phase,
             kind=verdict.kind,
@@ -315,6 +342,13 @@ class RunWait:
 
     def _fields(self) -> dict[str, Any]:
         return {"run": self.key.name, "project": self.key.project, "domain": self.key.domain, "url": self.url}
+
+
+_FAILED: dict[int, tuple[type[FlyteRunFailed], type[FlyteRunFailed]]] = {
+    RunPhase.ABORTED: (FlyteRunAborted, FlyteRunAbortedForGood),
+    RunPhase.TIMED_OUT: (FlyteRunTimedOut, FlyteRunTimedOutForGood),
+}
+"""The exceptions of a failed run by its phase: to be retried, and not."""
 
 
 def _for(seconds: float | None) -> str:

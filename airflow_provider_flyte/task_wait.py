@@ -37,7 +37,16 @@ from airflow_provider_flyte.exceptions import (
     FlyteWaitBroken,
 )
 from airflow_provider_flyte.hooks import FlyteHook
-from airflow_provider_flyte.run_wait import DETAILS_LAG, PAUSE, RunWait, TaskLog, TroubleLog, trouble_of
+from airflow_provider_flyte.run_wait import (
+    DETAILS_LAG,
+    PAUSE,
+    Advice,
+    RunWait,
+    TaskLog,
+    TroubleLog,
+    advise_waiter,
+    trouble_of,
+)
 from airflow_provider_flyte.xcom import xcom_value
 
 _NAMED = 20
@@ -57,6 +66,7 @@ class TaskWait:
     :param rules: how long missing runs and trouble are put up with.
     :param first_look: when this wait began, in seconds since the epoch.
     :param log: the task's log.
+    :param advise: what it means for the task if a run fails.
     :raises FlyteConfigurationError: without a connection, a project or a domain.
     """
 
@@ -73,6 +83,7 @@ class TaskWait:
         rules: WaitRules,
         first_look: float,
         log: TaskLog,
+        advise: Callable[[Verdict], Advice] = advise_waiter,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -83,7 +94,7 @@ class TaskWait:
         except ConfigError as error:
             raise FlyteConfigurationError(f"{error} (Flyte connection {flyte_conn_id!r})") from error
         self._runs = [
-            RunWait(self._client, key, rules=rules, first_look=first_look, log=log, now=now, sleep=sleep)
+            RunWait(self._client, key, rules=rules, first_look=first_look, log=log, advise=advise, now=now, sleep=sleep)
             for key in keys
         ]
         self._several = several
@@ -279,7 +290,7 @@ class TaskWait:
         """One error for all: of the kind that leaves least to hope for."""
         if not self._several:
             return errors[0]
-        errors = sorted(errors, key=lambda error: _HOPELESS_FIRST.index(type(error)))
+        errors = sorted(errors, key=_hope)
         first = errors[0]
         lines = []
         for error in errors[:_NAMED]:
@@ -296,6 +307,10 @@ class TaskWait:
 
 
 _HOPELESS_FIRST = (FlyteRunFailed, FlyteRunTimeout, FlyteRunMissing, FlyteUnreachable, FlyteWaitBroken)
+
+
+def _hope(error: FlyteRunError) -> int:
+    return next(rank for rank, kind in enumerate(_HOPELESS_FIRST) if isinstance(error, kind))
 
 
 def _good(run: RunWait) -> bool:
