@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from enum import Enum
 
 from airflow_provider_flyte.client import calls
 from airflow_provider_flyte.client.calls import Call, Flow
-from airflow_provider_flyte.client.errors import ConfigError, NotFoundError
-from airflow_provider_flyte.client.idl.workflow import run_service_pb2
-from airflow_provider_flyte.client.phase import is_terminal, phase_name
+from airflow_provider_flyte.client.errors import ConfigError, NotFoundError, RpcError
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.phase import RunPhase, is_successful, is_terminal, phase_name
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import Absent, Seen
@@ -19,6 +20,7 @@ class Abort(str, Enum):
     """What an abort came to."""
 
     ABORTED = "aborted"
+    TOO_LATE = "too late"
     OVER = "over"
     MISSING = "missing"
 
@@ -31,7 +33,8 @@ class AbortedRun:
     """Project, domain and name."""
 
     outcome: Abort
-    """``ABORTED``: it was going and was stopped. ``OVER``: nothing was done. ``MISSING``: there is no such run."""
+    """``ABORTED``: it was going and was stopped. ``TOO_LATE``: it succeeded just before the abort arrived, and Flyte
+    shows ABORTED all the same. ``OVER``: nothing was done. ``MISSING``: there is no such run."""
 
     phase: int | None = None
     """The phase in which it was found."""
@@ -42,6 +45,8 @@ class AbortedRun:
         phase = phase_name(self.phase or 0)
         if self.outcome is Abort.OVER:
             return f"Run {self.key} is over, {phase}: nothing to abort"
+        if self.outcome is Abort.TOO_LATE:
+            return f"Run {self.key} was {phase} and succeeded before the abort arrived; Flyte shows it as ABORTED"
         return f"Run {self.key} was {phase} and is aborted"
 
 
@@ -56,7 +61,7 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
     """Stop the run if it goes on.
 
     Between the look and the abort the run may still succeed, and the backend then overwrites the success: the gap is
-    one call long and cannot be closed from outside.
+    one call long and cannot be closed from outside. A second look tells whether it happened.
     """
     look, details = yield from calls.look_at(key, org)
     if isinstance(look, Absent):
@@ -65,6 +70,9 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
     # An end is proof also where the phase is one of a newer server's.
     if is_terminal(look.phase) or (details is not None and details.action.status.HasField("end_time")):
         return AbortedRun(key, Abort.OVER, look.phase)
+    # An executor sends its events before it sets the phase.
+    if details is not None and _succeeded(details):
+        return AbortedRun(key, Abort.OVER, RunPhase.SUCCEEDED)
     request = run_service_pb2.AbortRunRequest(run_id=calls.run_identifier(key, org), reason=reason)
     try:
         yield Call(RunService.AbortRun, request, lambda response: None, run=key.name)
@@ -73,4 +81,18 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
         if key in found:
             raise
         return AbortedRun(key, Abort.MISSING)
-    return AbortedRun(key, Abort.ABORTED, look.phase)
+    try:
+        look_again = calls.get_run_details(calls.run_identifier(key, org))
+        after: run_definition_pb2.RunDetails = yield dataclasses.replace(look_again, once=True)
+    except RpcError:
+        # The abort itself went well.
+        return AbortedRun(key, Abort.ABORTED, look.phase)
+    return AbortedRun(key, Abort.TOO_LATE if _succeeded(after) else Abort.ABORTED, look.phase)
+
+
+def _succeeded(details: run_definition_pb2.RunDetails) -> bool:
+    """Whether its last attempt has: an abort changes the phase of the run, never what the events said before
+    (succeeded.json, call 10).
+    """
+    attempts = details.action.attempts
+    return bool(attempts) and is_successful(attempts[-1].phase)

@@ -37,6 +37,8 @@ class Call(Generic[T]):
     request: Any
     read: Callable[[Any], T]
     run: str | None = None
+    once: bool = False
+    """Not repeated when it fails, whatever the policy: the answer is welcome, but not worth a wait."""
 
 
 @dataclass(frozen=True)

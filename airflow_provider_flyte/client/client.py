@@ -121,7 +121,8 @@ class FlyteClient:
     ) -> Asked[AbortedRun]:
         """Stop a run if it is not over (RunService/AbortRun); ``await client.abort.aio(...)`` on a loop.
 
-        The run is read first, because Flyte overwrites a success with ABORTED. The result says what was done.
+        The run is read first, because Flyte overwrites a success with ABORTED, and once more afterwards. The result
+        says what was done, and whether a success was overwritten after all.
 
         :param run_name: the run's name.
         :param reason: why; stands in the run's details.
@@ -203,6 +204,7 @@ class FlyteClient:
         return RetryPolicy(retry_for, self._retry.sleep, self._retry.async_sleep)
 
     def _call(self, call: Call[T], policy: RetryPolicy) -> T:
+        policy = self._policy(0) if call.once else policy
         return call.read(
             policy.retrying(call.method)(
                 self.transport().unary, call.method, call.request, timeout=self.config.timeout, run=call.run
@@ -210,6 +212,7 @@ class FlyteClient:
         )
 
     async def _acall(self, call: Call[T], policy: RetryPolicy) -> T:
+        policy = self._policy(0) if call.once else policy
         return call.read(
             await policy.async_retrying(call.method)(
                 self.async_transport().unary, call.method, call.request, timeout=self.config.timeout, run=call.run

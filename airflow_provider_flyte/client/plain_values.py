@@ -39,7 +39,8 @@ class Unfit(Exception):
 
 def given(value: object) -> str:
     """The value for an error message, and its type. Shown whole or not at all: Airflow's masking knows a secret only by
-    the whole of it, so a shortened or escaped one would pass."""
+    the whole of it, so a shortened or escaped one would pass.
+    """
     kind = type(value).__name__
     if isinstance(value, str):
         shown = repr(value)

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.client import Abort, AbortedRun, FlyteClient, RunDetails
+from airflow_provider_flyte.client import Abort, AbortedRun, FlyteClient, RunDetails, RunKey
+from airflow_provider_flyte.client.calls import Call, get_run_details, run_identifier
 from airflow_provider_flyte.client.errors import ConfigError, InternalError, NotFoundError, UnavailableError
+from airflow_provider_flyte.client.idl.workflow import internal_run_service_pb2, run_definition_pb2
 from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.client.rpc import InternalRunService
 from airflow_provider_flyte.testing import LocalFlyte, database_down, status, unavailable
 from airflow_provider_flyte.testing.faults import Fault
+from airflow_provider_flyte.testing.script import RunHandle
 from tests.client.conftest import config_for
 
 
@@ -22,6 +26,16 @@ class _NoRuns(Fault):
 
     def answer(self, message: Any) -> Any:
         return type(message)()
+
+
+@dataclass(frozen=True)
+class _BreaksTheReads(Fault):
+    """From the call that meets it on, no run can be read."""
+
+    flyte: LocalFlyte
+
+    def before(self, method: str, call: Any) -> None:
+        self.flyte.inject("GetRunDetails", unavailable())
 
 
 @pytest.fixture(params=["blocking", "loop"])
@@ -70,6 +84,46 @@ def test_an_end_counts_where_the_phase_is_a_newer_servers(local_flyte: LocalFlyt
     local_flyte.run("r1").move("SUCCEEDED").move(99)
     assert abort(local_flyte, way, "r1", "no longer wanted").outcome is Abort.OVER
     assert not local_flyte.calls("AbortRun")
+
+
+@dataclass(frozen=True)
+class _SucceedsMeanwhile(Fault):
+    run: RunHandle
+
+    def before(self, method: str, call: Any) -> None:
+        self.run.succeeds()
+
+
+def test_a_success_that_the_abort_overwrote_is_told(local_flyte: LocalFlyte, way: str) -> None:
+    """Nothing outside the server can close that gap."""
+    run = local_flyte.run("r1").move("RUNNING")
+    local_flyte.inject("AbortRun", _SucceedsMeanwhile(run))
+    done = abort(local_flyte, way, "r1", "no longer wanted")
+    assert done.outcome is Abort.TOO_LATE
+    assert str(done).endswith("was RUNNING and succeeded before the abort arrived; Flyte shows it as ABORTED")
+
+
+def test_a_success_that_only_the_events_tell_of_is_not_overwritten(local_flyte: LocalFlyte, way: str) -> None:
+    run = local_flyte.run("r1").move("RUNNING")
+    event = run_definition_pb2.ActionEvent(attempt=1, phase=5, version=1)
+    event.id.name = "a0"
+    event.id.run.CopyFrom(run_identifier(RunKey(run.project, run.domain, run.name), ""))
+    request = internal_run_service_pb2.RecordActionEventsRequest(events=[event])
+    with FlyteClient(config_for(local_flyte)) as executor:
+        executor.run(Call(InternalRunService.RecordActionEvents, request, lambda response: None))
+    done = abort(local_flyte, way, "r1", "no longer wanted")
+    assert (done.outcome, done.phase) == (Abort.OVER, RunPhase.SUCCEEDED)
+    assert run.phase == RunPhase.RUNNING
+    assert not local_flyte.calls("AbortRun")
+
+
+def test_an_abort_that_worked_is_not_undone_by_the_look_after_it(local_flyte: LocalFlyte, way: str) -> None:
+    run = local_flyte.run("r1").move("RUNNING")
+    local_flyte.inject("AbortRun", _BreaksTheReads(local_flyte))
+    assert abort(local_flyte, way, "r1", "no longer wanted").outcome is Abort.ABORTED
+    assert run.phase == RunPhase.ABORTED
+    # Not repeated: whoever kills a task has about a second.
+    assert len(local_flyte.calls("GetRunDetails")) == 2
 
 
 def test_what_is_not_there_cannot_be_stopped(local_flyte: LocalFlyte, way: str) -> None:
@@ -136,9 +190,6 @@ async def test_run_details_look_again_before_they_abort(local_flyte: LocalFlyte)
 
 
 def _details_of(name: str, project: str) -> Any:
-    from airflow_provider_flyte.client import RunKey
-    from airflow_provider_flyte.client.calls import get_run_details, run_identifier
-
     return get_run_details(run_identifier(RunKey(project, "development", name), ""))
 
 
