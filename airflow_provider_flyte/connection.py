@@ -167,7 +167,7 @@ FIELDS = (
         "run_name_prefix",
         "Run name prefix",
         "Begins the names of runs that are launched, so that two Airflows can share a Flyte project.",
-        unset="none",
+        unset="af-",
     ),
     Field(
         "allowed_projects",
@@ -180,6 +180,15 @@ FIELDS = (
         "allowed_domains",
         "Allowed domains",
         "Domains that this connection may be used for, separated by commas.",
+        "list",
+        unset="all",
+    ),
+    # Not by the name of what it holds: Airflow would mask "service_account".
+    Field(
+        "allowed_run_as",
+        "Allowed to run as",
+        "Kubernetes service accounts that a launch may name, separated by commas. One that names none runs as what the "
+        "task and Flyte say.",
         "list",
         unset="all",
     ),

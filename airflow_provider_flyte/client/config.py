@@ -89,6 +89,9 @@ class FlyteConfig:
     allowed_domains: tuple[str, ...] = ()
     """Domains that may be used; anything else is refused before a call. Empty: all."""
 
+    allowed_run_as: tuple[str, ...] = ()
+    """Kubernetes service accounts that a launch may name; anything else is refused before a call. Empty: all."""
+
     run_name_prefix: str = ""
     """What the names of launched runs begin with."""
 
@@ -157,12 +160,19 @@ class FlyteConfig:
         self._check_allowed("project", project)
         self._check_allowed("domain", domain)
 
+    def check_run_as(self, service_account: str) -> None:
+        """Refuse a service account that runs may not be launched as."""
+        self._check_in(self.allowed_run_as, "allowed_run_as", "service account", service_account)
+
     def _check_allowed(self, part: str, value: str) -> None:
-        allowed: tuple[str, ...] = getattr(self, f"allowed_{part}s")
+        name = f"allowed_{part}s"
+        self._check_in(getattr(self, name), name, part, value)
+
+    def _check_in(self, allowed: tuple[str, ...], name: str, part: str, value: str) -> None:
         if allowed and value not in allowed:
             raise ConfigError(
                 f"{part} {value!r} is not allowed here, only {', '.join(allowed)}. Use one of these, or have "
-                f"allowed_{part}s of the Flyte connection extended."
+                f"{name} of the Flyte connection extended."
             )
 
     def run_url(self, key: RunKey) -> str:

@@ -69,6 +69,8 @@ def launch(config: FlyteConfig, wanted: Launch) -> Flow[LaunchedRun]:
             return LaunchedRun(key, phase, False, config.run_url(key))
     request = run_service_pb2.CreateRunRequest(run_id=calls.run_identifier(key, config.org))
     spec = run_spec(wanted, related, config.org)
+    if run_as := spec.security_context.run_as.k8s_service_account:
+        config.check_run_as(run_as)
     # Of a trigger Flyte takes only what the request leaves out.
     if spec.ByteSize() or not wanted.trigger_name:
         request.run_spec.CopyFrom(spec)

@@ -11,6 +11,13 @@ from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.idl.common import run_pb2 as common_run_pb2
 from airflow_provider_flyte.client.idl.core import literals_pb2, security_pb2
 from airflow_provider_flyte.client.idl.task import run_pb2
+from airflow_provider_flyte.client.kubernetes_rules import (
+    check_annotations,
+    check_env_vars,
+    check_labels,
+    check_service_account,
+    check_texts,
+)
 from airflow_provider_flyte.client.run_key import RunKey, check_run_name
 
 RELATIONS = {"rerun": common_run_pb2.RELATION_TYPE_RERUN, "recover": common_run_pb2.RELATION_TYPE_RECOVER}
@@ -47,10 +54,10 @@ class Launch:
     """Domain of task and run; None takes the config's."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Labels of the run."""
+    """Labels of the run, as Kubernetes takes them: values of at most 63 letters, digits, ``-``, ``_`` or ``.``."""
 
     annotations: Mapping[str, str] = field(default_factory=dict)
-    """Annotations of the run."""
+    """Annotations of the run: any texts, 256 KiB of them."""
 
     env_vars: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Environment variables of the run. Kept out of the repr, because they may hold secrets."""
@@ -65,7 +72,7 @@ class Launch:
     """Compute anew what is cached, and cache the results."""
 
     service_account: str | None = None
-    """Kubernetes service account to run as."""
+    """Kubernetes service account to run as; None leaves it to the task and to Flyte."""
 
     raw_data_prefix: str | None = None
     """URI under which the run stores its data, for instance ``s3://bucket/prefix``."""
@@ -116,15 +123,12 @@ class Launch:
 
     def _check_texts(self) -> None:
         for name in ("labels", "annotations", "env_vars"):
-            texts = getattr(self, name)
-            if not isinstance(texts, Mapping):
-                raise ConfigError(f"{name} is a {type(texts).__name__}. Give a dict of strings by name.")
-            for key, value in texts.items():
-                if not isinstance(key, str) or not key:
-                    raise ConfigError(f"{name} has the key {key!r}. Its keys must be strings that are not empty.")
-                # Not the value itself: an environment variable's may be a secret.
-                if not isinstance(value, str):
-                    raise ConfigError(f"{name}[{key!r}] is a {type(value).__name__}. Give a string.")
+            check_texts(name, getattr(self, name))
+        check_labels(self.labels)
+        check_annotations(self.annotations)
+        check_env_vars(self.env_vars)
+        if self.service_account:
+            check_service_account(self.service_account)
 
     def _check_relation(self) -> None:
         if self.relation is not None and self.relation not in RELATIONS:

@@ -38,8 +38,10 @@ async def no_sleep(seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-def launch(flyte: LocalFlyte, way: str, *, client: FlyteClient | None = None, **wanted: Any) -> LaunchedRun:
-    config = config_for(flyte, org="acme", retry_budget=0.2)
+def launch(
+    flyte: LocalFlyte, way: str, *, client: FlyteClient | None = None, config: Any = None, **wanted: Any
+) -> LaunchedRun:
+    config = config_for(flyte, org="acme", retry_budget=0.2, **(config or {}))
     client = client or FlyteClient(config, retry=RetryPolicy(0.2, lambda seconds: None, no_sleep))
     asked = Launch(**{"task_name": "demo.train", **wanted})
 
@@ -207,6 +209,19 @@ def test_a_task_that_a_broken_database_hides_is_not_said_to_be_missing(flyte: Lo
         ({"annotations": "a"}, "annotations"),
         ({"labels": {"": "x"}}, "labels"),
         ({"env_vars": {"KEY": b"secret"}}, "env_vars\\['KEY'\\] is a bytes"),
+        ({"labels": {"team": "manual__2026-11-24T00:00:00+00:00"}}, "Annotations take any text"),
+        ({"labels": {"team": "x" * 64}}, "cannot be a label"),
+        ({"labels": {"Example.com/team": "data"}}, "labels has the key 'Example.com/team'"),
+        ({"labels": {"a/b/c": "data"}}, "labels has the key 'a/b/c'"),
+        ({"annotations": {"a note": "x"}}, "annotations has the key 'a note'"),
+        ({"annotations": {"note": "x" * 300_000}}, "annotations have 300004 bytes"),
+        ({"annotations": {"note": "\ud800"}}, "lone surrogate"),
+        ({"env_vars": {"A=B": "secret"}}, "env_vars has the key 'A=B'"),
+        ({"env_vars": {"KEY": "secret\0"}}, "env_vars\\['KEY'\\] holds a NUL"),
+        ({"service_account": "Trainer"}, "service_account 'Trainer'"),
+        ({"service_account": ""}, "service_account"),
+        ({"queue": " "}, "queue"),
+        ({"max_action_concurrency": 2**32}, "max_action_concurrency"),
         ({"interruptible": "no"}, "interruptible"),
         ({"overwrite_cache": None}, "overwrite_cache"),
         ({"raw_data_prefix": "bucket"}, "raw_data_prefix"),
@@ -224,6 +239,36 @@ def test_a_bad_setting_is_refused_when_it_is_made(wrong: dict[str, Any], words: 
     with pytest.raises(ConfigError, match=words) as caught:
         Launch(**{"task_name": "demo.train", **wrong})
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        {"labels": {"example.com/team": "", "a": "A_1.b-c"}},
+        {"annotations": {"note": "any text, ✓\n"}},
+        {"env_vars": {"my.var-1": "", "PATH": "a=b"}},
+        {"service_account": "system.trainer-1"},
+    ],
+    ids=str,
+)
+def test_what_kubernetes_takes_is_taken(good: dict[str, Any]) -> None:
+    Launch("demo.train", **good)
+
+
+def test_only_service_accounts_that_are_allowed_run_anything(flyte: LocalFlyte, way: str) -> None:
+    with pytest.raises(ConfigError, match="service account 'root' is not allowed here, only trainer"):
+        launch(flyte, way, inputs={"rows": 1}, service_account="root", config={"allowed_run_as": ("trainer",)})
+    assert not flyte.calls("CreateRun")
+    launch(flyte, way, inputs={"rows": 1}, service_account="trainer", config={"allowed_run_as": ("trainer",)})
+    launch(flyte, way, inputs={"rows": 1}, config={"allowed_run_as": ("trainer",)})
+
+
+def test_places_that_are_not_allowed_are_refused_before_any_call(flyte: LocalFlyte, way: str) -> None:
+    with pytest.raises(ConfigError, match="project 'theirs' is not allowed"):
+        launch(flyte, way, project="theirs", config={"allowed_projects": ("flytesnacks",)})
+    with pytest.raises(ConfigError, match="domain 'production' is not allowed"):
+        launch(flyte, way, domain="production", config={"allowed_domains": ("development",)})
+    assert not len(flyte.calls)
 
 
 def test_no_secret_is_shown() -> None:

@@ -1,0 +1,77 @@
+"""What Kubernetes takes as a label, an annotation, a service account, an environment variable.
+
+Flyte puts those of a run onto a Kubernetes object and only logs it when that is refused: the run then stays QUEUED for
+ever. So they are checked before anything is launched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from airflow_provider_flyte.client.errors import ConfigError
+
+_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_DNS_LABEL}(\.{_DNS_LABEL})*")
+_VARIABLE = re.compile(r"[\x20-\x3c\x3e-\x7e]+")
+MOST_ANNOTATION_BYTES = 256 * 1024
+"""Of all keys and values together."""
+
+
+def check_texts(name: str, texts: object) -> None:
+    """Refuse what is not a mapping of texts by texts. A value is never shown: it may be a secret."""
+    if not isinstance(texts, Mapping):
+        raise ConfigError(f"{name} is a {type(texts).__name__}. Give a dict of strings by name.")
+    for key, value in texts.items():
+        if not isinstance(key, str) or not key:
+            raise ConfigError(f"{name} has the key {key!r}. Its keys must be strings that are not empty.")
+        if not isinstance(value, str):
+            raise ConfigError(f"{name}[{key!r}] is a {type(value).__name__}. Give a string.")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{name}[{key!r}] holds a lone surrogate, which cannot be sent.") from None
+
+
+def check_labels(labels: Mapping[str, str]) -> None:
+    for key, value in labels.items():
+        _check_key("labels", key)
+        if value and not _PART.fullmatch(value):
+            raise ConfigError(
+                f"labels[{key!r}] is {value!r}, which cannot be a label: use at most 63 letters, digits, '-', '_' or "
+                "'.', with a letter or digit at both ends. Annotations take any text."
+            )
+
+
+def check_annotations(annotations: Mapping[str, str]) -> None:
+    for key in annotations:
+        _check_key("annotations", key)
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
+    if size > MOST_ANNOTATION_BYTES:
+        raise ConfigError(f"annotations have {size} bytes; Kubernetes takes {MOST_ANNOTATION_BYTES}.")
+
+
+def check_env_vars(env_vars: Mapping[str, str]) -> None:
+    for key, value in env_vars.items():
+        if not _VARIABLE.fullmatch(key):
+            raise ConfigError(f"env_vars has the key {key!r}: a variable's name is printable ASCII without '='.")
+        if "\0" in value:
+            raise ConfigError(f"env_vars[{key!r}] holds a NUL, which no environment variable can.")
+
+
+def check_service_account(name: str) -> None:
+    if not _SUBDOMAIN.fullmatch(name):
+        raise ConfigError(
+            f"service_account {name!r} cannot be the name of one: use at most 253 lower-case letters, digits, '-' or "
+            "'.', with a letter or digit at both ends."
+        )
+
+
+def _check_key(name: str, key: str) -> None:
+    prefix, slash, rest = key.rpartition("/")
+    if not _PART.fullmatch(rest) or (slash and not _SUBDOMAIN.fullmatch(prefix)):
+        raise ConfigError(
+            f"{name} has the key {key!r}: use at most 63 letters, digits, '-', '_' or '.', with a letter or digit at "
+            "both ends, and before that, if anything, a domain and a '/', as in example.com/team."
+        )
