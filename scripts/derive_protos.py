@@ -35,13 +35,16 @@ RPCS: dict[str, dict[str, tuple[str, ...]]] = {
         "AuthMetadataService": ("GetOAuth2Metadata", "GetPublicClientConfig"),
     },
     "flyteidl2/dataproxy/dataproxy_service.proto": {
-        "DataProxyService": ("GetActionData", "UploadInputs"),
+        "DataProxyService": ("GetActionData", "TailLogs", "UploadInputs"),
     },
     "flyteidl2/project/project_service.proto": {
         "ProjectService": ("GetProject", "ListProjects"),
     },
     "flyteidl2/task/task_service.proto": {
         "TaskService": ("DeployTask", "GetTaskDetails", "ListTasks", "ListVersions"),
+    },
+    "flyteidl2/trigger/trigger_service.proto": {
+        "TriggerService": ("DeployTrigger", "GetTriggerDetails", "ListTriggers"),
     },
     "flyteidl2/workflow/internal_run_service.proto": {
         "InternalRunService": ("RecordAction", "RecordActionEvents", "UpdateActionStatus"),

@@ -15,6 +15,7 @@ from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.idl.project import project_service_pb2
 from airflow_provider_flyte.client.idl.task import task_service_pb2
+from airflow_provider_flyte.client.idl.trigger import trigger_service_pb2
 from airflow_provider_flyte.client.idl.workflow import (
     internal_run_service_pb2,
     run_service_pb2,
@@ -81,13 +82,14 @@ class InternalRunService:
 
 
 class DataProxyService:
-    """Inputs and outputs of actions."""
+    """Inputs, outputs and logs of actions."""
 
     _r = dataproxy_service_pb2
     _p = "/flyteidl2.dataproxy.DataProxyService/"
 
     GetActionData = Unary(_p + "GetActionData", _r.GetActionDataRequest, _r.GetActionDataResponse)
     UploadInputs = Unary(_p + "UploadInputs", _r.UploadInputsRequest, _r.UploadInputsResponse)
+    TailLogs = ServerStream(_p + "TailLogs", _r.TailLogsRequest, _r.TailLogsResponse)
 
 
 class TaskService:
@@ -100,6 +102,17 @@ class TaskService:
     GetTaskDetails = Unary(_p + "GetTaskDetails", _r.GetTaskDetailsRequest, _r.GetTaskDetailsResponse)
     ListTasks = Unary(_p + "ListTasks", _r.ListTasksRequest, _r.ListTasksResponse)
     ListVersions = Unary(_p + "ListVersions", _r.ListVersionsRequest, _r.ListVersionsResponse)
+
+
+class TriggerService:
+    """Flyte's own triggers: saved launches of a task, with its inputs and settings."""
+
+    _r = trigger_service_pb2
+    _p = "/flyteidl2.trigger.TriggerService/"
+
+    DeployTrigger = Unary(_p + "DeployTrigger", _r.DeployTriggerRequest, _r.DeployTriggerResponse)
+    GetTriggerDetails = Unary(_p + "GetTriggerDetails", _r.GetTriggerDetailsRequest, _r.GetTriggerDetailsResponse)
+    ListTriggers = Unary(_p + "ListTriggers", _r.ListTriggersRequest, _r.ListTriggersResponse)
 
 
 class TranslatorService:
@@ -143,6 +156,7 @@ SERVICES = (
     InternalRunService,
     DataProxyService,
     TaskService,
+    TriggerService,
     TranslatorService,
     ProjectService,
     AuthMetadataService,

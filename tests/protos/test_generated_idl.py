@@ -111,8 +111,8 @@ def test_no_file_besides() -> None:
     stems = {generate_idl.moved_path(Path(path)).as_posix().removesuffix(".proto") for path in PATHS}
     root = folder.parents[len(generate_idl.IDL.split(".")) - 1]
     found = {path.relative_to(root).as_posix() for path in folder.rglob("*.py*") if "__pycache__" not in path.parts}
-    inits = {f"{Path(stem).parent.as_posix()}/__init__.py" for stem in stems}
-    inits.add(f"{folder.relative_to(root).as_posix()}/__init__.py")
+    parents = {parent for stem in stems for parent in Path(stem).parents}
+    inits = {f"{each.as_posix()}/__init__.py" for each in parents if each.is_relative_to(folder.relative_to(root))}
     assert found == {f"{stem}_pb2{suffix}" for stem in stems for suffix in (".py", ".pyi")} | inits
 
 

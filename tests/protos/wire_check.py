@@ -38,6 +38,7 @@ FLYTE_FILES = [
         "dataproxy.dataproxy_service",
         "project.project_service",
         "task.task_service",
+        "trigger.trigger_service",
         "workflow.internal_run_service",
         "workflow.run_service",
         "workflow.translator_service",

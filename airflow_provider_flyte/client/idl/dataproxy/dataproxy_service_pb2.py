@@ -14,12 +14,13 @@ _sym_db = _symbol_database.Default()
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2 as airflow__provider__flyte_dot_client_dot_idl_dot_common_dot_identifier__pb2
 from airflow_provider_flyte.client.idl.common import run_pb2 as airflow__provider__flyte_dot_client_dot_idl_dot_common_dot_run__pb2
+from airflow_provider_flyte.client.idl.logs.dataplane import payload_pb2 as airflow__provider__flyte_dot_client_dot_idl_dot_logs_dot_dataplane_dot_payload__pb2
 from airflow_provider_flyte.client.idl.task import common_pb2 as airflow__provider__flyte_dot_client_dot_idl_dot_task_dot_common__pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2 as airflow__provider__flyte_dot_client_dot_idl_dot_task_dot_task__definition__pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2 as airflow__provider__flyte_dot_client_dot_idl_dot_workflow_dot_run__definition__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\nCairflow_provider_flyte/client/idl/dataproxy/dataproxy_service.proto\x12+airflow_provider_flyte.client.idl.dataproxy\x1a\x39\x61irflow_provider_flyte/client/idl/common/identifier.proto\x1a\x32\x61irflow_provider_flyte/client/idl/common/run.proto\x1a\x33\x61irflow_provider_flyte/client/idl/task/common.proto\x1a<airflow_provider_flyte/client/idl/task/task_definition.proto\x1a?airflow_provider_flyte/client/idl/workflow/run_definition.proto\"\x83\x04\n\x13UploadInputsRequest\x12I\n\x06run_id\x18\x01 \x01(\x0b\x32\x37.airflow_provider_flyte.client.idl.common.RunIdentifierH\x00\x12Q\n\nproject_id\x18\x02 \x01(\x0b\x32;.airflow_provider_flyte.client.idl.common.ProjectIdentifierH\x00\x12I\n\x07task_id\x18\x03 \x01(\x0b\x32\x36.airflow_provider_flyte.client.idl.task.TaskIdentifierH\x01\x12\x45\n\ttask_spec\x18\x04 \x01(\x0b\x32\x30.airflow_provider_flyte.client.idl.task.TaskSpecH\x01\x12M\n\x0ctrigger_name\x18\x05 \x01(\x0b\x32\x35.airflow_provider_flyte.client.idl.common.TriggerNameH\x01\x12>\n\x06inputs\x18\x06 \x01(\x0b\x32..airflow_provider_flyte.client.idl.task.Inputs\x12\x10\n\x08\x62\x61se_dir\x18\x07 \x01(\t\x12\r\n\x05queue\x18\x08 \x01(\tB\x04\n\x02idB\x06\n\x04task\"r\n\x14UploadInputsResponse\x12Z\n\x14offloaded_input_data\x18\x01 \x01(\x0b\x32<.airflow_provider_flyte.client.idl.common.OffloadedInputData\"\xb0\x01\n\x14GetActionDataRequest\x12M\n\taction_id\x18\x01 \x01(\x0b\x32:.airflow_provider_flyte.client.idl.common.ActionIdentifier\x12I\n\nrun_source\x18\x02 \x01(\x0e\x32\x35.airflow_provider_flyte.client.idl.workflow.RunSource\"\xc2\x01\n\x15GetActionDataResponse\x12>\n\x06inputs\x18\x01 \x01(\x0b\x32..airflow_provider_flyte.client.idl.task.Inputs\x12@\n\x07outputs\x18\x02 \x01(\x0b\x32/.airflow_provider_flyte.client.idl.task.Outputs\x12\x12\n\ninputs_uri\x18\x03 \x01(\t\x12\x13\n\x0boutputs_uri\x18\x04 \x01(\t2\xc6\x02\n\x10\x44\x61taProxyService\x12\x93\x01\n\x0cUploadInputs\x12@.airflow_provider_flyte.client.idl.dataproxy.UploadInputsRequest\x1a\x41.airflow_provider_flyte.client.idl.dataproxy.UploadInputsResponse\x12\x9b\x01\n\rGetActionData\x12\x41.airflow_provider_flyte.client.idl.dataproxy.GetActionDataRequest\x1a\x42.airflow_provider_flyte.client.idl.dataproxy.GetActionDataResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\nCairflow_provider_flyte/client/idl/dataproxy/dataproxy_service.proto\x12+airflow_provider_flyte.client.idl.dataproxy\x1a\x39\x61irflow_provider_flyte/client/idl/common/identifier.proto\x1a\x32\x61irflow_provider_flyte/client/idl/common/run.proto\x1a>airflow_provider_flyte/client/idl/logs/dataplane/payload.proto\x1a\x33\x61irflow_provider_flyte/client/idl/task/common.proto\x1a<airflow_provider_flyte/client/idl/task/task_definition.proto\x1a?airflow_provider_flyte/client/idl/workflow/run_definition.proto\"\x83\x04\n\x13UploadInputsRequest\x12I\n\x06run_id\x18\x01 \x01(\x0b\x32\x37.airflow_provider_flyte.client.idl.common.RunIdentifierH\x00\x12Q\n\nproject_id\x18\x02 \x01(\x0b\x32;.airflow_provider_flyte.client.idl.common.ProjectIdentifierH\x00\x12I\n\x07task_id\x18\x03 \x01(\x0b\x32\x36.airflow_provider_flyte.client.idl.task.TaskIdentifierH\x01\x12\x45\n\ttask_spec\x18\x04 \x01(\x0b\x32\x30.airflow_provider_flyte.client.idl.task.TaskSpecH\x01\x12M\n\x0ctrigger_name\x18\x05 \x01(\x0b\x32\x35.airflow_provider_flyte.client.idl.common.TriggerNameH\x01\x12>\n\x06inputs\x18\x06 \x01(\x0b\x32..airflow_provider_flyte.client.idl.task.Inputs\x12\x10\n\x08\x62\x61se_dir\x18\x07 \x01(\t\x12\r\n\x05queue\x18\x08 \x01(\tB\x04\n\x02idB\x06\n\x04task\"r\n\x14UploadInputsResponse\x12Z\n\x14offloaded_input_data\x18\x01 \x01(\x0b\x32<.airflow_provider_flyte.client.idl.common.OffloadedInputData\"\xb0\x01\n\x14GetActionDataRequest\x12M\n\taction_id\x18\x01 \x01(\x0b\x32:.airflow_provider_flyte.client.idl.common.ActionIdentifier\x12I\n\nrun_source\x18\x02 \x01(\x0e\x32\x35.airflow_provider_flyte.client.idl.workflow.RunSource\"\xc2\x01\n\x15GetActionDataResponse\x12>\n\x06inputs\x18\x01 \x01(\x0b\x32..airflow_provider_flyte.client.idl.task.Inputs\x12@\n\x07outputs\x18\x02 \x01(\x0b\x32/.airflow_provider_flyte.client.idl.task.Outputs\x12\x12\n\ninputs_uri\x18\x03 \x01(\t\x12\x13\n\x0boutputs_uri\x18\x04 \x01(\t\"\xf8\x01\n\x0fTailLogsRequest\x12M\n\taction_id\x18\x01 \x01(\x0b\x32:.airflow_provider_flyte.client.idl.common.ActionIdentifier\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x15\n\x0bprimary_pod\x18\x06 \x01(\x08H\x00\x12\x12\n\x08\x61ll_pods\x18\x05 \x01(\x08H\x00\x12\x12\n\x08pod_name\x18\x03 \x01(\tH\x00\x12\x1f\n\x12\x63onnector_endpoint\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\x0e\n\x0cpod_selectorB\x15\n\x13_connector_endpoint\"\x91\x02\n\x10TailLogsResponse\x12P\n\x04logs\x18\x01 \x03(\x0b\x32\x42.airflow_provider_flyte.client.idl.dataproxy.TailLogsResponse.Logs\x1a\xaa\x01\n\x04Logs\x12H\n\x05lines\x18\x01 \x03(\x0b\x32\x39.airflow_provider_flyte.client.idl.logs.dataplane.LogLine\x12X\n\tcontainer\x18\x02 \x01(\x0b\x32\x45.airflow_provider_flyte.client.idl.logs.dataplane.ContainerIdentifier2\xd2\x03\n\x10\x44\x61taProxyService\x12\x93\x01\n\x0cUploadInputs\x12@.airflow_provider_flyte.client.idl.dataproxy.UploadInputsRequest\x1a\x41.airflow_provider_flyte.client.idl.dataproxy.UploadInputsResponse\x12\x9b\x01\n\rGetActionData\x12\x41.airflow_provider_flyte.client.idl.dataproxy.GetActionDataRequest\x1a\x42.airflow_provider_flyte.client.idl.dataproxy.GetActionDataResponse\"\x03\x90\x02\x01\x12\x89\x01\n\x08TailLogs\x12<.airflow_provider_flyte.client.idl.dataproxy.TailLogsRequest\x1a=.airflow_provider_flyte.client.idl.dataproxy.TailLogsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -28,14 +29,20 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_DATAPROXYSERVICE'].methods_by_name['GetActionData']._options = None
   _globals['_DATAPROXYSERVICE'].methods_by_name['GetActionData']._serialized_options = b'\220\002\001'
-  _globals['_UPLOADINPUTSREQUEST']._serialized_start=408
-  _globals['_UPLOADINPUTSREQUEST']._serialized_end=923
-  _globals['_UPLOADINPUTSRESPONSE']._serialized_start=925
-  _globals['_UPLOADINPUTSRESPONSE']._serialized_end=1039
-  _globals['_GETACTIONDATAREQUEST']._serialized_start=1042
-  _globals['_GETACTIONDATAREQUEST']._serialized_end=1218
-  _globals['_GETACTIONDATARESPONSE']._serialized_start=1221
-  _globals['_GETACTIONDATARESPONSE']._serialized_end=1415
-  _globals['_DATAPROXYSERVICE']._serialized_start=1418
-  _globals['_DATAPROXYSERVICE']._serialized_end=1744
+  _globals['_UPLOADINPUTSREQUEST']._serialized_start=472
+  _globals['_UPLOADINPUTSREQUEST']._serialized_end=987
+  _globals['_UPLOADINPUTSRESPONSE']._serialized_start=989
+  _globals['_UPLOADINPUTSRESPONSE']._serialized_end=1103
+  _globals['_GETACTIONDATAREQUEST']._serialized_start=1106
+  _globals['_GETACTIONDATAREQUEST']._serialized_end=1282
+  _globals['_GETACTIONDATARESPONSE']._serialized_start=1285
+  _globals['_GETACTIONDATARESPONSE']._serialized_end=1479
+  _globals['_TAILLOGSREQUEST']._serialized_start=1482
+  _globals['_TAILLOGSREQUEST']._serialized_end=1730
+  _globals['_TAILLOGSRESPONSE']._serialized_start=1733
+  _globals['_TAILLOGSRESPONSE']._serialized_end=2006
+  _globals['_TAILLOGSRESPONSE_LOGS']._serialized_start=1836
+  _globals['_TAILLOGSRESPONSE_LOGS']._serialized_end=2006
+  _globals['_DATAPROXYSERVICE']._serialized_start=2009
+  _globals['_DATAPROXYSERVICE']._serialized_end=2475
 # @@protoc_insertion_point(module_scope)

@@ -1,11 +1,13 @@
 from airflow_provider_flyte.client.idl.common import identifier_pb2 as _identifier_pb2
 from airflow_provider_flyte.client.idl.common import run_pb2 as _run_pb2
+from airflow_provider_flyte.client.idl.logs.dataplane import payload_pb2 as _payload_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2 as _common_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2 as _task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2 as _run_definition_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from typing import ClassVar as _ClassVar, Mapping as _Mapping, Optional as _Optional, Union as _Union
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -54,3 +56,32 @@ class GetActionDataResponse(_message.Message):
     inputs_uri: str
     outputs_uri: str
     def __init__(self, inputs: _Optional[_Union[_common_pb2.Inputs, _Mapping]] = ..., outputs: _Optional[_Union[_common_pb2.Outputs, _Mapping]] = ..., inputs_uri: _Optional[str] = ..., outputs_uri: _Optional[str] = ...) -> None: ...
+
+class TailLogsRequest(_message.Message):
+    __slots__ = ("action_id", "attempt", "primary_pod", "all_pods", "pod_name", "connector_endpoint")
+    ACTION_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    PRIMARY_POD_FIELD_NUMBER: _ClassVar[int]
+    ALL_PODS_FIELD_NUMBER: _ClassVar[int]
+    POD_NAME_FIELD_NUMBER: _ClassVar[int]
+    CONNECTOR_ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    action_id: _identifier_pb2.ActionIdentifier
+    attempt: int
+    primary_pod: bool
+    all_pods: bool
+    pod_name: str
+    connector_endpoint: str
+    def __init__(self, action_id: _Optional[_Union[_identifier_pb2.ActionIdentifier, _Mapping]] = ..., attempt: _Optional[int] = ..., primary_pod: bool = ..., all_pods: bool = ..., pod_name: _Optional[str] = ..., connector_endpoint: _Optional[str] = ...) -> None: ...
+
+class TailLogsResponse(_message.Message):
+    __slots__ = ("logs",)
+    class Logs(_message.Message):
+        __slots__ = ("lines", "container")
+        LINES_FIELD_NUMBER: _ClassVar[int]
+        CONTAINER_FIELD_NUMBER: _ClassVar[int]
+        lines: _containers.RepeatedCompositeFieldContainer[_payload_pb2.LogLine]
+        container: _payload_pb2.ContainerIdentifier
+        def __init__(self, lines: _Optional[_Iterable[_Union[_payload_pb2.LogLine, _Mapping]]] = ..., container: _Optional[_Union[_payload_pb2.ContainerIdentifier, _Mapping]] = ...) -> None: ...
+    LOGS_FIELD_NUMBER: _ClassVar[int]
+    logs: _containers.RepeatedCompositeFieldContainer[TailLogsResponse.Logs]
+    def __init__(self, logs: _Optional[_Iterable[_Union[TailLogsResponse.Logs, _Mapping]]] = ...) -> None: ...
