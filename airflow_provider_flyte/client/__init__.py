@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.config import FlyteConfig
     from airflow_provider_flyte.client.launch import LaunchedRun
     from airflow_provider_flyte.client.launch_request import Launch
+    from airflow_provider_flyte.client.log_tail import LogTail
     from airflow_provider_flyte.client.phase import RunPhase
     from airflow_provider_flyte.client.run_details import RunDetails
     from airflow_provider_flyte.client.run_key import RunKey
@@ -26,6 +27,7 @@ __all__ = [
     "FlyteConfig",
     "Launch",
     "LaunchedRun",
+    "LogTail",
     "RunDetails",
     "RunKey",
     "RunPhase",
@@ -39,6 +41,7 @@ _HOMES = {
     "FlyteConfig": "config",
     "Launch": "launch_request",
     "LaunchedRun": "launch",
+    "LogTail": "log_tail",
     "RunDetails": "run_details",
     "RunKey": "run_key",
     "RunPhase": "phase",

@@ -48,9 +48,13 @@ class StreamCall(Generic[T]):
     method: ServerStream[Any, Any]
     request: Any
     read: Callable[[Any], T]
+    timeout: float | None = None
+    """Seconds after which it ends by itself, without an error; None: never."""
+    run: str | None = None
 
 
-Flow = Generator[Call[Any], Any, T]
+Flow = Generator["Call[Any] | StreamCall[Any]", Any, T]
+"""What is sent for a stream is None, once it has ended: its messages went to ``read``."""
 
 
 class RunsPage(NamedTuple):

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from contextlib import aclosing
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from airflow_provider_flyte.client.abort import AbortedRun, abort, check_reason
 from airflow_provider_flyte.client.auth import AsyncAuthTransport, AuthTransport
 from airflow_provider_flyte.client.blocking import Asked, blocking
-from airflow_provider_flyte.client.calls import Call, Flow
+from airflow_provider_flyte.client.calls import Call, Flow, StreamCall
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.doors import AsyncDoorTransport, DoorTransport
 from airflow_provider_flyte.client.errors import NoClientError
 from airflow_provider_flyte.client.launch import LaunchedRun, launch
 from airflow_provider_flyte.client.launch_request import Launch
+from airflow_provider_flyte.client.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
 from airflow_provider_flyte.client.retry import RetryPolicy
 from airflow_provider_flyte.client.route import route_to
 from airflow_provider_flyte.client.tokens import tokens_of
@@ -74,7 +76,7 @@ class FlyteClient:
             call = next(asked)
             while True:
                 try:
-                    result = self._call(call, policy)
+                    result = self._ask(call, policy)
                 except Exception as error:
                     call = asked.throw(error)
                 else:
@@ -92,7 +94,7 @@ class FlyteClient:
             call = next(asked)
             while True:
                 try:
-                    result = await self._acall(call, policy)
+                    result = await self._aask(call, policy)
                 except Exception as error:
                     call = asked.throw(error)
                 else:
@@ -130,6 +132,32 @@ class FlyteClient:
         :param domain: by default the config's.
         """
         return self, abort(self.config.key(run_name, project, domain), self.config.org, check_reason(reason))
+
+    @blocking
+    def tail_log(
+        self,
+        run_name: str,
+        *,
+        attempt: int = 1,
+        lines: int = LINES,
+        within: float = WITHIN,
+        project: str | None = None,
+        domain: str | None = None,
+    ) -> Asked[LogTail]:
+        """The last lines that an attempt of a run logged (DataProxyService/TailLogs); also ``client.tail_log.aio``.
+
+        A log that cannot be had is no error: the result says why. Backends keep it as long as the pod is there.
+
+        :param run_name: the run's name.
+        :param attempt: number of the attempt, from 1.
+        :param lines: how many lines.
+        :param within: seconds; what came until then is the result.
+        :param project: by default the config's.
+        :param domain: by default the config's.
+        """
+        check_tail(attempt, lines, within)
+        key = self.config.key(run_name, project, domain)
+        return self, tail_log(key, self.config.org, attempt, lines, within)
 
     def transport(self) -> Transport:
         """The blocking transport of this process."""
@@ -202,6 +230,23 @@ class FlyteClient:
         if retry_for is None:
             return self._retry
         return RetryPolicy(retry_for, self._retry.sleep, self._retry.async_sleep)
+
+    def _ask(self, call: Call[Any] | StreamCall[Any], policy: RetryPolicy) -> Any:
+        if isinstance(call, Call):
+            return self._call(call, policy)
+        stream = self.transport().server_stream(call.method, call.request, timeout=call.timeout, run=call.run)
+        for message in stream:
+            call.read(message)
+        return None
+
+    async def _aask(self, call: Call[Any] | StreamCall[Any], policy: RetryPolicy) -> Any:
+        if isinstance(call, Call):
+            return await self._acall(call, policy)
+        stream = self.async_transport().server_stream(call.method, call.request, timeout=call.timeout, run=call.run)
+        async with aclosing(stream):
+            async for message in stream:
+                call.read(message)
+        return None
 
     def _call(self, call: Call[T], policy: RetryPolicy) -> T:
         policy = self._policy(0) if call.once else policy

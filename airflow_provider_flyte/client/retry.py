@@ -16,7 +16,7 @@ from airflow_provider_flyte.client.rpc import Method
 
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 2.0
-_READS = ("Get", "List", "Watch")
+_READS = ("Get", "List", "Watch", "Tail")
 
 
 def is_read(method: Method[Any, Any]) -> bool:

@@ -15,8 +15,10 @@ from airflow_provider_flyte.client.errors import NotFoundError
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.literals import named_values
+from airflow_provider_flyte.client.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
 from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
 from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.timeline import timeline
 from airflow_provider_flyte.client.waiting import RunError
 
 
@@ -95,6 +97,24 @@ class RunDetails:
         used = current_client(self._client)
         key = used.config.key(self.name, self.key.project, self.key.domain)
         return used, abort(key, used.config.org, check_reason(reason))
+
+    @blocking
+    def log_tail(self, lines: int = LINES, within: float = WITHIN) -> Asked[LogTail]:
+        """The last lines that the last attempt logged, if they can be had; ``await details.log_tail.aio()`` on a loop.
+
+        :param lines: how many lines.
+        :param within: seconds; what came until then is the result.
+        """
+        used = current_client(self._client)
+        key = used.config.key(self.name, self.key.project, self.key.domain)
+        attempts = self.pb2.action.attempts
+        attempt = attempts[-1].attempt if attempts else 1
+        check_tail(attempt, lines, within)
+        return used, tail_log(key, used.config.org, attempt, lines, within)
+
+    def timeline(self) -> list[str]:
+        """What happened to the run and when, a line each: launch, attempts' phases, the cluster's warnings, end."""
+        return timeline(self.pb2)
 
     def done(self) -> bool:
         """Whether the run is over. PAUSED is not, and neither is a phase that we do not know."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 
 from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.client.idl.common import run_pb2
@@ -12,7 +13,10 @@ from airflow_provider_flyte.client.idl.task import common_pb2
 from airflow_provider_flyte.testing import answers
 from airflow_provider_flyte.testing.calls import Call, Refusal
 from airflow_provider_flyte.testing.dispatch import Handlers
-from airflow_provider_flyte.testing.store import Store, require_action, require_project
+from airflow_provider_flyte.testing.store import Store, action_key, require_action, require_project
+
+LOG_BATCH = 100
+"""Lines a message."""
 
 
 class DataHandlers:
@@ -24,7 +28,11 @@ class DataHandlers:
     def table(self) -> Handlers:
         """Which function answers which method."""
         service = rpc.DataProxyService
-        return {service.GetActionData: self.get_action_data, service.UploadInputs: self.upload_inputs}
+        return {
+            service.GetActionData: self.get_action_data,
+            service.UploadInputs: self.upload_inputs,
+            service.TailLogs: self.tail_logs,
+        }
 
     def get_action_data(self, request: pb.GetActionDataRequest, call: Call) -> pb.GetActionDataResponse:
         """Inputs, defaults filled in, and after a success outputs.
@@ -48,6 +56,29 @@ class DataHandlers:
         if found is None:
             raise Refusal("NOT_FOUND", f"path:{uri}: not found")
         return list(found.literals)
+
+    def tail_logs(self, request: pb.TailLogsRequest, call: Call) -> Iterator[pb.TailLogsResponse]:
+        """The log of an attempt from its beginning, then what it logs until it ends. By the backend's source, not
+        measured: NOT_FOUND for an attempt without a pod.
+        """
+        if not request.attempt:
+            raise Refusal("INVALID_ARGUMENT", "attempt: value must be greater than 0")
+        sent = 0
+        with self._store.hub.subscribe(("action", *action_key(request.action_id)), call) as changes:
+            action = require_action(self._store, request.action_id)
+            if request.attempt not in action.logs:
+                raise Refusal("NOT_FOUND", "no log context found")
+            while True:
+                changes.drain()
+                with self._store.lock:
+                    lines = action.logs[request.attempt][sent:]
+                    last = request.attempt < action.attempts or answers.events_are_terminal(action)
+                for start in range(0, len(lines), LOG_BATCH):
+                    batch = pb.TailLogsResponse.Logs(lines=lines[start : start + LOG_BATCH])
+                    yield pb.TailLogsResponse(logs=[batch])
+                sent += len(lines)
+                if last or next(iter(changes), None) is None:
+                    return
 
     def upload_inputs(self, request: pb.UploadInputsRequest, call: Call) -> pb.UploadInputsResponse:
         """Put inputs where CreateRun's ``offloaded_input_data`` finds them. Defaults are not filled in."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeAlias
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.idl.logs.dataplane import payload_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2
 from airflow_provider_flyte.client.idl.workflow import internal_run_service_pb2, run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
@@ -77,6 +78,14 @@ class Mover:
         if reason:
             request.reason = reason
         self.launch.abort_run(request, Call())
+
+    def log(self, lines: Iterable[str], attempt: int | None) -> None:
+        """Log lines."""
+        with self.store.lock:
+            now = answers.timestamp(self.store.now_ns())
+            log = self.action.logs.setdefault(attempt or self.action.attempts, [])
+            log += [payload_pb2.LogLine(timestamp=now, message=line, originator="USER") for line in lines]
+            self.store.changed(self.action, phase=False)
 
     def _begin(self) -> int:
         """The attempt that is to end: it must have run."""

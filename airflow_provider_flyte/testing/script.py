@@ -107,6 +107,14 @@ class RunHandle:
         self._mover.outputs = common_pb2.Outputs(literals=plain.named_literals(outputs))
         return self
 
+    def logs(self, *lines: str, attempt: int | None = None) -> RunHandle:
+        """What an attempt logs, now; served as long as the run is there. Without this, its pod is gone.
+
+        :param attempt: Number of the attempt; the one that runs now.
+        """
+        self._mover.log(lines, attempt)
+        return self
+
     def succeeds(self, outputs: Mapping[str, Any] | None = None) -> RunHandle:
         """Succeed after what is still due.
 

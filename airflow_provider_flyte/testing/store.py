@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.idl.logs.dataplane import payload_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, run_pb2, task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.phase import RunPhase
@@ -57,6 +58,8 @@ class Action:
     inputs_uri: str = ""
     abort_reason: str = ""
     events: dict[EventKey, run_definition_pb2.ActionEvent] = field(default_factory=dict)
+    logs: dict[int, list[payload_pb2.LogLine]] = field(default_factory=dict)
+    """What its attempts have logged; an attempt that is not in it has no pod any more."""
     enqueued: int = 0
     """How often an executor was told to start it."""
     row: run_definition_pb2.Run | None = None

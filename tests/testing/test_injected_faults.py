@@ -214,7 +214,11 @@ def test_all_hints_lost(flyte: LocalFlyte, client: Any) -> None:
     ("method", "fault", "words"),
     [
         ("GetRunDetials", unavailable(), "unknown method 'GetRunDetials'; did you mean GetRunDetails?"),
-        ("GetRunDetails", cut_stream(after=1), "GetRunDetails is no stream; the streams are RunService/Watch"),
+        (
+            "GetRunDetails",
+            cut_stream(after=1),
+            "GetRunDetails is no stream; the streams are DataProxyService/TailLogs, RunS",
+        ),
     ],
 )
 def test_a_fault_that_nothing_can_meet(flyte: LocalFlyte, method: str, fault: Fault, words: str) -> None:

@@ -1,0 +1,134 @@
+"""The last lines of an attempt's log, blocking and on a loop: what there is in time, and never an error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.client import FlyteClient, LogTail, RunDetails
+from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.testing import LocalFlyte, cut_stream, silent_stream, status, unavailable
+from tests.client.conftest import config_for
+
+
+@pytest.fixture(scope="module", params=["grpc", "connect"])
+def server(request: pytest.FixtureRequest) -> Iterator[LocalFlyte]:
+    with LocalFlyte(doors=(request.param,)) as flyte:
+        yield flyte
+
+
+@pytest.fixture(params=["blocking", "loop"])
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def flyte(server: LocalFlyte) -> Iterator[LocalFlyte]:
+    yield server
+    server.clear_faults()
+    server.calls.clear()
+
+
+def tail(flyte: LocalFlyte, way: str, name: str, **asked: Any) -> LogTail:
+    client = FlyteClient(config_for(flyte))
+
+    async def on_a_loop() -> LogTail:
+        async with client:
+            return await client.tail_log.aio(name, **asked)
+
+    if way == "loop":
+        return asyncio.run(on_a_loop())
+    with client:
+        return client.tail_log(name, **asked)
+
+
+def test_the_last_lines_of_a_long_log(flyte: LocalFlyte, way: str) -> None:
+    name = f"long-{way}"
+    flyte.run(name).move("RUNNING").logs(*(f"line {number}\n" for number in range(1000))).fails()
+    seen = tail(flyte, way, name, lines=3)
+    assert seen == LogTail(("line 997", "line 998", "line 999"))
+
+
+def test_each_attempt_has_its_own(flyte: LocalFlyte, way: str) -> None:
+    name = f"two-{way}"
+    run = flyte.run(name).move("RUNNING").logs("first")
+    run.fails(attempts=2).logs("second")
+    assert tail(flyte, way, name, attempt=1).lines == ("first",)
+    assert tail(flyte, way, name, attempt=2).lines == ("second",)
+
+
+def test_what_came_in_time_counts_where_the_stream_stays_open(flyte: LocalFlyte, way: str) -> None:
+    """As of a run that goes on, and of a backend that never closes."""
+    name = f"open-{way}"
+    flyte.run(name).move("RUNNING").logs("so far")
+    assert tail(flyte, way, name, within=0.3) == LogTail(("so far",))
+
+
+def test_a_stream_that_says_nothing_is_left(flyte: LocalFlyte, way: str) -> None:
+    name = f"silent-{way}"
+    flyte.run(name).logs("never seen").fails()
+    flyte.inject("TailLogs", silent_stream())
+    assert tail(flyte, way, name, within=0.2) == LogTail()
+
+
+def test_a_stream_that_breaks_leaves_what_it_sent(flyte: LocalFlyte, way: str) -> None:
+    name = f"cut-{way}"
+    flyte.run(name).move("RUNNING").logs("seen").fails()
+    flyte.inject("TailLogs", cut_stream(after=1))
+    seen = tail(flyte, way, name)
+    assert seen.lines == ("seen",)
+    assert "DataProxyService/TailLogs" in seen.trouble
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        status("UNIMPLEMENTED", "log streaming is not configured"),
+        status("PERMISSION_DENIED", "no"),
+        status("NOT_FOUND", "pod is gone"),
+        unavailable(),
+    ],
+    ids=str,
+)
+def test_a_refusal_is_told_and_not_raised(flyte: LocalFlyte, way: str, fault: Any) -> None:
+    flyte.run("r1").move("FAILED")
+    flyte.inject("TailLogs", fault)
+    seen = tail(flyte, way, "r1")
+    assert seen.lines == ()
+    assert "TailLogs for run r1" in seen.trouble
+    assert len(flyte.calls("TailLogs")) == 1
+
+
+def test_a_pod_that_is_gone(flyte: LocalFlyte, way: str) -> None:
+    flyte.run("r1").move("FAILED")
+    assert "no log context found" in tail(flyte, way, "r1").trouble
+
+
+def test_a_very_long_line_is_cut(flyte: LocalFlyte, way: str) -> None:
+    name = f"wide-{way}"
+    flyte.run(name).logs("x" * 100_000).fails()
+    [line] = tail(flyte, way, name).lines
+    assert len(line) < 2100
+    assert line.endswith("(100000 characters)")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"attempt": 0}, {"attempt": True}, {"lines": 0}, {"lines": 1.5}, {"within": 0}, {"within": "5"}],
+    ids=str,
+)
+def test_bad_input_is_refused_before_any_call(flyte: LocalFlyte, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        tail(flyte, "blocking", "r1", **wrong)
+    assert not len(flyte.calls)
+
+
+async def test_the_details_know_the_last_attempt(flyte: LocalFlyte) -> None:
+    flyte.run("known").move("RUNNING").logs("first").fails(attempts=2).logs("second")
+    async with FlyteClient(config_for(flyte)):
+        details = await RunDetails.get.aio("known")
+        assert (await details.log_tail.aio()).lines == ("second",)
+        assert details.log_tail(lines=1).lines == ("second",)
