@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flyte.killing import UNKNOWN, state_in
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseSensorOperator, Context
+
+log = logging.getLogger(__name__)
 
 TRIGGER_FAILED = "__fail__"
 """The next_method of a task whose trigger failed or timed out."""
@@ -67,3 +72,33 @@ def airflow_stats() -> Any:
     from airflow.stats import Stats
 
     return Stats
+
+
+def task_state(ti: Any) -> str | None:
+    """The task instance's state by now, read from Airflow; UNKNOWN where that fails. For a worker."""
+    try:
+        if hasattr(ti, "get_task_states"):
+            index = ti.map_index if ti.map_index is not None and ti.map_index >= 0 else None
+            states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=index)
+            return state_in(states, ti)
+        state = ti.current_state()
+        return None if state is None else str(getattr(state, "value", state))
+    except Exception:
+        log.warning("The state of the task could not be read", exc_info=True)
+        return UNKNOWN
+
+
+async def atask_state(ti: Any) -> str | None:
+    """:func:`task_state` in the triggerer, whose task instance is a plain record."""
+    try:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+        from asgiref.sync import sync_to_async
+
+        index = ti.map_index if ti.map_index is not None and ti.map_index >= 0 else None
+        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=index
+        )
+        return state_in(states, ti)
+    except Exception:
+        log.warning("The state of the task could not be read", exc_info=True)
+        return UNKNOWN

@@ -24,6 +24,8 @@ class Ending(str, Enum):
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed_out"
     TASK_TIMED_OUT = "task_timed_out"
+    QUEUED = "queued"
+    """queued_timeout has passed; whether the run has left its queue is for the worker to see."""
     NO_CONNECTION = "no_connection"
     CRASHED = "crashed"
 

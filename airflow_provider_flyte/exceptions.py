@@ -10,13 +10,15 @@ FlyteRunError (AirflowException)    .run .project .domain .url .errors
 +-- FlyteUnreachable                the run's state is unknown; a retry looks again
 |   +-- FlyteLaunchUncertain            nor whether it was launched; a retry finds it if it was
 +-- FlyteWaitBroken                 the trigger broke, not the run; a retry waits again
++-- FlyteLaunchFailed               nothing was launched: Flyte refuses it or cannot be reached; a retry tries again
++-- FlyteTaskKilled                 the task was killed; what it has launched is aborted, or goes on if nobody meant it
 +-- FlyteRunTaken                   the run's name belongs to somebody else; the task fails without a retry
 FlyteConfigurationError (AirflowException)    the connection cannot work
 +-- FlyteArgumentError              an argument cannot work; the task fails without a retry
 +-- FlyteTaskMissing                no such Flyte task is deployed; a retry looks again
 
-A sensor never retries a failed run, an operator does unless ``fail_fast_on`` says otherwise. What is not to be retried is
-also an AirflowFailException: FlyteRunFailedForGood is a FlyteRunFailed, and so on.
+A sensor never retries a failed run, an operator does unless ``fail_fast_on`` says otherwise. What is not to be
+retried is also an AirflowFailException: FlyteRunFailedForGood is a FlyteRunFailed, and so on.
 """
 
 from __future__ import annotations
@@ -124,6 +126,14 @@ class FlyteUnreachable(FlyteRunError):
 
 class FlyteLaunchUncertain(FlyteUnreachable):
     """Flyte did not say whether the run was launched, and could not be asked afterwards."""
+
+
+class FlyteLaunchFailed(FlyteRunError):
+    """Nothing was launched: Flyte refuses it, or it cannot be reached."""
+
+
+class FlyteTaskKilled(FlyteRunError):
+    """The task's process was told to end. Airflow has decided by then what becomes of the task."""
 
 
 class FlyteRunTaken(FlyteRunError, AirflowFailException):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_flyte.airflow_facts import airflow_stats
 
 if TYPE_CHECKING:
+    from airflow_provider_flyte.client import RunDetails
+    from airflow_provider_flyte.client.waiting import Verdict
     from airflow_provider_flyte.client.watcher import WatcherStatus
 
 
@@ -32,3 +34,18 @@ class Metrics:
             if more := count - self._before.get(name, 0):
                 stats.incr(name, more, tags=self._tags)
         self._before = counts
+
+
+def count_launch(flyte_conn_id: str) -> None:
+    """``flyte.launches``: a run was launched."""
+    airflow_stats().incr("flyte.launches", tags={"flyte_conn_id": flyte_conn_id})
+
+
+def count_outcome(flyte_conn_id: str, details: RunDetails | None, verdict: Verdict) -> None:
+    """``flyte.outcomes`` and ``flyte.run_duration`` of a run that a task has launched and waited for."""
+    tags = {"flyte_conn_id": flyte_conn_id, "outcome": verdict.outcome.value}
+    airflow_stats().incr("flyte.outcomes", tags=tags)
+    status = details.pb2.action.status if details else None
+    if status is not None and status.HasField("start_time") and status.HasField("end_time"):
+        lasted = status.end_time.ToDatetime() - status.start_time.ToDatetime()
+        airflow_stats().timing("flyte.run_duration", lasted, tags=tags)

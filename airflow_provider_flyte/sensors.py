@@ -30,6 +30,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteRunFailed,
     FlyteRunMissing,
 )
+from airflow_provider_flyte.seconds import check_seconds
 from airflow_provider_flyte.task_wait import TaskWait
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 
@@ -277,7 +278,7 @@ class FlyteRunSensor(BaseSensorOperator):
         try:
             self._check_names()
             for name in ("missing_after", "unreachable_after", "resume_after"):
-                _check_seconds(name, getattr(self, name), optional=name != "resume_after")
+                check_seconds(name, getattr(self, name), optional=name != "resume_after")
         except ConfigError as error:
             if self.never_fail:
                 raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
@@ -381,10 +382,3 @@ def _since_start(context: Context, seconds: float) -> float:
     """So many seconds after this try's start, which Airflow keeps over a deferral."""
     started = context["ti"].start_date
     return (started.timestamp() if started else time.time()) + seconds
-
-
-def _check_seconds(name: str, value: Any, *, optional: bool) -> None:
-    if value is None and optional:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-        raise ConfigError(f"{name} is {value!r}; give a number of seconds{', or None for ever' if optional else ''}.")

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import (
     ConfigError,
@@ -48,6 +48,9 @@ from airflow_provider_flyte.run_wait import (
     trouble_of,
 )
 from airflow_provider_flyte.xcom import xcom_value
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import RunDetails
 
 _NAMED = 20
 """How many runs a message names; a task may wait for thousands."""
@@ -88,13 +91,13 @@ class TaskWait:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._hook = FlyteHook(flyte_conn_id)
-        self._client = self._hook.get_client()
+        self.client = self._hook.get_client()
         try:
-            keys = [self._client.config.key(name, project, domain) for name in run_names]
+            keys = [self.client.config.key(name, project, domain) for name in run_names]
         except ConfigError as error:
             raise FlyteConfigurationError(f"{error} (Flyte connection {flyte_conn_id!r})") from error
         self._runs = [
-            RunWait(self._client, key, rules=rules, first_look=first_look, log=log, advise=advise, now=now, sleep=sleep)
+            RunWait(self.client, key, rules=rules, first_look=first_look, log=log, advise=advise, now=now, sleep=sleep)
             for key in keys
         ]
         self._several = several
@@ -116,7 +119,7 @@ class TaskWait:
 
     def close(self) -> None:
         """Give the channel back; more than once does no harm."""
-        self._client.close()
+        self.client.close()
 
     @property
     def absent(self) -> bool:
@@ -132,6 +135,16 @@ class TaskWait:
     def complete(self) -> bool:
         """Whether the details of each run that has succeeded are there to be handed on."""
         return all(run.details for run in self._runs if run.verdict.outcome is Outcome.SUCCEEDED)
+
+    @property
+    def details(self) -> RunDetails | None:
+        """What Flyte said last of a task's only run; None while nothing could be read."""
+        return self._runs[0].details
+
+    @property
+    def url(self) -> str:
+        """The page of the run, of several that of the first."""
+        return self._runs[0].url
 
     def value(self, *, redact_env: bool) -> dict[str, Any] | None:
         """What goes into XCom: the run's details or, of several, those of each run that is over, by name."""
@@ -160,14 +173,14 @@ class TaskWait:
     def _has_another_client(self) -> bool:
         """Read the connection again: its secret may have been replaced while the wait went on."""
         try:
-            fresh = self._hook.get_another_client(self._client)
+            fresh = self._hook.get_another_client(self.client)
         except FlyteConfigurationError as error:
             self._log.warning("The Flyte connection cannot be read again. %s", error)
             return False
         if fresh is None:
             return False
-        self._client.close()
-        self._client = fresh
+        self.client.close()
+        self.client = fresh
         for run in self._runs:
             run.client = fresh
         return True
@@ -225,9 +238,9 @@ class TaskWait:
         for some in chunks(runs, NAMES_A_CALL):
             key, names = some[0].key, [run.key.name for run in some]
             began = self._now()
-            flow = find_runs(key.project, key.domain, names, self._client.config.org)
+            flow = find_runs(key.project, key.domain, names, self.client.config.org)
             try:
-                found = self._client.run(flow, retry_for=retry_for)
+                found = self.client.run(flow, retry_for=retry_for)
             except (InvalidArgumentError, UnimplementedError, InternalError) as error:
                 some[0].look(retry_for)
                 # INTERNAL may mean a refusal as the others do, or a database that is down: one run tells.

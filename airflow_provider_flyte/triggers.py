@@ -176,16 +176,18 @@ class FlyteRunTrigger(BaseTrigger):
             return self._ended(Ending.CRASHED, message=f"{type(error).__name__}: {error}")
 
     @property
-    def _deadline(self) -> float | None:
-        return min((at for at in (self.deadline, self.execution_deadline) if at is not None), default=None)
+    def _deadlines(self) -> dict[Ending, float | None]:
+        """When the wait ends without an answer, and how that is called."""
+        return {Ending.TIMED_OUT: self.deadline, Ending.TASK_TIMED_OUT: self.execution_deadline}
 
     @property
     def _left(self) -> float | None:
-        deadline = self._deadline
-        return None if deadline is None else max(0.0, deadline - self._now())
+        at = min((at for at in self._deadlines.values() if at is not None), default=None)
+        return None if at is None else max(0.0, at - self._now())
 
     def _timed_out(self) -> RunEvent:
-        return self._ended(Ending.TIMED_OUT if self._deadline == self.deadline else Ending.TASK_TIMED_OUT)
+        ends = {ending: at for ending, at in self._deadlines.items() if at is not None}
+        return self._ended(min(ends, key=ends.__getitem__))
 
     async def _within_deadline(self, step: Coroutine[Any, Any, T]) -> T | None:
         """What a step gives, or None when it is over its time."""

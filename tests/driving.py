@@ -1,8 +1,9 @@
-"""Runs a sensor as Airflow does, without an Airflow: execute, defer, the trigger in a loop, resume."""
+"""Runs a sensor or an operator as Airflow does, without an Airflow: execute, defer, the trigger in a loop, resume."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from datetime import datetime, timezone
 from typing import Any
@@ -10,39 +11,59 @@ from typing import Any
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_flyte.sensors import FlyteRunSensor
-from airflow_provider_flyte.triggers import FlyteRunTrigger
 
 
 class TaskInstance:
-    """What the sensor uses of a task instance."""
+    """What sensor and operator use of a task instance; ``dag_run`` is what they use of its DAG run.
+
+    :param number: the try's number.
+    :param max_tries: Airflow's: one less than the number of the last try.
+    """
+
+    dag_id, task_id, run_id, map_index = "sales", "train", "manual__1", -1
+
+    def __init__(self, number: int = 1, max_tries: int = 0) -> None:
+        self.try_number = number
+        self.max_tries = max_tries
+        self.start_date = datetime.now(timezone.utc)
+        self.xcoms: dict[str, Any] = {}
+        self.state = "running"
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        json.dumps(value, default=str)
+        self.xcoms[key] = value
+
+    def current_state(self) -> str:
+        return self.state
+
+
+class DagRun:
+    """When it started, and how often it was cleared."""
 
     def __init__(self) -> None:
         self.start_date = datetime.now(timezone.utc)
-        self.xcoms: dict[str, Any] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        json.dumps(value)
-        self.xcoms[key] = value
+        self.clear_number = 0
 
 
-class Try:
-    """One try of a sensor.
+class Driven:
+    """One try of a task.
 
-    :param arguments: those of the sensor.
+    :param task: the sensor or operator.
+    :param ti: its task instance.
+    :param dag_run: its DAG run.
     """
 
-    def __init__(self, **arguments: Any) -> None:
-        defaults: dict[str, Any] = {"task_id": "wait", "deferrable": True, "resume_after": 0, "poke_interval": 0.1}
-        self.sensor = FlyteRunSensor(**defaults | {"timeout": 60.0} | arguments)
-        self.ti = TaskInstance()
-        self.context: Any = {"ti": self.ti}
+    def __init__(self, task: Any, ti: TaskInstance, dag_run: DagRun | None = None) -> None:
+        self.task = task
+        self.ti = ti
+        self.context: Any = {"ti": ti, "dag_run": dag_run}
         self.deferrals: list[TaskDeferred] = []
         self.events: list[Any] = []
 
     def run(self) -> Any:
         """Until the task has ended; gives what it returns."""
         try:
-            return self.sensor.execute(self.context)
+            return self.task.execute(self.context)
         except TaskDeferred as deferred:
             return self.go_on(deferred)
 
@@ -53,24 +74,34 @@ class Try:
             self.events.append(event_of(deferred.trigger))
             kwargs = {"event": self.events[-1], **json.loads(json.dumps(deferred.kwargs))}
             try:
-                return self.sensor.resume_execution(deferred.method_name, kwargs, self.context)
+                return self.task.resume_execution(deferred.method_name, kwargs, self.context)
             except TaskDeferred as again:
                 deferred = again
 
     def resume(self, event: Any, **kwargs: Any) -> Any:
         """As if the trigger had sent this event."""
-        return self.sensor.resume_execution("execute_complete", {"event": event, **kwargs}, self.context)
+        return self.task.resume_execution("execute_complete", {"event": event, **kwargs}, self.context)
 
     def fail(self, error: str, traceback: list[str] | None = None) -> Any:
         """As if Airflow itself had ended the deferral."""
-        return self.sensor.resume_execution("__fail__", {"error": error, "traceback": traceback}, self.context)
+        return self.task.resume_execution("__fail__", {"error": error, "traceback": traceback}, self.context)
+
+
+class Try(Driven):
+    """One try of a sensor.
+
+    :param arguments: those of the sensor.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        defaults: dict[str, Any] = {"task_id": "wait", "deferrable": True, "resume_after": 0, "poke_interval": 0.1}
+        self.sensor = FlyteRunSensor(**defaults | {"timeout": 60.0} | arguments)
+        super().__init__(self.sensor, TaskInstance())
 
 
 def event_of(trigger: Any) -> Any:
     """The event of a trigger that was stored and made again, as JSON."""
-    path, kwargs = trigger.serialize()
-    assert path == "airflow_provider_flyte.triggers.FlyteRunTrigger"
-    made = FlyteRunTrigger(**json.loads(json.dumps(kwargs)))
+    made = made_again(trigger)
 
     async def first() -> Any:
         generator = made.run()
@@ -81,3 +112,10 @@ def event_of(trigger: Any) -> Any:
             await made.cleanup()
 
     return json.loads(json.dumps(asyncio.run(first())))
+
+
+def made_again(trigger: Any) -> Any:
+    """The trigger as Airflow makes it from what it has stored."""
+    path, kwargs = trigger.serialize()
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)(**json.loads(json.dumps(kwargs)))

@@ -23,7 +23,7 @@ TABLE = {
     "timed_out": (FAILS_FOR_GOOD, SKIPS, SKIPS, FAILS_FOR_GOOD),
 }
 ERRORS = {
-    "failed": "FlyteRunFailed",
+    "failed": "FlyteRunFailedForGood",
     "missing": "FlyteRunMissing",
     "unreachable": "FlyteUnreachable",
     "no_connection": "FlyteConfigurationError",

@@ -16,6 +16,7 @@ from airflow_provider_flyte.events import Ending, RunEvent
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteRunFailed,
+    FlyteRunFailedForGood,
     FlyteRunMissing,
     FlyteRunTimeout,
     FlyteUnreachable,
@@ -86,8 +87,8 @@ def test_all_are_let_finish_and_each_is_reported(flyte_default: LocalFlyte, seve
     error = failed.value
     assert isinstance(error, AirflowFailException)
     assert [(type(each), each.run) for each in error.errors] == [
-        (FlyteRunFailed, "r1"),
-        (FlyteRunFailed, "r4"),
+        (FlyteRunFailedForGood, "r1"),
+        (FlyteRunFailedForGood, "r4"),
         (FlyteRunMissing, "r3"),
     ]
     assert (error.run, error.kind, error.message) == ("r1", "SYSTEM", "node lost")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import string
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from airflow_provider_flyte.client import calls
@@ -58,8 +59,13 @@ class LaunchedRun:
         return f"Run {self.key} {what}: {self.url}"
 
 
-def launch(config: FlyteConfig, wanted: Launch) -> Flow[LaunchedRun]:
-    """Launch a run, or find the one that has the name."""
+def launch(
+    config: FlyteConfig, wanted: Launch, *, before_create: Callable[[], None] = lambda: None
+) -> Flow[LaunchedRun]:
+    """Launch a run, or find the one that has the name.
+
+    :param before_create: called right before each CreateRun; what it raises keeps the run from being launched.
+    """
     key = config.key(wanted.run_name or new_run_name(), wanted.project, wanted.domain)
     related = config.key(wanted.related_to, wanted.project, wanted.domain) if wanted.related_to else None
     if wanted.run_name:
@@ -90,7 +96,7 @@ def launch(config: FlyteConfig, wanted: Launch) -> Flow[LaunchedRun]:
         if not wanted.trigger_name:
             request.task_id.CopyFrom(details.task_id)
             request.task_id.org = config.org
-    phase, new = yield from _create(key, config.org, request)
+    phase, new = yield from _create(key, config.org, request, before_create)
     return LaunchedRun(key, phase, new, config.run_url(key))
 
 
@@ -118,7 +124,9 @@ _REFUSALS = (
 """What says, if Flyte itself says it, that nothing was launched."""
 
 
-def _create(key: RunKey, org: str, request: run_service_pb2.CreateRunRequest) -> Flow[tuple[int, bool]]:
+def _create(
+    key: RunKey, org: str, request: run_service_pb2.CreateRunRequest, before_create: Callable[[], None]
+) -> Flow[tuple[int, bool]]:
     """CreateRun: the phase, and whether the run is new.
 
     After an answer that leaves open whether the run was launched, ListRuns is asked before anything else. If it does
@@ -128,6 +136,7 @@ def _create(key: RunKey, org: str, request: run_service_pb2.CreateRunRequest) ->
     call = Call(RunService.CreateRun, request, lambda response: response.run.action.status.phase, run=key.name)
     again = True
     while True:
+        before_create()
         try:
             created: int = yield call
             return created, True

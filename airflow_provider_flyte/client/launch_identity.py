@@ -127,7 +127,7 @@ def launch_annotations(launching: Try) -> dict[str, str]:
     return {_KEY + key: value for key, value in told.items()}
 
 
-def abort_reason(task: TaskInstance, why: str) -> str:
+def abort_reason(task: TaskInstance | str, why: str) -> str:
     """The reason to abort a run with, by which :func:`decide` knows that Airflow ended it and nobody else."""
     return f"{_ABORT_MARK}{task}: {why}"
 

@@ -1,0 +1,49 @@
+"""Was a task really killed? Airflow's ``on_kill`` also fires for tasks that nobody killed.
+
+On a worker it fires for an evicted pod, for heartbeats that failed or met another try, and on ``execution_timeout``;
+in the triggerer also for all triggers of a process that stalled and came back. The task instance's state tells. One
+that cannot be read, or that may mean either, is no reason to abort anything: a task that starts anew ends what was
+left running.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_WHY = {
+    "failed": "the task was marked failed, or its DAG run was",
+    "success": "the task was marked success",
+    "skipped": "the task was marked skipped, or its DAG run timed out",
+    "restarting": "the task was cleared",
+    "removed": "the task was removed from its DAG",
+}
+
+UNKNOWN = "unknown"
+"""A state that could not be read."""
+
+
+def why_killed(state: str | None, *, deferred: bool) -> str:
+    """Why the task was killed, as a clause; '' where it was not, or nobody knows.
+
+    :param state: the task instance's state by now; None is that of one that was cleared, UNKNOWN means what it says.
+    :param deferred: whether the task waits in the triggerer. A running task that is cleared is ``restarting``; one
+        without a state was reset by the scheduler, after its worker had been lost.
+    """
+    if state is None:
+        return "the task was cleared" if deferred else ""
+    return _WHY.get(state, "")
+
+
+def state_in(states: Any, task: Any) -> str | None:
+    """The state of a task instance in Airflow's answer about many.
+
+    :param states: from the DAG run's id to a dict by task, whose key is ``task_id``, or ``task_id_3`` for a mapped one.
+    :param task: the task instance.
+    """
+    index = task.map_index if task.map_index is not None else -1
+    key = task.task_id if index < 0 else f"{task.task_id}_{index}"
+    try:
+        state = states[task.run_id][key]
+    except (KeyError, TypeError):
+        return UNKNOWN
+    return None if state is None else str(getattr(state, "value", state))

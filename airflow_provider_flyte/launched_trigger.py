@@ -1,0 +1,112 @@
+"""FlyteLaunchedRunTrigger: waits for a run that its task has launched, and aborts it when the task is killed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from airflow_provider_flyte.airflow_facts import atask_state
+from airflow_provider_flyte.client.launch_identity import abort_reason
+from airflow_provider_flyte.connection import DEFAULT_CONN_ID
+from airflow_provider_flyte.events import Ending
+from airflow_provider_flyte.killing import why_killed
+from airflow_provider_flyte.triggers import FlyteRunTrigger
+
+_aborting: set[asyncio.Task[None]] = set()
+"""Strong references: the loop keeps only weak ones to its tasks."""
+
+
+class FlyteLaunchedRunTrigger(FlyteRunTrigger):
+    """:class:`FlyteRunTrigger` for the run of an operator.
+
+    :param run_name: the run.
+    :param project: its project; by default the connection's.
+    :param domain: its domain; by default the connection's.
+    :param flyte_conn_id: the Airflow connection.
+    :param poll_interval: most seconds until an end is noticed.
+    :param execution_deadline: when the task's ``execution_timeout`` has passed; None: never.
+    :param not_before: the event is held until then.
+    :param missing_after: seconds for which ListRuns may not show the run; None: for ever.
+    :param unreachable_after: seconds of trouble after which the run's state is unknown; None: never.
+    :param queued_deadline: when a worker is to look whether the run has left its queue; None: never.
+    :param abort_for: the task instance, in words, for which the run is aborted when the task is killed; None: the run
+        goes on.
+    """
+
+    def __init__(
+        self,
+        run_name: str = "",
+        project: str | None = None,
+        domain: str | None = None,
+        flyte_conn_id: str = DEFAULT_CONN_ID,
+        poll_interval: float = 5.0,
+        execution_deadline: float | None = None,
+        not_before: float | None = None,
+        missing_after: float | None = 60.0,
+        unreachable_after: float | None = 300.0,
+        queued_deadline: float | None = None,
+        abort_for: str | None = None,
+    ) -> None:
+        super().__init__(
+            run_name=run_name,
+            project=project,
+            domain=domain,
+            flyte_conn_id=flyte_conn_id,
+            poll_interval=poll_interval,
+            execution_deadline=execution_deadline,
+            not_before=not_before,
+            missing_after=missing_after,
+            unreachable_after=unreachable_after,
+        )
+        self.queued_deadline = queued_deadline
+        self.abort_for = abort_for
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class path, and every argument of ``__init__``."""
+        return (
+            f"{FlyteLaunchedRunTrigger.__module__}.{FlyteLaunchedRunTrigger.__qualname__}",
+            {
+                "run_name": self.run_name,
+                "project": self.project,
+                "domain": self.domain,
+                "flyte_conn_id": self.flyte_conn_id,
+                "poll_interval": self.poll_interval,
+                "execution_deadline": self.execution_deadline,
+                "not_before": self.not_before,
+                "missing_after": self.missing_after,
+                "unreachable_after": self.unreachable_after,
+                "queued_deadline": self.queued_deadline,
+                "abort_for": self.abort_for,
+            },
+        )
+
+    @property
+    def _deadlines(self) -> dict[Ending, float | None]:
+        return super()._deadlines | {Ending.QUEUED: self.queued_deadline}
+
+    async def on_kill(self) -> None:
+        """Abort the run, if the task was really killed. Airflow calls this from 3.3 on, and waits about a second."""
+        if self.abort_for is None:
+            return
+        # A task of its own: Airflow cancels the trigger again a second later, and the abort is to go on.
+        aborting = asyncio.ensure_future(self._abort_if_killed(self.abort_for))
+        _aborting.add(aborting)
+        aborting.add_done_callback(_aborting.discard)
+        await asyncio.shield(aborting)
+
+    async def _abort_if_killed(self, task: str) -> None:
+        from airflow_provider_flyte.hooks import FlyteHook
+
+        try:
+            state = await atask_state(self.task_instance)
+            why = why_killed(state, deferred=True)
+            if not why:
+                self.log.info("Flyte run %s goes on: nobody killed its task, which is %s.", self.run_name, state)
+                return
+            async with await FlyteHook(self.flyte_conn_id).aget_client() as client:
+                aborted = await client.abort.aio(
+                    self.run_name, abort_reason(task, why), project=self.project, domain=self.domain
+                )
+            self.log.info("Because %s: %s.", why, aborted)
+        except Exception:
+            self.log.exception("Flyte run %s may go on: it could not be aborted.", self.run_name)

@@ -1,0 +1,34 @@
+"""The button "Flyte run" of a task instance: the run's page in the Flyte console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class FlyteRunLink(BaseOperatorLink):
+    """The run's page; there from the moment when the task knows its run.
+
+    Airflow 3 shows what XCom has under ``xcom_key``, which it fills when the task ends; a task that waits has put it
+    there before.
+    """
+
+    name = "Flyte run"
+
+    @property
+    def xcom_key(self) -> str:
+        """Where the address is kept, on Airflow 2 too."""
+        return "_link_FlyteRunLink"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The address that :func:`show_link` has stored; '' where there is none."""
+        return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
+
+
+def show_link(context: Context, url: str) -> None:
+    """Let the task instance's button lead there."""
+    context["ti"].xcom_push(key=FlyteRunLink().xcom_key, value=url)

@@ -1,0 +1,548 @@
+"""FlyteRunOperator: launches a Flyte run and waits for it; one run a try, whatever crashes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
+
+from airflow_provider_flyte.airflow_facts import TRIGGER_FAILED, task_state
+from airflow_provider_flyte.client.errors import ConfigError, FlyteError
+from airflow_provider_flyte.client.launch_identity import DEFAULT_PREFIX, TaskInstance, Try, abort_reason
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
+from airflow_provider_flyte.connection import DEFAULT_CONN_ID
+from airflow_provider_flyte.events import Ending, EventError, RunEvent
+from airflow_provider_flyte.exceptions import (
+    FlyteArgumentError,
+    FlyteConfigurationError,
+    FlyteRunFailed,
+    FlyteRunStuck,
+    FlyteTaskKilled,
+)
+from airflow_provider_flyte.hidden_values import HiddenValues
+from airflow_provider_flyte.hooks import FlyteHook
+from airflow_provider_flyte.killing import why_killed
+from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
+from airflow_provider_flyte.links import FlyteRunLink, show_link
+from airflow_provider_flyte.metrics import count_launch, count_outcome
+from airflow_provider_flyte.run_wait import Advice
+from airflow_provider_flyte.seconds import check_seconds
+from airflow_provider_flyte.task_wait import TaskWait
+from airflow_provider_flyte.try_run import RETRY_AS, TryRun, TryRuns
+from airflow_provider_flyte.xcom import push_outputs
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_flyte.client import Launch
+
+_PATIENTLY = 60.0
+"""Seconds of trouble that a worker puts up with to read a run that is over."""
+
+_BRIEFLY = 5.0
+"""Seconds of trouble that a worker puts up with in one look where another one follows."""
+
+_TURN = 0.5
+"""Seconds after which a sleeping worker sees that its task was killed: Airflow ends it five seconds later."""
+
+
+class FlyteRunOperator(BaseOperator):
+    """Launches a Flyte task and waits for its run, which is there once for each try of the Airflow task.
+
+    The run's name is made of the DAG, the task, the DAG run, the map index and the try, so a worker that crashes at
+    any point finds the run again, and a retry first looks at the runs of the tries before: one that still goes on is
+    waited for, one that has succeeded is the answer. Clearing the task starts anew.
+
+    XCom gets the run's details (``RunDetails.to_dict()``) under ``return_value``, the outputs as plain values under
+    ``outputs``, and each output under its own name (``o0``, ``o1`` ...).
+
+    All arguments but the numbers and switches are templates. A template gives a text unless the DAG has
+    ``render_template_as_native_obj=True``, and a text does not fit an input that is a number.
+
+    :param task_name: the name of a deployed Flyte task, such as ``train.fit``.
+    :param version: its version; by default the latest that is deployed.
+    :param trigger_name: a Flyte trigger of the task: the run counts as fired by it, and takes the trigger's inputs if
+        ``inputs`` are not given.
+    :param inputs: plain values by name; what fits which type stands in docs/launch.md.
+    :param project: the Flyte project of task and run; by default the connection's.
+    :param domain: their Flyte domain; by default the connection's.
+    :param flyte_conn_id: the Airflow connection, of type ``flyte``.
+    :param run_name: a name for the run instead of a computed one; a run that is there under it is waited for, whoever
+        launched it. A retry that launches anew appends ``-2``, ``-3`` ...
+    :param labels: labels of the run.
+    :param annotations: annotations of the run; Airflow's own are added.
+    :param env_vars: environment variables of the run. Their values are hidden in Rendered Templates.
+    :param flyte_queue: the Flyte queue to run in (``queue`` is Airflow's own argument).
+    :param interruptible: whether the run may use machines that can be taken away; by default the task says.
+    :param overwrite_cache: compute anew what Flyte has cached.
+    :param service_account: the Kubernetes service account to run as; the connection may allow only some.
+    :param raw_data_prefix: URI under which the run stores its data.
+    :param max_action_concurrency: how many actions of the run may go on at once; by default Flyte says.
+    :param wait: wait until the run is over. If not, the task succeeds once the run is launched.
+    :param deferrable: wait in the triggerer instead of on a worker; by default ``[operators] default_deferrable``.
+    :param poll_interval: most seconds until an end is noticed.
+    :param retry_as: what a retry after a failed run launches: ``"new"``, ``"rerun"`` (the same, as a re-run of it) or
+        ``"recover"`` (keeping what had succeeded, where the backend can).
+    :param fail_fast_on: ``"user"``: an error of the run's own code fails the task without a retry.
+    :param queued_timeout: seconds after which a run that never left its queue is aborted and the try fails; None:
+        never.
+    :param abort_on_kill: abort the run when the task is marked failed, success or skipped, is cleared, or its DAG run
+        times out; also while deferred, from Airflow 3.3 on. Never because a process died.
+    :param abort_on_timeout: abort the run when ``execution_timeout`` has passed; if not, a retry waits for it on.
+    :param missing_after: seconds for which Flyte may not list the run; None: for ever.
+    :param unreachable_after: seconds of unbroken trouble with Flyte after which the try fails; None: never. The run
+        may go on, and a retry finds it.
+    :param resume_after: least seconds between a deferral and its end. Airflow's scheduler fails some tasks that resume
+        a few seconds after they deferred (apache/airflow#66374); 0 takes that risk.
+    :param log_lines: how many of the last lines of a failed attempt's log go into the task's log; 0: none.
+    :param redact_env: take the values of the run's environment variables out of what goes into XCom.
+    """
+
+    template_fields: Sequence[str] = (
+        "task_name",
+        "version",
+        "trigger_name",
+        "inputs",
+        "project",
+        "domain",
+        "flyte_conn_id",
+        "run_name",
+        "labels",
+        "annotations",
+        "env_vars",
+        "flyte_queue",
+        "service_account",
+        "raw_data_prefix",
+    )
+    template_fields_renderers = {"inputs": "json", "labels": "json", "annotations": "json"}  # noqa: RUF012
+    operator_extra_links = (FlyteRunLink(),)
+    ui_color = "#e9dfff"
+
+    _killed = False
+
+    def __init__(
+        self,
+        *,
+        task_name: str,
+        version: str | None = None,
+        trigger_name: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        flyte_conn_id: str = DEFAULT_CONN_ID,
+        run_name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
+        env_vars: Mapping[str, str] | None = None,
+        flyte_queue: str | None = None,
+        interruptible: bool | None = None,
+        overwrite_cache: bool = False,
+        service_account: str | None = None,
+        raw_data_prefix: str | None = None,
+        max_action_concurrency: int | None = None,
+        wait: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float = 5.0,
+        retry_as: str = "new",
+        fail_fast_on: str | None = None,
+        queued_timeout: float | None = None,
+        abort_on_kill: bool = True,
+        abort_on_timeout: bool = False,
+        missing_after: float | None = 60.0,
+        unreachable_after: float | None = 300.0,
+        resume_after: float = 10.0,
+        log_lines: int = 50,
+        redact_env: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.task_name = task_name
+        self.version = version
+        self.trigger_name = trigger_name
+        self.inputs = inputs
+        self.project = project
+        self.domain = domain
+        self.flyte_conn_id = flyte_conn_id
+        self.run_name = run_name
+        self.labels = labels
+        self.annotations = annotations
+        self.env_vars = env_vars
+        self.flyte_queue = flyte_queue
+        self.interruptible = interruptible
+        self.overwrite_cache = overwrite_cache
+        self.service_account = service_account
+        self.raw_data_prefix = raw_data_prefix
+        self.max_action_concurrency = max_action_concurrency
+        self.wait = wait
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self.retry_as = retry_as
+        self.fail_fast_on = fail_fast_on
+        self.queued_timeout = queued_timeout
+        self.abort_on_kill = abort_on_kill
+        self.abort_on_timeout = abort_on_timeout
+        self.missing_after = missing_after
+        self.unreachable_after = unreachable_after
+        self.resume_after = resume_after
+        self.log_lines = log_lines
+        self.redact_env = redact_env
+
+    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
+        # Here and not in render_template_fields, which Airflow does not call for a mapped task.
+        super()._do_render_template_fields(parent, *args, **kwargs)
+        if parent is self and self.env_vars is not None:
+            self.env_vars = HiddenValues(self.env_vars)
+
+    def execute(self, context: Context) -> Any:
+        """Find or launch the run of this try, then wait for it; Airflow calls this."""
+        run = self._have_run(context, self._wanted())
+        queued_until = None if self.queued_timeout is None else time.time() + self.queued_timeout
+        return self._go_on(context, run, queued_until)
+
+    def execute_complete(
+        self,
+        context: Context,
+        event: Any = None,
+        run_name: str | None = None,
+        ours: bool = False,
+        queued_until: float | None = None,
+    ) -> Any:
+        """Resume after the trigger's event: look at the run, and let the event explain what the look cannot.
+
+        :param event: what the trigger sent.
+        :param run_name: the run. Airflow may lose it, and then it is looked up as when a try starts.
+        :param ours: whether this task instance has launched it.
+        :param queued_until: when it has to have left its queue, in seconds since the epoch.
+        """
+        try:
+            read = RunEvent.from_payload(event)
+        except EventError as error:
+            self.log.warning("Looking at the Flyte run instead of believing the trigger: %s", error)
+            read = None
+        if run_name is None:
+            run = self._have_run(context, self._wanted())
+        else:
+            config = FlyteHook(self.flyte_conn_id).get_config()
+            key = config.key(run_name, self.project, self.domain)
+            run = TryRun(key, config.run_url(key), ours)
+        return self._go_on(context, run, queued_until, read)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after a trigger that crashed, too: what it waited for is looked at all the same."""
+        kwargs = next_kwargs or {}
+        if next_method == TRIGGER_FAILED:
+            for line in kwargs.get("traceback") or ():
+                self.log.error("%s", line.rstrip())
+            event = RunEvent(Ending.CRASHED, "", message=str(kwargs.get("error", "")))
+            next_method, kwargs = "execute_complete", {"event": event.to_payload()}
+        return super().resume_execution(next_method, kwargs, context)
+
+    def on_kill(self) -> None:
+        """Remember it, no more: Airflow calls this in a signal handler, and also for tasks that nobody killed."""
+        self._killed = True
+
+    # -- the run of this try
+
+    def _wanted(self) -> Launch:
+        """What to launch. Templates are rendered only now."""
+        from airflow_provider_flyte.client.launch_request import Launch
+
+        try:
+            self._check_arguments()
+            return Launch(
+                task_name=self.task_name,
+                version=self.version,
+                inputs=self.inputs or {},
+                trigger_name=self.trigger_name,
+                project=self.project,
+                domain=self.domain,
+                labels=self.labels or {},
+                annotations=self.annotations or {},
+                env_vars=dict(self.env_vars or {}),
+                queue=self.flyte_queue,
+                interruptible=self.interruptible,
+                overwrite_cache=self.overwrite_cache,
+                service_account=self.service_account,
+                raw_data_prefix=self.raw_data_prefix,
+                max_action_concurrency=self.max_action_concurrency,
+            )
+        except ConfigError as error:
+            raise FlyteArgumentError(str(error)) from error
+
+    def _check_arguments(self) -> None:
+        for name in ("queued_timeout", "missing_after", "unreachable_after"):
+            check_seconds(name, getattr(self, name), optional=True)
+        for name in ("poll_interval", "resume_after"):
+            check_seconds(name, getattr(self, name), optional=False)
+        if self.retry_as not in RETRY_AS:
+            raise ConfigError(f"retry_as is {self.retry_as!r}; enter one of {', '.join(RETRY_AS)}.")
+        if self.fail_fast_on not in (None, "user"):
+            raise ConfigError(f"fail_fast_on is {self.fail_fast_on!r}; enter 'user' or None.")
+
+    def _have_run(self, context: Context, wanted: Launch) -> TryRun:
+        with FlyteHook(self.flyte_conn_id).get_client() as client:
+            try:
+                trying = _try_of(context, client.config.run_name_prefix or DEFAULT_PREFIX, self.run_name)
+            except ConfigError as error:
+                raise FlyteArgumentError(str(error)) from error
+            run = TryRuns(
+                client,
+                trying,
+                wanted,
+                retry_as=self.retry_as,
+                retry_for=self.unreachable_after,
+                before_create=self._not_if_killed,
+                log=self.log,
+            ).get()
+        show_link(context, run.url)
+        if run.new:
+            count_launch(self.flyte_conn_id)
+        return run
+
+    def _not_if_killed(self) -> None:
+        if self._killed:
+            raise FlyteTaskKilled(
+                "The task was told to end before its Flyte run was launched; nothing is launched.",
+                run="",
+                project=self.project or "",
+                domain=self.domain or "",
+            )
+
+    # -- waiting
+
+    def _go_on(self, context: Context, run: TryRun, queued_until: float | None, event: RunEvent | None = None) -> Any:
+        """Look, and wait on or end; a kill and a timeout that come meanwhile are seen to."""
+        try:
+            with self._open(run) as wait:
+                if not self.wait:
+                    wait.look(self._at_most(_BRIEFLY))
+                    return wait.value(redact_env=self.redact_env)
+                value = self._look_or_defer(context, run, wait, queued_until, event)
+        except AirflowTaskTimeout:
+            if self.abort_on_timeout:
+                self._abort(context, run, "execution_timeout has passed")
+            raise
+        except BaseException:
+            # Airflow 2.11 raises out of its signal handler, wherever we are.
+            self._abort_if_killed(context, run)
+            raise
+        return value
+
+    def _look_or_defer(
+        self, context: Context, run: TryRun, wait: TaskWait, queued_until: float | None, event: RunEvent | None
+    ) -> Any:
+        is_over = event is not None and event.ending in (Ending.SUCCEEDED, Ending.FAILED)
+        retry_for = self._at_most(_PATIENTLY if is_over else _BRIEFLY)
+        while True:
+            verdict = wait.look(retry_for)
+            if verdict.over:
+                return self._conclude(context, wait, verdict)
+            if event is not None:
+                self._explain(context, wait, event)
+                event = None
+            if queued_until is not None and time.time() >= queued_until and not wait.trouble:
+                self._check_queue(context, run, wait)
+                queued_until = None
+            if self._killed:
+                self._see_to_kill(context, run)
+            if self.deferrable:
+                self._defer(context, run, queued_until)
+            self._sleep(context, run)
+
+    def _explain(self, context: Context, wait: TaskWait, event: RunEvent) -> None:
+        """End a wait whose run is not over as far as the worker sees, where what the trigger says still holds."""
+        if event.ending is Ending.TASK_TIMED_OUT:
+            self._push(context, wait)
+            raise AirflowTaskTimeout("execution_timeout has passed while the task waited for its Flyte run.")
+        if event.ending is Ending.MISSING and wait.absent:
+            raise wait.missing()
+        if event.ending in (Ending.UNREACHABLE, Ending.SUCCEEDED, Ending.FAILED) and wait.trouble:
+            raise wait.unreachable(wait.trouble)
+        if event.ending is Ending.CRASHED:
+            raise wait.broken(event.message)
+        if event.ending is Ending.NO_CONNECTION:
+            raise FlyteConfigurationError(event.message)
+
+    def _defer(self, context: Context, run: TryRun, queued_until: float | None) -> None:
+        self.defer(
+            trigger=FlyteLaunchedRunTrigger(
+                run_name=run.key.name,
+                project=self.project,
+                domain=self.domain,
+                flyte_conn_id=self.flyte_conn_id,
+                poll_interval=self.poll_interval,
+                execution_deadline=self._execution_deadline(context),
+                not_before=time.time() + self.resume_after,
+                missing_after=self.missing_after,
+                unreachable_after=self.unreachable_after,
+                queued_deadline=queued_until,
+                abort_for=str(_task_instance(context)) if run.ours and self.abort_on_kill else None,
+            ),
+            method_name="execute_complete",
+            kwargs={"run_name": run.key.name, "ours": run.ours, "queued_until": queued_until},
+        )
+
+    def _execution_deadline(self, context: Context) -> float | None:
+        started = context["ti"].start_date
+        if self.execution_timeout is None or started is None:
+            return None
+        deadline: float = started.timestamp() + self.execution_timeout.total_seconds()
+        return deadline
+
+    def _sleep(self, context: Context, run: TryRun) -> None:
+        until = time.time() + self.poll_interval
+        while (left := until - time.time()) > 0:
+            if self._killed:
+                self._see_to_kill(context, run)
+            time.sleep(min(_TURN, left))
+
+    def _check_queue(self, context: Context, run: TryRun, wait: TaskWait) -> None:
+        """End a run that never left its queue: Flyte only logs it when a run cannot be enqueued."""
+        details = wait.details
+        phases = (
+            {step.phase for attempt in details.pb2.action.attempts for step in attempt.phase_transitions}
+            if details
+            else set()
+        )
+        if details is None or (phases | {details.phase}) - {RunPhase.QUEUED}:
+            return
+        self._push(context, wait)
+        done = self._abort(context, run, f"it did not leave its queue in {self.queued_timeout:g} s (queued_timeout)")
+        raise FlyteRunStuck(
+            f"Flyte run {run.key} did not leave its queue in {self.queued_timeout:g} s (queued_timeout). {done} Look "
+            f"at Flyte's log for an error of the enqueue, and at the queue's limits. {run.url}",
+            run=run.key.name,
+            project=run.key.project,
+            domain=run.key.domain,
+            url=run.url,
+            phase="QUEUED",
+        )
+
+    def _open(self, run: TryRun) -> TaskWait:
+        return TaskWait(
+            self.flyte_conn_id,
+            [run.key.name],
+            self.project,
+            self.domain,
+            rules=WaitRules(self.missing_after, self.unreachable_after),
+            first_look=time.time(),
+            log=self.log,
+            advise=self._advise,
+        )
+
+    def _at_most(self, seconds: float) -> float:
+        return seconds if self.unreachable_after is None else min(seconds, self.unreachable_after)
+
+    # -- how it ended
+
+    def _advise(self, verdict: Verdict) -> Advice:
+        if self.fail_fast_on == "user" and verdict.kind == "USER":
+            return Advice(
+                True,
+                "The error is the run's own code's, so the task is not retried (fail_fast_on='user'). Look at {url}; "
+                "when the code is mended, clear this task.",
+            )
+        return Advice(False, f"Look at {{url}}; a retry launches another run (retry_as={self.retry_as!r}).")
+
+    def _conclude(self, context: Context, wait: TaskWait, verdict: Verdict) -> Any:
+        """The details of a success, else raise."""
+        count_outcome(self.flyte_conn_id, wait.details, verdict)
+        if verdict.outcome is not Outcome.SUCCEEDED or wait.details is None:
+            self._push(context, wait)
+            error = wait.error(verdict)
+            if isinstance(error, FlyteRunFailed):
+                self._show_log(wait)
+            raise error
+        if self.do_xcom_push:
+            try:
+                outputs = wait.details.outputs()
+            except FlyteError as error:
+                raise wait.unreachable(f"It has succeeded, but its outputs could not be read. {error}") from error
+            push_outputs(context["ti"], wait.details, outputs, self.log)
+        return wait.value(redact_env=self.redact_env)
+
+    def _show_log(self, wait: TaskWait) -> None:
+        """The last lines of the failed attempt's log, where Flyte serves them."""
+        details = wait.details
+        if not self.log_lines or details is None:
+            return
+        attempt = max(1, details.pb2.action.status.attempts)
+        tail = wait.client.tail_log(
+            details.name, attempt=attempt, lines=self.log_lines, project=self.project, domain=self.domain
+        )
+        if tail.lines:
+            self.log.info("The end of the log of attempt %d:\n%s", attempt, "\n".join(tail.lines))
+        else:
+            self.log.info("Flyte serves no log of attempt %d. %s", attempt, tail.trouble)
+
+    def _push(self, context: Context, wait: TaskWait) -> None:
+        if self.do_xcom_push and (value := wait.value(redact_env=self.redact_env)):
+            context["ti"].xcom_push(key="return_value", value=value)
+
+    # -- killed
+
+    def _see_to_kill(self, context: Context, run: TryRun) -> None:
+        """On a worker that was told to end: abort the run if somebody meant the task; else wait on while we can."""
+        if self._abort_if_killed(context, run):
+            raise FlyteTaskKilled(
+                f"The task was killed. {run.url}",
+                run=run.key.name,
+                project=run.key.project,
+                domain=run.key.domain,
+                url=run.url,
+            )
+
+    def _abort_if_killed(self, context: Context, run: TryRun) -> bool:
+        if not self._killed:
+            return False
+        self._killed = False
+        state = task_state(context["ti"])
+        why = why_killed(state, deferred=False)
+        if not why:
+            self.log.warning(
+                "This process was told to end, but nobody killed the task (it is %s): Flyte run %s goes on, and the "
+                "next try finds it.",
+                state,
+                run.key,
+            )
+            return False
+        if self.abort_on_kill:
+            self._abort(context, run, why)
+        return True
+
+    def _abort(self, context: Context, run: TryRun, why: str) -> str:
+        """Abort the run if this task instance has launched it, and say what was done."""
+        if not run.ours:
+            done = f"Flyte run {run.key} goes on: this task did not launch it."
+        else:
+            try:
+                with FlyteHook(self.flyte_conn_id).get_client() as client:
+                    reason = abort_reason(_task_instance(context), why)
+                    done = f"{client.abort(run.key.name, reason, project=self.project, domain=self.domain)}."
+            except Exception as error:
+                done = f"Flyte run {run.key} may go on: it could not be aborted. {error}"
+        self.log.info("%s: %s", why, done)
+        return done
+
+
+def _task_instance(context: Context) -> TaskInstance:
+    ti: Any = context["ti"]
+    return TaskInstance(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index)
+
+
+def _try_of(context: Context, prefix: str, run_name: str | None) -> Try:
+    ti: Any = context["ti"]
+    return Try(_task_instance(context), ti.try_number, ti.max_tries, _made(context), prefix=prefix, run_name=run_name)
+
+
+def _made(context: Context) -> datetime | None:
+    """When the DAG run was made, as far as Airflow tells: a clear gives it another start, and counts up."""
+    dag_run: Any = context.get("dag_run")
+    if dag_run is None or dag_run.clear_number:
+        return None
+    started: datetime | None = dag_run.start_date
+    return started

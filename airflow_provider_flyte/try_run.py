@@ -1,0 +1,187 @@
+"""The one run of a try: look whether it is there, then attach, answer or launch.
+
+What is to be done is decided in ``client/launch_identity.py``; here it is carried out and said in the task's log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_flyte.client.errors import (
+    ConfigError,
+    InputsError,
+    LaunchUncertainError,
+    NoSuchTaskError,
+    RpcError,
+)
+from airflow_provider_flyte.client.launch_identity import (
+    Answer,
+    Attach,
+    Found,
+    Refuse,
+    Start,
+    Try,
+    abort_reason,
+    decide,
+    launch_annotations,
+)
+from airflow_provider_flyte.client.phase import phase_name
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.exceptions import (
+    FlyteArgumentError,
+    FlyteConfigurationError,
+    FlyteLaunchFailed,
+    FlyteLaunchUncertain,
+    FlyteRunError,
+    FlyteRunTaken,
+    FlyteTaskMissing,
+)
+from airflow_provider_flyte.run_wait import TaskLog
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import FlyteClient
+    from airflow_provider_flyte.client.launch_request import Launch
+
+RETRY_AS = ("new", "rerun", "recover")
+
+_RACES = 3
+"""How often somebody else may launch the run between our look and our launch."""
+
+
+@dataclass(frozen=True)
+class TryRun:
+    """The run that a try has."""
+
+    key: RunKey
+    url: str
+    ours: bool
+    """Whether this task instance launched it, in whichever try; only such a run is ever aborted."""
+
+    new: bool = False
+    """Whether it was launched just now."""
+
+
+class TryRuns:
+    """Finds or launches the run of a try.
+
+    :param client: whom to ask.
+    :param trying: the task instance and its try.
+    :param wanted: what to launch.
+    :param retry_as: how a try that launches anew stands to the run before: ``new``, ``rerun`` or ``recover``.
+    :param retry_for: seconds of trouble that are put up with; None: for ever is not sensible here, so the client's.
+    :param before_create: called right before a run is launched; what it raises keeps it from being launched.
+    :param log: the task's log.
+    """
+
+    def __init__(
+        self,
+        client: FlyteClient,
+        trying: Try,
+        wanted: Launch,
+        *,
+        retry_as: str,
+        retry_for: float | None,
+        before_create: Callable[[], None],
+        log: TaskLog,
+    ) -> None:
+        self._client = client
+        self._trying = trying
+        self._wanted = wanted
+        self._retry_as = retry_as
+        self._retry_for = retry_for
+        self._before_create = before_create
+        self._log = log
+
+    def get(self) -> TryRun:
+        """The run of this try, launched if need be.
+
+        :raises FlyteRunTaken: when the name belongs to somebody else's run.
+        :raises FlyteLaunchFailed: when nothing was launched, and a retry may help.
+        :raises FlyteLaunchUncertain: when it is not known whether something was launched.
+        :raises FlyteArgumentError: when the task, as it is written, cannot be launched.
+        """
+        key = self._key(self._trying.name)
+        try:
+            return self._get()
+        except InputsError as error:
+            raise FlyteArgumentError(f"{error}{self._about_templates()}") from error
+        except NoSuchTaskError as error:
+            raise FlyteTaskMissing(str(error)) from error
+        except LaunchUncertainError as error:
+            raise self._error(
+                FlyteLaunchUncertain,
+                key,
+                f"Whether Flyte run {key} was launched is not known; it may be going. {error}",
+            ) from error
+        except ConfigError as error:
+            raise FlyteConfigurationError(str(error)) from error
+        except RpcError as error:
+            raise self._error(FlyteLaunchFailed, key, f"Flyte run {key} was not launched. {error}") from error
+
+    def _get(self) -> TryRun:
+        for _ in range(_RACES):
+            found = self._look()
+            decision = decide(self._trying, found)
+            if isinstance(decision, Refuse):
+                key = self._key(self._trying.name)
+                raise self._error(FlyteRunTaken, key, decision.reason)
+            if isinstance(decision, (Attach, Answer)):
+                return self._take(next(run for run in found if run.name == decision.name))
+            if run := self._launch(decision):
+                return run
+        raise RuntimeError("unreachable: a run that is there is found by its name")
+
+    def _look(self) -> list[Found]:
+        from airflow_provider_flyte.client.tries import find_tries
+
+        keys = [self._key(name) for name in self._trying.names]
+        return self._client.run(find_tries(keys, self._client.config.org), retry_for=self._retry_for)
+
+    def _take(self, run: Found) -> TryRun:
+        key = self._key(run.name)
+        by = f"try {run.told('try_number')} of this task" if run.owner else "somebody else than Airflow"
+        told = "nothing is launched" if run.over else "nothing is launched, waiting for it"
+        self._log.info("Flyte run %s is there, launched by %s: %s; %s.", key, by, phase_name(run.phase), told)
+        return TryRun(key, self._client.config.run_url(key), ours=run.owner == self._trying.task)
+
+    def _launch(self, start: Start) -> TryRun | None:
+        """The run that was launched; None when one of its name has come into being since we looked."""
+        from airflow_provider_flyte.client.launch import launch
+
+        for name in start.end_first:
+            self._before_create()
+            reason = abort_reason(self._trying.task, "the task was cleared and starts anew")
+            key = self._key(name)
+            aborted = self._client.abort(name, reason, project=key.project, domain=key.domain)
+            self._log.info("Before it starts anew, the task ends what it had left running. %s.", aborted)
+        wanted = replace(
+            self._wanted,
+            run_name=start.name,
+            annotations={**self._wanted.annotations, **launch_annotations(self._trying)},
+        )
+        if start.after and self._retry_as != "new":
+            wanted = replace(wanted, related_to=start.after, relation=self._retry_as)
+        launched = self._client.run(
+            launch(self._client.config, wanted, before_create=self._before_create), retry_for=self._retry_for
+        )
+        if not launched.new:
+            return None
+        how = f", as {self._retry_as} of {start.after}" if wanted.related_to else ""
+        self._log.info("Launched Flyte run %s for try %d%s. %s", launched.key, self._trying.number, how, launched.url)
+        return TryRun(launched.key, launched.url, ours=True, new=True)
+
+    def _key(self, name: str) -> RunKey:
+        try:
+            return self._client.config.key(name, self._wanted.project, self._wanted.domain)
+        except ConfigError as error:
+            raise FlyteConfigurationError(str(error)) from error
+
+    def _error(self, kind: type[FlyteRunError], key: RunKey, text: str) -> FlyteRunError:
+        return kind(text, run=key.name, project=key.project, domain=key.domain, url=self._client.config.run_url(key))
+
+    def _about_templates(self) -> str:
+        if not any(isinstance(value, str) for value in self._wanted.inputs.values()):
+            return ""
+        return " A template gives a text, unless its DAG has render_template_as_native_obj=True."

@@ -1,0 +1,416 @@
+"""FlyteRunOperator on a worker and deferred: launching, attaching, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, TaskDeferred
+
+from airflow_provider_flyte.client import RunDetails
+from airflow_provider_flyte.events import Ending, RunEvent
+from airflow_provider_flyte.exceptions import (
+    FlyteArgumentError,
+    FlyteLaunchFailed,
+    FlyteLaunchUncertain,
+    FlyteRunAborted,
+    FlyteRunFailed,
+    FlyteRunStuck,
+    FlyteRunTaken,
+    FlyteRunTimedOut,
+    FlyteTaskKilled,
+    FlyteTaskMissing,
+    FlyteUnreachable,
+    FlyteWaitBroken,
+)
+from airflow_provider_flyte.hooks import FlyteHook
+from airflow_provider_flyte.operators import FlyteRunOperator
+from airflow_provider_flyte.testing import LocalFlyte, lost_answer, unavailable
+from tests.driving import DagRun, Driven, TaskInstance
+
+Make = Callable[..., Driven]
+
+
+@pytest.fixture(params=[False, True], ids=["worker", "deferred"])
+def operator(request: pytest.FixtureRequest, flyte_default: LocalFlyte) -> Make:
+    """Makes one try of an operator, of the first try by default."""
+    flyte_default.deploy("demo.train", inputs={"rows": int, "rate": (float, 0.5)}, outputs={"o0": int})
+    made = DagRun()
+
+    def make(number: int = 1, max_tries: int = 0, dag_run: DagRun | None = None, **arguments: Any) -> Driven:
+        defaults: dict[str, Any] = {
+            "task_id": "train",
+            "task_name": "demo.train",
+            "inputs": {"rows": 3},
+            "deferrable": request.param,
+            "poll_interval": 0.1,
+            "resume_after": 0,
+            "unreachable_after": 1.0,
+        }
+        return Driven(FlyteRunOperator(**defaults | arguments), TaskInstance(number, max_tries), dag_run or made)
+
+    return make
+
+
+def phase(value: Any) -> str:
+    return str(value["action"]["status"]["phase"]).removeprefix("ACTION_PHASE_")
+
+
+def test_launch_wait_and_hand_on(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.2).succeeds({"o0": 2**60}))
+    task = operator(labels={"team": "a"}, env_vars={"PASSWORD": "correct-horse"})
+    value = task.run()
+    [run] = flyte_default.runs()
+    assert phase(value) == "SUCCEEDED"
+    assert (run.name[:3], run.enqueued) == ("af-", 1)
+    with FlyteHook().get_client():
+        assert RunDetails.get(run.name).inputs() == {"rows": 3, "rate": 0.5}
+    assert task.ti.xcoms["outputs"] == {"o0": 2**60}
+    assert task.ti.xcoms["o0"] == 2**60
+    assert task.ti.xcoms["_link_FlyteRunLink"].endswith(f"/runs/{run.name}")
+    assert "correct-horse" not in json.dumps(
+        [value, task.events, [each.trigger.serialize() for each in task.deferrals]]
+    )
+    annotations = dict(run.run_spec.annotations.values)
+    assert annotations["airflow.apache.org/dag_id"] == "sales"
+    assert annotations["airflow.apache.org/try_number"] == "1"
+
+
+def test_without_waiting(flyte_default: LocalFlyte, operator: Make) -> None:
+    task = operator(wait=False)
+    value = task.run()
+    assert phase(value) == "QUEUED"
+    assert task.deferrals == []
+
+
+@pytest.mark.parametrize("then", ["goes on", "is over"])
+def test_a_try_that_starts_again_finds_its_run(flyte_default: LocalFlyte, operator: Make, then: str) -> None:
+    """The worker crashed after the launch."""
+    operator(wait=False).run()
+    [run] = flyte_default.runs()
+    if then == "is over":
+        run.succeeds({"o0": 1})
+    else:
+        run.phases("RUNNING", "RUNNING", every=0.2).succeeds({"o0": 1})
+    task = operator()
+    assert phase(task.run()) == "SUCCEEDED"
+    assert len(flyte_default.runs()) == 1
+    assert flyte_default.calls.count("CreateRun") == 1
+    assert task.ti.xcoms["o0"] == 1
+
+
+def test_a_retry_after_a_failure_launches_anew(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.on_launch(lambda run: run.fails(kind="SYSTEM", message="node lost"))
+    with pytest.raises(FlyteRunFailed, match=r"FAILED \(SYSTEM\): node lost\n.*a retry launches another run") as failed:
+        operator(1, 1).run()
+    assert not isinstance(failed.value, AirflowFailException)
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    assert phase(operator(2, 1).run()) == "SUCCEEDED"
+    assert len(flyte_default.runs()) == 2
+
+
+@pytest.mark.parametrize("retry_as", ["rerun", "recover"])
+def test_a_retry_may_repeat_the_run_before(flyte_default: LocalFlyte, operator: Make, retry_as: str) -> None:
+    flyte_default.on_launch(lambda run: run.fails())
+    with pytest.raises(FlyteRunFailed):
+        operator(1, 1, retry_as=retry_as).run()
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    operator(2, 1, retry_as=retry_as).run()
+    first, second = flyte_default.runs()
+    assert second.run_spec.relation.related_to.name == first.name
+    assert not first.run_spec.HasField("relation")
+
+
+def test_a_retry_attaches_to_what_goes_on(flyte_default: LocalFlyte, operator: Make) -> None:
+    operator(1, 1, wait=False).run()
+    [run] = flyte_default.runs()
+    run.phases("RUNNING", "RUNNING", every=0.2).succeeds({"o0": 1})
+    value = operator(2, 1).run()
+    assert value["action"]["id"]["run"]["name"] == run.name
+    assert len(flyte_default.runs()) == 1
+
+
+def test_past_the_budget_the_last_run_is_the_answer(flyte_default: LocalFlyte, operator: Make) -> None:
+    """A scheduler that resets an orphan adds a try without a failure."""
+    flyte_default.on_launch(lambda run: run.fails(message="no rows"))
+    for number in (1, 2):
+        with pytest.raises(FlyteRunFailed, match="no rows"):
+            operator(number, 0).run()
+    assert len(flyte_default.runs()) == 1
+
+
+def test_a_cleared_task_starts_anew_and_ends_what_was_left(flyte_default: LocalFlyte, operator: Make) -> None:
+    operator(1, 0, wait=False).run()
+    [left] = flyte_default.runs()
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    assert phase(operator(2, 1).run()) == "SUCCEEDED"
+    assert left.phase.name == "ABORTED"
+    assert len(flyte_default.runs()) == 2
+    [call] = flyte_default.calls("AbortRun")
+    assert call.request.reason == "Airflow: sales.train in manual__1: the task was cleared and starts anew"
+
+
+def test_a_dag_run_that_was_made_again_does_not_take_the_old_runs(flyte_default: LocalFlyte, operator: Make) -> None:
+    old = DagRun()
+    old.start_date -= timedelta(hours=1)
+    operator(dag_run=old, wait=False).run()
+    with pytest.raises(FlyteRunTaken, match="earlier DAG run of the same id"):
+        operator().run()
+    assert len(flyte_default.runs()) == 1
+
+
+def test_a_cleared_dag_run_is_still_the_same(flyte_default: LocalFlyte, operator: Make) -> None:
+    operator(1, 0, wait=False).run()
+    cleared = DagRun()
+    cleared.clear_number = 1
+    cleared.start_date += timedelta(hours=1)
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    assert phase(operator(2, 1, dag_run=cleared).run()) == "SUCCEEDED"
+
+
+def test_an_explicit_name_is_attach_or_create(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.run("nightly").phases("RUNNING", "RUNNING", every=0.2).succeeds({"o0": 1})
+    task = operator(run_name="nightly")
+    assert phase(task.run()) == "SUCCEEDED"
+    assert flyte_default.calls("CreateRun") == []
+    with pytest.raises(FlyteArgumentError, match="Shorten it to 28"):
+        operator(1, 1, run_name="n" * 30).run()
+
+
+def test_mapped_tasks_have_runs_of_their_own(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    for index in range(3):
+        task = operator()
+        task.ti.map_index = index
+        task.run()
+    assert len({run.name for run in flyte_default.runs()}) == 3
+
+
+# -- what cannot be launched
+
+
+def test_inputs_that_do_not_fit(flyte_default: LocalFlyte, operator: Make) -> None:
+    with pytest.raises(FlyteArgumentError, match=r"rows must be int.*render_template_as_native_obj=True"):
+        operator(inputs={"rows": "3"}).run()
+    with pytest.raises(FlyteArgumentError, match="'row' is no input of it, did you mean rows"):
+        operator(inputs={"row": 3}).run()
+    assert flyte_default.runs() == []
+
+
+def test_a_task_that_is_not_deployed(flyte_default: LocalFlyte, operator: Make) -> None:
+    with pytest.raises(FlyteTaskMissing, match=r"v1") as missing:
+        operator(version="v7").run()
+    assert not isinstance(missing.value, AirflowFailException)
+    assert flyte_default.runs() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"task_name": " "}, "task_name"),
+        ({"retry_as": "again"}, "new, rerun, recover"),
+        ({"fail_fast_on": "system"}, "'user' or None"),
+        ({"queued_timeout": -1}, "queued_timeout"),
+        ({"run_name": "No!"}, "run_name"),
+        ({"inputs": [1]}, "inputs"),
+    ],
+)
+def test_bad_arguments(flyte_default: LocalFlyte, operator: Make, arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(FlyteArgumentError, match=says):
+        operator(**arguments).run()
+    assert flyte_default.runs() == []
+
+
+def test_flyte_cannot_be_reached(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.inject("ListRuns", unavailable("try later"))
+    with pytest.raises(FlyteLaunchFailed, match=r"was not launched.*try later"):
+        operator().run()
+    assert flyte_default.runs() == []
+
+
+def test_a_short_outage_at_the_launch_is_waited_through(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    flyte_default.inject("CreateRun", unavailable(times=1))
+    flyte_default.inject("ListRuns", unavailable(times=2))
+    assert phase(operator(unreachable_after=30).run()) == "SUCCEEDED"
+    assert [run.enqueued for run in flyte_default.runs()] == [1]
+
+
+def test_an_answer_that_was_lost_is_looked_for(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    flyte_default.inject("CreateRun", lost_answer(times=1))
+    assert phase(operator().run()) == "SUCCEEDED"
+    assert [run.enqueued for run in flyte_default.runs()] == [1]
+
+
+def test_a_launch_that_nobody_can_tell_of(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.on_launch(lambda run: flyte_default.inject("ListRuns", unavailable()))
+    flyte_default.inject("CreateRun", lost_answer(times=1))
+    with pytest.raises(FlyteLaunchUncertain, match="may be going"):
+        operator().run()
+    flyte_default.clear_faults()
+    flyte_default.runs()[0].succeeds({"o0": 1})
+    assert phase(operator().run()) == "SUCCEEDED"
+    assert [run.enqueued for run in flyte_default.runs()] == [1]
+
+
+# -- how it ends
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [("fails", FlyteRunFailed), ("aborts", FlyteRunAborted), ("times_out", FlyteRunTimedOut)],
+)
+def test_each_way_to_fail(flyte_default: LocalFlyte, operator: Make, how: str, error: type[Exception]) -> None:
+    flyte_default.on_launch(lambda run: getattr(run, how)())
+    task = operator()
+    with pytest.raises(error) as failed:
+        task.run()
+    assert not isinstance(failed.value, AirflowFailException)
+    assert phase(task.ti.xcoms["return_value"]) in ("FAILED", "ABORTED", "TIMED_OUT")
+
+
+@pytest.mark.parametrize(("kind", "for_good"), [("USER", True), ("SYSTEM", False)])
+def test_fail_fast_on_user(flyte_default: LocalFlyte, operator: Make, kind: Any, for_good: bool) -> None:
+    flyte_default.on_launch(lambda run: run.fails(kind=kind, message="no rows"))
+    with pytest.raises(FlyteRunFailed) as failed:
+        operator(fail_fast_on="user").run()
+    assert isinstance(failed.value, AirflowFailException) is for_good
+
+
+def test_the_end_of_the_log_of_a_failed_attempt(
+    flyte_default: LocalFlyte, operator: Make, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flyte_default.on_launch(lambda run: run.logs("reading rows", "Traceback: no rows").fails(message="no rows"))
+    with pytest.raises(FlyteRunFailed):
+        operator().run()
+    assert "Traceback: no rows" in caplog.text + capsys.readouterr().out
+
+
+def test_unreachable_while_waiting(flyte_default: LocalFlyte, operator: Make) -> None:
+    task = operator()
+
+    def script(run: Any) -> None:
+        run.move("RUNNING")
+        for method in ("GetRunDetails", "ListRuns", "WatchRuns"):
+            flyte_default.inject(method, unavailable("gone"))
+
+    flyte_default.on_launch(script)
+    with pytest.raises(FlyteUnreachable, match=r"state .* is unknown") as lost:
+        task.run()
+    assert lost.value.run == flyte_default.runs()[0].name
+    assert flyte_default.calls("AbortRun") == []
+
+
+def test_outputs_that_are_too_large(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.deploy("demo.words", outputs={"o0": str, "o1": int})
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": "x" * 200_000, "o1": 7}))
+    task = operator(task_name="demo.words", inputs=None)
+    task.run()
+    assert task.ti.xcoms["o1"] == 7
+    assert task.ti.xcoms["o0"]["type"] == "too_large"
+    assert task.ti.xcoms["o0"]["uri"]
+    assert task.ti.xcoms["outputs"]["type"] == "too_large"
+
+
+def test_a_run_that_never_leaves_its_queue(flyte_default: LocalFlyte, operator: Make) -> None:
+    with pytest.raises(FlyteRunStuck, match=r"did not leave its queue in 0.3 s.*is aborted"):
+        operator(queued_timeout=0.3).run()
+    [run] = flyte_default.runs()
+    assert run.phase.name == "ABORTED"
+
+
+def test_a_run_that_left_its_queue_is_waited_for(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", "RUNNING", every=0.3).succeeds({"o0": 1}))
+    task = operator(queued_timeout=0.5)
+    assert phase(task.run()) == "SUCCEEDED"
+    assert [event["ending"] for event in task.events] in ([], ["queued", "succeeded"])
+    assert flyte_default.calls("AbortRun") == []
+
+
+@pytest.mark.parametrize("aborted", [False, True])
+def test_the_tasks_own_timeout(flyte_default: LocalFlyte, operator: Make, aborted: bool) -> None:
+    """On a worker Airflow raises it; deferred, the trigger tells."""
+    task = operator(execution_timeout=timedelta(seconds=1), abort_on_timeout=aborted)
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    if not task.task.deferrable:
+        task.task._sleep = lambda *args: (_ for _ in ()).throw(AirflowTaskTimeout("Timeout"))
+    with pytest.raises(AirflowTaskTimeout):
+        task.run()
+    assert len(flyte_default.calls("AbortRun")) == aborted
+
+
+# -- killed
+
+
+@pytest.mark.parametrize(
+    ("state", "aborted"),
+    [("failed", True), ("success", True), ("skipped", True), ("restarting", True), ("running", False), (None, False)],
+)
+def test_a_kill_on_a_worker(flyte_default: LocalFlyte, operator: Make, state: str, aborted: bool) -> None:
+    task = operator(deferrable=False)
+    task.ti.state = state
+
+    def script(run: Any) -> None:
+        task.task.on_kill()
+        run.phases("RUNNING", "RUNNING", every=0.7).succeeds({"o0": 1})
+
+    flyte_default.on_launch(script)
+    if aborted:
+        with pytest.raises(FlyteTaskKilled):
+            task.run()
+    else:
+        assert phase(task.run()) == "SUCCEEDED"
+    assert len(flyte_default.calls("AbortRun")) == aborted
+
+
+def test_after_a_kill_nothing_is_launched(flyte_default: LocalFlyte, operator: Make) -> None:
+    task = operator()
+    task.task.on_kill()
+    with pytest.raises(FlyteTaskKilled, match="nothing is launched"):
+        task.run()
+    assert flyte_default.runs() == []
+
+
+def test_a_run_of_somebody_else_is_never_aborted(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.run("nightly").move("RUNNING")
+    task = operator(run_name="nightly", deferrable=False)
+    task.task.on_kill()
+    task.ti.state = "failed"
+    with pytest.raises(FlyteTaskKilled):
+        task.run()
+    assert flyte_default.calls("AbortRun") == []
+
+
+# -- resuming
+
+
+def test_the_run_is_looked_up_where_airflow_has_lost_it(flyte_default: LocalFlyte, operator: Make) -> None:
+    operator(wait=False).run()
+    [run] = flyte_default.runs()
+    run.succeeds({"o0": 1})
+    task = operator(deferrable=True)
+    assert phase(task.resume(RunEvent(Ending.SUCCEEDED, run.name).to_payload())) == "SUCCEEDED"
+    assert phase(task.resume("nonsense", run_name=run.name, ours=True)) == "SUCCEEDED"
+    assert len(flyte_default.runs()) == 1
+
+
+def test_a_trigger_that_crashed(flyte_default: LocalFlyte, operator: Make) -> None:
+    operator(wait=False).run()
+    [run] = flyte_default.runs()
+    run.move("RUNNING")
+    with pytest.raises(FlyteWaitBroken, match="boom"):
+        operator(deferrable=True).fail("boom", ["Traceback"])
+    run.succeeds({"o0": 1})
+    assert phase(operator(deferrable=True).fail("boom")) == "SUCCEEDED"
+
+
+def test_a_wrong_event_makes_no_success(flyte_default: LocalFlyte, operator: Make) -> None:
+    operator(wait=False).run()
+    [run] = flyte_default.runs()
+    run.move("RUNNING")
+    with pytest.raises(TaskDeferred):
+        operator(deferrable=True).resume(RunEvent(Ending.SUCCEEDED, run.name).to_payload(), run_name=run.name)
