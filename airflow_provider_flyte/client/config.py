@@ -90,7 +90,7 @@ class FlyteConfig:
     """Domains that may be used; anything else is refused before a call. Empty: all."""
 
     allowed_run_as: tuple[str, ...] = ()
-    """Kubernetes service accounts that a launch may name; anything else is refused before a call. Empty: all."""
+    """Kubernetes service accounts that runs may be launched as; anything else is refused before that. Empty: all."""
 
     run_name_prefix: str = ""
     """What the names of launched runs begin with."""

@@ -5,6 +5,7 @@
     |   +-- NoClientError           neither client= nor an enclosing ``with FlyteClient(...)`` block
     |   +-- InputsError             the inputs do not fit the task's interface
     |   +-- NoSuchTaskError         no such task is deployed, or not in this version
+    |   +-- NoSuchTriggerError      the task has no such trigger
     +-- RpcError                    a call failed: .status, .method, .run, .endpoint, .details
         +-- NotFoundError               NOT_FOUND; of GetRunDetails it does not prove that the run is missing
         +-- UnauthenticatedError        UNAUTHENTICATED
@@ -82,6 +83,10 @@ class InputsError(ConfigError):
 
 class NoSuchTaskError(ConfigError):
     """No such task is deployed in this project and domain, or not in this version; says which there are."""
+
+
+class NoSuchTriggerError(ConfigError):
+    """The task has no such trigger of Flyte's; says which it has."""
 
 
 class RpcError(FlyteError):

@@ -14,9 +14,17 @@ from airflow_provider_flyte.client.literal_writing import literal_of
 from airflow_provider_flyte.client.plain_values import Unfit, given
 
 
-def make_inputs(details: task_definition_pb2.TaskDetails, values: Mapping[str, Any]) -> common_pb2.Inputs:
+def make_inputs(
+    details: task_definition_pb2.TaskDetails,
+    values: Mapping[str, Any],
+    kept: common_pb2.Inputs | None = None,
+    *,
+    filled_later: str | None = None,
+) -> common_pb2.Inputs:
     """The inputs in the interface's order, with the task's defaults where no value is given, as the SDK sends them.
 
+    :param kept: what stands before the defaults, for inputs without a value; its context is passed on.
+    :param filled_later: an input that may be left out, because Flyte fills it in.
     :raises InputsError: for all that is wrong with them at once.
     """
     types = {entry.key: entry.value.type for entry in details.spec.task_template.interface.inputs.variables}
@@ -25,8 +33,9 @@ def make_inputs(details: task_definition_pb2.TaskDetails, values: Mapping[str, A
         for each in details.spec.default_inputs
         if each.parameter.WhichOneof("behavior") == "default"
     }
+    before = {each.name: each.value for each in kept.literals} if kept else {}
     wrong = [_unknown(name, types) for name in values if name not in types]
-    made = common_pb2.Inputs()
+    made = common_pb2.Inputs(context=kept.context if kept else ())
     for name, kind in types.items():
         if name in values:
             try:
@@ -35,6 +44,10 @@ def make_inputs(details: task_definition_pb2.TaskDetails, values: Mapping[str, A
                 wrong.append(f"{name}{error.path} must be {type_name(kind)}: {error.why}.")
             except RecursionError:
                 wrong.append(f"{name} is nested too deeply, or holds itself.")
+        elif name in before:
+            made.literals.add(name=name, value=before[name])
+        elif name == filled_later:
+            continue
         elif name in defaults:
             made.literals.add(name=name, value=defaults[name])
         elif kind.WhichOneof("type") == "simple" and kind.simple == types_pb2.NONE:

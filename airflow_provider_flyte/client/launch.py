@@ -13,6 +13,7 @@ from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import (
     AlreadyExistsError,
     ClosedError,
+    ConfigError,
     DeadlineExceededError,
     FlyteError,
     InvalidArgumentError,
@@ -23,11 +24,11 @@ from airflow_provider_flyte.client.errors import (
     UnauthenticatedError,
     UnimplementedError,
 )
-from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.flyte_trigger import find_trigger, fire
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.inputs import make_inputs
 from airflow_provider_flyte.client.launch_request import Launch, run_spec
-from airflow_provider_flyte.client.phase import phase_name
+from airflow_provider_flyte.client.phase import is_terminal, phase_name
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.tasks import find_task
@@ -74,30 +75,42 @@ def launch(
         if phase is not None:
             return LaunchedRun(key, phase, False, config.run_url(key))
     request = run_service_pb2.CreateRunRequest(run_id=calls.run_identifier(key, config.org))
-    spec = run_spec(wanted, related, config.org)
-    if run_as := spec.security_context.run_as.k8s_service_account:
-        config.check_run_as(run_as)
-    # Of a trigger Flyte takes only what the request leaves out.
-    if spec.ByteSize() or not wanted.trigger_name:
-        request.run_spec.CopyFrom(spec)
+    saved = None
     if wanted.trigger_name:
-        request.trigger_name.CopyFrom(
-            identifier_pb2.TriggerName(
-                org=config.org,
-                project=key.project,
-                domain=key.domain,
-                name=wanted.trigger_name,
-                task_name=wanted.task_name,
-            )
-        )
-    if wanted.inputs or not wanted.trigger_name:
-        details = yield from find_task(key.project, key.domain, config.org, wanted.task_name, wanted.version)
+        trigger = yield from find_trigger(wanted, key, config.org)
+        saved = trigger.spec.run_spec
+        yield from fire(request, trigger, wanted, key, config.org)
+    else:
+        version = wanted.version
+        if related is not None:
+            version = yield from _version_to_repeat(related, config.org, wanted)
+        details = yield from find_task(key.project, key.domain, config.org, wanted.task_name, version)
         request.inputs.CopyFrom(make_inputs(details, wanted.inputs))
-        if not wanted.trigger_name:
-            request.task_id.CopyFrom(details.task_id)
-            request.task_id.org = config.org
+        request.task_id.CopyFrom(details.task_id)
+        request.task_id.org = config.org
+    request.run_spec.CopyFrom(run_spec(wanted, related, config.org, saved))
+    if run_as := request.run_spec.security_context.run_as.k8s_service_account:
+        config.check_run_as(run_as)
     phase, new = yield from _create(key, config.org, request, before_create)
     return LaunchedRun(key, phase, new, config.run_url(key))
+
+
+def _version_to_repeat(related: RunKey, org: str, wanted: Launch) -> Flow[str | None]:
+    """The version of the earlier run, which its successful actions belong to.
+
+    :raises ConfigError: for a run of another task, or one that cannot be recovered yet. The server may not look.
+    """
+    details: run_definition_pb2.RunDetails = yield calls.get_run_details(calls.run_identifier(related, org))
+    task, status = details.action.metadata.task.id, details.action.status
+    if task.name and task.name != wanted.task_name:
+        raise ConfigError(
+            f"Run {related} is one of task {task.name}, so a launch of {wanted.task_name} cannot repeat it."
+        )
+    if wanted.relation == "recover" and not is_terminal(status.phase) and not status.HasField("end_time"):
+        raise ConfigError(
+            f"Run {related} still goes on ({phase_name(status.phase)}): only what is over can be recovered."
+        )
+    return wanted.version or task.version or None
 
 
 def phase_of(key: RunKey, org: str) -> Flow[int | None]:

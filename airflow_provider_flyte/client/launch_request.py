@@ -34,15 +34,14 @@ class Launch:
     """Name of a deployed task, for instance ``train.fit``."""
 
     version: str | None = None
-    """Its version; None takes the latest that is deployed."""
+    """Its version; None takes the latest that is deployed, or that of ``related_to``."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Plain values by name; what fits which type stands in ``client/literal_writing.py``."""
 
     trigger_name: str | None = None
-    """A Flyte trigger of the task: the run counts as fired by it.
-
-    Without ``inputs`` Flyte takes the trigger's own; with them, none of the trigger's."""
+    """A Flyte trigger of the task: the run counts as fired by it, and has its version, inputs and settings where the
+    launch says nothing else."""
 
     run_name: str | None = None
     """Name of the run; a run that has it already is not launched again. None makes a new name."""
@@ -81,10 +80,12 @@ class Launch:
     """How many of its actions may run at once; None leaves it to Flyte."""
 
     related_to: str | None = None
-    """An earlier run of the same project and domain that this one repeats."""
+    """An earlier run of the same task, project and domain that this one repeats, in its version. The inputs are those
+    of the launch, not that run's."""
 
     relation: str | None = None
-    """How it repeats that run: ``rerun`` (everything) or ``recover`` (keep what succeeded)."""
+    """How it repeats that run: ``rerun`` (everything) or ``recover`` (keep what succeeded). A backend that cannot do
+    this runs everything."""
 
     force_rerun_actions: tuple[str, ...] = ()
     """Actions that ``recover`` is to run again although they succeeded."""
@@ -101,6 +102,10 @@ class Launch:
         for name in ("run_name", "related_to"):
             if getattr(self, name) is not None:
                 check_run_name(getattr(self, name))
+        if self.trigger_name and self.version:
+            raise ConfigError(
+                "version has no meaning with trigger_name: the trigger runs the version it was deployed with."
+            )
         if not isinstance(self.inputs, Mapping):
             raise ConfigError(f"inputs is a {type(self.inputs).__name__}. Give a dict of values by the inputs' names.")
         self._check_texts()
@@ -137,6 +142,10 @@ class Launch:
             raise ConfigError(
                 "related_to and relation belong together: name the earlier run, and 'rerun' or 'recover'."
             )
+        if self.related_to is not None and self.related_to == self.run_name:
+            raise ConfigError(
+                f"related_to is {self.related_to!r}, which is the run_name too: a run cannot repeat itself."
+            )
         if self.force_rerun_actions and self.relation != "recover":
             raise ConfigError("force_rerun_actions has a meaning only with relation='recover'.")
         if isinstance(self.force_rerun_actions, str) or not all(
@@ -147,16 +156,28 @@ class Launch:
             )
 
 
-def run_spec(wanted: Launch, related: RunKey | None, org: str) -> run_pb2.RunSpec:
-    """The part of CreateRun that says how to run."""
+def run_spec(wanted: Launch, related: RunKey | None, org: str, saved: run_pb2.RunSpec | None = None) -> run_pb2.RunSpec:
+    """The part of CreateRun that says how to run.
+
+    :param saved: what a trigger of Flyte's says, under what the launch says.
+    """
     # Fields that nobody set stay unset, and the cache's is set in both places, as the SDK does.
-    spec = run_pb2.RunSpec(queue=wanted.queue or "", max_action_concurrency=wanted.max_action_concurrency or 0)
+    spec = run_pb2.RunSpec()
+    if saved is not None:
+        spec.CopyFrom(saved)
+        for own in ("relation", "related_to", "recover"):
+            spec.ClearField(own)
+    if wanted.queue is not None:
+        spec.queue = wanted.queue
+    if wanted.max_action_concurrency is not None:
+        spec.max_action_concurrency = wanted.max_action_concurrency
     if wanted.labels:
-        spec.labels.CopyFrom(run_pb2.Labels(values=wanted.labels))
+        spec.labels.values.update(wanted.labels)
     if wanted.annotations:
-        spec.annotations.CopyFrom(run_pb2.Annotations(values=wanted.annotations))
+        spec.annotations.values.update(wanted.annotations)
     if wanted.env_vars:
-        pairs = [literals_pb2.KeyValuePair(key=key, value=value) for key, value in wanted.env_vars.items()]
+        variables = {pair.key: pair.value for pair in spec.envs.values} | dict(wanted.env_vars)
+        pairs = [literals_pb2.KeyValuePair(key=key, value=value) for key, value in variables.items()]
         spec.envs.CopyFrom(run_pb2.Envs(values=pairs))
     if wanted.interruptible is not None:
         spec.interruptible.value = wanted.interruptible

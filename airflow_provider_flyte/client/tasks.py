@@ -35,35 +35,36 @@ def find_task(
         return details
     except NotFoundError:
         # GetTaskDetails answers NOT_FOUND for a database error, too: only a list proves that the version is not there.
-        versions = yield from _all(lambda token: _list_versions(task, token))
+        versions = yield from all_of(lambda token: _list_versions(task, token))
         if version in versions:
             raise
         if not versions:
             raise (yield from _no_such_task(task)) from None
         raise NoSuchTaskError(
-            f"Task {name} has no version {version!r} in {project}/{domain}. {_there_are('versions', versions)} "
+            f"Task {name} has no version {version!r} in {project}/{domain}. {there_are('versions', versions)} "
             "Name one of them, or none for the latest."
         ) from None
 
 
 def _no_such_task(task: task_definition_pb2.TaskName) -> Flow[NoSuchTaskError]:
-    tasks = yield from _all(lambda token: _list_tasks(task, token))
+    tasks = yield from all_of(lambda token: _list_tasks(task, token))
     close = difflib.get_close_matches(task.name, tasks, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return NoSuchTaskError(
-        f"There is no task {task.name!r} in {task.project}/{task.domain}.{hint} {_there_are('tasks', tasks)} "
+        f"There is no task {task.name!r} in {task.project}/{task.domain}.{hint} {there_are('tasks', tasks)} "
         "Check the name, the project and the domain, and that it is deployed."
     )
 
 
-def _there_are(what: str, names: Sequence[str]) -> str:
+def there_are(what: str, names: Sequence[str]) -> str:
+    """What there is instead, for an error."""
     if not names:
         return f"There are no {what}."
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"There are the {what} {', '.join(names[:SHOWN])}{more}."
 
 
-def _all(page: Callable[[str], Call[tuple[list[str], str]]]) -> Flow[list[str]]:
+def all_of(page: Callable[[str], Call[tuple[list[str], str]]]) -> Flow[list[str]]:
     """What all pages list; an end is put to a server that never comes to one."""
     found: list[str] = []
     token = ""

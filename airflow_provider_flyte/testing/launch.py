@@ -9,6 +9,7 @@ from collections.abc import Callable
 from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, run_pb2, task_definition_pb2
+from airflow_provider_flyte.client.idl.trigger import trigger_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2 as pb
 from airflow_provider_flyte.client.phase import RunPhase
@@ -24,6 +25,7 @@ from airflow_provider_flyte.testing.store import (
     run_key,
     task_not_found,
 )
+from airflow_provider_flyte.testing.triggers import trigger_key
 
 NAME_CHARACTERS = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -59,12 +61,17 @@ class LaunchHandlers:
         run = self._run_id(request)
         with self._store.lock:
             require_project(self._store, run.project)
-            task_id, spec = self._task(request)
-            inputs_uri = self._write_inputs(request, run, spec)
+            trigger = self._trigger(request)
+            task_id, spec = self._task(request, trigger)
+            inputs_uri = self._write_inputs(request, run, spec, trigger)
             action = self._store.run(run_key(run))
             new = action is None
             if action is None:
                 action = self._new_run(request, run, task_id, spec, inputs_uri)
+                if trigger is not None:
+                    action.metadata.trigger_id.CopyFrom(trigger.id)
+                    action.metadata.trigger_name = trigger.id.name.name
+                    action.metadata.trigger_type.CopyFrom(trigger.automation_spec)
             # The same name again: OK with the existing run, yet its inputs in the store are overwritten by then and
             # the executor is told to start it again.
             action.enqueued += 1
@@ -85,8 +92,17 @@ class LaunchHandlers:
             )
         raise Refusal("INVALID_ARGUMENT", "invalid run ID type")
 
+    def _trigger(self, request: pb.CreateRunRequest) -> trigger_definition_pb2.TriggerDetails | None:
+        if not request.HasField("trigger_name"):
+            return None
+        name = request.trigger_name
+        trigger = self._store.triggers.get(trigger_key(name))
+        if trigger is None:
+            raise Refusal("NOT_FOUND", f'trigger "{name.name}" not found: sql: no rows in result set')
+        return trigger
+
     def _task(
-        self, request: pb.CreateRunRequest
+        self, request: pb.CreateRunRequest, trigger: trigger_definition_pb2.TriggerDetails | None
     ) -> tuple[task_definition_pb2.TaskIdentifier, task_definition_pb2.TaskSpec]:
         if request.HasField("task_spec"):
             template = request.task_spec.task_template.id
@@ -96,12 +112,16 @@ class LaunchHandlers:
                 name=template.name,
                 version=template.version,
             ), request.task_spec
-        if request.HasField("trigger_name"):
-            raise Refusal("UNIMPLEMENTED", "the local server does not play Flyte's own triggers")
-        task = self._store.task(request.task_id)
+        wanted = request.task_id
+        if trigger is not None:
+            name = trigger.id.name
+            wanted = task_definition_pb2.TaskIdentifier(
+                project=name.project, domain=name.domain, name=name.task_name, version=trigger.spec.task_version
+            )
+        task = self._store.task(wanted)
         if task is None:
             # UNKNOWN, not NOT_FOUND: the backend passes the plain error on.
-            raise Refusal("UNKNOWN", task_not_found(request.task_id))
+            raise Refusal("UNKNOWN", task_not_found(wanted))
         return task.id, task.spec
 
     def _write_inputs(
@@ -109,9 +129,13 @@ class LaunchHandlers:
         request: pb.CreateRunRequest,
         run: identifier_pb2.RunIdentifier,
         spec: task_definition_pb2.TaskSpec,
+        trigger: trigger_definition_pb2.TriggerDetails | None,
     ) -> str:
         if request.HasField("offloaded_input_data"):
             return f"{request.offloaded_input_data.uri}/inputs.pb"
+        # All that the open-source backend restores of a trigger: neither inline inputs nor its run spec.
+        if trigger is not None and trigger.spec.HasField("offloaded_input_data") and not request.HasField("inputs"):
+            return f"{trigger.spec.offloaded_input_data.uri}/inputs.pb"
         uri = f"{self._store.storage}/{run.project}/{run.domain}/{run.name}/inputs/inputs.pb"
         inputs = common_pb2.Inputs()
         inputs.CopyFrom(request.inputs)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, run_pb2, task_definition_pb2, task_service_pb2
+from airflow_provider_flyte.client.idl.trigger import trigger_definition_pb2, trigger_service_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.testing import plain
 from airflow_provider_flyte.testing.calls import Call, CallLog, RecordedCall
@@ -26,6 +27,7 @@ from airflow_provider_flyte.testing.scheduler import Scheduler
 from airflow_provider_flyte.testing.script import RunHandle
 from airflow_provider_flyte.testing.store import Action, Store
 from airflow_provider_flyte.testing.streams import StreamHandlers
+from airflow_provider_flyte.testing.triggers import TriggerHandlers
 
 PROJECT = "flytesnacks"
 DOMAIN = "development"
@@ -99,6 +101,7 @@ class LocalFlyte:
         self._scheduler = Scheduler()
         self._launch = LaunchHandlers(self._store)
         self._tasks = TaskHandlers(self._store)
+        self._triggers = TriggerHandlers(self._store)
         self._executor = ExecutorHandlers(self._store)
         self._handles: dict[tuple[str, ...], RunHandle] = {}
         handlers: list[HandlerGroup] = [
@@ -110,6 +113,7 @@ class LocalFlyte:
             StreamHandlers(self._store),
             DataHandlers(self._store),
             ProjectHandlers(self._store),
+            self._triggers,
         ]
         table = {row: function for one in handlers for row, function in one.table().items()}
         self._dispatcher = Dispatcher(table, self._faults, self.calls)
@@ -270,6 +274,38 @@ class LocalFlyte:
         if spec is None:
             spec = plain.task_spec(task_id, inputs or {}, outputs or {}, envs or {})
         self._tasks.deploy_task(task_service_pb2.DeployTaskRequest(task_id=task_id, spec=spec), Call())
+
+    def deploy_trigger(
+        self,
+        trigger: str,
+        *,
+        task: str,
+        version: str = "v1",
+        project: str = PROJECT,
+        domain: str = DOMAIN,
+        inputs: Mapping[str, Any] | None = None,
+        uploaded: bool = False,
+        context: Mapping[str, str] | None = None,
+        run_spec: run_pb2.RunSpec | None = None,
+    ) -> None:
+        """Deploy one of Flyte's own triggers. It can be fired, and never fires by itself.
+
+        :param task: The task that it launches, in ``version``.
+        :param inputs: Plain values or literals by name.
+        :param uploaded: Whether the inputs lie in the blob store, as newer SDKs have it, and not in the trigger.
+        :param context: What goes with the inputs.
+        :param run_spec: The settings of its runs.
+        """
+        spec = trigger_definition_pb2.TriggerSpec(task_version=version, active=True, run_spec=run_spec)
+        given = common_pb2.Inputs(literals=plain.named_literals(inputs or {}), context=plain.pairs(context or {}))
+        if uploaded:
+            uri = f"{self._store.storage}/{project}/{domain}/triggers/{task}/{trigger}"
+            self._store.files[f"{uri}/inputs.pb"] = given
+            spec.offloaded_input_data.uri = uri
+        else:
+            spec.inputs.CopyFrom(given)
+        name = identifier_pb2.TriggerName(project=project, domain=domain, name=trigger, task_name=task)
+        self._triggers.deploy_trigger(trigger_service_pb2.DeployTriggerRequest(name=name, spec=spec), Call())
 
     def store_outputs(self, uri: str, outputs: Mapping[str, Any]) -> None:
         """Put outputs into the blob store, as a task does before its executor reports their URI."""

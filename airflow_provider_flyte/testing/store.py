@@ -12,6 +12,7 @@ from typing import TypeAlias
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.logs.dataplane import payload_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, run_pb2, task_definition_pb2
+from airflow_provider_flyte.client.idl.trigger import trigger_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing.calls import Refusal
@@ -102,6 +103,8 @@ class Store:
         self.hub: Hub[Action] = Hub()
         self.projects: dict[str, None] = {project: None}
         self.tasks: dict[Key, dict[str, TaskVersion]] = {}
+        self.triggers: dict[Key, trigger_definition_pb2.TriggerDetails] = {}
+        """By project, domain, task and name."""
         self.files: dict[str, common_pb2.Inputs | common_pb2.Outputs] = {}
         self._actions: dict[Key, dict[str, Action]] = {}
         self._roots: dict[Key, dict[str, Action]] = {}

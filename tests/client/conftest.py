@@ -23,6 +23,12 @@ def config_for(flyte: LocalFlyte, **changed: Any) -> FlyteConfig:
     return FlyteConfig(**{"endpoint": flyte.endpoint} | fields | changed)
 
 
+@pytest.fixture(params=["blocking", "loop"])
+def way(request: pytest.FixtureRequest) -> str:
+    """How the client is called: both ways follow the same flow."""
+    return str(request.param)
+
+
 @pytest.fixture
 def config(local_flyte: LocalFlyte) -> FlyteConfig:
     return config_for(local_flyte)

@@ -38,11 +38,6 @@ class _BreaksTheReads(Fault):
         self.flyte.inject("GetRunDetails", unavailable())
 
 
-@pytest.fixture(params=["blocking", "loop"])
-def way(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 def abort(flyte: LocalFlyte, way: str, *arguments: Any, **changed: Any) -> AbortedRun:
     client = FlyteClient(config_for(flyte, retry_budget=0.2))
 

@@ -19,19 +19,12 @@ from airflow_provider_flyte.client.errors import (
     RpcError,
     UnauthenticatedError,
     UnavailableError,
-    UnimplementedError,
     UnknownError,
 )
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.retry import RetryPolicy
 from airflow_provider_flyte.testing import LocalFlyte, database_down, delay, lost_answer, status, unavailable
 from tests.client.conftest import config_for
-
-
-@pytest.fixture(params=["blocking", "loop"])
-def way(request: pytest.FixtureRequest) -> str:
-    """How the client is called: both ways follow the same flow."""
-    return str(request.param)
 
 
 async def no_sleep(seconds: float) -> None:
@@ -98,6 +91,7 @@ def test_project_and_domain_can_be_others(flyte: LocalFlyte, way: str) -> None:
 
 
 def test_everything_that_run_spec_has_is_sent(flyte: LocalFlyte, way: str) -> None:
+    flyte.run("earlier", inputs={"rows": 1}).fails()
     launch(
         flyte,
         way,
@@ -143,24 +137,45 @@ def test_what_nobody_set_is_not_sent(flyte: LocalFlyte, way: str) -> None:
     assert sent(flyte).run_spec.ByteSize() == 0
 
 
-def test_a_trigger_is_fired_with_its_own_inputs_and_settings(flyte: LocalFlyte, way: str) -> None:
-    """The local server plays no triggers: what is sent is seen all the same."""
-    with pytest.raises(UnimplementedError):
-        launch(flyte, way, trigger_name="nightly", run_name="r1")
-    request = sent(flyte)
-    assert request.trigger_name.name == "nightly"
-    assert request.trigger_name.task_name == "demo.train"
-    assert request.trigger_name.project == "flytesnacks"
-    assert request.WhichOneof("input_wrapper") is None
-    assert not request.HasField("run_spec")
+# -- repeating a run
 
 
-def test_a_trigger_takes_typed_inputs(flyte: LocalFlyte, way: str) -> None:
-    with pytest.raises(UnimplementedError):
-        launch(flyte, way, trigger_name="nightly", inputs={"rows": 3})
-    request = sent(flyte)
-    assert request.WhichOneof("task") == "trigger_name"
-    assert [each.name for each in request.inputs.literals] == ["rate", "rows"]
+@pytest.mark.parametrize("relation", ["rerun", "recover"])
+def test_a_run_is_repeated_in_its_own_version(flyte: LocalFlyte, way: str, relation: str) -> None:
+    """The actions that it keeps are those of that version."""
+    flyte.run("r1", inputs={"rows": 1}).fails()
+    flyte.deploy("demo.train", version="v2", inputs={"lines": int})
+    launch(flyte, way, inputs={"rows": 2}, run_name="r2", related_to="r1", relation=relation)
+    assert sent(flyte).task_id.version == "v1"
+    assert sent(flyte).inputs.literals[1].value.scalar.primitive.integer == 2
+    launch(flyte, way, inputs={"lines": 2}, run_name="r3", related_to="r1", relation=relation, version="v2")
+    assert flyte.calls("CreateRun")[-1].request.task_id.version == "v2"
+
+
+def test_only_what_is_over_can_be_recovered(flyte: LocalFlyte, way: str) -> None:
+    """Newer backends refuse it, too; older ones run everything anew beside it."""
+    flyte.run("r1", inputs={"rows": 1}).move("RUNNING")
+    with pytest.raises(ConfigError, match=r"r1 still goes on \(RUNNING\)"):
+        launch(flyte, way, inputs={"rows": 1}, related_to="r1", relation="recover")
+    assert not flyte.calls("CreateRun")
+    assert launch(flyte, way, inputs={"rows": 1}, related_to="r1", relation="rerun").new
+
+
+def test_a_run_of_another_task_is_not_repeated(flyte: LocalFlyte, way: str) -> None:
+    flyte.run("r1", task="demo.other").fails()
+    with pytest.raises(ConfigError, match=r"one of task demo.other, so a launch of demo.train"):
+        launch(flyte, way, inputs={"rows": 1}, related_to="r1", relation="rerun")
+    with pytest.raises(NotFoundError, match="run r0"):
+        launch(flyte, way, inputs={"rows": 1}, related_to="r0", relation="rerun")
+    assert not flyte.calls("CreateRun")
+
+
+def test_a_server_that_cannot_recover_it_is_believed(flyte: LocalFlyte, way: str) -> None:
+    flyte.run("r1", inputs={"rows": 1}).fails()
+    flyte.inject("CreateRun", status("FAILED_PRECONDITION", "cannot recover from run r1"))
+    with pytest.raises(InvalidArgumentError, match="cannot recover"):
+        launch(flyte, way, inputs={"rows": 1}, related_to="r1", relation="recover")
+    assert len(flyte.calls("CreateRun")) == 1
 
 
 # -- nothing is launched for bad input
@@ -230,6 +245,8 @@ def test_a_task_that_a_broken_database_hides_is_not_said_to_be_missing(flyte: Lo
         ({"relation": "spawn", "related_to": "r0"}, "relation 'spawn'"),
         ({"relation": "rerun"}, "belong together"),
         ({"related_to": "r0"}, "belong together"),
+        ({"related_to": "r0", "relation": "rerun", "run_name": "r0"}, "cannot repeat itself"),
+        ({"trigger_name": "nightly", "version": "v1"}, "version has no meaning with trigger_name"),
         ({"related_to": "r0", "relation": "rerun", "force_rerun_actions": ("a1",)}, "only with relation='recover'"),
         ({"related_to": "r0", "relation": "recover", "force_rerun_actions": "a1"}, "force_rerun_actions"),
     ],

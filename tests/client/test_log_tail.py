@@ -20,11 +20,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[LocalFlyte]:
         yield flyte
 
 
-@pytest.fixture(params=["blocking", "loop"])
-def way(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
 def flyte(server: LocalFlyte) -> Iterator[LocalFlyte]:
     yield server
