@@ -6,12 +6,14 @@ import pytest
 
 from airflow_provider_flyte.client import Abort, Launch
 from airflow_provider_flyte.client.calls import Call
-from airflow_provider_flyte.client.errors import InputsError, NoSuchTaskError
+from airflow_provider_flyte.client.errors import InputsError, NoSuchTaskError, NoSuchTriggerError
+from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.core import types_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2, task_service_pb2
+from airflow_provider_flyte.client.idl.trigger import trigger_definition_pb2, trigger_service_pb2
 from airflow_provider_flyte.client.literals import value_of
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.client.rpc import TaskService
+from airflow_provider_flyte.client.rpc import TaskService, TriggerService
 from airflow_provider_flyte.testing import plain
 from tests.client.test_literal_writing import GIVEN, recorded_literal, recorded_type
 from tests.contract.conftest import DOMAIN, ORG, PROJECT, Backend
@@ -106,3 +108,62 @@ def test_a_run_that_is_over_is_left_as_it_is(backend: Backend, phase: RunPhase) 
     backend.move(name, RunPhase.RUNNING, phase)
     assert backend.client.abort(name, "no longer wanted").outcome is Abort.OVER
     assert backend.details(name).phase == phase
+
+
+def test_a_run_is_launched_by_a_trigger_with_what_it_holds(backend: Backend) -> None:
+    """By name alone the open-source backend restores neither inline inputs nor settings."""
+    task = deploy(backend, {name: types_pb2.LiteralType(simple=types_pb2.INTEGER) for name in ("rows", "lines")})
+    name = identifier_pb2.TriggerName(org=ORG, project=PROJECT, domain=DOMAIN, name="nightly", task_name=task)
+    spec = trigger_definition_pb2.TriggerSpec(task_version="v1", active=False)
+    spec.inputs.literals.extend(plain.named_literals({"rows": 7, "lines": 1}))
+    spec.run_spec.labels.values["team"] = "data"
+    request = trigger_service_pb2.DeployTriggerRequest(name=name, spec=spec, automation_spec={"type": "TYPE_NONE"})
+    backend.client.run(Call(TriggerService.DeployTrigger, request, lambda response: None))
+    run = backend.client.launch(Launch(task, trigger_name="nightly", inputs={"rows": 8}, annotations={"note": "x"}))
+    details = backend.details(run.name)
+    assert details.inputs() == {"rows": 8, "lines": 1}
+    assert dict(details.pb2.run_spec.labels.values) == {"team": "data"}
+    assert dict(details.pb2.run_spec.annotations.values) == {"note": "x"}
+    assert details.pb2.action.metadata.trigger_name == "nightly"
+    with pytest.raises(NoSuchTriggerError, match="There are the triggers nightly"):
+        backend.client.launch(Launch(task, trigger_name="weekly"))
+
+
+@pytest.mark.parametrize("relation", ["rerun", "recover"])
+def test_a_run_is_repeated(backend: Backend, relation: str) -> None:
+    task, earlier = deploy(backend, {}), backend.new_name()
+    backend.client.launch(Launch(task, run_name=earlier))
+    backend.move(earlier, RunPhase.RUNNING, RunPhase.FAILED)
+    run = backend.client.launch(Launch(task, related_to=earlier, relation=relation))
+    assert run.new
+    assert backend.details(run.name).pb2.run_spec.relation.related_to.name == earlier
+
+
+def test_an_abort_changes_no_attempt(backend: Backend) -> None:
+    """By which an abort that came too late is told."""
+    name = backend.launch()
+    backend.move(name, RunPhase.RUNNING, RunPhase.SUCCEEDED)
+    backend.abort(name, "too late")
+    details = backend.details(name)
+    assert details.phase == RunPhase.ABORTED
+    assert details.pb2.action.attempts[-1].phase == RunPhase.SUCCEEDED
+
+
+def test_a_success_that_the_events_tell_of_is_left(backend: Backend) -> None:
+    name = backend.launch()
+    backend.move(name, RunPhase.RUNNING)
+    backend.event(name, RunPhase.SUCCEEDED)
+    assert backend.client.abort(name, "too late").outcome is Abort.OVER
+
+
+def test_a_log_without_a_pod_is_no_error(backend: Backend) -> None:
+    name = backend.launch()
+    backend.move(name, RunPhase.RUNNING, RunPhase.FAILED)
+    details = backend.details(name)
+    log = details.log_tail(within=2)
+    assert not log.lines
+    assert "TailLogs" in log.trouble
+    assert [line.partition(" ")[2].partition(" for ")[0] for line in details.timeline()][:2] == [
+        "launched",
+        "attempt 1: RUNNING",
+    ]
