@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.client.idl.common import list_pb2
+from airflow_provider_flyte.client.idl.task import run_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte
@@ -250,12 +251,7 @@ def list_request(**fields: Any) -> run_service_pb2.ListRunsRequest:
             list_request(filters=[list_pb2.Filter(function="CONTAINS", field="run_name", values=["r"])]),
         ),
         (rpc.RunService.ListRuns, list_request(filters=[list_pb2.Filter(field="run_name", values=["a", "b"])])),
-        (
-            rpc.RunService.CreateRun,
-            run_service_pb2.CreateRunRequest(
-                project_id={"name": "flytesnacks", "domain": "development"}, trigger_name={"name": "t"}
-            ),
-        ),
+        (rpc.TriggerService.ListTriggers, rpc.TriggerService.ListTriggers.request(org="testorg")),
     ],
 )
 def test_what_is_not_played_says_so(client: Any, row: rpc.Method[Any, Any], request_: Any) -> None:
@@ -263,6 +259,24 @@ def test_what_is_not_played_says_so(client: Any, row: rpc.Method[Any, Any], requ
     code, details = refusal(lambda: next(client.watch(row, request_)) if stream else client.ask(row, request_))
     assert code == "UNIMPLEMENTED"
     assert "local server" in details
+
+
+@pytest.mark.parametrize(("uploaded", "kept"), [(True, ["rows"]), (False, [])])
+def test_a_trigger_that_is_fired_by_name_alone_loses_what_it_holds(
+    flyte: LocalFlyte, client: Any, uploaded: bool, kept: list[str]
+) -> None:
+    """All but inputs that were uploaded."""
+    flyte.deploy("demo.train", inputs={"rows": int})
+    saved = run_pb2.RunSpec(queue="slow")
+    flyte.deploy_trigger("nightly", task="demo.train", inputs={"rows": 7}, uploaded=uploaded, run_spec=saved)
+    row, place = rpc.RunService.CreateRun, {"project": "flytesnacks", "domain": "development"}
+    name = {"name": "nightly", "task_name": "demo.train"} | place
+    client.ask(row, row.request(run_id={"name": "fired"} | place, trigger_name=name))
+    [run] = [run for run in flyte.runs() if run.name == "fired"]
+    assert list(run.inputs) == kept
+    assert run.run_spec.queue == ""
+    missing = refusal(lambda: client.ask(row, row.request(run_id={"name": "r2"} | place, trigger_name={"name": "t"})))
+    assert missing == ("NOT_FOUND", 'trigger "t" not found: sql: no rows in result set')
 
 
 def test_a_method_that_nobody_knows_is_unimplemented(client: Any) -> None:
