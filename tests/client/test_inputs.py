@@ -83,7 +83,6 @@ def test_a_value_that_holds_itself_is_refused() -> None:
         (10**70, "a huge number (int)"),
         (datetime(2026, 1, 1, tzinfo=timezone.utc), "datetime.datetime(2026, 1, 1, 0, 0, "),
     ],
-    ids=str,
 )
 def test_a_value_is_shown_whole_or_not_at_all(value: Any, shown: str) -> None:
     """Airflow masks a secret in the log only where it stands whole, as it is."""
