@@ -13,7 +13,7 @@ VENV := .venv-$(AIRFLOW)
 # Airflow 2.11 does not install on Python 3.13.
 PYTHONS := >=3.10,<3.13
 # What knows no Airflow is tested with the other one: both environments pin the same libraries (tests/test_packaging.py).
-ELSEWHERE += client contract peer protos proxy testing
+ELSEWHERE += client contract peer protos proxy testing test_benchmarks.py
 endif
 
 REQUIREMENTS := requirements/airflow-$(AIRFLOW).txt
