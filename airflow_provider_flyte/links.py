@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class FlyteRunLink(BaseOperatorLink):
-    """The run's page; there from the moment when the task knows its run.
+    """The run's page; there from the moment when the task knows its run. Of several runs it is the first one's.
 
     Airflow 3 shows what XCom has under ``xcom_key``, which it fills when the task ends; a task that waits has put it
     there before.

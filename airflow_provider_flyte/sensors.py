@@ -30,6 +30,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteRunFailed,
     FlyteRunMissing,
 )
+from airflow_provider_flyte.links import FlyteRunLink, show_link
 from airflow_provider_flyte.seconds import check_seconds
 from airflow_provider_flyte.task_wait import TaskWait
 from airflow_provider_flyte.triggers import FlyteRunTrigger
@@ -81,6 +82,7 @@ class FlyteRunSensor(BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("run_name", "run_names", "project", "domain", "flyte_conn_id")
+    operator_extra_links = (FlyteRunLink(),)
     ui_color = "#e9dfff"
 
     _first_look: float | None = None
@@ -143,7 +145,7 @@ class FlyteRunSensor(BaseSensorOperator):
         began = self._first_look or time.time()
         if self._wait is None:
             try:
-                self._wait = self._open(began)
+                self._wait = self._open(context, began)
             except FlyteConfigurationError as error:
                 self._end(context, None, error)
                 return False
@@ -185,7 +187,7 @@ class FlyteRunSensor(BaseSensorOperator):
         # Only the trigger knows for how long a run has been missing: one empty list proves nothing to a new process.
         first_look = began if event and event.missing else time.time()
         try:
-            with self._open(first_look) as wait:
+            with self._open(context, first_look) as wait:
                 verdict = wait.look(retry_for)
                 if verdict.over:
                     done = self._conclude(context, wait, verdict)
@@ -320,8 +322,8 @@ class FlyteRunSensor(BaseSensorOperator):
         """How long one look puts up with trouble."""
         return seconds if self.unreachable_after is None else min(seconds, self.unreachable_after)
 
-    def _open(self, first_look: float) -> TaskWait:
-        return TaskWait(
+    def _open(self, context: Context, first_look: float) -> TaskWait:
+        wait = TaskWait(
             self.flyte_conn_id,
             self._several or [str(self.run_name)],
             self.project,
@@ -333,6 +335,9 @@ class FlyteRunSensor(BaseSensorOperator):
             first_look=first_look,
             log=self.log,
         )
+        # Each time: Airflow clears XCom between two looks of a rescheduled task.
+        show_link(context, wait.url)
+        return wait
 
     def _conclude(self, context: Context, wait: TaskWait, verdict: Verdict) -> PokeReturnValue | None:
         """What a verdict means for the task: the details of a success, None for waiting, else raise."""

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.testing import LocalFlyte
@@ -52,3 +52,13 @@ def connection_json(flyte: LocalFlyte, **extra: object) -> str:
     """An Airflow connection to a local Flyte, as an environment variable takes it."""
     fields = {"insecure": True, "project": "flytesnacks", "domain": "development"} | extra
     return json.dumps({"conn_type": "flyte", "host": flyte.host, "port": flyte.port, "extra": fields})
+
+
+def stored_again(dag: Any) -> Any:
+    """The DAG as scheduler and UI have it: serialized, and read again."""
+    try:
+        from airflow.serialization.serialized_objects import DagSerialization as Serialized
+    except ImportError:
+        from airflow.serialization.serialized_objects import SerializedDAG as Serialized
+
+    return Serialized.from_dict(json.loads(json.dumps(Serialized.to_dict(dag))))

@@ -1,0 +1,56 @@
+"""The button "Flyte run", as Airflow's UI finds it: of the serialized DAG's task, in the database."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_flyte.links import FlyteRunLink
+from airflow_provider_flyte.operators import FlyteRunOperator
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.driving import DagRun, Driven, TaskInstance, Try
+from tests.own_airflow import load_dag_file, stored_again
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("door", ["grpc"])
+def test_every_task_instance_has_its_button(airflow_db: None, flyte_default: LocalFlyte) -> None:
+    flyte_default.deploy("demo.train", inputs={"n": (int, 0)})
+    flyte_default.on_launch(lambda run: run.phases("RUNNING", "SUCCEEDED", every=0.2))
+    for name in ("north", "south"):
+        flyte_default.run(name).phases("RUNNING", "SUCCEEDED", every=0.2)
+    dag = load_dag_file("links").dag
+    instances = dag.test().get_task_instances()
+    stored = stored_again(dag)
+    shown = {
+        (ti.task_id, ti.map_index): stored.get_task(ti.task_id).get_extra_links(ti, "Flyte run").rpartition("/runs/")[2]
+        for ti in instances
+    }
+    launched = {
+        (annotations["airflow.apache.org/task_id"], int(annotations["airflow.apache.org/map_index"])): run.name
+        for run in flyte_default.runs()
+        if (annotations := run.run_spec.annotations.values)
+    }
+    assert len(launched) == 4
+    assert shown == launched | {
+        ("wait", -1): "north",
+        ("wait_for_missing", -1): "nowhere",
+        ("wait_for_several", -1): "south",
+        ("wait_mapped", 0): "north",
+        ("wait_mapped", 1): "south",
+        ("poke", -1): "south",
+    }
+
+
+def test_it_is_there_while_the_task_is_deferred(flyte_default: LocalFlyte) -> None:
+    flyte_default.deploy("demo.train")
+    flyte_default.run("r1").move("RUNNING")
+    launching = Driven(
+        FlyteRunOperator(task_id="train", task_name="demo.train", deferrable=True), TaskInstance(), DagRun()
+    )
+    for task in (launching, Try(run_name="r1")):
+        with pytest.raises(TaskDeferred):
+            task.task.execute(task.context)
+        # The XCom that the UI of Airflow 3 reads, under the key that the serialized DAG names.
+        assert FlyteRunLink().xcom_key == "_link_FlyteRunLink"
+        assert "/runs/" in task.ti.xcoms["_link_FlyteRunLink"]
