@@ -8,11 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timezone
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from airflow_provider_flyte.client.errors import FlyteError, is_lasting
-from airflow_provider_flyte.client.phase import RunPhase, is_terminal, phase_name
+from airflow_provider_flyte.client.phase import RunPhase, is_terminal
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import (
     Look,
@@ -268,17 +267,9 @@ class RunWait:
             self._log.info("Run %s: %s -> %s", self.key.name, self._logged, now)
         self._logged = now
         if verdict.over and self.details is not None:
-            self._say_history(self.details)
-
-    def _say_history(self, details: RunDetails) -> None:
-        """The phases of each attempt, which nobody watched while the task was deferred."""
-        for attempt in details.pb2.action.attempts:
-            phases = " -> ".join(
-                f"{phase_name(step.phase)} {step.start_time.ToDatetime(timezone.utc):%H:%M:%S}"
-                for step in attempt.phase_transitions
-            )
-            error = f": {attempt.error_info.message}" if attempt.error_info.message else ""
-            self._log.info("Attempt %d: %s%s", attempt.attempt, phases or phase_name(attempt.phase), error)
+            # What nobody watched while the task was deferred.
+            for line in self.details.timeline():
+                self._log.info("Flyte: %s", line)
 
     def error(self, verdict: Verdict) -> FlyteRunError:
         """The exception for a wait that ended without success."""
