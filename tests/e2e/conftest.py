@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from tests import example_launches
 from tests.e2e.after_first_look import AfterFirstLook
 from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
 from tests.e2e.canary import Canary
@@ -98,6 +99,8 @@ def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte, canary_run: str) -> 
     flyte.run("e2e-deferred", envs={"API_KEY": SECRET}).phases("RUNNING")
     for name in ENDED_BY_TESTS:
         flyte.run(name).phases("RUNNING")
+    example_launches.deploy(flyte)
+    flyte.on_launch(example_launches.plays(every=1))
     airflow.api.create_pool(POOL)
     airflow.api.wait_for_dags(*dags)
     # A task looks at its run just before it defers: these end 0 to 10 s after that.

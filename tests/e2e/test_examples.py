@@ -82,6 +82,18 @@ def test_several(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mappin
     assert log.count("3 Flyte runs: 3 RUNNING") == log.count("3 Flyte runs: 3 SUCCEEDED") == 1
 
 
+def test_launches(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:
+    api, dag_run = airflow.api, dag_runs["flyte_launch"]
+    report = api.wait_for_task("flyte_launch", dag_run, "report", ("success",))
+    assert api.xcom(report) == "accuracy 0.93"
+    total = api.wait_for_task("flyte_launch_mapped", dag_runs["flyte_launch_mapped"], "total", ("success",))
+    assert api.xcom(total) == 300
+    assert api.wait_for_run("flyte_launch_recover", dag_runs["flyte_launch_recover"]) == "success"
+    launched = [run for run in flyte.runs() if run.run_spec.annotations.values]
+    assert sorted(run.task[0] for run in launched) == [*["sales.summarize"] * 3, "train.fit", *["train.pipeline"] * 2]
+    assert {run.enqueued for run in launched} == {1}
+
+
 def test_reschedule(airflow: StandaloneAirflow, dag_runs: Mapping[str, str]) -> None:
     # Its run ends after the first look; the second comes a minute later.
     api, dag_run = airflow.api, dag_runs["flyte_wait_on_worker"]

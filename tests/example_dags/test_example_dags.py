@@ -7,13 +7,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from tests import example_launches
 from tests.e2e.after_first_look import AfterFirstLook
 from tests.own_airflow import DAGS_FOLDER, load_dag_file
 
@@ -57,12 +60,19 @@ SCRIPTS: Mapping[str, dict[str, Script]] = {
     "flyte_wait_several": {f"region-{name}": RunHandle.succeeds for name in ("north", "south", "west")},
 }
 STATES: Mapping[str, dict[str, str]] = {
+    "flyte_launch": {"train": "success", "report": "success"},
+    "flyte_launch_mapped": {"months": "success", "summarize": "success", "total": "success"},
+    "flyte_launch_recover": {"pipeline": "success"},
     "flyte_wait": {"wait": "success", "report": "success"},
     "flyte_wait_on_worker": {"clean": "success", "score": "success", "attempts": "success"},
     "flyte_wait_name_from_xcom": {"launched": "success", "wait": "success", "written_to": "success"},
     "flyte_wait_soft_fail": {"wait": "skipped", "publish": "skipped", "note": "success"},
     "flyte_wait_mapped": {"shards": "success", "wait": "success", "succeeded": "success"},
     "flyte_wait_several": {"names": "success", "wait": "success", "slowest": "success"},
+}
+GIVES: Mapping[str, tuple[str, Any]] = {
+    "flyte_launch": ("report", "accuracy 0.93"),
+    "flyte_launch_mapped": ("total", 300),
 }
 
 
@@ -81,19 +91,31 @@ def test_reading_the_examples_warns_of_nothing_and_loads_nothing_heavy(tmp_path:
 
 @pytest.mark.timeout(180)
 @pytest.mark.usefixtures("airflow_db")
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    ("path", "door"),
+    # By turns, because each takes seconds.
+    [pytest.param(path, door, id=path.stem) for path, door in zip(EXAMPLES, cycle(("grpc", "connect")), strict=False)],
+)
 def test_an_example_runs(path: Path, flyte_default: LocalFlyte) -> None:
     shutil.copy(path, DAGS_FOLDER)
+    example_launches.deploy(flyte_default)
+    flyte_default.on_launch(example_launches.plays(every=0.2))
     dag = _hurried(load_dag_file(path.stem).dag)
-    with AfterFirstLook(flyte_default, SCRIPTS[path.stem]):
+    with AfterFirstLook(flyte_default, SCRIPTS.get(path.stem, {})):
         dag_run = dag.test()
-    assert {ti.task_id: ti.state for ti in dag_run.get_task_instances()} == STATES[path.stem]
+    ends = {ti.task_id: ti for ti in dag_run.get_task_instances()}
+    assert {task_id: ti.state for task_id, ti in ends.items()} == STATES[path.stem]
+    if path.stem in GIVES:
+        task_id, value = GIVES[path.stem]
+        assert ends[task_id].xcom_pull(task_ids=task_id) == value
 
 
 def _hurried(dag: Any) -> Any:
     """Nothing here needs the patience that a real scheduler does."""
     for task in dag.tasks:
         arguments = getattr(task, "partial_kwargs", task.__dict__)
-        if "run_name" in task.template_fields:
+        if "task_name" in task.template_fields:
+            arguments |= {"poll_interval": 0.5, "resume_after": 0, "retry_delay": timedelta(0)}
+        elif "run_name" in task.template_fields:
             arguments |= {"poke_interval": 1, "resume_after": 0}
     return dag

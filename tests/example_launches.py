@@ -1,0 +1,28 @@
+"""The Flyte tasks that the example DAGs launch, and what becomes of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+
+
+def deploy(flyte: LocalFlyte) -> None:
+    """What ``flyte deploy`` would have done."""
+    flyte.deploy("train.fit", inputs={"rows": int, "rate": (float, 0.5)}, outputs={"o0": float})
+    flyte.deploy("sales.summarize", inputs={"month": datetime}, outputs={"o0": int})
+    flyte.deploy("train.pipeline", inputs={"since": datetime, "timeout": timedelta})
+
+
+def plays(every: float) -> Callable[[RunHandle], RunHandle]:
+    """What happens to each run, a step each so many seconds: for ``LocalFlyte.on_launch``."""
+
+    def play(run: RunHandle) -> RunHandle:
+        run.phases("QUEUED", "RUNNING", "RUNNING", every=every)
+        name, _ = run.task
+        if name == "train.pipeline" and not run.run_spec.HasField("relation"):
+            return run.fails(kind="SYSTEM", message="the node was lost")
+        return run.succeeds({"train.fit": {"o0": 0.934}, "sales.summarize": {"o0": 100}}.get(name))
+
+    return play
