@@ -1,0 +1,65 @@
+"""What Airflow's metrics say of launches and of how their runs end. Those of waiting are in ``test_watching.py``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.exceptions import FlyteRunFailed
+from airflow_provider_flyte.metrics import airflow_stats
+from airflow_provider_flyte.operators import FlyteRunOperator
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.driving import DagRun, Driven, TaskInstance
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any, dict[str, str]]]:
+    """Name, value and tags of each metric."""
+    metrics: list[tuple[str, Any, dict[str, str]]] = []
+
+    def incr(name: str, count: int = 1, *args: Any, tags: dict[str, str], **kwargs: Any) -> None:
+        metrics.append((name, count, tags))
+
+    def timing(name: str, value: Any, *args: Any, tags: dict[str, str], **kwargs: Any) -> None:
+        metrics.append((name, value, tags))
+
+    # Airflow's own, which sends nothing unless it is told where.
+    monkeypatch.setattr(airflow_stats(), "incr", incr, raising=False)
+    monkeypatch.setattr(airflow_stats(), "timing", timing, raising=False)
+    return metrics
+
+
+def one_try(number: int, dag_run: DagRun) -> Driven:
+    operator = FlyteRunOperator(
+        task_id="train", task_name="demo.train", deferrable=True, poll_interval=0.1, resume_after=0
+    )
+    return Driven(operator, TaskInstance(number, 1), dag_run)
+
+
+def test_launches_outcomes_and_how_long_runs_took(
+    flyte_default: LocalFlyte, sent: list[tuple[str, Any, dict[str, str]]]
+) -> None:
+    dag_run, connection = DagRun(), {"flyte_conn_id": "flyte_default"}
+    flyte_default.deploy("demo.train")
+    flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.3).fails())
+    with pytest.raises(FlyteRunFailed):
+        one_try(1, dag_run).run()
+    flyte_default.on_launch(lambda run: run.succeeds())
+    one_try(2, dag_run).run()
+    # The run is there already: its end counts for each task that it gave an end to, its launch only once.
+    one_try(2, dag_run).run()
+    ours = [metric for metric in sent if metric[0] in ("flyte.launches", "flyte.outcomes", "flyte.run_duration")]
+    assert [(name, tags) for name, _, tags in ours] == [
+        ("flyte.launches", connection),
+        ("flyte.outcomes", connection | {"outcome": "failed"}),
+        ("flyte.run_duration", connection | {"outcome": "failed"}),
+        ("flyte.launches", connection),
+        ("flyte.outcomes", connection | {"outcome": "succeeded"}),
+        ("flyte.run_duration", connection | {"outcome": "succeeded"}),
+        ("flyte.outcomes", connection | {"outcome": "succeeded"}),
+        ("flyte.run_duration", connection | {"outcome": "succeeded"}),
+    ]
+    lasted = ours[2][1]
+    assert timedelta(seconds=0.3) <= lasted < timedelta(seconds=10)
