@@ -27,7 +27,7 @@ IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test check nginx chromium pictures test-contract test-e2e bench bench-triggerer bench-transports older-grpcio protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test check nginx chromium pictures test-contract test-e2e bench bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -80,6 +80,10 @@ older-grpcio: $(STAMP) nginx  ## every way to Flyte with an older grpcio, whose 
 	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/test_doors.py tests/client/test_tls.py tests/proxy \
 		--numprocesses 2 --dist loadfile $(ARGS)
 
+openlineage: $(STAMP)  ## with OpenLineage's provider beside Airflow 3.3.2, which all other tests run without
+	$(UV) pip install --quiet --python $(BIN)/python --target .run/openlineage --no-deps -r requirements/openlineage.txt
+	PYTHONPATH=.run/openlineage $(BIN)/python -m pytest tests/lineage $(ARGS)
+
 protos: $(IDL_STAMP) $(STAMP)  ## derive protos/ and generate client/idl/
 	$(BIN)/python scripts/derive_protos.py
 	.venv-idl/bin/python scripts/generate_idl.py
@@ -97,6 +101,8 @@ protos-drift: $(STAMP)  ## what the newest flyteidl2 has changed
 requirements: $(UV)  ## pin the newest versions
 	for a in 3.3.2 2.11.2; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
 		requirements/dev.in requirements/airflow-$$a.in -o requirements/airflow-$$a.txt || exit 1; done
+	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
+		requirements/openlineage.in -o requirements/openlineage.txt
 	for n in peer peer-connect idl; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
 		requirements/$$n.in -o requirements/$$n.txt || exit 1; done
 

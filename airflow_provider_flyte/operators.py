@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from airflow_provider_flyte.hidden_values import HiddenValues
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.killing import why_killed
 from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
+from airflow_provider_flyte.lineage import operator_lineage, parent_annotations
 from airflow_provider_flyte.links import FlyteRunLink, show_link
 from airflow_provider_flyte.metrics import count_launch, count_outcome
 from airflow_provider_flyte.run_wait import Advice
@@ -37,6 +39,7 @@ from airflow_provider_flyte.xcom import push_outputs
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_flyte.client import Launch
 
@@ -123,6 +126,8 @@ class FlyteRunOperator(BaseOperator):
     ui_color = "#e9dfff"
 
     _killed = False
+    _seen: tuple[TryRun, TaskWait] | None = None
+    """The run and what this process saw of it last, for OpenLineage."""
 
     def __init__(
         self,
@@ -245,6 +250,17 @@ class FlyteRunOperator(BaseOperator):
         """Remember it, no more: Airflow calls this in a signal handler, and also for tasks that nobody killed."""
         self._killed = True
 
+    # -- OpenLineage's provider calls these, where it is installed
+
+    def get_openlineage_facets_on_start(self) -> OperatorLineage:
+        """The Flyte task; and the run, where this process knows it."""
+        run, wait = self._seen or (None, None)
+        return operator_lineage(self.task_name, self.version, run, wait.details if wait else None)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
+        """The run and how it ended; for a failed task too."""
+        return self.get_openlineage_facets_on_start()
+
     # -- the run of this try
 
     def _wanted(self) -> Launch:
@@ -289,10 +305,11 @@ class FlyteRunOperator(BaseOperator):
                 trying = _try_of(context, client.config.run_name_prefix or DEFAULT_PREFIX, self.run_name)
             except ConfigError as error:
                 raise FlyteArgumentError(str(error)) from error
+            annotations = {**parent_annotations(context["ti"], self.log), **wanted.annotations}
             run = TryRuns(
                 client,
                 trying,
-                wanted,
+                replace(wanted, annotations=annotations),
                 retry_as=self.retry_as,
                 retry_for=self.unreachable_after,
                 before_create=self._not_if_killed,
@@ -318,6 +335,7 @@ class FlyteRunOperator(BaseOperator):
         """Look, and wait on or end; a kill and a timeout that come meanwhile are seen to."""
         try:
             with self._open(run) as wait:
+                self._seen = run, wait
                 if not self.wait:
                     wait.look(self._at_most(_BRIEFLY))
                     return wait.value(redact_env=self.redact_env)

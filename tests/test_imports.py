@@ -8,7 +8,14 @@ import sys
 
 import pytest
 
-HEAVY = ("grpc", "google.protobuf", "airflow_provider_flyte.client.idl", "airflow_provider_flyte.testing.server")
+HEAVY = (
+    "grpc",
+    "google.protobuf",
+    "openlineage",
+    "airflow.providers.openlineage",
+    "airflow_provider_flyte.client.idl",
+    "airflow_provider_flyte.testing.server",
+)
 
 
 def loaded_by(module: str) -> list[str]:
@@ -22,8 +29,11 @@ def loaded_by(module: str) -> list[str]:
 @pytest.mark.parametrize(
     "module",
     [
+        "operators",
         "sensors",
         "triggers",
+        "launched_trigger",
+        "links",
         "hooks",
         "watching",
         "run_wait",

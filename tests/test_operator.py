@@ -77,6 +77,8 @@ def test_launch_wait_and_hand_on(flyte_default: LocalFlyte, operator: Make) -> N
     annotations = dict(run.run_spec.annotations.values)
     assert annotations["airflow.apache.org/dag_id"] == "sales"
     assert annotations["airflow.apache.org/try_number"] == "1"
+    # OpenLineage is not installed here; with it, tests/lineage.
+    assert [key for key in annotations if not key.startswith("airflow.apache.org/")] == []
 
 
 def test_without_waiting(flyte_default: LocalFlyte, operator: Make) -> None:
