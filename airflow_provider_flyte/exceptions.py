@@ -153,4 +153,6 @@ class FlyteArgumentError(FlyteConfigurationError, AirflowFailException):
 
 
 class FlyteTaskMissing(FlyteConfigurationError):
-    """No such Flyte task is deployed, or not in this version; nothing was launched. It may be deployed later."""
+    """No such Flyte task is deployed, or not in this version, or without this trigger; nothing was launched. It may be
+    deployed later.
+    """

@@ -68,8 +68,8 @@ class FlyteRunOperator(BaseOperator):
 
     :param task_name: the name of a deployed Flyte task, such as ``train.fit``.
     :param version: its version; by default the latest that is deployed.
-    :param trigger_name: a Flyte trigger of the task: the run counts as fired by it, and takes the trigger's inputs if
-        ``inputs`` are not given.
+    :param trigger_name: a Flyte trigger of the task: the run counts as fired by it, and has its version, inputs and
+        settings where the arguments say nothing else.
     :param inputs: plain values by name; what fits which type stands in docs/launch.md.
     :param project: the Flyte project of task and run; by default the connection's.
     :param domain: their Flyte domain; by default the connection's.

@@ -14,6 +14,7 @@ from airflow_provider_flyte.client.errors import (
     InputsError,
     LaunchUncertainError,
     NoSuchTaskError,
+    NoSuchTriggerError,
     RpcError,
 )
 from airflow_provider_flyte.client.launch_identity import (
@@ -107,7 +108,7 @@ class TryRuns:
             return self._get()
         except InputsError as error:
             raise FlyteArgumentError(f"{error}{self._about_templates()}") from error
-        except NoSuchTaskError as error:
+        except (NoSuchTaskError, NoSuchTriggerError) as error:
             raise FlyteTaskMissing(str(error)) from error
         except LaunchUncertainError as error:
             raise self._error(

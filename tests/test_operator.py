@@ -209,6 +209,15 @@ def test_a_task_that_is_not_deployed(flyte_default: LocalFlyte, operator: Make) 
     assert flyte_default.runs() == []
 
 
+def test_by_a_trigger_of_flytes(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.deploy_trigger("nightly", task="demo.train", inputs={"rows": 3, "rate": 0.25})
+    operator(trigger_name="nightly", inputs={"rows": 4}, wait=False).run()
+    with FlyteHook().get_client():
+        assert RunDetails.get(flyte_default.runs()[0].name).inputs() == {"rows": 4, "rate": 0.25}
+    with pytest.raises(FlyteTaskMissing, match="Did you mean nightly"):
+        operator(2, 2, trigger_name="nightlly").run()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
