@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from airflow_provider_flyte.client import RunDetails
+from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.own_airflow import DAGS_FOLDER, load_dag_file
 
@@ -45,21 +48,46 @@ def test_every_snippet_runs(snippet: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_first_dag_is_short() -> None:
-    [block] = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+def readme_dag(dag_id: str, task_id: str) -> tuple[str, Any]:
+    """The README's DAG, as a text and as Airflow reads it; the task is also a variable's name."""
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    [block] = [block for block in blocks if f'"{dag_id}"' in block]
+    (DAGS_FOLDER / f"{dag_id}.py").write_text(block)
+    return block, getattr(load_dag_file(dag_id), task_id).dag
+
+
+@pytest.mark.parametrize(("dag_id", "task_id"), [("first_flyte_dag", "wait"), ("first_flyte_launch", "train")])
+def test_the_first_dags_are_short(dag_id: str, task_id: str) -> None:
+    block, _ = readme_dag(dag_id, task_id)
     assert len([line for line in block.splitlines() if line.strip()]) <= 15
 
 
 def test_the_first_dag_waits(airflow_db: None, flyte_default: LocalFlyte) -> None:
-    [block] = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
-    (DAGS_FOLDER / "first_flyte_dag.py").write_text(block)
     flyte_default.run("nightly-training").phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.2)
-    dag = load_dag_file("first_flyte_dag").wait.dag
+    _, dag = readme_dag("first_flyte_dag", "wait")
     # The event would be held for ten seconds after the deferral.
     dag.task_dict["wait"].resume_after = 0
     ends = {ti.task_id: ti for ti in dag.test().get_task_instances()}
     assert {task_id: ti.state for task_id, ti in ends.items()} == {"wait": "success", "report": "success"}
     assert ends["report"].xcom_pull(task_ids="report").startswith("nightly-training took ")
+
+
+@pytest.mark.parametrize("door", ["grpc"])
+def test_the_first_dag_that_launches(airflow_db: None, flyte_default: LocalFlyte) -> None:
+    flyte_default.deploy("train.fit", inputs={"rows": int}, outputs={"o0": str})
+    flyte_default.deploy("train.publish", inputs={"model": str})
+    flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.2).succeeds({"o0": "s3://models/7"}))
+    _, dag = readme_dag("first_flyte_launch", "train")
+    for task in dag.tasks:
+        task.resume_after = 0
+    assert {ti.task_id: ti.state for ti in dag.test().get_task_instances()} == {
+        "train": "success",
+        "publish": "success",
+    }
+    fit, publish = flyte_default.runs()
+    assert (fit.task[0], publish.task[0]) == ("train.fit", "train.publish")
+    with FlyteHook().get_client():
+        assert RunDetails.get(publish.name).inputs() == {"model": "s3://models/7"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
@@ -54,3 +56,15 @@ def test_it_is_there_while_the_task_is_deferred(flyte_default: LocalFlyte) -> No
         # The XCom that the UI of Airflow 3 reads, under the key that the serialized DAG names.
         assert FlyteRunLink().xcom_key == "_link_FlyteRunLink"
         assert "/runs/" in task.ti.xcoms["_link_FlyteRunLink"]
+
+
+def test_a_button_that_cannot_be_stored_fails_no_task(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def push(self: TaskInstance, key: str, value: Any) -> None:
+        raise ConnectionError("no API server")
+
+    monkeypatch.setattr(TaskInstance, "xcom_push", push)
+    flyte_default.run("r1").succeeds()
+    assert Try(run_name="r1").run()
+    assert "no API server" in caplog.text
