@@ -100,15 +100,15 @@ class AirflowApi:
 
     # -- DAG runs and tasks
 
-    def trigger(self, dag_id: str, **conf: Any) -> str:
+    def trigger(self, dag_id: str, run_id: str | None = None, /, **conf: Any) -> str:
         """Start a DAG run and return its id.
 
+        :param run_id: that id; by default Airflow makes one.
         :param conf: its parameters.
         """
-        run_id: str = self._ask("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})[
-            "dag_run_id"
-        ]
-        return run_id
+        wanted = {"logical_date": None, "conf": conf} | ({"dag_run_id": run_id} if run_id else {})
+        made: str = self._ask("POST", f"/dags/{dag_id}/dagRuns", json=wanted)["dag_run_id"]
+        return made
 
     def dag_run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """A DAG run."""
@@ -138,6 +138,16 @@ class AirflowApi:
             return None
 
         return until(look, timeout, f"{dag_id}.{task_id}: {'/'.join(states)}", lambda: self.describe(dag_id, run_id))
+
+    def mark(self, task: Task, state: str) -> None:
+        """Mark a task instance, as a person does."""
+        path = _path(task) if task["map_index"] < 0 else f"{_path(task)}/{task['map_index']}"
+        self._ask("PATCH", path, json={"new_state": state})
+
+    def clear(self, task: Task) -> None:
+        """Clear a task instance, as a person does."""
+        body = {"dry_run": False, "only_failed": False, "dag_run_id": task["dag_run_id"], "task_ids": [task["task_id"]]}
+        self._ask("POST", f"/dags/{task['dag_id']}/clearTaskInstances", json=body)
 
     def end_run(self, dag_id: str, run_id: str) -> None:
         """Mark a DAG run as failed, as a person does; its deferred tasks end too."""

@@ -1,0 +1,126 @@
+"""One task instance that launches, with all that Airflow and the Flyte server know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airflow_provider_flyte.client.launch_identity import DEFAULT_PREFIX, run_name
+from airflow_provider_flyte.testing import LocalFlyte, RecordedCall, RunHandle
+from tests.e2e.airflow_api import Task, until
+from tests.e2e.airflow_process import StandaloneAirflow
+
+_KEY = "airflow.apache.org/"
+
+
+class Scene:
+    """A task instance, in whichever try.
+
+    :param airflow: where it runs.
+    :param flyte: where its runs are.
+    :param dag_id: its DAG.
+    :param dag_run: its DAG run.
+    :param task_id: its task.
+    :param map_index: -1 for a task that is not mapped.
+    """
+
+    def __init__(
+        self,
+        airflow: StandaloneAirflow,
+        flyte: LocalFlyte,
+        dag_id: str,
+        dag_run: str,
+        task_id: str = "train",
+        map_index: int = -1,
+    ) -> None:
+        self.airflow = airflow
+        self.flyte = flyte
+        self.dag_id = dag_id
+        self.dag_run = dag_run
+        self.task_id = task_id
+        self.map_index = map_index
+
+    # -- Airflow
+
+    def task(self) -> Task:
+        """The task instance as it is now."""
+        [found] = [
+            task
+            for task in self.airflow.api.tasks(self.dag_id, self.dag_run, self.task_id)
+            if task["map_index"] == self.map_index
+        ]
+        return found
+
+    def wait(self, *states: str, tries: int = 1, timeout: float = 120.0) -> Task:
+        """Wait until it is in one of these states, in this try or a later one."""
+
+        def look() -> Task | None:
+            task = self.task()
+            return task if task["state"] in states and task["try_number"] >= tries else None
+
+        what = f"{self.dag_id} {self.dag_run} {'/'.join(states)} in try {tries}"
+        return until(look, timeout, what, self.describe)
+
+    def log(self, try_number: int | None = None) -> str:
+        """What its log says."""
+        return self.airflow.api.log_text(self.task(), try_number)
+
+    def describe(self) -> str:
+        """All that is known, for a message on failure."""
+        calls = [(call.method, call.code) for call in self.calls()]
+        return f"{self.told()}\n{calls}\n{self.airflow.api.describe(self.dag_id, self.dag_run)}"
+
+    # -- Flyte
+
+    def name(self, try_number: int = 1) -> str:
+        """What a try's run is called."""
+        return run_name(DEFAULT_PREFIX, self.dag_id, self.task_id, self.dag_run, self.map_index, try_number)
+
+    def runs(self) -> list[RunHandle]:
+        """Its runs by their annotations, whatever their names."""
+        return [run for run in self.flyte.runs() if self._is_mine(run.run_spec)]
+
+    def calls(self, method: str | None = None) -> list[RecordedCall]:
+        """The calls about its runs."""
+        return [call for call in self.flyte.calls(method) if self.concerns(call.request)]
+
+    def concerns(self, request: Any) -> bool:
+        """Whether a request is about a run of its first tries."""
+        fields = request.DESCRIPTOR.fields_by_name
+        names = {self.name(number) for number in range(1, 5)}
+        if "run_spec" in fields and request.HasField("run_spec"):
+            return self._is_mine(request.run_spec)
+        if "run_id" in fields:
+            return request.run_id.name in names
+        if "request" in fields:
+            return any(names & set(one.values) for one in request.request.filters)
+        return False
+
+    def told(self) -> dict[str, int]:
+        """The numbers that matter: tries of the task, runs, starts of runs by Flyte, and calls that launch and end."""
+        runs = self.runs()
+        return {
+            "tries": self.task()["try_number"],
+            "runs": len(runs),
+            "enqueued": sum(run.enqueued for run in runs),
+            "creates": len(self.calls("CreateRun")),
+            "aborts": len(self.calls("AbortRun")),
+        }
+
+    def run(self) -> RunHandle:
+        """Its only run, once it is launched."""
+        [run] = until(self.runs, 120, f"the run of {self.dag_id} {self.dag_run}", self.describe)
+        return run
+
+    def _is_mine(self, run_spec: Any) -> bool:
+        values = run_spec.annotations.values
+        mine = {"dag_id": self.dag_id, "run_id": self.dag_run, "task_id": self.task_id, "map_index": self.map_index}
+        return all(values[_KEY + key] == str(value) for key, value in mine.items() if _KEY + key in values) and any(
+            key.startswith(_KEY) for key in values
+        )
+
+
+def wait_for_call(scene: Scene, method: str, timeout: float = 120.0) -> RecordedCall:
+    """Wait until the server has got such a call about the scene's runs."""
+    find: Callable[[], list[RecordedCall]] = lambda: scene.calls(method)
+    return until(find, timeout, f"{method} for {scene.dag_run}", scene.describe)[-1]
