@@ -101,7 +101,12 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
             state = await atask_state(self.task_instance)
             why = why_killed(state, deferred=True)
             if not why:
-                self.log.info("Flyte run %s goes on: nobody killed its task, which is %s.", self.run_name, state)
+                # Of a task that was cleared this is its next try's state, and that try ends the run.
+                self.log.info(
+                    "Flyte run %s goes on: nobody killed its task, or a next try sees to it. The task is %s.",
+                    self.run_name,
+                    state,
+                )
                 return
             async with await FlyteHook(self.flyte_conn_id).aget_client() as client:
                 aborted = await client.abort.aio(

@@ -338,6 +338,7 @@ class FlyteRunOperator(BaseOperator):
                 self._seen = run, wait
                 if not self.wait:
                     wait.look(self._at_most(_BRIEFLY))
+                    self._see_to_kill(context, run)
                     return wait.value(redact_env=self.redact_env)
                 value = self._look_or_defer(context, run, wait, queued_until, event)
         except AirflowTaskTimeout:
@@ -368,6 +369,7 @@ class FlyteRunOperator(BaseOperator):
             if self._killed:
                 self._see_to_kill(context, run)
             if self.deferrable:
+                self._end_if_killed_meanwhile(context, run)
                 self._defer(context, run, queued_until)
             self._sleep(context, run)
 
@@ -506,13 +508,17 @@ class FlyteRunOperator(BaseOperator):
     def _see_to_kill(self, context: Context, run: TryRun) -> None:
         """On a worker that was told to end: abort the run if somebody meant the task; else wait on while we can."""
         if self._abort_if_killed(context, run):
-            raise FlyteTaskKilled(
-                f"The task was killed. {run.url}",
-                run=run.key.name,
-                project=run.key.project,
-                domain=run.key.domain,
-                url=run.url,
-            )
+            raise self._killed_error(run)
+
+    def _end_if_killed_meanwhile(self, context: Context, run: TryRun) -> None:
+        """Airflow tells a worker of a kill seconds later, with a heartbeat. One that has deferred by then is not told,
+        and its trigger never starts.
+        """
+        why = why_killed(task_state(context["ti"]), deferred=False)
+        if why:
+            if self.abort_on_kill:
+                self._abort(context, run, why)
+            raise self._killed_error(run)
 
     def _abort_if_killed(self, context: Context, run: TryRun) -> bool:
         if not self._killed:
@@ -531,6 +537,15 @@ class FlyteRunOperator(BaseOperator):
         if self.abort_on_kill:
             self._abort(context, run, why)
         return True
+
+    def _killed_error(self, run: TryRun) -> FlyteTaskKilled:
+        return FlyteTaskKilled(
+            f"The task was killed. {run.url}",
+            run=run.key.name,
+            project=run.key.project,
+            domain=run.key.domain,
+            url=run.url,
+        )
 
     def _abort(self, context: Context, run: TryRun, why: str) -> str:
         """Abort the run if this task instance has launched it, and say what was done."""

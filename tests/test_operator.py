@@ -378,6 +378,25 @@ def test_a_kill_on_a_worker(flyte_default: LocalFlyte, operator: Make, state: st
     assert len(flyte_default.calls("AbortRun")) == aborted
 
 
+@pytest.mark.parametrize("state", ["failed", "success", "skipped", "restarting"])
+def test_a_kill_that_the_worker_has_not_heard_of(flyte_default: LocalFlyte, operator: Make, state: str) -> None:
+    """It comes between two heartbeats, and before the next one the task defers."""
+    task = operator(deferrable=True)
+    flyte_default.on_launch(lambda run: setattr(task.ti, "state", state))
+    with pytest.raises(FlyteTaskKilled):
+        task.run()
+    assert len(flyte_default.calls("AbortRun")) == 1
+
+
+def test_a_kill_of_a_task_that_does_not_wait(flyte_default: LocalFlyte, operator: Make) -> None:
+    task = operator(wait=False)
+    task.ti.state = "failed"
+    flyte_default.on_launch(lambda run: task.task.on_kill())
+    with pytest.raises(FlyteTaskKilled):
+        task.run()
+    assert len(flyte_default.calls("AbortRun")) == 1
+
+
 def test_after_a_kill_nothing_is_launched(flyte_default: LocalFlyte, operator: Make) -> None:
     task = operator()
     task.task.on_kill()
