@@ -13,6 +13,7 @@ Task: TypeAlias = dict[str, Any]
 """A task instance as the API describes it."""
 
 _PAGE = 100
+_REPEATS = 10
 OVER = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
@@ -76,6 +77,11 @@ class AirflowApi:
     def create_pool(self, name: str, slots: int = 16) -> None:
         """Make a pool."""
         self._ask("POST", "/pools", json={"name": name, "slots": slots})
+
+    def resize_pool(self, name: str, slots: int) -> None:
+        """Give a pool other slots."""
+        body = {"pool": name, "slots": slots, "include_deferred": False}
+        self._ask("PATCH", f"/pools/{name}", params={"update_mask": "slots"}, json=body)
 
     def pool(self, name: str) -> dict[str, Any]:
         """A pool, with how many of its slots are in use for what."""
@@ -226,6 +232,12 @@ class AirflowApi:
             self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
             self._authorized = True
         answer = self._http.request(method, f"/api/v2{path}", **request)
+        # SQLite refuses a writer whose snapshot has become old, however long it would wait.
+        for _ in range(_REPEATS):
+            if "Database error" not in answer.text[:100]:
+                break
+            time.sleep(0.2)
+            answer = self._http.request(method, f"/api/v2{path}", **request)
         if self.answers is not None:
             self.answers.append((f"{method} {path}", answer.text))
         if answer.status_code == httpx.codes.NOT_FOUND and missing is not ...:

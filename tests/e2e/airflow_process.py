@@ -50,9 +50,12 @@ class AirflowProcessError(Exception):
     """A process of Airflow failed; the text ends with what the processes said last."""
 
 
-def flyte_connection(flyte: LocalFlyte, *, door: str = "grpc", transport: str = "auto") -> str:
-    """The Airflow connection to a door of a local Flyte, as JSON."""
-    extra = {"insecure": True, "project": "flytesnacks", "domain": "development", "transport": transport}
+def flyte_connection(flyte: LocalFlyte, *, door: str = "grpc", transport: str = "auto", **more: Any) -> str:
+    """The Airflow connection to a door of a local Flyte, as JSON.
+
+    :param more: further extra fields.
+    """
+    extra = {"insecure": True, "project": "flytesnacks", "domain": "development", "transport": transport} | more
     return json.dumps({"conn_type": "flyte", "host": flyte.host, "port": flyte.ports[door], "extra": extra})
 
 
@@ -163,12 +166,33 @@ class StandaloneAirflow:
         """Start one of ``COMPONENTS``, also again after :meth:`kill`."""
         self._spawn(name, name)
 
+    def start_second_triggerer(self, name: str) -> None:
+        """Start one more triggerer under a name of its own."""
+        # The port for logs is the first one's.
+        self._spawn(name, "triggerer", "--skip-serve-logs")
+
     def kill(self, name: str) -> None:
         """``kill -9`` a component with all that it has started, as a machine does that goes away."""
         process = self._processes.pop(name)
         keeper.end({process.pid}, [signal.SIGKILL])
         process.wait(_STOP_PATIENCE)
         self._forget(process)
+
+    def kill_alone(self, name: str) -> None:
+        """``kill -9`` a component, and leave what it has started running."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait(_STOP_PATIENCE)
+
+    def pause(self, name: str) -> None:
+        """Stop the clock of a component and of all that it has started, until :meth:`resume`."""
+        for process in keeper.members({self._processes[name].pid}):
+            process.suspend()
+
+    def resume(self, name: str) -> None:
+        """Let it go on."""
+        for process in keeper.members({self._processes[name].pid}):
+            process.resume()
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs in this Airflow now."""

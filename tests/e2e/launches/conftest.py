@@ -13,22 +13,43 @@ from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
 FOLDERS = {"launches": Path(__file__).parent / "dags"}
 SETTINGS = {
     "CORE__PARALLELISM": "24",
-    "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "3",
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "8",
+    "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
+    "WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "1",
+    "WORKERS__MAX_FAILED_HEARTBEATS": "2",
+    "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
 }
 
 
 @pytest.fixture(scope="package")
 def flyte() -> Iterator[LocalFlyte]:
+    yield from _flyte()
+
+
+@pytest.fixture(scope="package")
+def second_flyte() -> Iterator[LocalFlyte]:
+    """One that goes down, without those that have no part in it."""
+    yield from _flyte()
+
+
+def _flyte() -> Iterator[LocalFlyte]:
     with LocalFlyte(keep_calls=100_000) as server:
         server.deploy("demo.train", inputs={"rows": int}, outputs={"o0": int})
         yield server
 
 
 @pytest.fixture(scope="package")
-def airflow(flyte: LocalFlyte) -> Iterator[StandaloneAirflow]:
-    connections = {"flyte_default": flyte_connection(flyte)}
+def airflow(flyte: LocalFlyte, second_flyte: LocalFlyte) -> Iterator[StandaloneAirflow]:
+    connections = {
+        "flyte_default": flyte_connection(flyte),
+        # A call that the tests hold is not to end before.
+        "flyte_second": flyte_connection(second_flyte, timeout=90),
+    }
     with StandaloneAirflow(FOLDERS, connections=connections, settings=SETTINGS) as started:
         started.api.wait_for_dags("launch_outputs", "launch_deferred", "launch_worker")
         yield started

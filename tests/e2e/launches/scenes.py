@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
 from typing import Any
 
 from airflow_provider_flyte.client.launch_identity import DEFAULT_PREFIX, run_name
 from airflow_provider_flyte.testing import LocalFlyte, RecordedCall, RunHandle
 from tests.e2e.airflow_api import Task, until
 from tests.e2e.airflow_process import StandaloneAirflow
-
-_KEY = "airflow.apache.org/"
 
 
 class Scene:
@@ -68,7 +67,24 @@ class Scene:
     def describe(self) -> str:
         """All that is known, for a message on failure."""
         calls = [(call.method, call.code) for call in self.calls()]
-        return f"{self.told()}\n{calls}\n{self.airflow.api.describe(self.dag_id, self.dag_run)}"
+        logs = "\n".join(f"--- try {number}\n{self.log(number)}" for number in range(1, self.task()["try_number"] + 1))
+        return f"{self.told()}\n{calls}\n{logs}"
+
+    def on_worker(self) -> Task:
+        """Wait until its worker waits for the run."""
+        task = self.wait("running")
+        until(lambda: f"{self.name()}: " in self.log(), 120, "the worker's first look", self.describe)
+        return task
+
+    def in_triggerer(self) -> Task:
+        """Wait until the triggerer waits for the run."""
+        task = self.wait("deferred")
+        until(lambda: f"Waiting for Flyte run {self.name()}" in self.log(), 120, "the trigger", self.describe)
+        return task
+
+    def kill_worker(self) -> None:
+        """``kill -9`` the process in which the task runs."""
+        os.kill(self.task()["pid"], signal.SIGKILL)
 
     # -- Flyte
 
@@ -107,6 +123,10 @@ class Scene:
             "aborts": len(self.calls("AbortRun")),
         }
 
+    def wait_for_call(self, method: str) -> RecordedCall:
+        """Wait until the server has got such a call about its runs; the newest."""
+        return until(lambda: self.calls(method), 120, f"{method} for {self.dag_run}", self.describe)[-1]
+
     def run(self) -> RunHandle:
         """Its only run, once it is launched."""
         [run] = until(self.runs, 120, f"the run of {self.dag_id} {self.dag_run}", self.describe)
@@ -115,12 +135,4 @@ class Scene:
     def _is_mine(self, run_spec: Any) -> bool:
         values = run_spec.annotations.values
         mine = {"dag_id": self.dag_id, "run_id": self.dag_run, "task_id": self.task_id, "map_index": self.map_index}
-        return all(values[_KEY + key] == str(value) for key, value in mine.items() if _KEY + key in values) and any(
-            key.startswith(_KEY) for key in values
-        )
-
-
-def wait_for_call(scene: Scene, method: str, timeout: float = 120.0) -> RecordedCall:
-    """Wait until the server has got such a call about the scene's runs."""
-    find: Callable[[], list[RecordedCall]] = lambda: scene.calls(method)
-    return until(find, timeout, f"{method} for {scene.dag_run}", scene.describe)[-1]
+        return all(values.get(f"airflow.apache.org/{key}") == str(value) for key, value in mine.items())

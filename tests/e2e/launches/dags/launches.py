@@ -12,6 +12,7 @@ from airflow_provider_flyte.operators import FlyteRunOperator
 
 DEFAULTS: dict[str, Any] = {
     "task_name": "demo.train",
+    "flyte_conn_id": "{{ dag_run.conf.get('flyte', 'flyte_default') }}",
     "inputs": {"rows": 3},
     "poll_interval": 0.5,
     "unreachable_after": 60,
@@ -48,7 +49,17 @@ with dag("launch_outputs"):
 
 # Of each there is a DAG run for each thing that is done to it.
 for where in ("deferred", "worker"):
+    deferrable = where == "deferred"
     with dag(f"launch_{where}"):
-        FlyteRunOperator(task_id="train", deferrable=where == "deferred")
+        FlyteRunOperator(task_id="train", deferrable=deferrable)
     with dag(f"launch_{where}_in_time", dagrun_timeout=timedelta(seconds=30)):
-        FlyteRunOperator(task_id="train", deferrable=where == "deferred")
+        FlyteRunOperator(task_id="train", deferrable=deferrable)
+    # The task does not end when its run does.
+    with dag(f"launch_{where}_late"):
+        FlyteRunOperator(task_id="train", deferrable=deferrable, poll_interval=600, resume_after=600)
+
+with dag("launch_worker_once"):
+    FlyteRunOperator(task_id="train", deferrable=False, retries=0)
+
+with dag("launch_queued"):
+    FlyteRunOperator(task_id="train", pool="none_free")
