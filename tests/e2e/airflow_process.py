@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import psutil
 
@@ -69,6 +69,9 @@ class StandaloneAirflow:
     :param say: told what is being done, a line at a time.
     """
 
+    running: ClassVar[list[StandaloneAirflow]] = []
+    """Those that are up, for a report on what they said last."""
+
     def __init__(
         self,
         dag_folders: Mapping[str, Path],
@@ -100,11 +103,14 @@ class StandaloneAirflow:
         except BaseException:
             self.__exit__(None, None, None)
             raise
+        self.running.append(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self in self.running:
+            self.running.remove(self)
         try:
             self.stop()
         finally:

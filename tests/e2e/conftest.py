@@ -36,8 +36,6 @@ ENDED_BY_TESTS = (
     *("region-north", "region-south", "region-west"),
 )
 
-_airflow: StandaloneAirflow | None = None
-
 
 @pytest.fixture(scope="session")
 def flyte() -> Iterator[LocalFlyte]:
@@ -53,7 +51,6 @@ def readable_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def airflow(flyte: LocalFlyte, readable_folder: Path) -> Iterator[StandaloneAirflow]:
-    global _airflow
     connections = {
         "flyte_default": flyte_connection(flyte),
         "flyte_connect": flyte_connection(flyte, door="connect"),
@@ -117,6 +114,6 @@ def _succeeds_after(seconds: float) -> Callable[[RunHandle], RunHandle]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show what Airflow's processes said last where a test fails."""
     report = yield
-    if report.failed and _airflow is not None:
-        report.sections.append(("Airflow", _airflow.tails()))
+    if report.failed:
+        report.sections.extend(("Airflow", airflow.tails()) for airflow in StandaloneAirflow.running)
     return report

@@ -113,19 +113,22 @@ class Scene:
         return False
 
     def told(self) -> dict[str, int]:
-        """The numbers that matter: tries of the task, runs, starts of runs by Flyte, and calls that launch and end."""
+        """The numbers that matter: runs, how often Flyte started them, and the calls that launch and end."""
         runs = self.runs()
         return {
-            "tries": self.task()["try_number"],
             "runs": len(runs),
             "enqueued": sum(run.enqueued for run in runs),
             "creates": len(self.calls("CreateRun")),
             "aborts": len(self.calls("AbortRun")),
         }
 
-    def wait_for_call(self, method: str) -> RecordedCall:
-        """Wait until the server has got such a call about its runs; the newest."""
-        return until(lambda: self.calls(method), 120, f"{method} for {self.dag_run}", self.describe)[-1]
+    def wait_for_call(self, method: str, count: int = 1) -> RecordedCall:
+        """Wait until the server has got so many such calls about its runs; the newest."""
+        return until(lambda: self.calls(method)[count - 1 :], 120, f"{method} for {self.dag_run}", self.describe)[-1]
+
+    def wait_for_next_call(self, method: str) -> RecordedCall:
+        """Wait until somebody makes such a call from now on."""
+        return self.wait_for_call(method, len(self.calls(method)) + 1)
 
     def run(self) -> RunHandle:
         """Its only run, once it is launched."""
@@ -136,3 +139,6 @@ class Scene:
         values = run_spec.annotations.values
         mine = {"dag_id": self.dag_id, "run_id": self.dag_run, "task_id": self.task_id, "map_index": self.map_index}
         return all(values.get(f"airflow.apache.org/{key}") == str(value) for key, value in mine.items())
+
+
+ONE_RUN = {"runs": 1, "enqueued": 1, "creates": 1, "aborts": 0}

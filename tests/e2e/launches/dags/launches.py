@@ -15,8 +15,11 @@ DEFAULTS: dict[str, Any] = {
     "flyte_conn_id": "{{ dag_run.conf.get('flyte', 'flyte_default') }}",
     "inputs": {"rows": 3},
     "poll_interval": 0.5,
+    # A try that the scheduler fails because it resumed early finds its run again.
+    "resume_after": 3,
     "unreachable_after": 60,
-    "retries": 1,
+    # More than are needed: a try that starts while the API server is away fails too.
+    "retries": 3,
     "retry_delay": timedelta(0),
 }
 
