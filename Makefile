@@ -27,7 +27,7 @@ IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test check nginx chromium pictures test-contract test-e2e bench bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test check nginx chromium pictures test-contract test-e2e test-crashes bench bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -39,7 +39,7 @@ test: $(STAMP) $(PEER_STAMP) $(PEER_CONNECT_STAMP) nginx $(BROWSER)  ## everythi
 	PEER_PYTHON=.venv-peer/bin/python PEER_CONNECT_PYTHON=.venv-peer-connect/bin/python \
 		$(BIN)/python -m pytest tests $(ELSEWHERE:%=--ignore tests/%) --numprocesses 2 --dist loadfile $(ARGS)
 ifeq ($(AIRFLOW),3.3.2)
-	$(BIN)/python -m pytest tests/e2e $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
+	$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/launches $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 endif
 
 check: $(STAMP)  ## ruff, mypy, layers
@@ -61,7 +61,11 @@ test-contract: $(STAMP)  ## the contract suite; FLYTE_ENDPOINT=host:port runs it
 	$(BIN)/python -m pytest tests/contract $(ARGS)
 
 test-e2e: $(STAMP) $(BROWSER)  ## the real Airflow
-	$(BIN)/python -m pytest tests/e2e $(ARGS)
+	$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/launches $(ARGS)
+
+# By themselves: they have an Airflow of their own, and kill parts of it.
+test-crashes: $(STAMP)  ## runs that a real Airflow launches while tasks are killed and processes die
+	$(BIN)/python -m pytest tests/e2e/launches $(ARGS)
 
 bench: $(STAMP) $(PEER_STAMP)  ## what waiting costs, beside the Flyte SDK; ARGS="--help" says what can be left out
 	PEER_PYTHON=.venv-peer/bin/python $(BIN)/python benchmarks/waits.py $(ARGS)

@@ -27,12 +27,12 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def flyte() -> Iterator[LocalFlyte]:
     yield from _flyte()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def second_flyte() -> Iterator[LocalFlyte]:
     """One that goes down, without those that have no part in it."""
     yield from _flyte()
@@ -44,7 +44,7 @@ def _flyte() -> Iterator[LocalFlyte]:
         yield server
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def airflow(flyte: LocalFlyte, second_flyte: LocalFlyte) -> Iterator[StandaloneAirflow]:
     connections = {
         "flyte_default": flyte_connection(flyte),
