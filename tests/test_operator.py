@@ -144,6 +144,39 @@ def test_past_the_budget_the_last_run_is_the_answer(flyte_default: LocalFlyte, o
     assert len(flyte_default.runs()) == 1
 
 
+def test_an_orphan_that_the_scheduler_reset_attaches(flyte_default: LocalFlyte, operator: Make) -> None:
+    """A try more than the budget has, without a failure: the run goes on."""
+    operator(1, 0, wait=False).run()
+    [run] = flyte_default.runs()
+    run.phases("RUNNING", "RUNNING", every=0.2).succeeds({"o0": 1})
+    assert phase(operator(2, 0).run()) == "SUCCEEDED"
+    assert flyte_default.calls.count("CreateRun") == 1
+    assert flyte_default.calls("AbortRun") == []
+
+
+@pytest.mark.parametrize(("cleared_to", "left"), [(3, "SUCCEEDED"), (4, "SUCCEEDED"), (4, "RUNNING")])
+def test_a_task_that_is_cleared_after_its_retries_were_raised(
+    flyte_default: LocalFlyte, operator: Make, cleared_to: int, left: str
+) -> None:
+    """Try 1 of a task with one retry; Airflow then allows the tries so far and the new ``retries``."""
+    operator(1, 1, wait=False).run()
+    [first] = flyte_default.runs()
+    first.move(left)
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    assert phase(operator(2, cleared_to).run()) == "SUCCEEDED"
+    assert len(flyte_default.runs()) == 2
+    assert first.phase.name == ("ABORTED" if left == "RUNNING" else left)
+
+
+def test_a_retry_under_an_explicit_name(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.on_launch(lambda run: run.fails(kind="SYSTEM"))
+    with pytest.raises(FlyteRunFailed):
+        operator(1, 1, run_name="nightly").run()
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    assert phase(operator(2, 1, run_name="nightly").run()) == "SUCCEEDED"
+    assert [run.name for run in flyte_default.runs()] == ["nightly", "nightly-2"]
+
+
 def test_a_cleared_task_starts_anew_and_ends_what_was_left(flyte_default: LocalFlyte, operator: Make) -> None:
     operator(1, 0, wait=False).run()
     [left] = flyte_default.runs()
