@@ -306,7 +306,7 @@ class FlyteRunOperator(BaseOperator):
             except ConfigError as error:
                 raise FlyteArgumentError(str(error)) from error
             annotations = {**parent_annotations(context["ti"], self.log), **wanted.annotations}
-            run = TryRuns(
+            runs = TryRuns(
                 client,
                 trying,
                 replace(wanted, annotations=annotations),
@@ -314,7 +314,14 @@ class FlyteRunOperator(BaseOperator):
                 retry_for=self.unreachable_after,
                 before_create=self._not_if_killed,
                 log=self.log,
-            ).get()
+            )
+            try:
+                run = runs.get()
+            except BaseException:
+                # Airflow 2.11 raises out of its signal handler, perhaps while the launch is on its way.
+                if self._killed and (run_there := runs.there()):
+                    self._abort_if_killed(context, run_there)
+                raise
         show_link(context, run.url)
         if run.new:
             count_launch(self.flyte_conn_id)

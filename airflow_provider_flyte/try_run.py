@@ -121,6 +121,14 @@ class TryRuns:
         except RpcError as error:
             raise self._error(FlyteLaunchFailed, key, f"Flyte run {key} was not launched. {error}") from error
 
+    def there(self) -> TryRun | None:
+        """The run that this try has already; None where it has none. Nothing is launched."""
+        found = self._look()
+        decision = decide(self._trying, found)
+        if isinstance(decision, (Attach, Answer)):
+            return self._take(next(run for run in found if run.name == decision.name))
+        return None
+
     def _get(self) -> TryRun:
         for _ in range(_RACES):
             found = self._look()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -436,6 +438,26 @@ def test_after_a_kill_nothing_is_launched(flyte_default: LocalFlyte, operator: M
     with pytest.raises(FlyteTaskKilled, match="nothing is launched"):
         task.run()
     assert flyte_default.runs() == []
+
+
+def test_a_kill_while_the_launch_is_on_its_way(flyte_default: LocalFlyte, operator: Make) -> None:
+    """Airflow 2.11 raises out of its signal handler."""
+    task = operator()
+    task.ti.state = "failed"
+
+    def terminated(*args: object) -> None:
+        task.task.on_kill()
+        raise SystemExit("Task received SIGTERM signal")
+
+    before = signal.signal(signal.SIGUSR1, terminated)
+    try:
+        flyte_default.on_launch(lambda run: os.kill(os.getpid(), signal.SIGUSR1))
+        with pytest.raises(SystemExit):
+            task.run()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    [run] = flyte_default.runs()
+    assert run.phase.name == "ABORTED"
 
 
 def test_a_run_of_somebody_else_is_never_aborted(flyte_default: LocalFlyte, operator: Make) -> None:
