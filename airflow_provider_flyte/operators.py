@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
 
-from airflow_provider_flyte.airflow_facts import TRIGGER_FAILED, task_state
+from airflow_provider_flyte.airflow_facts import TRIGGER_FAILED
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError
-from airflow_provider_flyte.client.launch_identity import DEFAULT_PREFIX, TaskInstance, Try, abort_reason
+from airflow_provider_flyte.client.launch_identity import DEFAULT_PREFIX
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
@@ -26,15 +25,15 @@ from airflow_provider_flyte.exceptions import (
 )
 from airflow_provider_flyte.hidden_values import HiddenValues
 from airflow_provider_flyte.hooks import FlyteHook
-from airflow_provider_flyte.killing import why_killed
 from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.lineage import operator_lineage, parent_annotations
 from airflow_provider_flyte.links import FlyteRunLink, show_link
 from airflow_provider_flyte.metrics import count_launch, count_outcome
 from airflow_provider_flyte.run_wait import Advice
 from airflow_provider_flyte.seconds import check_seconds
+from airflow_provider_flyte.stopping import Stopping, killed
 from airflow_provider_flyte.task_wait import TaskWait
-from airflow_provider_flyte.try_run import RETRY_AS, TryRun, TryRuns
+from airflow_provider_flyte.try_run import RETRY_AS, TryRun, TryRuns, task_instance_of, try_of
 from airflow_provider_flyte.xcom import push_outputs
 
 if TYPE_CHECKING:
@@ -302,7 +301,7 @@ class FlyteRunOperator(BaseOperator):
     def _have_run(self, context: Context, wanted: Launch) -> TryRun:
         with FlyteHook(self.flyte_conn_id).get_client() as client:
             try:
-                trying = _try_of(context, client.config.run_name_prefix or DEFAULT_PREFIX, self.run_name)
+                trying = try_of(context, client.config.run_name_prefix or DEFAULT_PREFIX, self.run_name)
             except ConfigError as error:
                 raise FlyteArgumentError(str(error)) from error
             annotations = {**parent_annotations(context["ti"], self.log), **wanted.annotations}
@@ -350,7 +349,7 @@ class FlyteRunOperator(BaseOperator):
                 value = self._look_or_defer(context, run, wait, queued_until, event)
         except AirflowTaskTimeout:
             if self.abort_on_timeout:
-                self._abort(context, run, "execution_timeout has passed")
+                self._stopping(context).abort(run, "execution_timeout has passed")
             raise
         except BaseException:
             # Airflow 2.11 raises out of its signal handler, wherever we are.
@@ -407,7 +406,7 @@ class FlyteRunOperator(BaseOperator):
                 missing_after=self.missing_after,
                 unreachable_after=self.unreachable_after,
                 queued_deadline=queued_until,
-                abort_for=str(_task_instance(context)) if run.ours and self.abort_on_kill else None,
+                abort_for=str(task_instance_of(context)) if run.ours and self.abort_on_kill else None,
             ),
             method_name="execute_complete",
             kwargs={"run_name": run.key.name, "ours": run.ours, "queued_until": queued_until},
@@ -438,7 +437,9 @@ class FlyteRunOperator(BaseOperator):
         if details is None or (phases | {details.phase}) - {RunPhase.QUEUED}:
             return
         self._push(context, wait)
-        done = self._abort(context, run, f"it did not leave its queue in {self.queued_timeout:g} s (queued_timeout)")
+        done = self._stopping(context).abort(
+            run, f"it did not leave its queue in {self.queued_timeout:g} s (queued_timeout)"
+        )
         raise FlyteRunStuck(
             f"Flyte run {run.key} did not leave its queue in {self.queued_timeout:g} s (queued_timeout). {done} Look "
             f"at Flyte's log for an error of the enqueue, and at the queue's limits. {run.url}",
@@ -482,7 +483,7 @@ class FlyteRunOperator(BaseOperator):
             self._push(context, wait)
             error = wait.error(verdict)
             if isinstance(error, FlyteRunFailed):
-                self._show_log(wait)
+                wait.say_log_tail(self.log_lines)
             raise error
         if self.do_xcom_push:
             try:
@@ -491,20 +492,6 @@ class FlyteRunOperator(BaseOperator):
                 raise wait.unreachable(f"It has succeeded, but its outputs could not be read. {error}") from error
             push_outputs(context["ti"], wait.details, outputs, self.log)
         return wait.value(redact_env=self.redact_env)
-
-    def _show_log(self, wait: TaskWait) -> None:
-        """The last lines of the failed attempt's log, where Flyte serves them."""
-        details = wait.details
-        if not self.log_lines or details is None:
-            return
-        attempt = max(1, details.pb2.action.status.attempts)
-        tail = wait.client.tail_log(
-            details.name, attempt=attempt, lines=self.log_lines, project=self.project, domain=self.domain
-        )
-        if tail.lines:
-            self.log.info("The end of the log of attempt %d:\n%s", attempt, "\n".join(tail.lines))
-        else:
-            self.log.info("Flyte serves no log of attempt %d. %s", attempt, tail.trouble)
 
     def _push(self, context: Context, wait: TaskWait) -> None:
         if self.do_xcom_push and (value := wait.value(redact_env=self.redact_env)):
@@ -515,74 +502,20 @@ class FlyteRunOperator(BaseOperator):
     def _see_to_kill(self, context: Context, run: TryRun) -> None:
         """On a worker that was told to end: abort the run if somebody meant the task; else wait on while we can."""
         if self._abort_if_killed(context, run):
-            raise self._killed_error(run)
+            raise killed(run)
 
     def _end_if_killed_meanwhile(self, context: Context, run: TryRun) -> None:
         """Airflow tells a worker of a kill seconds later, with a heartbeat. One that has deferred by then is not told,
         and its trigger never starts.
         """
-        why = why_killed(task_state(context["ti"]), deferred=False)
-        if why:
-            if self.abort_on_kill:
-                self._abort(context, run, why)
-            raise self._killed_error(run)
+        if self._stopping(context).was_killed(run, told=False):
+            raise killed(run)
 
     def _abort_if_killed(self, context: Context, run: TryRun) -> bool:
         if not self._killed:
             return False
         self._killed = False
-        state = task_state(context["ti"])
-        why = why_killed(state, deferred=False)
-        if not why:
-            self.log.warning(
-                "This process was told to end, but nobody killed the task (it is %s): Flyte run %s goes on, and the "
-                "next try finds it.",
-                state,
-                run.key,
-            )
-            return False
-        if self.abort_on_kill:
-            self._abort(context, run, why)
-        return True
+        return self._stopping(context).was_killed(run, told=True)
 
-    def _killed_error(self, run: TryRun) -> FlyteTaskKilled:
-        return FlyteTaskKilled(
-            f"The task was killed. {run.url}",
-            run=run.key.name,
-            project=run.key.project,
-            domain=run.key.domain,
-            url=run.url,
-        )
-
-    def _abort(self, context: Context, run: TryRun, why: str) -> str:
-        """Abort the run if this task instance has launched it, and say what was done."""
-        if not run.ours:
-            done = f"Flyte run {run.key} goes on: this task did not launch it."
-        else:
-            try:
-                with FlyteHook(self.flyte_conn_id).get_client() as client:
-                    reason = abort_reason(_task_instance(context), why)
-                    done = f"{client.abort(run.key.name, reason, project=self.project, domain=self.domain)}."
-            except Exception as error:
-                done = f"Flyte run {run.key} may go on: it could not be aborted. {error}"
-        self.log.info("%s: %s", why, done)
-        return done
-
-
-def _task_instance(context: Context) -> TaskInstance:
-    ti: Any = context["ti"]
-    return TaskInstance(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index)
-
-
-def _try_of(context: Context, prefix: str, run_name: str | None) -> Try:
-    ti: Any = context["ti"]
-    return Try(_task_instance(context), ti.try_number, ti.max_tries, _made(context), prefix=prefix, run_name=run_name)
-
-
-def _made(context: Context) -> datetime | None:
-    """When the DAG run was made, as far as Airflow tells: a clear gives it another start, and counts up."""
-    dag_run: Any = context.get("dag_run")
-    if dag_run is None or dag_run.clear_number:
-        return None
-    started: datetime | None = dag_run.start_date
-    return started
+    def _stopping(self, context: Context) -> Stopping:
+        return Stopping(context, self.flyte_conn_id, self.abort_on_kill, self.log)

@@ -271,6 +271,20 @@ class TaskWait:
             self._log.info("%d Flyte runs: %s", len(self._runs), now)
         self._logged = now
 
+    def say_log_tail(self, lines: int) -> None:
+        """Log the last lines that the last attempt of a task's only run has logged, where Flyte serves them."""
+        details = self.details
+        if not lines or details is None:
+            return
+        attempt = max(1, details.pb2.action.status.attempts)
+        tail = self.client.tail_log(
+            details.name, attempt=attempt, lines=lines, project=details.key.project, domain=details.key.domain
+        )
+        if tail.lines:
+            self._log.info("The end of the log of attempt %d:\n%s", attempt, "\n".join(tail.lines))
+        else:
+            self._log.info("Flyte serves no log of attempt %d. %s", attempt, tail.trouble)
+
     # -- how it ended
 
     def error(self, verdict: Verdict) -> FlyteRunError:

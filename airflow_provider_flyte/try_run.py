@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import (
     ConfigError,
@@ -23,6 +24,7 @@ from airflow_provider_flyte.client.launch_identity import (
     Found,
     Refuse,
     Start,
+    TaskInstance,
     Try,
     abort_reason,
     decide,
@@ -42,6 +44,8 @@ from airflow_provider_flyte.exceptions import (
 from airflow_provider_flyte.run_wait import TaskLog
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_flyte.client import FlyteClient
     from airflow_provider_flyte.client.launch_request import Launch
 
@@ -71,7 +75,7 @@ class TryRuns:
     :param trying: the task instance and its try.
     :param wanted: what to launch.
     :param retry_as: how a try that launches anew stands to the run before: ``new``, ``rerun`` or ``recover``.
-    :param retry_for: seconds of trouble that are put up with; None: for ever is not sensible here, so the client's.
+    :param retry_for: seconds of trouble that are put up with; None: the client's budget.
     :param before_create: called right before a run is launched; what it raises keeps it from being launched.
     :param log: the task's log.
     """
@@ -194,3 +198,29 @@ class TryRuns:
         if not any(isinstance(value, str) for value in self._wanted.inputs.values()):
             return ""
         return " A template gives a text, unless its DAG has render_template_as_native_obj=True."
+
+
+def task_instance_of(context: Context) -> TaskInstance:
+    """The task instance that Airflow runs."""
+    ti: Any = context["ti"]
+    return TaskInstance(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index)
+
+
+def try_of(context: Context, prefix: str, run_name: str | None) -> Try:
+    """The try that Airflow runs.
+
+    :param prefix: what computed names begin with.
+    :param run_name: a name that the user chose, instead of a computed one.
+    """
+    ti: Any = context["ti"]
+    task = task_instance_of(context)
+    return Try(task, ti.try_number, ti.max_tries, _made(context), prefix=prefix, run_name=run_name)
+
+
+def _made(context: Context) -> datetime | None:
+    """When the DAG run was made, as far as Airflow tells: a clear gives it another start, and counts up."""
+    dag_run: Any = context.get("dag_run")
+    if dag_run is None or dag_run.clear_number:
+        return None
+    started: datetime | None = dag_run.start_date
+    return started
