@@ -27,7 +27,7 @@ IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test check nginx chromium pictures test-contract test-e2e test-crashes bench bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test test-inside check nginx chromium pictures test-contract test-e2e test-crashes bench bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -35,12 +35,14 @@ demo: $(STAMP)  ## watch a real Airflow wait for a Flyte run; KEEP=1 leaves the 
 	$(BIN)/python -m tests.e2e.demo $(if $(KEEP),--keep) $(if $(TRANSPORT),--transport $(TRANSPORT))
 
 # The end-to-end tests run by themselves: a real Airflow keeps two cores busy. With ARGS there may be none of them to run.
-test: $(STAMP) $(PEER_STAMP) $(PEER_CONNECT_STAMP) nginx $(BROWSER)  ## everything
-	PEER_PYTHON=.venv-peer/bin/python PEER_CONNECT_PYTHON=.venv-peer-connect/bin/python \
-		$(BIN)/python -m pytest tests $(ELSEWHERE:%=--ignore tests/%) --numprocesses 2 --dist loadfile $(ARGS)
+test: test-inside $(BROWSER)  ## everything but the crashes
 ifeq ($(AIRFLOW),3.3.2)
 	$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/launches $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 endif
+
+test-inside: $(STAMP) $(PEER_STAMP) $(PEER_CONNECT_STAMP) nginx  ## what needs no whole Airflow
+	PEER_PYTHON=.venv-peer/bin/python PEER_CONNECT_PYTHON=.venv-peer-connect/bin/python \
+		$(BIN)/python -m pytest tests $(ELSEWHERE:%=--ignore tests/%) --numprocesses 2 --dist loadfile $(ARGS)
 
 check: $(STAMP)  ## ruff, mypy, layers
 	$(BIN)/ruff check .
@@ -82,7 +84,7 @@ bench-transports: $(STAMP)  ## gRPC and Connect, side by side
 older-grpcio: $(STAMP) nginx  ## every way to Flyte with an older grpcio, whose words differ; GRPCIO=1.62.3 is the oldest supported
 	$(UV) pip install --quiet --python $(BIN)/python --target .run/grpcio-$(GRPCIO) --no-deps grpcio==$(GRPCIO)
 	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/test_doors.py tests/client/test_tls.py tests/proxy \
-		--numprocesses 2 --dist loadfile $(ARGS)
+		--numprocesses 4 --dist load $(ARGS)
 
 openlineage: $(STAMP)  ## with OpenLineage's provider beside Airflow 3.3.2, which all other tests run without
 	$(UV) pip install --quiet --python $(BIN)/python --target .run/openlineage --no-deps -r requirements/openlineage.txt

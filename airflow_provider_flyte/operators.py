@@ -436,12 +436,12 @@ class FlyteRunOperator(BaseOperator):
         )
         if details is None or (phases | {details.phase}) - {RunPhase.QUEUED}:
             return
+        count_outcome(self.flyte_conn_id, details, Verdict(Outcome.FAILED))
         self._push(context, wait)
-        done = self._stopping(context).abort(
-            run, f"it did not leave its queue in {self.queued_timeout:g} s (queued_timeout)"
-        )
+        why = f"did not leave its queue in {self.queued_timeout:g} s (queued_timeout)"
+        done = self._stopping(context).abort(run, f"it {why}")
         raise FlyteRunStuck(
-            f"Flyte run {run.key} did not leave its queue in {self.queued_timeout:g} s (queued_timeout). {done} Look "
+            f"Flyte run {run.key} {why}. {done} Look "
             f"at Flyte's log for an error of the enqueue, and at the queue's limits. {run.url}",
             run=run.key.name,
             project=run.key.project,

@@ -18,12 +18,6 @@ AIRFLOW = int(version("apache-airflow").split(".")[0])
 
 
 @pytest.fixture
-def door() -> str:
-    """One is enough: what is above the transports is tested through both elsewhere."""
-    return "grpc"
-
-
-@pytest.fixture
 def dag(flyte_default: LocalFlyte) -> Any:
     flyte_default.deploy("demo.train", inputs={"rows": int}, outputs={"o0": int})
     flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.5).succeeds({"o0": 1}))

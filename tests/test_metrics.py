@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.exceptions import FlyteRunFailed
+from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteRunStuck
 from airflow_provider_flyte.metrics import airflow_stats
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
@@ -31,9 +31,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any, dict[str, str]
     return metrics
 
 
-def one_try(number: int, dag_run: DagRun) -> Driven:
+def one_try(number: int, dag_run: DagRun, **arguments: Any) -> Driven:
     operator = FlyteRunOperator(
-        task_id="train", task_name="demo.train", deferrable=True, poll_interval=0.1, resume_after=0
+        task_id="train", task_name="demo.train", deferrable=True, poll_interval=0.1, resume_after=0, **arguments
     )
     return Driven(operator, TaskInstance(number, 1), dag_run)
 
@@ -63,3 +63,13 @@ def test_launches_outcomes_and_how_long_runs_took(
     ]
     lasted = ours[2][1]
     assert timedelta(seconds=0.3) <= lasted < timedelta(seconds=10)
+
+
+def test_a_run_that_never_left_its_queue_has_failed(
+    flyte_default: LocalFlyte, sent: list[tuple[str, Any, dict[str, str]]]
+) -> None:
+    flyte_default.deploy("demo.train")
+    with pytest.raises(FlyteRunStuck):
+        one_try(1, DagRun(), queued_timeout=0.1).run()
+    [tags] = [tags for name, _, tags in sent if name == "flyte.outcomes"]
+    assert tags == {"flyte_conn_id": "flyte_default", "outcome": "failed"}
