@@ -10,7 +10,7 @@ FlyteRunError (AirflowException)    .run .project .domain .url .errors
 +-- FlyteUnreachable                the run's state is unknown; a retry looks again
 |   +-- FlyteLaunchUncertain            nor whether it was launched; a retry finds it if it was
 +-- FlyteWaitBroken                 the trigger broke, not the run; a retry waits again
-+-- FlyteLaunchFailed               nothing was launched: Flyte refuses it or cannot be reached; a retry tries again
++-- FlyteLaunchFailed               nothing was launched: Flyte refuses it, or was lost on the way; a retry tries again
 +-- FlyteTaskKilled                 the task was killed; what it has launched is aborted, or goes on if nobody meant it
 +-- FlyteRunTaken                   the run's name belongs to somebody else; the task fails without a retry
 FlyteConfigurationError (AirflowException)    the connection cannot work
@@ -129,7 +129,7 @@ class FlyteLaunchUncertain(FlyteUnreachable):
 
 
 class FlyteLaunchFailed(FlyteRunError):
-    """Nothing was launched: Flyte refuses it, or it cannot be reached."""
+    """Nothing was launched: Flyte refuses it, or could not be reached any more."""
 
 
 class FlyteTaskKilled(FlyteRunError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from airflow_provider_flyte.xcom import REDACTED
 
@@ -10,11 +11,13 @@ from airflow_provider_flyte.xcom import REDACTED
 class HiddenValues(Mapping[str, str]):
     """A mapping that shows its names only; Airflow's Rendered Templates show what ``str()`` gives.
 
-    :param values: the values by name.
+    :param values: the values by name. Anything else is shown as nothing but ``***``.
     """
 
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
+    def __init__(self, values: Any) -> None:
+        self._values: Mapping[str, str] = values if isinstance(values, Mapping) else {}
+        self.unfit = "" if isinstance(values, Mapping) else type(values).__name__
+        """What it is, where it is no mapping."""
 
     def __getitem__(self, name: str) -> str:
         return self._values[name]
@@ -26,4 +29,4 @@ class HiddenValues(Mapping[str, str]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        return repr(dict.fromkeys(self._values, REDACTED))
+        return REDACTED if self.unfit else repr(dict.fromkeys(self._values, REDACTED))

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from typing import Any
 
+CLEARED = "restarting"
+"""The state of a running task that was cleared."""
+
 _WHY = {
     "failed": "the task was marked failed, or its DAG run was",
     "success": "the task was marked success",
     "skipped": "the task was marked skipped, or its DAG run timed out",
-    "restarting": "the task was cleared",
+    CLEARED: "the task was cleared",
     "removed": "the task was removed from its DAG",
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_flyte.airflow_facts import atask_state
 from airflow_provider_flyte.client.launch_identity import abort_reason
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.events import Ending
+from airflow_provider_flyte.events import Ending, RunEvent
 from airflow_provider_flyte.killing import why_killed
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 
@@ -29,8 +29,10 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
     :param missing_after: seconds for which ListRuns may not show the run; None: for ever.
     :param unreachable_after: seconds of trouble after which the run's state is unknown; None: never.
     :param queued_deadline: when a worker is to look whether the run has left its queue; None: never.
-    :param abort_for: the task instance, in words, for which the run is aborted when the task is killed; None: the run
-        goes on.
+    :param abort_for: the task instance, in words, that has launched the run; None: none did, and it is never aborted.
+    :param abort_on_kill: abort the run when the task is killed.
+    :param abort_on_timeout: abort the run when ``execution_deadline`` has passed. Airflow 2.11 does not let the task do
+        it: it fails a task that resumes past its ``execution_timeout`` before calling it.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         unreachable_after: float | None = 300.0,
         queued_deadline: float | None = None,
         abort_for: str | None = None,
+        abort_on_kill: bool = True,
+        abort_on_timeout: bool = False,
     ) -> None:
         super().__init__(
             run_name=run_name,
@@ -60,6 +64,8 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         )
         self.queued_deadline = queued_deadline
         self.abort_for = abort_for
+        self.abort_on_kill = abort_on_kill
+        self.abort_on_timeout = abort_on_timeout
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path, and every argument of ``__init__``."""
@@ -77,6 +83,8 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
                 "unreachable_after": self.unreachable_after,
                 "queued_deadline": self.queued_deadline,
                 "abort_for": self.abort_for,
+                "abort_on_kill": self.abort_on_kill,
+                "abort_on_timeout": self.abort_on_timeout,
             },
         )
 
@@ -84,34 +92,43 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
     def _deadlines(self) -> dict[Ending, float | None]:
         return super()._deadlines | {Ending.QUEUED: self.queued_deadline}
 
+    async def _before(self, event: RunEvent) -> None:
+        if event.ending is Ending.TASK_TIMED_OUT and self.abort_on_timeout:
+            await self._abort("execution_timeout has passed")
+        await super()._before(event)
+
     async def on_kill(self) -> None:
         """Abort the run, if the task was really killed. Airflow calls this from 3.3 on, and waits about a second."""
-        if self.abort_for is None:
+        if self.abort_for is None or not self.abort_on_kill:
             return
         # A task of its own: Airflow cancels the trigger again a second later, and the abort is to go on.
-        aborting = asyncio.ensure_future(self._abort_if_killed(self.abort_for))
+        aborting = asyncio.ensure_future(self._abort_if_killed())
         _aborting.add(aborting)
         aborting.add_done_callback(_aborting.discard)
         await asyncio.shield(aborting)
 
-    async def _abort_if_killed(self, task: str) -> None:
+    async def _abort_if_killed(self) -> None:
+        state = await atask_state(self.task_instance)
+        why = why_killed(state, deferred=True)
+        if why:
+            await self._abort(why)
+        else:
+            # Of a task that was cleared this is its next try's state, and that try ends the run.
+            self.log.info(
+                "Flyte run %s goes on: nobody killed its task, or a next try sees to it. The task is %s.",
+                self.run_name,
+                state,
+            )
+
+    async def _abort(self, why: str) -> None:
         from airflow_provider_flyte.hooks import FlyteHook
 
+        if self.abort_for is None:
+            return
         try:
-            state = await atask_state(self.task_instance)
-            why = why_killed(state, deferred=True)
-            if not why:
-                # Of a task that was cleared this is its next try's state, and that try ends the run.
-                self.log.info(
-                    "Flyte run %s goes on: nobody killed its task, or a next try sees to it. The task is %s.",
-                    self.run_name,
-                    state,
-                )
-                return
             async with await FlyteHook(self.flyte_conn_id).aget_client() as client:
-                aborted = await client.abort.aio(
-                    self.run_name, abort_reason(task, why), project=self.project, domain=self.domain
-                )
+                reason = abort_reason(self.abort_for, why)
+                aborted = await client.abort.aio(self.run_name, reason, project=self.project, domain=self.domain)
             self.log.info("Because %s: %s.", why, aborted)
         except Exception:
             self.log.exception("Flyte run %s may go on: it could not be aborted.", self.run_name)

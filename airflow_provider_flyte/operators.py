@@ -231,7 +231,10 @@ class FlyteRunOperator(BaseOperator):
             run = self._have_run(context, self._wanted())
         else:
             config = FlyteHook(self.flyte_conn_id).get_config()
-            key = config.key(run_name, self.project, self.domain)
+            try:
+                key = config.key(run_name, self.project, self.domain)
+            except ConfigError as error:
+                raise FlyteConfigurationError(f"Flyte run {run_name} may go on. {error}") from error
             run = TryRun(key, config.run_url(key), ours)
         return self._go_on(context, run, queued_until, read)
 
@@ -277,7 +280,7 @@ class FlyteRunOperator(BaseOperator):
                 domain=self.domain,
                 labels=self.labels or {},
                 annotations=self.annotations or {},
-                env_vars=dict(self.env_vars or {}),
+                env_vars=self.env_vars or {},
                 queue=self.flyte_queue,
                 interruptible=self.interruptible,
                 overwrite_cache=self.overwrite_cache,
@@ -293,6 +296,13 @@ class FlyteRunOperator(BaseOperator):
             check_seconds(name, getattr(self, name), optional=True)
         for name in ("poll_interval", "resume_after"):
             check_seconds(name, getattr(self, name), optional=False)
+        if isinstance(self.log_lines, bool) or not isinstance(self.log_lines, int) or self.log_lines < 0:
+            raise ConfigError(f"log_lines is {self.log_lines!r}; give a whole number, 0 for none.")
+        if isinstance(self.env_vars, HiddenValues) and self.env_vars.unfit:
+            raise ConfigError(
+                f"env_vars is a {self.env_vars.unfit}. Give a dict of strings by name; a template gives a text unless "
+                "its DAG has render_template_as_native_obj=True."
+            )
         if self.retry_as not in RETRY_AS:
             raise ConfigError(f"retry_as is {self.retry_as!r}; enter one of {', '.join(RETRY_AS)}.")
         if self.fail_fast_on not in (None, "user"):
@@ -316,6 +326,10 @@ class FlyteRunOperator(BaseOperator):
             )
             try:
                 run = runs.get()
+            except AirflowTaskTimeout:
+                if self.abort_on_timeout and (run_there := runs.there()):
+                    self._stopping(context).abort(run_there, "execution_timeout has passed")
+                raise
             except BaseException:
                 # Airflow 2.11 raises out of its signal handler, perhaps while the launch is on its way.
                 if self._killed and (run_there := runs.there()):
@@ -364,7 +378,9 @@ class FlyteRunOperator(BaseOperator):
         retry_for = self._at_most(_PATIENTLY if is_over else _BRIEFLY)
         while True:
             verdict = wait.look(retry_for)
-            if verdict.over:
+            timed_out = event is not None and event.ending is Ending.TASK_TIMED_OUT
+            # The trigger may have aborted the run because of that.
+            if verdict.over and not (timed_out and verdict.phase == RunPhase.ABORTED):
                 return self._conclude(context, wait, verdict)
             if event is not None:
                 self._explain(context, wait, event)
@@ -391,7 +407,7 @@ class FlyteRunOperator(BaseOperator):
         if event.ending is Ending.CRASHED:
             raise wait.broken(event.message)
         if event.ending is Ending.NO_CONNECTION:
-            raise FlyteConfigurationError(event.message)
+            raise FlyteConfigurationError(f"{wait.url} may go on. {event.message}")
 
     def _defer(self, context: Context, run: TryRun, queued_until: float | None) -> None:
         self.defer(
@@ -405,12 +421,24 @@ class FlyteRunOperator(BaseOperator):
                 not_before=time.time() + self.resume_after,
                 missing_after=self.missing_after,
                 unreachable_after=self.unreachable_after,
-                queued_deadline=queued_until,
-                abort_for=str(task_instance_of(context)) if run.ours and self.abort_on_kill else None,
+                queued_deadline=self._queue_deadline(queued_until),
+                abort_for=str(task_instance_of(context)) if run.ours else None,
+                abort_on_kill=self.abort_on_kill,
+                abort_on_timeout=self.abort_on_timeout,
             ),
             method_name="execute_complete",
             kwargs={"run_name": run.key.name, "ours": run.ours, "queued_until": queued_until},
         )
+
+    def _queue_deadline(self, queued_until: float | None) -> float | None:
+        """When the trigger is to wake the task for a look at its queue.
+
+        Past that time Flyte could not be asked: then the trigger counts the trouble, and the look has to wait.
+        """
+        now = time.time()
+        if queued_until is None or queued_until > now:
+            return queued_until
+        return None if self.unreachable_after is None else now + self.unreachable_after
 
     def _execution_deadline(self, context: Context) -> float | None:
         started = context["ti"].start_date
@@ -494,8 +522,12 @@ class FlyteRunOperator(BaseOperator):
         return wait.value(redact_env=self.redact_env)
 
     def _push(self, context: Context, wait: TaskWait) -> None:
+        """The details before the task fails. What Airflow cannot store must not hide why it fails."""
         if self.do_xcom_push and (value := wait.value(redact_env=self.redact_env)):
-            context["ti"].xcom_push(key="return_value", value=value)
+            try:
+                context["ti"].xcom_push(key="return_value", value=value)
+            except Exception:
+                self.log.warning("The details of the Flyte run could not be put into XCom", exc_info=True)
 
     # -- killed
 

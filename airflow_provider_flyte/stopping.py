@@ -9,7 +9,7 @@ from airflow_provider_flyte.airflow_facts import task_state
 from airflow_provider_flyte.client.launch_identity import abort_reason
 from airflow_provider_flyte.exceptions import FlyteTaskKilled
 from airflow_provider_flyte.hooks import FlyteHook
-from airflow_provider_flyte.killing import why_killed
+from airflow_provider_flyte.killing import CLEARED, why_killed
 from airflow_provider_flyte.run_wait import TaskLog
 from airflow_provider_flyte.try_run import TryRun, task_instance_of
 
@@ -33,7 +33,8 @@ class Stopping:
         """
         state = task_state(self.context["ti"])
         why = why_killed(state, deferred=False)
-        if why and self.abort_on_kill:
+        # A task that is cleared starts anew, so its run is ended whatever the setting.
+        if why and (self.abort_on_kill or state == CLEARED):
             self.abort(run, why)
         elif told and not why:
             self.log.warning(

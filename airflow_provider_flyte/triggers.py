@@ -112,7 +112,7 @@ class FlyteRunTrigger(BaseTrigger):
         try:
             event = await self._event()
             self.log.info("The wait for %s has ended: %s. %s", self._what, event.ending.value, event.message)
-            await self._hold()
+            await self._before(event)
             yield TriggerEvent(event.to_payload())
         finally:
             self._release()
@@ -187,7 +187,9 @@ class FlyteRunTrigger(BaseTrigger):
 
     def _timed_out(self) -> RunEvent:
         ends = {ending: at for ending, at in self._deadlines.items() if at is not None}
-        return self._ended(min(ends, key=ends.__getitem__))
+        # A deadline that ends the task goes before one that only asks for a look.
+        final = {ending: at for ending, at in ends.items() if ending is not Ending.QUEUED and at <= self._now()}
+        return self._ended(min(final or ends, key=ends.__getitem__))
 
     async def _within_deadline(self, step: Coroutine[Any, Any, T]) -> T | None:
         """What a step gives, or None when it is over its time."""
@@ -224,6 +226,10 @@ class FlyteRunTrigger(BaseTrigger):
                     raise _ConnectionUnreadError(problem) from error
             self.log.warning("Still waiting for %s. %s", self._what, problem)
             await self._sleep(_CONNECTION_RETRY)
+
+    async def _before(self, event: RunEvent) -> None:
+        """What comes between the end of the wait and its event."""
+        await self._hold()
 
     async def _hold(self) -> None:
         if self.not_before is not None and (left := self.not_before - self._now()) > 0:

@@ -40,6 +40,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteRunError,
     FlyteRunTaken,
     FlyteTaskMissing,
+    FlyteUnreachable,
 )
 from airflow_provider_flyte.run_wait import TaskLog
 
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.launch_request import Launch
 
 RETRY_AS = ("new", "rerun", "recover")
+
+_NAMED = 5
+"""How many runs of earlier tries an error names."""
 
 _RACES = 3
 """How often somebody else may launch the run between our look and our launch."""
@@ -103,6 +107,7 @@ class TryRuns:
         """The run of this try, launched if need be.
 
         :raises FlyteRunTaken: when the name belongs to somebody else's run.
+        :raises FlyteUnreachable: when it is not known what is there already; then nothing is launched.
         :raises FlyteLaunchFailed: when nothing was launched, and a retry may help.
         :raises FlyteLaunchUncertain: when it is not known whether something was launched.
         :raises FlyteArgumentError: when the task, as it is written, cannot be launched.
@@ -150,7 +155,16 @@ class TryRuns:
         from airflow_provider_flyte.client.tries import find_tries
 
         keys = [self._key(name) for name in self._trying.names]
-        return self._client.run(find_tries(keys, self._client.config.org), retry_for=self._retry_for)
+        try:
+            return self._client.run(find_tries(keys, self._client.config.org), retry_for=self._retry_for)
+        except RpcError as error:
+            names = ", ".join(key.name for key in keys[:_NAMED])
+            raise self._error(
+                FlyteUnreachable,
+                keys[0],
+                f"Nothing is launched, because it is not known whether a run of this task is there and goes on ({names}"
+                f"{' ...' if len(keys) > _NAMED else ''}). {error}",
+            ) from error
 
     def _take(self, run: Found) -> TryRun:
         key = self._key(run.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,6 @@ from airflow_provider_flyte.client import RunDetails
 from airflow_provider_flyte.events import Ending, RunEvent
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
-    FlyteLaunchFailed,
     FlyteLaunchUncertain,
     FlyteRunAborted,
     FlyteRunFailed,
@@ -28,10 +28,11 @@ from airflow_provider_flyte.exceptions import (
     FlyteUnreachable,
     FlyteWaitBroken,
 )
+from airflow_provider_flyte.hidden_values import HiddenValues
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte, lost_answer, unavailable
-from tests.driving import DagRun, Driven, TaskInstance
+from tests.driving import DagRun, Driven, TaskInstance, event_of
 
 Make = Callable[..., Driven]
 
@@ -262,6 +263,9 @@ def test_by_a_trigger_of_flytes(flyte_default: LocalFlyte, operator: Make) -> No
         ({"queued_timeout": -1}, "queued_timeout"),
         ({"run_name": "No!"}, "run_name"),
         ({"inputs": [1]}, "inputs"),
+        ({"env_vars": [("TOKEN", "correct-horse")]}, "env_vars"),
+        ({"env_vars": HiddenValues("{{ a text }}")}, "env_vars is a str"),
+        ({"log_lines": "50"}, "log_lines"),
     ],
 )
 def test_bad_arguments(flyte_default: LocalFlyte, operator: Make, arguments: dict[str, Any], says: str) -> None:
@@ -272,7 +276,7 @@ def test_bad_arguments(flyte_default: LocalFlyte, operator: Make, arguments: dic
 
 def test_flyte_cannot_be_reached(flyte_default: LocalFlyte, operator: Make) -> None:
     flyte_default.inject("ListRuns", unavailable("try later"))
-    with pytest.raises(FlyteLaunchFailed, match=r"was not launched.*try later"):
+    with pytest.raises(FlyteUnreachable, match=r"Nothing is launched, because.*\(af-\w+\).*try later"):
         operator().run()
     assert flyte_default.runs() == []
 
@@ -389,6 +393,46 @@ def test_the_tasks_own_timeout(flyte_default: LocalFlyte, operator: Make, aborte
     assert len(flyte_default.calls("AbortRun")) == aborted
 
 
+def test_the_trigger_aborts_at_the_timeout_by_itself(flyte_default: LocalFlyte, operator: Make) -> None:
+    """Airflow 2.11 fails a task that resumes past its execution_timeout before calling it."""
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    task = operator(deferrable=True, execution_timeout=timedelta(seconds=0.5), abort_on_timeout=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        task.task.execute(task.context)
+    assert event_of(deferred.value.trigger)["ending"] == "task_timed_out"
+    [call] = flyte_default.calls("AbortRun")
+    assert call.request.reason == "Airflow: sales.train in manual__1: execution_timeout has passed"
+
+
+def test_an_outage_at_the_look_into_the_queue_is_no_busy_loop(
+    flyte_default: LocalFlyte, operator: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.operators._BRIEFLY", 0.2)
+    task = operator(deferrable=True, queued_timeout=0.1, unreachable_after=60)
+    with pytest.raises(TaskDeferred) as deferred:
+        task.task.execute(task.context)
+    event = event_of(deferred.value.trigger)
+    assert event["ending"] == "queued"
+    flyte_default.inject("*", unavailable())
+    with pytest.raises(TaskDeferred) as again:
+        task.resume(event, **deferred.value.kwargs)
+    # Until then the trigger counts the trouble.
+    assert again.value.trigger.queued_deadline > time.time() + 30
+    assert again.value.kwargs["queued_until"] == deferred.value.kwargs["queued_until"]
+
+
+def test_what_cannot_be_stored_does_not_hide_the_failure(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.on_launch(lambda run: run.fails(message="no rows"))
+    task = operator()
+
+    def refuses(key: str, value: Any) -> None:
+        raise ValueError("too large")
+
+    task.ti.xcom_push = refuses  # type: ignore[method-assign]
+    with pytest.raises(FlyteRunFailed, match="no rows"):
+        task.run()
+
+
 # -- killed
 
 
@@ -430,6 +474,16 @@ def test_a_kill_of_a_task_that_does_not_wait(flyte_default: LocalFlyte, operator
     with pytest.raises(FlyteTaskKilled):
         task.run()
     assert len(flyte_default.calls("AbortRun")) == 1
+
+
+def test_a_cleared_task_starts_anew_whatever_the_setting(flyte_default: LocalFlyte, operator: Make) -> None:
+    task = operator(deferrable=False, abort_on_kill=False)
+    task.ti.state = "restarting"
+    flyte_default.on_launch(lambda run: task.task.on_kill())
+    with pytest.raises(FlyteTaskKilled):
+        task.run()
+    [run] = flyte_default.runs()
+    assert run.phase.name == "ABORTED"
 
 
 def test_after_a_kill_nothing_is_launched(flyte_default: LocalFlyte, operator: Make) -> None:
@@ -499,3 +553,16 @@ def test_a_wrong_event_makes_no_success(flyte_default: LocalFlyte, operator: Mak
     run.move("RUNNING")
     with pytest.raises(TaskDeferred):
         operator(deferrable=True).resume(RunEvent(Ending.SUCCEEDED, run.name).to_payload(), run_name=run.name)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ({"TOKEN": "s3cret"}, "{'TOKEN': '***'}"),
+        ([("TOKEN", "s3cret")], "***"),
+        ([{"name": "s3cret"}], "***"),
+        ("s3", "***"),
+    ],
+)
+def test_environment_variables_show_no_value(values: Any, shown: str) -> None:
+    assert str(HiddenValues(values)) == shown

@@ -137,6 +137,9 @@ _REFUSALS = (
 """What says, if Flyte itself says it, that nothing was launched."""
 
 
+_GATEWAY_TIMEOUT = 504
+
+
 def _create(
     key: RunKey, org: str, request: run_service_pb2.CreateRunRequest, before_create: Callable[[], None]
 ) -> Flow[tuple[int, bool]]:
@@ -144,7 +147,8 @@ def _create(
 
     After an answer that leaves open whether the run was launched, ListRuns is asked before anything else. If it does
     not have the run, an outage is behind us and the call is made once more: its name makes it the same run, should the
-    first one still arrive. Not so after a deadline: then Flyte has the request and may yet carry it out.
+    first one still arrive. Not so after a deadline, ours or a proxy's: then Flyte has the request and may yet carry it
+    out.
     """
     call = Call(RunService.CreateRun, request, lambda response: response.run.action.status.phase, run=key.name)
     again = True
@@ -170,7 +174,7 @@ def _create(
                 raise error.turned_into(LaunchUncertainError) from error
             if phase is not None:
                 return phase, True
-            if isinstance(error, DeadlineExceededError):
+            if isinstance(error, DeadlineExceededError) or error.http_status == _GATEWAY_TIMEOUT:
                 raise error.turned_into(LaunchUncertainError) from error
             if not (again and error.transient):
                 raise

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, Launch, LaunchedRun, RunDetails
+from airflow_provider_flyte.client import launch as launching
 from airflow_provider_flyte.client.errors import (
     ConfigError,
     DeadlineExceededError,
@@ -17,12 +18,14 @@ from airflow_provider_flyte.client.errors import (
     NoSuchTaskError,
     NotFoundError,
     RpcError,
+    Status,
     UnauthenticatedError,
     UnavailableError,
     UnknownError,
 )
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.retry import RetryPolicy
+from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.testing import LocalFlyte, database_down, delay, lost_answer, status, unavailable
 from tests.client.conftest import config_for
 
@@ -421,3 +424,18 @@ async def test_a_launch_that_is_cancelled_sends_nothing_more(flyte: LocalFlyte) 
             await launching
     assert len(flyte.calls("CreateRun")) == 1
     assert not flyte.calls("ListRuns")
+
+
+def test_a_proxys_timeout_is_no_reason_to_launch_again(flyte: LocalFlyte) -> None:
+    """Flyte has the request and may yet carry it out."""
+    with FlyteClient(config_for(flyte)) as client:
+        flow = launching.launch(client.config, Launch("demo.train", run_name="r1", inputs={"rows": 1}))
+        call = next(flow)
+        while call.method is not RunService.CreateRun:
+            call = flow.send(client.run(call))
+        late = UnavailableError(Status.UNAVAILABLE, "Gateway Time-out", method="CreateRun", endpoint=flyte.endpoint)
+        late.http_status = 504
+        call = flow.throw(late)
+        assert call.method is RunService.ListRuns
+        with pytest.raises(LaunchUncertainError):
+            flow.send(client.run(call))
