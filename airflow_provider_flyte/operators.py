@@ -311,7 +311,7 @@ class FlyteRunOperator(BaseOperator):
     def _have_run(self, context: Context, wanted: Launch) -> TryRun:
         with FlyteHook(self.flyte_conn_id).get_client() as client:
             try:
-                trying = try_of(context, client.config.run_name_prefix or DEFAULT_PREFIX, self.run_name)
+                trying = try_of(context, client.config.run_name_prefix or DEFAULT_PREFIX, self.run_name, self.retries)
             except ConfigError as error:
                 raise FlyteArgumentError(str(error)) from error
             annotations = {**parent_annotations(context["ti"], self.log), **wanted.annotations}

@@ -220,15 +220,25 @@ def task_instance_of(context: Context) -> TaskInstance:
     return TaskInstance(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index)
 
 
-def try_of(context: Context, prefix: str, run_name: str | None) -> Try:
+def try_of(context: Context, prefix: str, run_name: str | None, retries: int | None) -> Try:
     """The try that Airflow runs.
 
     :param prefix: what computed names begin with.
     :param run_name: a name that the user chose, instead of a computed one.
+    :param retries: the task's.
     """
     ti: Any = context["ti"]
-    task = task_instance_of(context)
-    return Try(task, ti.try_number, ti.max_tries, _made(context), prefix=prefix, run_name=run_name)
+    dag_run: Any = context.get("dag_run")
+    return Try(
+        task_instance_of(context),
+        ti.try_number,
+        ti.max_tries,
+        _made(context),
+        retries=retries,
+        clear_number=dag_run.clear_number if dag_run is not None else None,
+        prefix=prefix,
+        run_name=run_name,
+    )
 
 
 def _made(context: Context) -> datetime | None:

@@ -209,6 +209,22 @@ def test_a_cleared_dag_run_is_still_the_same(flyte_default: LocalFlyte, operator
     assert phase(operator(2, 1, dag_run=cleared).run()) == "SUCCEEDED"
 
 
+def test_a_clear_with_fewer_retries_starts_anew(flyte_default: LocalFlyte, operator: Make) -> None:
+    """Airflow then sets the same max_tries again: tries so far and retries."""
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    operator(1, 1, retries=1).run()
+    cleared = DagRun()
+    cleared.clear_number = 1
+    operator(2, 1, dag_run=cleared, retries=0).run()
+    assert len(flyte_default.runs()) == 2
+    # Another task of the DAG run was cleared, and this one's worker died.
+    twice = DagRun()
+    twice.clear_number = 2
+    operator(3, 3, dag_run=cleared, retries=1).run()
+    operator(4, 3, dag_run=twice, retries=1).run()
+    assert len(flyte_default.runs()) == 3
+
+
 def test_an_explicit_name_is_attach_or_create(flyte_default: LocalFlyte, operator: Make) -> None:
     flyte_default.run("nightly").phases("RUNNING", "RUNNING", every=0.2).succeeds({"o0": 1})
     task = operator(run_name="nightly")

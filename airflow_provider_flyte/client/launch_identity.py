@@ -60,6 +60,12 @@ class Try:
     """When the DAG run was made, by Airflow's clock and with a zone: tells one that was deleted from one that was made
     again under the same run id. A clear must not change it. None: not told apart."""
 
+    retries: int | None = None
+    """The task's retries by now; may differ from what ``max_tries`` was made of. None: not known."""
+
+    clear_number: int | None = None
+    """How often something of the DAG run was cleared, as Airflow counts. None: not known."""
+
     prefix: str = DEFAULT_PREFIX
     """What computed names begin with."""
 
@@ -122,6 +128,8 @@ def launch_annotations(launching: Try) -> dict[str, str]:
         "try_number": str(launching.number),
         "max_tries": str(launching.max_tries),
     }
+    if launching.clear_number is not None:
+        told["clear_number"] = str(launching.clear_number)
     if launching.dag_run_made is not None:
         told["dag_run_made"] = launching.dag_run_made.isoformat()
     return {_KEY + key: value for key, value in told.items()}
@@ -212,7 +220,13 @@ def decide(trying: Try, found: Iterable[Found]) -> Decision:
         if refusal := _refusal(trying, run):
             return refusal
     mine = [run for run in earlier if run.owner]
-    counting = [run for run in mine if run.told("max_tries") == str(trying.max_tries) and not run.ended_by_airflow]
+    counting = [
+        run
+        for run in mine
+        if run.told("max_tries") == str(trying.max_tries)
+        and not run.ended_by_airflow
+        and not _cleared_with_fewer_retries(trying, run)
+    ]
     # A run that the user launched by hand under the chosen name: waited for while it goes on, as the first try did.
     counting += [run for run in earlier if not run.owner and not run.over]
     for run in counting:
@@ -229,6 +243,18 @@ def decide(trying: Try, found: Iterable[Found]) -> Decision:
         after=counting[0].name if counting else None,
         end_first=tuple(run.name for run in mine if run not in counting and not run.over),
     )
+
+
+def _cleared_with_fewer_retries(trying: Try, run: Found) -> bool:
+    """Whether this run is from before a clear that left ``max_tries`` as it was.
+
+    A clear sets it to the number of tries so far and the task's retries; so it may stay the same where these were
+    lowered. Airflow counts the clears of all tasks of a DAG run together, so that alone is no proof.
+    """
+    number, cleared = run.told("try_number") or "", run.told("clear_number")
+    if trying.retries is None or trying.clear_number is None or cleared is None or not number.isdecimal():
+        return False
+    return cleared != str(trying.clear_number) and int(number) <= trying.max_tries - trying.retries
 
 
 def _refusal(trying: Try, run: Found) -> Refuse | None:
