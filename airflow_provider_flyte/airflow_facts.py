@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.killing import UNKNOWN, state_in
+from airflow_provider_flyte.killing import UNKNOWN, plain_state, state_in
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseSensorOperator, Context
@@ -78,11 +78,8 @@ def task_state(ti: Any) -> str | None:
     """The task instance's state by now, read from Airflow; UNKNOWN where that fails. For a worker."""
     try:
         if hasattr(ti, "get_task_states"):
-            index = ti.map_index if ti.map_index is not None and ti.map_index >= 0 else None
-            states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=index)
-            return state_in(states, ti)
-        state = ti.current_state()
-        return None if state is None else str(getattr(state, "value", state))
+            return state_in(ti.get_task_states(**_asking_for(ti)), ti)
+        return plain_state(ti.current_state())
     except Exception:
         log.warning("The state of the task could not be read", exc_info=True)
         return UNKNOWN
@@ -94,11 +91,13 @@ async def atask_state(ti: Any) -> str | None:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
         from asgiref.sync import sync_to_async
 
-        index = ti.map_index if ti.map_index is not None and ti.map_index >= 0 else None
-        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=index
-        )
-        return state_in(states, ti)
+        return state_in(await sync_to_async(RuntimeTaskInstance.get_task_states)(**_asking_for(ti)), ti)
     except Exception:
         log.warning("The state of the task could not be read", exc_info=True)
         return UNKNOWN
+
+
+def _asking_for(ti: Any) -> dict[str, Any]:
+    """How Airflow 3 is asked for the state of one task instance."""
+    index = ti.map_index if ti.map_index is not None and ti.map_index >= 0 else None
+    return {"dag_id": ti.dag_id, "task_ids": [ti.task_id], "run_ids": [ti.run_id], "map_index": index}

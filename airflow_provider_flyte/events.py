@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.run_wait import TaskLog
 
 VERSION = 1
 _LONGEST_MESSAGE = 500
@@ -78,3 +81,17 @@ class RunEvent:
         if not isinstance(missing, int) or isinstance(missing, bool) or missing < 0:
             raise EventError("the event does not fit: missing must be a number")
         return cls(ending, run_name, phase, message, missing)
+
+
+def read_event(payload: object, what: str, log: TaskLog) -> RunEvent | None:
+    """The event, or None where this version cannot read it: then the task looks for itself.
+
+    :param payload: what the trigger sent.
+    :param what: what the task waits for, for its log.
+    :param log: the task's log.
+    """
+    try:
+        return RunEvent.from_payload(payload)
+    except EventError as error:
+        log.warning("Looking at %s instead of believing the trigger: %s", what, error)
+        return None

@@ -46,7 +46,11 @@ def state_in(states: Any, task: Any) -> str | None:
     index = task.map_index if task.map_index is not None else -1
     key = task.task_id if index < 0 else f"{task.task_id}_{index}"
     try:
-        state = states[task.run_id][key]
+        return plain_state(states[task.run_id][key])
     except (KeyError, TypeError):
         return UNKNOWN
+
+
+def plain_state(state: Any) -> str | None:
+    """A state as Airflow gives it, an enum's member or its text, as a text."""
     return None if state is None else str(getattr(state, "value", state))

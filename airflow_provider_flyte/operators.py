@@ -15,7 +15,7 @@ from airflow_provider_flyte.client.launch_identity import DEFAULT_PREFIX
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.events import Ending, EventError, RunEvent
+from airflow_provider_flyte.events import Ending, RunEvent, read_event
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConfigurationError,
@@ -222,11 +222,7 @@ class FlyteRunOperator(BaseOperator):
         :param ours: whether this task instance has launched it.
         :param queued_until: when it has to have left its queue, in seconds since the epoch.
         """
-        try:
-            read = RunEvent.from_payload(event)
-        except EventError as error:
-            self.log.warning("Looking at the Flyte run instead of believing the trigger: %s", error)
-            read = None
+        read = read_event(event, "the Flyte run", self.log)
         if run_name is None:
             run = self._have_run(context, self._wanted())
         else:

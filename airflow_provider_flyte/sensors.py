@@ -23,7 +23,7 @@ from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.run_key import check_run_name
 from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.events import Ending, EventError, RunEvent
+from airflow_provider_flyte.events import Ending, RunEvent, read_event
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConfigurationError,
@@ -166,11 +166,7 @@ class FlyteRunSensor(BaseSensorOperator):
         :param began: when this try looked first. Airflow may lose it.
         """
         self._check_arguments()
-        try:
-            read = RunEvent.from_payload(event)
-        except EventError as error:
-            self.log.warning("Looking at %s instead of believing the trigger: %s", self._what, error)
-            read = None
+        read = read_event(event, self._what, self.log)
         # A run that is over has to be read; whatever else the trigger says is looked at again only briefly.
         is_over = read is None or read.ending in (Ending.SUCCEEDED, Ending.FAILED)
         if deadline is None:

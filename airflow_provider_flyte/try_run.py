@@ -132,24 +132,27 @@ class TryRuns:
 
     def there(self) -> TryRun | None:
         """The run that this try has already; None where it has none. Nothing is launched."""
+        decision = self._decide()
+        return decision if isinstance(decision, TryRun) else None
+
+    def _get(self) -> TryRun:
+        for _ in range(_RACES):
+            decision = self._decide()
+            if isinstance(decision, TryRun):
+                return decision
+            if isinstance(decision, Refuse):
+                raise self._error(FlyteRunTaken, self._key(self._trying.name), decision.reason)
+            if run := self._launch(decision):
+                return run
+        raise RuntimeError("unreachable: a run that is there is found by its name")
+
+    def _decide(self) -> TryRun | Start | Refuse:
+        """The run that is there, or what else there is to do."""
         found = self._look()
         decision = decide(self._trying, found)
         if isinstance(decision, (Attach, Answer)):
             return self._take(next(run for run in found if run.name == decision.name))
-        return None
-
-    def _get(self) -> TryRun:
-        for _ in range(_RACES):
-            found = self._look()
-            decision = decide(self._trying, found)
-            if isinstance(decision, Refuse):
-                key = self._key(self._trying.name)
-                raise self._error(FlyteRunTaken, key, decision.reason)
-            if isinstance(decision, (Attach, Answer)):
-                return self._take(next(run for run in found if run.name == decision.name))
-            if run := self._launch(decision):
-                return run
-        raise RuntimeError("unreachable: a run that is there is found by its name")
+        return decision
 
     def _look(self) -> list[Found]:
         from airflow_provider_flyte.client.tries import find_tries
