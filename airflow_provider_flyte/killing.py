@@ -37,6 +37,13 @@ def why_killed(state: str | None, *, deferred: bool) -> str:
     return _WHY.get(state, "")
 
 
+def because_of(state: str | None) -> str:
+    """What a state that is no reason to abort tells of a process that was told to stop, as a clause."""
+    if state == UNKNOWN:
+        return "and whether somebody stopped the task is not known, because its state could not be read"
+    return f"but nobody stopped the task: {'the scheduler has reset it' if state is None else f'it is {state}'}"
+
+
 def state_in(states: Any, task: Any) -> str | None:
     """The state of a task instance in Airflow's answer about many.
 

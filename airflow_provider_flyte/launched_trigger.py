@@ -9,7 +9,7 @@ from airflow_provider_flyte.airflow_facts import atask_state
 from airflow_provider_flyte.client.launch_identity import abort_reason
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
 from airflow_provider_flyte.events import Ending, RunEvent
-from airflow_provider_flyte.killing import why_killed
+from airflow_provider_flyte.killing import UNKNOWN, because_of, why_killed
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 
 _aborting: set[asyncio.Task[None]] = set()
@@ -99,7 +99,15 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
 
     async def on_kill(self) -> None:
         """Abort the run, if the task was really killed. Airflow calls this from 3.3 on, and waits about a second."""
-        if self.abort_for is None or not self.abort_on_kill:
+        if self.abort_for is None:
+            self.log.info("Flyte run %s is not aborted, because this task did not launch it.", self.run_name)
+            return
+        if not self.abort_on_kill:
+            self.log.info(
+                "Flyte run %s is not aborted (abort_on_kill=False). If it is still running, it runs until it ends or "
+                "somebody aborts it in Flyte; after a clear the task's next try aborts it.",
+                self.run_name,
+            )
             return
         # A task of its own: Airflow cancels the trigger again a second later, and the abort is to go on.
         aborting = asyncio.ensure_future(self._abort_if_killed())
@@ -112,10 +120,15 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         why = why_killed(state, deferred=True)
         if why:
             await self._abort(why)
-        else:
-            # Of a task that was cleared this is its next try's state, and that try ends the run.
+        elif state in (UNKNOWN, "deferred"):
             self.log.info(
-                "Flyte run %s goes on: nobody killed its task, or a next try sees to it. The task is %s.",
+                "This trigger was told to stop, %s. Flyte run %s is not aborted.", because_of(state), self.run_name
+            )
+        else:
+            # Of a task that was cleared this is its next try's state.
+            self.log.info(
+                "Flyte run %s is not aborted by this trigger, because its task is %s again. If it was cleared, its "
+                "next try aborts the run before it launches another.",
                 self.run_name,
                 state,
             )
@@ -131,4 +144,8 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
                 aborted = await client.abort.aio(self.run_name, reason, project=self.project, domain=self.domain)
             self.log.info("Because %s: %s.", why, aborted)
         except Exception:
-            self.log.exception("Flyte run %s may go on: it could not be aborted.", self.run_name)
+            self.log.exception(
+                "Because %s, Flyte run %s was to be aborted. That failed: it may still be running. Abort it in Flyte.",
+                why,
+                self.run_name,
+            )

@@ -230,7 +230,7 @@ class FlyteRunOperator(BaseOperator):
             try:
                 key = config.key(run_name, self.project, self.domain)
             except ConfigError as error:
-                raise FlyteConfigurationError(f"Flyte run {run_name} may go on. {error}") from error
+                raise FlyteConfigurationError(f"Flyte run {run_name} may still be running. {error}") from error
             run = TryRun(key, config.run_url(key), ours)
         return self._go_on(context, run, queued_until, read)
 
@@ -329,7 +329,7 @@ class FlyteRunOperator(BaseOperator):
             except BaseException:
                 # Airflow 2.11 raises out of its signal handler, perhaps while the launch is on its way.
                 if self._killed and (run_there := runs.there()):
-                    self._abort_if_killed(context, run_there)
+                    self._abort_if_killed(context, run_there, ends=True)
                 raise
         show_link(context, run.url)
         if run.new:
@@ -339,7 +339,7 @@ class FlyteRunOperator(BaseOperator):
     def _not_if_killed(self) -> None:
         if self._killed:
             raise FlyteTaskKilled(
-                "The task was told to end before its Flyte run was launched; nothing is launched.",
+                "The task was stopped before its Flyte run was launched; nothing is launched.",
                 run="",
                 project=self.project or "",
                 domain=self.domain or "",
@@ -363,7 +363,7 @@ class FlyteRunOperator(BaseOperator):
             raise
         except BaseException:
             # Airflow 2.11 raises out of its signal handler, wherever we are.
-            self._abort_if_killed(context, run)
+            self._abort_if_killed(context, run, ends=True)
             raise
         return value
 
@@ -403,7 +403,7 @@ class FlyteRunOperator(BaseOperator):
         if event.ending is Ending.CRASHED:
             raise wait.broken(event.message)
         if event.ending is Ending.NO_CONNECTION:
-            raise FlyteConfigurationError(f"{wait.url} may go on. {event.message}")
+            raise FlyteConfigurationError(f"The Flyte run may still be running: {wait.url} {event.message}")
 
     def _defer(self, context: Context, run: TryRun, queued_until: float | None) -> None:
         self.defer(
@@ -528,22 +528,22 @@ class FlyteRunOperator(BaseOperator):
     # -- killed
 
     def _see_to_kill(self, context: Context, run: TryRun) -> None:
-        """On a worker that was told to end: abort the run if somebody meant the task; else wait on while we can."""
-        if self._abort_if_killed(context, run):
+        """On a worker that was told to stop: abort the run if somebody stopped the task; else wait on while we can."""
+        if self._abort_if_killed(context, run, ends=False):
             raise killed(run)
 
     def _end_if_killed_meanwhile(self, context: Context, run: TryRun) -> None:
         """Airflow tells a worker of a kill seconds later, with a heartbeat. One that has deferred by then is not told,
         and its trigger never starts.
         """
-        if self._stopping(context).was_killed(run, told=False):
+        if self._stopping(context).was_killed(run, signalled=False):
             raise killed(run)
 
-    def _abort_if_killed(self, context: Context, run: TryRun) -> bool:
+    def _abort_if_killed(self, context: Context, run: TryRun, *, ends: bool) -> bool:
         if not self._killed:
             return False
         self._killed = False
-        return self._stopping(context).was_killed(run, told=True)
+        return self._stopping(context).was_killed(run, signalled=True, ends=ends)
 
     def _stopping(self, context: Context) -> Stopping:
         return Stopping(context, self.flyte_conn_id, self.abort_on_kill, self.log)

@@ -9,7 +9,7 @@ from airflow_provider_flyte.airflow_facts import task_state
 from airflow_provider_flyte.client.launch_identity import abort_reason
 from airflow_provider_flyte.exceptions import FlyteTaskKilled
 from airflow_provider_flyte.hooks import FlyteHook
-from airflow_provider_flyte.killing import CLEARED, why_killed
+from airflow_provider_flyte.killing import CLEARED, because_of, why_killed
 from airflow_provider_flyte.run_wait import TaskLog
 from airflow_provider_flyte.try_run import TryRun, task_instance_of
 
@@ -26,44 +26,61 @@ class Stopping:
     abort_on_kill: bool
     log: TaskLog
 
-    def was_killed(self, run: TryRun, *, told: bool) -> bool:
-        """Whether somebody meant the task; then its run is aborted.
+    def was_killed(self, run: TryRun, *, signalled: bool, ends: bool = False) -> bool:
+        """Whether somebody stopped the task in Airflow; then its run is aborted, or the log says why not.
 
-        :param told: whether this process was told to end. If nobody meant the task, the log says that the run goes on.
+        :param signalled: whether this process was told to stop. If nobody stopped the task, the log says that its run
+            is not aborted.
+        :param ends: whether this process ends because of that (Airflow 2.11), instead of waiting on while it can.
         """
         state = task_state(self.context["ti"])
         why = why_killed(state, deferred=False)
         # A task that is cleared starts anew, so its run is ended whatever the setting.
         if why and (self.abort_on_kill or state == CLEARED):
             self.abort(run, why)
-        elif told and not why:
-            self.log.warning(
-                "This process was told to end, but nobody killed the task (it is %s): Flyte run %s goes on, and the "
-                "next try finds it.",
-                state,
+        elif why:
+            self.log.info(
+                "Flyte run %s is not aborted although %s (abort_on_kill=False). If it is still running, it runs until "
+                "it ends or somebody aborts it in Flyte: %s",
                 run.key,
+                why,
+                run.url,
+            )
+        elif signalled:
+            self.log.warning(
+                "This worker process was told to stop (SIGTERM), %s. Flyte run %s is not aborted; %s.",
+                because_of(state),
+                run.key,
+                "a retry of the task waits for it"
+                if ends
+                else "this process keeps waiting for it while it can, and a retry of the task does if it cannot",
             )
         return bool(why)
 
     def abort(self, run: TryRun, why: str) -> str:
-        """Abort the run if this task instance has launched it, and say what was done."""
+        """Abort the run if this task instance has launched it.
+
+        :returns: a sentence about what was done.
+        """
         if not run.ours:
-            done = f"Flyte run {run.key} goes on: this task did not launch it."
+            done = f"Flyte run {run.key} is not aborted, because this task did not launch it."
         else:
             try:
                 with FlyteHook(self.flyte_conn_id).get_client() as client:
                     reason = abort_reason(task_instance_of(self.context), why)
                     done = f"{client.abort(run.key.name, reason, project=run.key.project, domain=run.key.domain)}."
             except Exception as error:
-                done = f"Flyte run {run.key} may go on: it could not be aborted. {error}"
-        self.log.info("%s: %s", why, done)
+                done = f"Flyte run {run.key} could not be aborted and may still be running: {run.url} {error}"
+                self.log.warning("Because %s, the run was to be aborted. %s", why, done)
+                return done
+        self.log.info("Because %s: %s", why, done)
         return done
 
 
 def killed(run: TryRun) -> FlyteTaskKilled:
-    """The error of a task that was killed while it had this run."""
+    """The error of a task that was stopped while it waited for this run."""
     return FlyteTaskKilled(
-        f"The task was killed. {run.url}",
+        f"The task was stopped in Airflow while it waited for Flyte run {run.key}. {run.url}",
         run=run.key.name,
         project=run.key.project,
         domain=run.key.domain,

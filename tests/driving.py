@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import logging
 from datetime import datetime, timezone
 from typing import Any
 
@@ -119,3 +120,18 @@ def made_again(trigger: Any) -> Any:
     path, kwargs = trigger.serialize()
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)(**json.loads(json.dumps(kwargs)))
+
+
+def lines_of(logging_one: Any) -> list[str]:
+    """What a task or a trigger logs from now on, as ``LEVEL: message``."""
+    lines: list[str] = []
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(f"{record.levelname}: {record.getMessage()}")
+
+    log = logging.Logger(f"test.{id(logging_one)}")
+    log.addHandler(Keeper())
+    # 3.x keeps that of a task, 2.11 and triggers the other.
+    logging_one._cached_logger = logging_one._log = log
+    return lines

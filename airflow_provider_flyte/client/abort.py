@@ -17,7 +17,7 @@ from airflow_provider_flyte.client.waiting import Absent, Seen
 
 
 class Abort(str, Enum):
-    """What an abort came to."""
+    """The outcome of an abort."""
 
     ABORTED = "aborted"
     TOO_LATE = "too late"
@@ -41,13 +41,13 @@ class AbortedRun:
 
     def __str__(self) -> str:
         if self.outcome is Abort.MISSING:
-            return f"There is no run {self.key}: nothing to abort"
+            return f"Flyte has no run {self.key}, so nothing is aborted"
         phase = phase_name(self.phase or 0)
         if self.outcome is Abort.OVER:
-            return f"Run {self.key} is over, {phase}: nothing to abort"
+            return f"Flyte run {self.key} is {phase} already, so it is not aborted"
         if self.outcome is Abort.TOO_LATE:
-            return f"Run {self.key} was {phase} and succeeded before the abort arrived; Flyte shows it as ABORTED"
-        return f"Run {self.key} was {phase} and is aborted"
+            return f"Flyte run {self.key} was {phase} and succeeded before the abort arrived; Flyte shows it as ABORTED"
+        return f"Flyte run {self.key} was {phase} and is now aborted"
 
 
 def check_reason(reason: object) -> str:

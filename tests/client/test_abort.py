@@ -56,7 +56,10 @@ def test_a_run_that_goes_on_is_stopped(local_flyte: LocalFlyte, way: str, phase:
     run = local_flyte.run("r1").move(phase)
     done = abort(local_flyte, way, "r1", "no longer wanted")
     assert done.outcome is Abort.ABORTED
-    assert str(done) == f"Run flytesnacks/development/r1 was {phase if phase != 99 else 'phase 99'} and is aborted"
+    assert (
+        str(done)
+        == f"Flyte run flytesnacks/development/r1 was {phase if phase != 99 else 'phase 99'} and is now aborted"
+    )
     assert run.phase == RunPhase.ABORTED
     with FlyteClient(config_for(local_flyte)):
         error = RunDetails.get("r1").error
@@ -70,7 +73,7 @@ def test_a_run_that_is_over_is_left_alone(local_flyte: LocalFlyte, way: str, pha
     run = local_flyte.run("r1").move(phase)
     done = abort(local_flyte, way, "r1", "no longer wanted")
     assert done.outcome is Abort.OVER
-    assert str(done) == f"Run flytesnacks/development/r1 is over, {phase}: nothing to abort"
+    assert str(done) == f"Flyte run flytesnacks/development/r1 is {phase} already, so it is not aborted"
     assert run.phase == RunPhase[phase]
     assert not local_flyte.calls("AbortRun")
 
@@ -124,7 +127,7 @@ def test_an_abort_that_worked_is_not_undone_by_the_look_after_it(local_flyte: Lo
 def test_what_is_not_there_cannot_be_stopped(local_flyte: LocalFlyte, way: str) -> None:
     done = abort(local_flyte, way, "r1", "no longer wanted")
     assert done.outcome is Abort.MISSING
-    assert str(done) == "There is no run flytesnacks/development/r1: nothing to abort"
+    assert str(done) == "Flyte has no run flytesnacks/development/r1, so nothing is aborted"
     assert not local_flyte.calls("AbortRun")
 
 

@@ -69,7 +69,7 @@ def scenes(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Scenes:
         else:
             _do(scene, what, task)
     evicted = made["worker", "evicted"]
-    until(lambda: "nobody killed the task (it is running)" in evicted.log(1), 60, "the signal", evicted.describe)
+    until(lambda: "nobody stopped the task: it is running" in evicted.log(1), 60, "the signal", evicted.describe)
     task = evicted.wait("running")
     for pid in (psutil.Process(task["pid"]).ppid(), task["pid"]):
         os.kill(pid, signal.SIGKILL)
@@ -126,7 +126,7 @@ def test_a_run_whose_launch_is_under_way_is_aborted(scenes: Scenes, where: str) 
 @pytest.mark.parametrize("where", WHERE)
 def test_a_run_that_has_just_succeeded_stays_so(scenes: Scenes, where: str) -> None:
     scene = scenes[where, "late"]
-    until(lambda: "nothing to abort" in scene.log(), 60, "the look", scene.describe)
+    until(lambda: "already, so it is not aborted" in scene.log(), 60, "the look", scene.describe)
     assert scene.run().phase.name == "SUCCEEDED"
     assert scene.told() == ONE_RUN
 

@@ -152,7 +152,9 @@ def shaken(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Scenes:
     airflow.resume("triggerer")
     # The triggers are the other one's by now, and Airflow calls on_kill.
     for scene in moved:
-        until(lambda scene=scene: "The task is deferred." in scene.log(), 60, "on_kill", scene.describe)
+        until(
+            lambda scene=scene: "nobody stopped the task: it is deferred" in scene.log(), 60, "on_kill", scene.describe
+        )
     airflow.kill("triggerer-2")
     made["moved-unseen"].run().succeeds({"o0": 1})
     reset = made["reset"]
@@ -183,9 +185,9 @@ def test_a_triggerer_stalls_and_the_next_one_dies(shaken: Scenes, name: str) -> 
 
 
 def test_the_scheduler_dies_and_resets_a_task_without_retries(shaken: Scenes) -> None:
-    """The worker lives on, and is told to end because the task has a next try."""
+    """The worker lives on, and is told to stop because the task has a next try."""
     scene = shaken["reset"]
-    said = "This process was told to end, but nobody killed the task"
+    said = "This worker process was told to stop (SIGTERM), but nobody stopped the task"
     until(lambda: said in scene.log(1), 60, "the signal", scene.describe)
     task = scene.wait("success", tries=2)
     assert (task["try_number"], task["max_tries"]) == (2, 0)
