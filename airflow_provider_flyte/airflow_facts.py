@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from typing import TYPE_CHECKING, Any
@@ -37,22 +38,45 @@ def first_reschedule(context: Context, sensor: BaseSensorOperator) -> float:
     return date.timestamp() if date else time.time()
 
 
-async def aextra(connection: Any) -> dict[str, Any]:
-    """The connection's extra fields on an event loop.
+def failing_backends(conn_id: str) -> list[str]:
+    """Which secrets backends fail over a connection, and how: Airflow passes over them, and says it is not there.
 
-    The property ``extra_dejson`` asks the supervisor to mask secrets, which must not happen on the loop. common-compat
-    has such a function, but not yet in 1.20.0, the newest on Python 3.10.
+    What a failure says is left out where it may quote the connection.
     """
-    extra: dict[str, Any]
-    if hasattr(connection, "aextra_dejson"):
-        extra = await connection.aextra_dejson()
+    backends: list[Any]
+    try:
+        from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+    except ImportError:
+        from airflow.configuration import ensure_secrets_loaded
+
+        backends = list(ensure_secrets_loaded())
     else:
-        extra = await asyncio.to_thread(lambda: connection.extra_dejson)
-    return extra
+        backends = list(ensure_secrets_backend_loaded())
+    failures = []
+    for backend in backends:
+        try:
+            if found := backend.get_connection(conn_id=conn_id):
+                # Airflow keeps it so, and passes over it too where that fails.
+                found.get_uri()
+        except Exception as error:
+            quotes_nothing = isinstance(error, (json.JSONDecodeError, TypeError))
+            words = f": {error}" if quotes_nothing else ""
+            failures.append(f"{type(backend).__name__} failed with {type(error).__name__}{words}")
+    return failures
 
 
-async def amask_secret(secret: str) -> None:
-    """Mask a text in logs, on an event loop: ``mask_secret`` asks the supervisor, which must not happen there."""
+async def afailing_backends(conn_id: str) -> list[str]:
+    """:func:`failing_backends` on an event loop."""
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(failing_backends)(conn_id)
+
+
+async def amask_secret(secret: Any) -> None:
+    """Mask a text, or the secrets of extra fields, on an event loop.
+
+    ``mask_secret`` asks the supervisor, which must not happen there.
+    """
     try:
         from airflow.sdk.log import amask_secret as amask
     except ImportError:

@@ -30,10 +30,12 @@ class StoredConnection(Protocol):
     """What is read of an Airflow connection."""
 
     conn_id: str
+    conn_type: str | None
     host: str | None
     port: int | None
     login: str | None
     password: str | None
+    extra: str | None
 
 
 class ConnectionProblem(ValueError):
@@ -49,6 +51,45 @@ class ConnectionProblem(ValueError):
 
 
 Problem = Callable[[str], ConnectionProblem]
+
+
+def extra_from(connection: StoredConnection) -> dict[str, Any]:
+    """The extra fields of a connection.
+
+    Not by Airflow's ``extra_dejson``, which takes what does not parse as empty, and gives whatever else JSON can hold.
+
+    :raises ConnectionProblem: when they are no JSON object.
+    """
+    stored: Any = connection.extra
+    if isinstance(stored, Mapping):
+        return dict(stored)
+    if stored is None or not stored.strip():
+        return {}
+    try:
+        extra = json.loads(stored)
+    except (ValueError, RecursionError):
+        extra = _UNREADABLE
+    if isinstance(extra, dict):
+        return extra
+    if extra is _UNREADABLE:
+        seen = "cannot be read as JSON"
+    elif isinstance(extra, str):
+        seen = "is a text inside JSON, as if it had been encoded twice"
+    else:
+        seen = f"is {_JSON_NAMES[type(extra)]}"
+    raise ConnectionProblem(
+        connection.conn_id, f'extra {seen}. Enter a JSON object, such as {{"project": "flytesnacks"}}, or nothing.'
+    )
+
+
+_UNREADABLE = object()
+_JSON_NAMES: dict[type[Any], str] = {
+    list: "a list",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
 
 
 def config_from(connection: StoredConnection, extra: Mapping[str, Any]) -> FlyteConfig:
@@ -275,6 +316,8 @@ def _endpoint(connection: StoredConnection, otherwise: str, insecure: bool, prob
         raise problem("it has no host. Enter the Flyte API's host, for instance flyte.example.com.")
     scheme, separator, rest = host.partition("://")
     if separator:
+        # As in every URL, capitals mean nothing.
+        scheme = scheme.lower()
         if scheme not in ("https", "http", "dns"):
             raise problem(f"host begins with {scheme}://; enter a host name, https:// before it at most.")
         if scheme == "https" and insecure:
@@ -284,6 +327,11 @@ def _endpoint(connection: StoredConnection, otherwise: str, insecure: bool, prob
         host = rest.removeprefix("/").removesuffix("/")
     if any(sign in host for sign in "/?#@"):
         raise problem(f"host is {host!r}; enter a host without path or user, Flyte's API has none.")
+    if "%" in host:
+        raise problem(
+            f"host is {host!r}; enter an address without a zone (what follows %), or a name: a zone names an interface "
+            "of one machine, and means nothing on another."
+        )
     name, own_port = _split(host)
     if own_port and port and own_port != str(port):
         raise problem(f"host names port {own_port} and Port is {port}: enter one of them.")

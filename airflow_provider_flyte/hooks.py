@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Mapping
+import os
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
 from airflow_provider_flyte import connection
-from airflow_provider_flyte.airflow_facts import aextra, amask_secret
-from airflow_provider_flyte.connection_reading import ConnectionProblem, StoredConnection, config_from, secrets_in
-from airflow_provider_flyte.exceptions import FlyteConfigurationError
+from airflow_provider_flyte.airflow_facts import afailing_backends, amask_secret, failing_backends
+from airflow_provider_flyte.connection_reading import (
+    ConnectionProblem,
+    StoredConnection,
+    config_from,
+    extra_from,
+    secrets_in,
+)
+from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, FlyteConfig
@@ -112,28 +119,46 @@ class FlyteHook(BaseHook):
     # A problem of the connection is given back, not raised: a traceback's locals would show the connection here.
 
     def _read(self) -> FlyteConfig | ConnectionProblem:
+        self._check_id()
+        stored: Any = None
         try:
             stored = self.get_connection(self.flyte_conn_id)
-        except AirflowNotFoundException as error:
-            raise self._missing() from error
+        except AirflowNotFoundException:
+            pass
         except Exception as error:
             raise FlyteConfigurationError(
                 f"Airflow could not read the connection {self.flyte_conn_id!r}: {type(error).__name__}: {error}"
             ) from error
-        config, secrets = _config_and_secrets(stored, stored.extra_dejson)
+        if stored is None:
+            raise self._not_found(failing_backends(self.flyte_conn_id))
+        config, secrets = self._config_and_secrets(stored)
         for secret in secrets:
             mask_secret(secret)
         return config
 
     async def _aread(self) -> FlyteConfig | ConnectionProblem:
-        try:
+        self._check_id()
+        stored: Any = None
+        with contextlib.suppress(AirflowNotFoundException):
             stored = await get_async_connection(self.flyte_conn_id)
-        except AirflowNotFoundException as error:
-            raise self._missing() from error
-        config, secrets = await asyncio.to_thread(_config_and_secrets, stored, await aextra(stored))
+        if stored is None:
+            raise self._not_found(await afailing_backends(self.flyte_conn_id))
+        config, secrets = await asyncio.to_thread(self._config_and_secrets, stored)
         for secret in secrets:
             await amask_secret(secret)
         return config
+
+    def _config_and_secrets(self, stored: StoredConnection) -> tuple[FlyteConfig | ConnectionProblem, list[Any]]:
+        """The client's settings, and what has to be masked."""
+        if not (stored.conn_type or stored.host) and os.environ.get(self._variable):
+            return ConnectionProblem(self.flyte_conn_id, self._about_variable), []
+        extra: dict[str, Any] = {}
+        try:
+            extra = extra_from(stored)
+            config = config_from(stored, extra)
+        except ConnectionProblem as problem:
+            return problem, [extra]
+        return config, [extra, *secrets_in(config, extra)]
 
     def _make_client(self, config: FlyteConfig) -> FlyteClient:
         """On a loop in a thread: the first import of grpc and protobuf holds it for 150 ms, and the roots are files."""
@@ -145,22 +170,40 @@ class FlyteHook(BaseHook):
         except ConfigError as error:
             raise FlyteConfigurationError(f"Flyte connection {self.flyte_conn_id!r}: {error}") from error
 
-    def _missing(self) -> FlyteConfigurationError:
+    def _check_id(self) -> None:
+        if not isinstance(self.flyte_conn_id, str) or not self.flyte_conn_id.strip():
+            raise FlyteArgumentError(
+                f"flyte_conn_id is {self.flyte_conn_id!r}. Give the id of an Airflow connection of type "
+                f"{connection.CONN_NAME!r}, or leave it out for {connection.DEFAULT_CONN_ID!r}."
+            )
+
+    def _not_found(self, failures: list[str]) -> FlyteConfigurationError:
+        """There is no such connection; or there may be one, and Airflow has passed over whoever could not give it."""
+        if failures:
+            advice = (
+                self._about_variable
+                if os.environ.get(self._variable)
+                else "Check that secrets backend and what it holds for this connection."
+            )
+            return FlyteConfigurationError(
+                f"Airflow could not read the connection {self.flyte_conn_id!r}: {', '.join(failures)}. {advice}"
+            )
         return FlyteConfigurationError(
             f"There is no Airflow connection {self.flyte_conn_id!r}. Create it under Admin > Connections with type "
-            f"{connection.CONN_NAME!r}, or set AIRFLOW_CONN_{self.flyte_conn_id.upper()}."
+            f"{connection.CONN_NAME!r}, or set {self._variable}."
         )
 
+    @property
+    def _variable(self) -> str:
+        return f"AIRFLOW_CONN_{self.flyte_conn_id.upper()}"
 
-def _config_and_secrets(
-    stored: StoredConnection, extra: Mapping[str, Any]
-) -> tuple[FlyteConfig | ConnectionProblem, list[str]]:
-    """The client's settings, and what has to be masked."""
-    try:
-        config = config_from(stored, extra)
-    except ConnectionProblem as problem:
-        return problem, []
-    return config, secrets_in(config, extra)
+    @property
+    def _about_variable(self) -> str:
+        return (
+            f"The environment variable {self._variable} is not a connection: set it to a JSON object, such as "
+            '{"conn_type": "flyte", "host": "flyte.example.com"}, or to a URI whose special characters are '
+            "percent-encoded."
+        )
 
 
 def _usable(read: FlyteConfig | ConnectionProblem) -> FlyteConfig:

@@ -150,6 +150,7 @@ def test_words_for_yes_and_no(word: str, meant: bool) -> None:
         ("https://flyte.example.com", None, False, "flyte.example.com:443"),
         ("https://flyte.example.com:8443/", None, False, "flyte.example.com:8443"),
         ("https://flyte.example.com", 8443, False, "flyte.example.com:8443"),
+        ("HTTPS://Flyte.example.com:8443", None, False, "Flyte.example.com:8443"),
         ("http://flyte", None, True, "flyte:80"),
         ("dns:///flyte.example.com", None, False, "flyte.example.com:443"),
         ("dns:///flyte.example.com:8089", None, False, "flyte.example.com:8089"),
@@ -165,8 +166,11 @@ def test_the_endpoint(host: str, port: int | None, insecure: bool, endpoint: str
 
 
 def test_an_api_key_is_all_that_it_takes() -> None:
-    config = read(None, authentication="api_key", password=key("dns:///flyte.example.com", "me", SECRETS[0], "acme"))
-    assert (config.endpoint, config.org) == ("flyte.example.com:443", "acme")
+    for scheme in ("dns:///", "HTTPS://"):
+        config = read(
+            None, authentication="api_key", password=key(f"{scheme}flyte.example.com", "me", SECRETS[0], "acme")
+        )
+        assert (config.endpoint, config.org) == ("flyte.example.com:443", "acme")
     assert config.credentials == ClientCredentials("me", SECRETS[0])
     # What is entered counts more than what the key says.
     other = read("proxy", 8443, org="o", authentication="api_key", password=key("flyte", "me", SECRETS[0], "None"))
@@ -204,6 +208,9 @@ def test_a_pem_text_gets_its_line_breaks_back(lost: str) -> None:
         ({"host": "me@flyte"}, "enter a host without path or user"),
         ({"host": "flyte:1", "port": 2}, "host names port 1 and Port is 2: enter one of them"),
         ({"host": "flyte:x"}, "is not host:port"),
+        ({"host": "FTP://flyte"}, "host begins with ftp://; enter a host name"),
+        ({"host": "fe80::1%eth0"}, "enter an address without a zone (what follows %), or a name"),
+        ({"host": "[fe80::1%25eth0]:443"}, "enter an address without a zone (what follows %), or a name"),
         ({"insecure": "perhaps"}, 'insecure is "perhaps"; enter true or false'),
         ({"transport": "http"}, 'transport is "http"; enter one of auto, grpc, connect, or nothing'),
         ({"project": ["p"]}, 'project is ["p"]; enter a text'),

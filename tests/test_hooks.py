@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.exceptions import FlyteConfigurationError
+from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.certificates import make_certificate
@@ -93,3 +93,83 @@ async def test_no_traceback_of_an_unusable_connection_shows_a_secret(
     for error in (blocking.value, on_a_loop.value):
         assert "hooks.py" in shown_by(error)
         assert found(SECRETS, [("the traceback", shown_by(error))]) == []
+
+
+EXTRAS = {
+    "a list": (json.dumps([{"api_key": SECRETS["header"]}]), "extra is a list"),
+    "null": ("null", "extra is null"),
+    "a number": ("7", "extra is a number"),
+    "false": ("false", "extra is true or false"),
+    "a text encoded twice": (
+        json.dumps(json.dumps({"api_key": SECRETS["header"]})),
+        "extra is a text inside JSON, as if it had been encoded twice",
+    ),
+    "no JSON": (f"{{'api_key': '{SECRETS['header']}'}}", "extra cannot be read as JSON"),
+}
+
+
+def expect_words(conn_id: str, words: str, caplog: pytest.LogCaptureFixture, advice: str) -> None:
+    """The same from a worker, a triggerer and the Test button, and no secret in what any of them leaves behind."""
+    with pytest.raises(FlyteConfigurationError) as blocking:
+        FlyteHook(conn_id).get_client()
+    with pytest.raises(FlyteConfigurationError) as on_a_loop:
+        asyncio.run(FlyteHook(conn_id).aget_client())
+    good, said = FlyteHook(conn_id).test_connection()
+    assert not good
+    for text in (str(blocking.value), str(on_a_loop.value), said):
+        assert words in text
+        assert advice in text
+    for error in (blocking.value, on_a_loop.value):
+        assert found(SECRETS, [("the traceback", shown_by(error))]) == []
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider_flyte")]
+    assert found(SECRETS, [("the answer", said), ("our log", "\n".join(ours))]) == []
+
+
+@pytest.mark.parametrize(("extra", "words"), EXTRAS.values(), ids=EXTRAS)
+def test_extra_that_is_no_object(
+    airflow_db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    extra: str,
+    words: str,
+) -> None:
+    stored = {"conn_type": "flyte", "host": "flyte.example.com", "password": SECRETS["password"], "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", json.dumps(stored))
+    expect_words("odd", words, caplog, "Enter a JSON object")
+
+
+VARIABLES = {
+    "broken JSON": ('{"conn_type": "flyte", "password": "' + SECRETS["password"] + '"', "JSONDecodeError"),
+    "JSON with a name that is none": (json.dumps({"hots": "flyte", "password": SECRETS["password"]}), "'hots'"),
+    "a port that is a text": (json.dumps({"conn_type": "flyte", "port": SECRETS["password"]}), "ValueError"),
+    "a URI with a / in its password": (f"flyte://me:{SECRETS['password']}/x@flyte.example.com", "ValueError"),
+    "extra that is too deep": (
+        json.dumps({"conn_type": "flyte", "host": "h", "extra": "[" * 100_000}),
+        "RecursionError",
+    ),
+    "a list": (json.dumps([SECRETS["password"]]), ""),
+    "a text": (SECRETS["password"], ""),
+}
+
+
+@pytest.mark.parametrize(("variable", "words"), VARIABLES.values(), ids=VARIABLES)
+def test_a_variable_that_is_no_connection(
+    airflow_db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    variable: str,
+    words: str,
+) -> None:
+    """Airflow passes over it, and says that there is no connection."""
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", variable)
+    advice = "The environment variable AIRFLOW_CONN_ODD is not a connection: set it to a JSON object"
+    expect_words("odd", words, caplog, advice)
+
+
+@pytest.mark.parametrize("conn_id", [None, "", 7])
+async def test_an_id_that_is_none(conn_id: Any) -> None:
+    words = f"flyte_conn_id is {conn_id!r}. Give the id of an Airflow connection"
+    with pytest.raises(FlyteArgumentError, match=words):
+        await FlyteHook(conn_id).aget_client()
+    with pytest.raises(FlyteArgumentError, match=words):
+        FlyteHook(conn_id).get_client()

@@ -25,7 +25,8 @@ def tls_endpoint(text: str) -> str:
     """
     rest = text.strip()
     for scheme in _TLS_SCHEMES:
-        rest = rest.removeprefix(scheme)
+        if rest.lower().startswith(scheme):
+            rest = rest[len(scheme) :]
     rest = rest.rstrip("/")
     endpoint = f"{rest}:443" if _HOST.fullmatch(rest) else rest
     if not is_endpoint(endpoint):
