@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flyte.client.phase import phase_name
+
 if TYPE_CHECKING:
     from airflow_provider_flyte.run_wait import TaskLog
 
@@ -49,6 +51,21 @@ class RunEvent:
     """How many runs have been missing for their grace."""
 
     version: int = VERSION
+
+    def describe(self) -> str:
+        """What ended the wait, as a clause without a full stop."""
+        run, phase = f"Flyte run {self.run_name}", phase_name(self.phase or 0)
+        return {
+            Ending.SUCCEEDED: f"{run} has succeeded",
+            Ending.FAILED: f"{run} is {phase}",
+            Ending.MISSING: f"Flyte does not have {run} after the time that missing_after allows",
+            Ending.UNREACHABLE: "Flyte gave no usable answer",
+            Ending.TIMED_OUT: "the sensor's timeout has passed",
+            Ending.TASK_TIMED_OUT: "execution_timeout has passed",
+            Ending.QUEUED: "queued_timeout has passed, and a worker checks whether the run has left its queue",
+            Ending.NO_CONNECTION: "the Airflow connection cannot be used",
+            Ending.CRASHED: "the trigger failed",
+        }[self.ending]
 
     def to_payload(self) -> dict[str, Any]:
         """JSON types only, a few hundred bytes; PostgreSQL's JSONB refuses NUL."""
@@ -93,5 +110,5 @@ def read_event(payload: object, what: str, log: TaskLog) -> RunEvent | None:
     try:
         return RunEvent.from_payload(payload)
     except EventError as error:
-        log.warning("Looking at %s instead of believing the trigger: %s", what, error)
+        log.warning("The trigger's event cannot be read: %s. The task looks at %s itself.", error, what)
         return None

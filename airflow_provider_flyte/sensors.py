@@ -215,7 +215,7 @@ class FlyteRunSensor(BaseSensorOperator):
             self._end(context, wait, wait.broken(event.message))
         else:
             self.log.info(
-                "The trigger said %s, which no longer holds; waiting on. %s", event.ending.value, event.message
+                "The trigger reported that %s. This is no longer so, and the task keeps waiting.", event.describe()
             )
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
@@ -18,10 +19,14 @@ from airflow_provider_flyte.watching import Lease
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunWatcher
+    from airflow_provider_flyte.client.wait_results import WaitResult
 
 T = TypeVar("T")
 
 _CONNECTION_RETRY = 5.0
+
+_NAMED = 20
+"""How many ends of several runs have a line each."""
 
 
 class _ConnectionUnreadError(Exception):
@@ -111,7 +116,8 @@ class FlyteRunTrigger(BaseTrigger):
         """Yield one event, whatever happens but for a cancellation, which is nobody's success."""
         try:
             event = await self._event()
-            self.log.info("The wait for %s has ended: %s. %s", self._what, event.ending.value, event.message)
+            why = event.describe() + (f": {event.message}" if event.message else ".")
+            self.log.info("The wait for %s is over: %s", self._what, why)
             await self._before(event)
             yield TriggerEvent(event.to_payload())
         finally:
@@ -150,8 +156,7 @@ class FlyteRunTrigger(BaseTrigger):
                         counts = Counter({Outcome.WAITING: len(self._names)})
                     counts[Outcome.WAITING] -= 1
                     counts[result.outcome] += 1
-                    if self.run_names:
-                        self.log.info("Flyte run %s: %s", result.name, result.outcome.value)
+                    self._say_one_has_ended(result, len(self._names) - counts[Outcome.WAITING])
                     outcome = decide_together(counts, any_one=self.any_one, fail_fast=self.fail_fast)
                     if outcome is not Outcome.WAITING:
                         break
@@ -172,7 +177,10 @@ class FlyteRunTrigger(BaseTrigger):
             return self._ended(Ending.NO_CONNECTION, message=str(error))
         except Exception as error:
             # An exception that leaves run() reaches the user as "Trigger failure" without a word.
-            self.log.exception("The wait for %s broke", self._what)
+            self.log.exception(
+                "The wait for %s failed in the triggerer with an unexpected error. The task resumes and reports it.",
+                self._what,
+            )
             return self._ended(Ending.CRASHED, message=f"{type(error).__name__}: {error}")
 
     @property
@@ -202,7 +210,17 @@ class FlyteRunTrigger(BaseTrigger):
 
     def _say_what_is_waited_for(self) -> None:
         # Not where the wait is: structlog looks at the frame that logs, which makes an object that lasts as long.
-        self.log.info("Waiting for %s with all other waits of %s", self._what, self.flyte_conn_id)
+        self.log.info("Waiting for %s over the Airflow connection %r.", self._what, self.flyte_conn_id)
+
+    def _say_one_has_ended(self, result: WaitResult, ended: int) -> None:
+        """One of several: a line each for the first ones; a task may wait for thousands."""
+        if not self.run_names:
+            return
+        if ended <= _NAMED:
+            event = self._ended(Ending(result.outcome.value), run_name=result.name, phase=result.phase)
+            self.log.info("%d of %d Flyte runs: %s.", ended, len(self.run_names), event.describe())
+        elif ended & (ended - 1) == 0 or ended == len(self.run_names):
+            self.log.info("%d of %d Flyte runs have ended.", ended, len(self.run_names))
 
     def _warn(self, line: str) -> None:
         self.log.warning(line)
@@ -233,7 +251,11 @@ class FlyteRunTrigger(BaseTrigger):
 
     async def _hold(self) -> None:
         if self.not_before is not None and (left := self.not_before - self._now()) > 0:
-            self.log.info("The task resumes in %.0f s (resume_after)", left)
+            self.log.info(
+                "The task stays deferred for %d s more (resume_after), because Airflow's scheduler may fail one that "
+                "resumes right after it deferred.",
+                math.ceil(left),
+            )
             await self._sleep(left)
 
     def _ended(

@@ -120,8 +120,8 @@ class Hints:
             self._leave_alone(
                 place,
                 self._clock() + _ALONE_FOR,
-                "The stream of runs in %s tells nothing, perhaps because a "
-                "proxy holds it back; waits there end by asking",
+                "The stream of updates (WatchRuns) of %s sends nothing, perhaps because a proxy buffers it. Runs there "
+                "are polled instead, and the stream is tried again after ten minutes.",
             )
             stream.close()
             del self._streams[place]
@@ -159,15 +159,15 @@ class Hints:
                 ended_early = self._clock() - opened_at < self._renew_after / 2
             except _REFUSALS as error:
                 if stream.task is me:
-                    words = "Flyte does not tell of runs in %s by itself; waits there end by asking: %s"
+                    words = "Flyte refuses a stream of updates (WatchRuns) of %s, so runs there are polled instead. %s"
                     self._leave_alone(place, math.inf, words, error)
                     stream.opened_at = None
                 return
             except RpcError as error:
-                log.debug("The stream of runs in %s ended: %s", place, error)
+                log.debug("The stream of updates of %s ended: %s", place, error)
                 ended_early = True
             except Exception:
-                log.exception("The stream of runs in %s broke", place)
+                log.exception("The stream of updates of %s failed with an unexpected error; it is opened again.", place)
                 ended_early = True
             if stream.task is not me:
                 # Libraries swallow a cancellation that comes together with what they wait for (Python's wait_for before

@@ -126,7 +126,7 @@ class Questions:
             return seen(await self._call(get_run_details(run_identifier(key, self._client().config.org))))
         except NotFoundError as error:
             # It says so for any error of its database, and ListRuns, which would prove it, is refused.
-            return Trouble(f"Whether the run exists cannot be told. {error}")
+            return Trouble(f"It is not known whether the run exists. {error}")
         except Exception as error:
             return _as_trouble(error)
 
@@ -142,7 +142,10 @@ class Questions:
         self._internal.pop(place, None)
         if not self._said:
             self._said = True
-            log.warning("Flyte refuses to list runs by name; asking for each run instead: %s", error)
+            log.warning(
+                "Flyte refuses to list runs by name, so each run is polled by itself, which takes longer with many. %s",
+                error,
+            )
         return Answer({})
 
     async def _call(self, asked: Call[T] | Flow[T]) -> T:
@@ -160,5 +163,5 @@ def _trouble(names: Sequence[str], error: Exception) -> Answer:
 def _as_trouble(error: Exception) -> Trouble:
     if not isinstance(error, FlyteError):
         # Whatever broke, the waits must not hang for ever: they are told, and asked for again.
-        log.exception("A question about runs broke", exc_info=error)
+        log.exception("A poll for runs failed with an unexpected error; it is repeated.", exc_info=error)
     return Trouble(str(error) or type(error).__name__, lasting=is_lasting(error))

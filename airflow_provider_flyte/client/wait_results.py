@@ -149,6 +149,18 @@ class WaitResults:
             self._lines += (line,)
             self.wake()
 
+    def trouble(self, now: float) -> str:
+        """A line about how long Flyte has given no answer about one of the waits; '' when there is no trouble."""
+        since = min((w.state.trouble_since for w in self.waits if w.state.trouble_since is not None), default=None)
+        if since is None:
+            return ""
+        what = "the run" if len(self.waits) == 1 else "some of the runs"
+        limit = self.rules.unreachable_after
+        ends = "continues all the same (unreachable_after=None)"
+        if limit is not None:
+            ends = f"ends when that has lasted {limit:g} s (unreachable_after)"
+        return f"Still waiting. Flyte has given no answer about {what} for {now - since:.0f} s; the wait {ends}."
+
     def tell_progress(self, line: str, now: float) -> None:
         """Leave a line about how the waiting goes."""
         self.told_at = now

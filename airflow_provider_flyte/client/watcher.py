@@ -68,9 +68,9 @@ class WatcherStatus:
     """Seconds since Flyte answered; None: not yet."""
 
     def __str__(self) -> str:
-        ago = "has not answered yet" if self.answered_ago is None else f"answered {self.answered_ago:.0f} s ago"
-        hints = "tells of ends by itself" if self.hints_work else "is asked only"
-        return f"Still waiting, with {self.waits} waits in this process; Flyte {ago} and {hints}."
+        ago = "has not answered yet" if self.answered_ago is None else f"last answered {self.answered_ago:.0f} s ago"
+        stream = "sends updates by stream" if self.hints_work else "is polled, because there is no stream of updates"
+        return f"Still waiting ({self.waits} waits share this connection to Flyte). Flyte {ago} and {stream}."
 
 
 class RunWatcher:
@@ -389,7 +389,12 @@ class RunWatcher:
     def _note_phase(self, key: RunKey, phase: int) -> None:
         if not is_known(phase) and phase not in self._said:
             self._said.add(phase)
-            log.warning("Run %s is in %s, which this provider does not know: not over", key, phase_name(phase))
+            log.warning(
+                "Flyte run %s is in %s, which this provider does not know: it counts as not over. A newer provider may "
+                "know it.",
+                key,
+                phase_name(phase),
+            )
 
     async def _another_client(self, client: FlyteClient, answer: Answer) -> bool:
         """Whether there is another client than the one whose question had nothing but trouble."""
@@ -452,4 +457,4 @@ class RunWatcher:
             if now - results.told_at < PROGRESS_EVERY:
                 break
             self._open[results] = self._open.pop(results)
-            results.tell_progress(line, now)
+            results.tell_progress(results.trouble(now) or line, now)

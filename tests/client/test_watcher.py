@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -155,7 +156,7 @@ async def test_an_unknown_phase_goes_on_with_one_warning(
     await local_flyte.wait_for_call_async("ListRuns", 5)
     local_flyte.run("r1").succeeds()
     assert (await waiting).outcome is Outcome.SUCCEEDED
-    assert caplog.text.count("is in phase 99, which this provider does not know: not over") == 1
+    assert caplog.text.count("is in phase 99, which this provider does not know: it counts as not over") == 1
 
 
 # -- a backend that refuses the filter
@@ -190,7 +191,7 @@ async def test_then_no_run_can_be_told_missing(local_flyte: LocalFlyte, watcher:
     local_flyte.inject("ListRuns", status("INVALID_ARGUMENT", "unknown field run_name"))
     seen = await watcher.wait("r1", rules=WaitRules(missing_after=10, unreachable_after=20))
     assert seen.outcome is Outcome.UNREACHABLE
-    assert "Whether the run exists cannot be told" in seen.verdict.message
+    assert "It is not known whether the run exists" in seen.verdict.message
 
 
 # -- trouble
@@ -302,9 +303,30 @@ async def test_progress_is_told_once_a_minute(local_flyte: LocalFlyte, client: F
         await waits
     assert 2 * 30 <= len(lines) <= 3 * 30 + 30
     assert {line for _, line in lines} == {
-        "Still waiting, with 30 waits in this process; Flyte answered 0 s ago and is asked only."
+        "Still waiting (30 waits share this connection to Flyte). Flyte last answered 0 s ago and is polled, because "
+        "there is no stream of updates."
     }
     assert min(at for at, _ in lines) >= 60
+
+
+async def test_progress_in_trouble_says_for_how_long(
+    local_flyte: LocalFlyte, client: FlyteClient, clock: Clock
+) -> None:
+    """Not that Flyte answered a while ago, right after a line that says it does not answer."""
+    news: list[str] = []
+    lines: list[str] = []
+    local_flyte.run("r1").move("RUNNING")
+    rules = WaitRules(unreachable_after=100.0)
+    async with RunWatcher(client, hints=False, rules=rules, clock=clock, sleep=clock.sleep) as watcher:
+        wait = asyncio.ensure_future(watcher.wait("r1", on_news=news.append, on_progress=lines.append))
+        await local_flyte.wait_for_call_async("ListRuns", 1)
+        local_flyte.inject("ListRuns", unavailable())
+        assert (await wait).outcome is Outcome.UNREACHABLE
+    assert len(news) == 1
+    assert len(lines) >= 1
+    for line in lines:
+        words = r"Flyte has given no answer about the run for \d+ s; the wait ends when that has lasted 100 s"
+        assert re.fullmatch(rf"Still waiting\. {words} \(unreachable_after\)\.", line)
 
 
 # -- coming and going

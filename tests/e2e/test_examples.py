@@ -78,7 +78,7 @@ def test_several(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mappin
     slowest = api.wait_for_task("flyte_wait_several", dag_run, "slowest", ("success",))
     assert api.xcom(slowest) in names
     log = api.log_text(wait)
-    assert "Waiting for 3 Flyte runs with all other waits of flyte_default" in log
+    assert "Waiting for 3 Flyte runs over the Airflow connection 'flyte_default'." in log
     assert log.count("3 Flyte runs: 3 RUNNING") == log.count("3 Flyte runs: 3 SUCCEEDED") == 1
 
 
