@@ -96,7 +96,7 @@ class FlyteHook(BaseHook):
         if fresh.config == old.config:
             return None
         # A module's logger: the log of a hook is a task's, and in the triggerer there may be none.
-        log.info("The Flyte connection %r has changed; waits go on with it.", self.flyte_conn_id)
+        log.info("The Airflow connection %r has changed; its new settings are used from now on.", self.flyte_conn_id)
         return fresh
 
     def get_conn(self) -> FlyteClient:

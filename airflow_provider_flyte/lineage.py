@@ -44,7 +44,11 @@ def parent_annotations(ti: Any, log: TaskLog) -> dict[str, str]:
             "root-parent-run-id": macros.lineage_root_run_id(ti),
         }
     except Exception as error:
-        log.warning("The Flyte run is not told its OpenLineage parent: %s: %s", type(error).__name__, error)
+        log.warning(
+            "The Flyte run gets no annotations about its OpenLineage parent, because they could not be made. %s: %s",
+            type(error).__name__,
+            error,
+        )
         return {}
     return {_KEY + key: str(value) for key, value in told.items()}
 

@@ -41,4 +41,9 @@ def show_link(context: Context, url: str) -> None:
     try:
         ti.xcom_push(key=FlyteRunLink().xcom_key, value=url)
     except Exception:
-        log.warning("The button %r will not lead to %s", FlyteRunLink.name, url, exc_info=True)
+        log.warning(
+            "The button %r of this task will not work, because XCom did not take its address %s.",
+            FlyteRunLink.name,
+            url,
+            exc_info=True,
+        )

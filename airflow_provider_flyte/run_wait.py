@@ -48,6 +48,9 @@ DETAILS_LAG = 5.0
 PAUSE = 0.5
 """Seconds between two looks for them."""
 
+_MOST_LINES = 40
+"""How many lines of a run's timeline are logged."""
+
 
 class Advice(NamedTuple):
     """What a failed run means for its task."""
@@ -97,7 +100,7 @@ class TroubleLog:
         """
         if trouble:
             if not over and not self._told:
-                self._log.warning("No answer%s, still waiting: %s", about, trouble)
+                self._log.warning("No answer from Flyte%s, still waiting: %s", about, trouble)
             self._told = True
             return True
         if self._told:
@@ -256,19 +259,22 @@ class RunWait:
         self._state = observe(self._state, look, self._now() if at is None else at)
         return self.verdict
 
-    def say(self, verdict: Verdict) -> None:
-        """Log transitions, not looks."""
-        if self._told.say(self.trouble, f" about Flyte run {self.key.name}", over=verdict.over):
+    def say(self, verdict: Verdict, *, timeline: bool = True) -> None:
+        """Log transitions, not looks.
+
+        :param timeline: whether to log what happened to a run that is over, and when.
+        """
+        if self._told.say(self.trouble, f" about run {self.key.name}", over=verdict.over):
             return
         now = describe(None if self._state.absent else verdict.phase)
         if self._logged is None:
             self._log.info("Flyte run %s: %s. %s", self.key, now, self.url)
         elif now != self._logged:
-            self._log.info("Run %s: %s -> %s", self.key.name, self._logged, now)
+            self._log.info("Flyte run %s: %s -> %s.", self.key.name, self._logged, now)
         self._logged = now
-        if verdict.over and self.details is not None:
+        if timeline and verdict.over and self.details is not None:
             # What nobody watched while the task was deferred.
-            for line in self.details.timeline():
+            for line in _shortened(self.details.timeline()):
                 self._log.info("Flyte: %s", line)
 
     def error(self, verdict: Verdict) -> FlyteRunError:
@@ -285,7 +291,7 @@ class RunWait:
     def _failed(self, verdict: Verdict) -> FlyteRunFailed:
         phase = describe(verdict.phase)
         attempts = self.details.pb2.action.status.attempts if self.details else 0
-        kind = f" ({verdict.kind})" if verdict.kind else ""
+        kind = f" ({verdict.kind} error)" if verdict.kind in ("USER", "SYSTEM") else ""
         after = f" after {attempts} attempts" if attempts > 1 else ""
         why = verdict.message.strip() or "Flyte gives no reason"
         advice = self._advise(verdict)
@@ -312,22 +318,23 @@ class RunWait:
         """For a run whose state could not be read."""
         known = f" It was last seen {describe(self._state.seen.phase)}." if self._state.seen else ""
         return FlyteUnreachable(
-            f"The state of Flyte run {self.key} is unknown, the run itself may go on.{known} {why}", **self._fields()
+            f"The state of Flyte run {self.key} is not known; the run itself may still be running.{known} {why}",
+            **self._fields(),
         )
 
     def timed_out(self, timeout: float) -> FlyteRunTimeout:
         """For the sensor's own ``timeout``."""
         return FlyteRunTimeout(
             f"The sensor's timeout of {timeout:g} s has passed and Flyte run {self.key} is not over: {self.state}. "
-            f"The run goes on; look at {self.url}. Raise timeout if it needs longer.",
+            f"The run is not aborted; look at {self.url}. Raise timeout if it needs longer.",
             **self._fields(),
         )
 
     def broken(self, why: str) -> FlyteWaitBroken:
         """For a trigger that ended without an answer."""
         return FlyteWaitBroken(
-            f"The wait for Flyte run {self.key} broke in the triggerer; the run itself may go on. "
-            f"{why or 'No reason was given'}. Look at the triggerer's log; a retry waits again.",
+            f"The trigger that waited for Flyte run {self.key} failed: {why or 'Airflow gives no reason'}. "
+            "The run itself may still be running. Look at the triggerer's log; a retry waits for the run again.",
             **self._fields(),
         )
 
@@ -340,6 +347,14 @@ _FAILED: dict[int, tuple[type[FlyteRunFailed], type[FlyteRunFailed]]] = {
     RunPhase.TIMED_OUT: (FlyteRunTimedOut, FlyteRunTimedOutForGood),
 }
 """The exceptions of a failed run by its phase: to be retried, and not."""
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    """The first lines and the last ones, which tell how it began and why it ended."""
+    if len(lines) <= _MOST_LINES:
+        return lines
+    begin, end = lines[: _MOST_LINES // 4], lines[_MOST_LINES // 4 - _MOST_LINES :]
+    return [*begin, f"({len(lines) - _MOST_LINES} more lines are left out here)", *end]
 
 
 def _for(seconds: float | None) -> str:

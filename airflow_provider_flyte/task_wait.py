@@ -53,7 +53,10 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunDetails
 
 _NAMED = 20
-"""How many runs a message names; a task may wait for thousands."""
+"""How many runs a message names, and a log; a task may wait for thousands."""
+
+_TIMELINES = 3
+"""Of how many runs the log has the timeline."""
 
 
 class TaskWait:
@@ -105,6 +108,7 @@ class TaskWait:
         self._fail_fast = fail_fast
         self._log = log
         self._logged = ""
+        self._ends_logged = 0
         self._told = TroubleLog(log)
         self._now = now
         self._sleep = sleep
@@ -175,7 +179,9 @@ class TaskWait:
         try:
             fresh = self._hook.get_another_client(self.client)
         except FlyteConfigurationError as error:
-            self._log.warning("The Flyte connection cannot be read again. %s", error)
+            self._log.warning(
+                "The Airflow connection could not be read again, so its old settings are used on. %s", error
+            )
             return False
         if fresh is None:
             return False
@@ -222,8 +228,17 @@ class TaskWait:
             for run in lagging:
                 run.read(0.0)
             lagging = [run for run in lagging if run.lacks_details(run.verdict)]
-        for run in runs:
-            run.say(run.verdict)
+        self._say_ends(runs)
+
+    def _say_ends(self, runs: Sequence[RunWait]) -> None:
+        """Log how runs ended, first those that did not succeed; of some of these also what happened when."""
+        # Trouble is told once for all of them.
+        for run in sorted((run for run in runs if not run.trouble), key=_good):
+            if self._ends_logged < _NAMED:
+                run.say(run.verdict, timeline=not _good(run) and self._ends_logged < _TIMELINES)
+            elif self._ends_logged == _NAMED:
+                self._log.info("The ends of further runs are not logged one by one; XCom has their details.")
+            self._ends_logged += 1
 
     def read_ended(self) -> None:
         """Read the details of those runs that are over, of a wait that ends without the others."""
@@ -268,7 +283,7 @@ class TaskWait:
         phases = Counter(describe(run.verdict.phase) for run in self._runs)
         now = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
         if now != self._logged:
-            self._log.info("%d Flyte runs: %s", len(self._runs), now)
+            self._log.info("Of %d Flyte runs: %s.", len(self._runs), now)
         self._logged = now
 
     def say_log_tail(self, lines: int) -> None:
@@ -283,7 +298,8 @@ class TaskWait:
         if tail.lines:
             self._log.info("The end of the log of attempt %d:\n%s", attempt, "\n".join(tail.lines))
         else:
-            self._log.info("Flyte serves no log of attempt %d. %s", attempt, tail.trouble)
+            why = tail.trouble or "Flyte sent no lines of it."
+            self._log.info("No log of attempt %d: %s The run's page: %s", attempt, why, self.url)
 
     # -- how it ended
 
@@ -327,7 +343,7 @@ class TaskWait:
             lines.append(f"... and {len(errors) - _NAMED} more")
         if isinstance(first, FlyteRunFailed):
             lines.append(
-                "What is over cannot change, so the task is not retried: launch such runs anew, then clear it."
+                "Runs that are over cannot change, so the task is not retried. Launch them anew, then clear this task."
             )
         text = f"Of {len(self._runs)} Flyte runs, {len(errors)} did not succeed:\n" + "\n".join(lines)
         return type(first)(text, **(vars(first) | {"errors": errors}))

@@ -123,7 +123,7 @@ class TryRuns:
             raise self._error(
                 FlyteLaunchUncertain,
                 key,
-                f"Whether Flyte run {key} was launched is not known; it may be going. {error}",
+                f"It is not known whether Flyte run {key} was launched; if it was, a retry finds it. {error}",
             ) from error
         except ConfigError as error:
             raise FlyteConfigurationError(str(error)) from error
@@ -165,15 +165,15 @@ class TryRuns:
             raise self._error(
                 FlyteUnreachable,
                 keys[0],
-                f"Nothing is launched, because it is not known whether a run of this task is there and goes on ({names}"
-                f"{' ...' if len(keys) > _NAMED else ''}). {error}",
+                "Nothing is launched, because Flyte could not be asked whether a run of this task is running already "
+                f"({names}{' ...' if len(keys) > _NAMED else ''}). {error}",
             ) from error
 
     def _take(self, run: Found) -> TryRun:
         key = self._key(run.name)
         by = f"try {run.told('try_number')} of this task" if run.owner else "somebody else than Airflow"
-        told = "nothing is launched" if run.over else "nothing is launched, waiting for it"
-        self._log.info("Flyte run %s is there, launched by %s: %s; %s.", key, by, phase_name(run.phase), told)
+        told = "Nothing is launched." if run.over else "Nothing is launched; the task waits for this run."
+        self._log.info("Found Flyte run %s, launched by %s: %s. %s", key, by, phase_name(run.phase), told)
         return TryRun(key, self._client.config.run_url(key), ours=run.owner == self._trying.task)
 
     def _launch(self, start: Start) -> TryRun | None:
@@ -185,7 +185,7 @@ class TryRuns:
             reason = abort_reason(self._trying.task, "the task was cleared and starts anew")
             key = self._key(name)
             aborted = self._client.abort(name, reason, project=key.project, domain=key.domain)
-            self._log.info("Before it starts anew, the task ends what it had left running. %s.", aborted)
+            self._log.info("The task was cleared, so the run that it had left running is aborted first. %s.", aborted)
         wanted = replace(
             self._wanted,
             run_name=start.name,

@@ -53,7 +53,8 @@ def push_outputs(ti: Any, details: RunDetails, outputs: dict[str, Any], log: Tas
         if size > MOST:
             uri = _outputs_uri(details)
             log.warning(
-                "%s of Flyte run %s is too large for XCom: %d bytes of JSON, at most %d. XCom has where it lies: %s",
+                "Output %r of Flyte run %s is too large for XCom: %d bytes of JSON, at most %d. XCom has its "
+                "address instead: %s",
                 key,
                 details.name,
                 size,

@@ -40,10 +40,10 @@ def test_transitions_are_logged_once(wait: RunWait, local_flyte: LocalFlyte, cap
     assert wait.look().outcome is Outcome.SUCCEEDED
     said = lines(caplog)
     assert said[:4] == [
-        f"Flyte run flytesnacks/development/r1: not there yet. {wait.url}",
-        "Run r1: not there yet -> QUEUED",
-        "Run r1: QUEUED -> RUNNING",
-        "Run r1: RUNNING -> SUCCEEDED",
+        f"Flyte run flytesnacks/development/r1: not created yet. {wait.url}",
+        "Flyte run r1: not created yet -> QUEUED.",
+        "Flyte run r1: QUEUED -> RUNNING.",
+        "Flyte run r1: RUNNING -> SUCCEEDED.",
     ]
     assert re.fullmatch(r"Flyte: \S+Z launched", said[4])
     assert re.fullmatch(r"Flyte: \S+Z attempt 1: RUNNING for \S+ s", said[-3])
@@ -61,7 +61,7 @@ def test_a_failure_shows_attempts_error_and_the_console(
     assert "attempt 2: FAILED: no rows" in said
     assert wait.url in said
     assert str(wait.error(verdict)).startswith(
-        "Flyte run flytesnacks/development/r1 is FAILED (USER) after 2 attempts: no rows\n"
+        "Flyte run flytesnacks/development/r1 is FAILED (USER error) after 2 attempts: no rows\n"
         f"The run is over, so the task is not retried. Look at {wait.url}; "
     )
 
@@ -74,7 +74,7 @@ def test_trouble_is_told_while_waiting(
     for _ in range(5):
         assert wait.look(0).outcome is Outcome.WAITING
     said = lines(caplog)
-    assert said[0].startswith("No answer about Flyte run r1, still waiting: ")
+    assert said[0].startswith("No answer from Flyte about run r1, still waiting: ")
     assert "try later" in said[0]
     assert said[1] == "Flyte answers again."
     assert said[2].startswith("Flyte run flytesnacks/development/r1: RUNNING")

@@ -72,7 +72,9 @@ def test_the_first_failure_ends_the_wait(flyte_default: LocalFlyte, several: Cal
     flyte_default.run("r2").fails(kind="USER", message="no rows")
     flyte_default.run("r3").phases("RUNNING")
     task = several(wait_for=wait_for)
-    with pytest.raises(FlyteRunFailed, match=r"Of 3 Flyte runs, 1 did not succeed:\n.*r2 is FAILED \(USER\): no rows"):
+    with pytest.raises(
+        FlyteRunFailed, match=r"Of 3 Flyte runs, 1 did not succeed:\n.*r2 is FAILED \(USER error\): no rows"
+    ):
         task.run()
     assert phases(task.ti.xcoms["return_value"]) == {"r2": "FAILED"}
 

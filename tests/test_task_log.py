@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from importlib.metadata import version
 from types import SimpleNamespace
@@ -10,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.exceptions import FlyteTaskKilled
+from airflow_provider_flyte.client import RunDetails
+from airflow_provider_flyte.exceptions import FlyteRunAborted, FlyteRunFailed, FlyteTaskKilled
+from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.operators import FlyteRunOperator
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.sensors import FlyteRunSensor
+from airflow_provider_flyte.testing import LocalFlyte, cut_stream
 from tests.driving import DagRun, Driven, TaskInstance, lines_of
 
 IS_3 = int(version("apache-airflow").split(".")[0]) > 2
@@ -35,6 +39,73 @@ def operator(flyte_default: LocalFlyte) -> Any:
 def one(lines: list[str], part: str) -> str:
     [line] = [line for line in lines if part in line]
     return line
+
+
+# -- how it ended
+
+
+def test_a_run_without_a_log(flyte_default: LocalFlyte, operator: Any) -> None:
+    """The run is right and the backend has no log of it: nobody is to check the run's name."""
+    driven, lines = operator()
+    flyte_default.on_launch(lambda run: run.fails(message="no rows"))
+    with pytest.raises(FlyteRunFailed) as failed:
+        driven.run()
+    assert one(lines, "No log") == (
+        "INFO: No log of attempt 1: Flyte has none (NOT_FOUND: no log context found). The run's page: "
+        f"{failed.value.url}"
+    )
+
+
+def test_an_empty_log(flyte_default: LocalFlyte, operator: Any) -> None:
+    driven, lines = operator()
+    flyte_default.on_launch(lambda run: run.move("RUNNING").logs("").fails(message="no rows"))
+    flyte_default.inject("TailLogs", cut_stream(after=0))
+    with pytest.raises(FlyteRunFailed):
+        driven.run()
+    assert not any(line != line.rstrip() for line in lines)
+
+
+def test_an_aborted_run_is_said_once_to_be_aborted(flyte_default: LocalFlyte, operator: Any) -> None:
+    driven, _ = operator()
+    flyte_default.on_launch(lambda run: run.aborts("by hand"))
+    with pytest.raises(FlyteRunAborted) as aborted:
+        driven.run()
+    [run] = flyte_default.runs()
+    assert str(aborted.value).startswith(f"Flyte run flytesnacks/development/{run.name} is ABORTED: by hand\n")
+
+
+def test_the_log_of_many_runs_is_short(flyte_default: LocalFlyte) -> None:
+    names = [f"r{number}" for number in range(60)]
+    for name in names[:30]:
+        flyte_default.run(name).phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.01)
+    for name in names[30:]:
+        flyte_default.run(name).fails(message="no rows")
+    sensor = FlyteRunSensor(task_id="wait", run_names=names, fail_fast=False)
+    lines = lines_of(sensor)
+    with pytest.raises(FlyteRunFailed, match=r"Of 60 Flyte runs, 30 did not succeed"):
+        sensor.execute({"ti": TaskInstance()})
+    ends = [line for line in lines if re.match(r"INFO: Flyte run flytesnacks/development/r\d+: ", line)]
+    assert len(ends) == 20
+    assert all(": FAILED." in line for line in ends)
+    timelines = [line for line in lines if line.startswith("INFO: Flyte: ")]
+    assert len(timelines) == 3 * len(timelines_of(flyte_default, "r30"))
+    assert one(lines, "further runs").startswith("INFO: The ends of further runs are not logged one by one")
+
+
+def test_a_very_long_timeline_keeps_its_ends(flyte_default: LocalFlyte) -> None:
+    flyte_default.run("r1").fails(message="no rows", attempts=100)
+    whole = timelines_of(flyte_default, "r1")
+    sensor = FlyteRunSensor(task_id="wait", run_name="r1")
+    lines = lines_of(sensor)
+    with pytest.raises(FlyteRunFailed):
+        sensor.execute({"ti": TaskInstance()})
+    shown = [line.removeprefix("INFO: Flyte: ") for line in lines if line.startswith("INFO: Flyte: ")]
+    assert shown == [*whole[:10], f"({len(whole) - 40} more lines are left out here)", *whole[-30:]]
+
+
+def timelines_of(flyte: LocalFlyte, name: str) -> list[str]:
+    with FlyteHook().get_client():
+        return RunDetails.get(name).timeline()
 
 
 # -- a process that is told to stop

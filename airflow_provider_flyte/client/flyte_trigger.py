@@ -7,8 +7,6 @@ sends its annotations.
 
 from __future__ import annotations
 
-import difflib
-
 from airflow_provider_flyte.client.calls import PAGE_SIZE, Call, Flow
 from airflow_provider_flyte.client.errors import InputsError, NoSuchTriggerError, NotFoundError
 from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
@@ -19,7 +17,7 @@ from airflow_provider_flyte.client.inputs import make_inputs
 from airflow_provider_flyte.client.launch_request import Launch
 from airflow_provider_flyte.client.rpc import TriggerService
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.client.tasks import all_of, find_task, there_are
+from airflow_provider_flyte.client.tasks import all_of, find_task, instead_of
 
 # The runtime fills the input that is named here with the time of the run's start (SDK 2.12.1, convert.py).
 _START_TIME_MARK = "_u_kickoff_time_input_arg"
@@ -44,11 +42,9 @@ def find_trigger(wanted: Launch, key: RunKey, org: str) -> Flow[trigger_definiti
         triggers = yield from all_of(lambda token: _list_triggers(name, token))
         if name.name in triggers:
             raise
-        close = difflib.get_close_matches(name.name, triggers, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
         raise NoSuchTriggerError(
-            f"Task {name.task_name!r} has no trigger {name.name!r} in {name.project}/{name.domain}.{hint} "
-            f"{there_are('triggers', triggers)} Check both names, the project and the domain."
+            f"Task {name.task_name!r} has no trigger {name.name!r} in {name.project}/{name.domain}. "
+            f"{instead_of(name.name, 'triggers', triggers)} Check both names, the project and the domain."
         ) from None
 
 

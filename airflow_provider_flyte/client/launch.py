@@ -108,7 +108,7 @@ def _version_to_repeat(related: RunKey, org: str, wanted: Launch) -> Flow[str | 
         )
     if wanted.relation == "recover" and not is_terminal(status.phase) and not status.HasField("end_time"):
         raise ConfigError(
-            f"Run {related} still goes on ({phase_name(status.phase)}): only what is over can be recovered."
+            f"Run {related} is still {phase_name(status.phase)}: only a run that is over can be recovered."
         )
     return wanted.version or task.version or None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from airflow_provider_flyte.client import calls
 from airflow_provider_flyte.client.calls import Flow, StreamCall
-from airflow_provider_flyte.client.errors import ConfigError, RpcError
+from airflow_provider_flyte.client.errors import ConfigError, NotFoundError, RpcError, UnimplementedError
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.rpc import DataProxyService
@@ -45,6 +45,10 @@ def tail_log(key: RunKey, org: str, attempt: int, lines: int, within: float) -> 
     )
     try:
         yield StreamCall(DataProxyService.TailLogs, request, read, timeout=within, run=key.name)
+    except (NotFoundError, UnimplementedError) as error:
+        # Without the error's advice to check the name and the address: the backend has no log (data_plane.json), or
+        # serves none.
+        return LogTail(tuple(kept), f"Flyte has none ({error.status.name}: {error.details}).")
     except RpcError as error:
         return LogTail(tuple(kept), str(error))
     return LogTail(tuple(kept))

@@ -213,7 +213,7 @@ def _warn(config: FlyteConfig) -> None:
     if config.insecure and secret and not is_local(config.endpoint.rpartition(":")[0]):
         _warn_once(
             config.endpoint,
-            "Flyte at %s is spoken to in plaintext: whoever is on the way can read the credentials. Switch Insecure "
+            "Flyte at %s is called in plaintext: whoever is on the way can read the credentials. Switch Insecure "
             "off in the Flyte connection where the server speaks TLS.",
         )
     if not config.insecure and not config.verify:

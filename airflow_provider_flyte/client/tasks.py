@@ -12,9 +12,10 @@ from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2, task_service_pb2
 from airflow_provider_flyte.client.rpc import TaskService
 
-SHOWN = 20
+SHOWN = 10
 """How many names an error lists."""
 
+_MOST_MEANT = 2
 _MOST_PAGES = 25
 
 
@@ -48,12 +49,16 @@ def find_task(
 
 def _no_such_task(task: task_definition_pb2.TaskName) -> Flow[NoSuchTaskError]:
     tasks = yield from all_of(lambda token: _list_tasks(task, token))
-    close = difflib.get_close_matches(task.name, tasks, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
     return NoSuchTaskError(
-        f"There is no task {task.name!r} in {task.project}/{task.domain}.{hint} {there_are('tasks', tasks)} "
+        f"There is no task {task.name!r} in {task.project}/{task.domain}. {instead_of(task.name, 'tasks', tasks)} "
         "Check the name, the project and the domain, and that it is deployed."
     )
+
+
+def instead_of(name: str, what: str, names: Sequence[str]) -> str:
+    """What a mistyped name may have meant; without one that is like it, which names there are."""
+    close = difflib.get_close_matches(name, names, n=_MOST_MEANT)
+    return f"Did you mean {' or '.join(close)}?" if close else there_are(what, names)
 
 
 def there_are(what: str, names: Sequence[str]) -> str:

@@ -181,7 +181,7 @@ class Tokens:
                 raise
             log.log(
                 logging.DEBUG if self._warned else logging.WARNING,
-                "The token for Flyte cannot be renewed; the old one is good for %.0f s more. %s",
+                "The token for Flyte could not be renewed; the old one is good for %.0f s more. %s",
                 old.dies_at - now,
                 error,
             )
@@ -191,7 +191,7 @@ class Tokens:
         finally:
             self._tries += 1
         if self._warned:
-            log.info("The token for Flyte is renewed again.")
+            log.info("The token for Flyte could be renewed again.")
         self._failure, self._warned = None, False
         margin = min(_MARGIN, fresh.lifetime / 5) * self._chance(1.0, 1.5)
         stale_at = asked_at + (fresh.lifetime - margin if fresh.check_after is None else fresh.check_after)

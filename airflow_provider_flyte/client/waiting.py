@@ -158,4 +158,4 @@ _WORST_FIRST = (Outcome.FAILED, Outcome.MISSING, Outcome.UNREACHABLE)
 
 def describe(phase: int | None) -> str:
     """A phase for the log; None is a run that nobody has seen yet."""
-    return "not there yet" if phase is None else phase_name(phase)
+    return "not created yet" if phase is None else phase_name(phase)

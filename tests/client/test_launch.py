@@ -158,7 +158,7 @@ def test_a_run_is_repeated_in_its_own_version(flyte: LocalFlyte, way: str, relat
 def test_only_what_is_over_can_be_recovered(flyte: LocalFlyte, way: str) -> None:
     """Newer backends refuse it, too; older ones run everything anew beside it."""
     flyte.run("r1", inputs={"rows": 1}).move("RUNNING")
-    with pytest.raises(ConfigError, match=r"r1 still goes on \(RUNNING\)"):
+    with pytest.raises(ConfigError, match=r"r1 is still RUNNING"):
         launch(flyte, way, inputs={"rows": 1}, related_to="r1", relation="recover")
     assert not flyte.calls("CreateRun")
     assert launch(flyte, way, inputs={"rows": 1}, related_to="r1", relation="rerun").new
@@ -193,14 +193,18 @@ def test_inputs_that_do_not_fit_are_refused_before_anything_is_launched(flyte: L
 def test_a_missing_version_says_which_there_are(flyte: LocalFlyte, way: str) -> None:
     for number in range(2, 30):
         flyte.deploy("demo.train", version=f"v{number}")
-    with pytest.raises(NoSuchTaskError, match=r"no version 'v99' .*versions v29, v28, .* and 9 more"):
+    with pytest.raises(NoSuchTaskError, match=r"no version 'v99' .*versions v29, v28, .* and 19 more"):
         launch(flyte, way, version="v99")
 
 
 @pytest.mark.parametrize("version", [None, "v1"])
 def test_a_missing_task_says_which_there_are(flyte: LocalFlyte, way: str, version: str | None) -> None:
-    with pytest.raises(NoSuchTaskError, match=r"no task 'demo.tran' .* mean demo.train\? There are the tasks demo.tr"):
+    with pytest.raises(NoSuchTaskError, match=r"no task 'demo.tran' .* mean demo.train\? Check the name"):
         launch(flyte, way, task_name="demo.tran", version=version)
+    for number in range(30):
+        flyte.deploy(f"other.task{number}", project="crowded")
+    with pytest.raises(NoSuchTaskError, match=r"There are the tasks (other\.task\d+, ){9}other\.task\d+ and 20 more\."):
+        launch(flyte, way, task_name="xyz", version=version, project="crowded")
 
 
 def test_an_empty_project_has_no_tasks(flyte: LocalFlyte, way: str) -> None:

@@ -128,9 +128,10 @@ def test_a_missing_trigger_says_which_there_are(flyte: LocalFlyte, way: str) -> 
     flyte.deploy_trigger("nightly", task="demo.train")
     flyte.deploy_trigger("weekly", task="demo.train")
     flyte.deploy_trigger("theirs", task="demo.other")
-    words = r"'demo.train' has no trigger 'nightly2' .* mean nightly\? There are the triggers nightly, weekly\."
-    with pytest.raises(NoSuchTriggerError, match=words):
+    with pytest.raises(NoSuchTriggerError, match=r"'demo.train' has no trigger 'nightly2' .* mean nightly\? Check"):
         launch(flyte, way, trigger_name="nightly2")
+    with pytest.raises(NoSuchTriggerError, match=r"There are the triggers nightly, weekly\."):
+        launch(flyte, way, trigger_name="monthly-report")
     with pytest.raises(NoSuchTriggerError, match="There are no triggers"):
         launch(flyte, way, task_name="demo.tran", trigger_name="nightly")
 

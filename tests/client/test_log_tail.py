@@ -79,27 +79,28 @@ def test_a_stream_that_breaks_leaves_what_it_sent(flyte: LocalFlyte, way: str) -
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "words"),
     [
-        status("UNIMPLEMENTED", "log streaming is not configured"),
-        status("PERMISSION_DENIED", "no"),
-        status("NOT_FOUND", "pod is gone"),
-        unavailable(),
+        # Nothing is wrong with the run's name or the address.
+        (status("UNIMPLEMENTED", "not configured"), "Flyte has none (UNIMPLEMENTED: not configured)."),
+        (status("NOT_FOUND", "pod is gone"), "Flyte has none (NOT_FOUND: pod is gone)."),
+        (status("PERMISSION_DENIED", "no"), "TailLogs for run r1"),
+        (unavailable(), "TailLogs for run r1"),
     ],
     ids=str,
 )
-def test_a_refusal_is_told_and_not_raised(flyte: LocalFlyte, way: str, fault: Any) -> None:
+def test_a_refusal_is_told_and_not_raised(flyte: LocalFlyte, way: str, fault: Any, words: str) -> None:
     flyte.run("r1").move("FAILED")
     flyte.inject("TailLogs", fault)
     seen = tail(flyte, way, "r1")
     assert seen.lines == ()
-    assert "TailLogs for run r1" in seen.trouble
+    assert words in seen.trouble
     assert len(flyte.calls("TailLogs")) == 1
 
 
 def test_a_pod_that_is_gone(flyte: LocalFlyte, way: str) -> None:
     flyte.run("r1").move("FAILED")
-    assert "no log context found" in tail(flyte, way, "r1").trouble
+    assert tail(flyte, way, "r1").trouble == "Flyte has none (NOT_FOUND: no log context found)."
 
 
 def test_a_very_long_line_is_cut(flyte: LocalFlyte, way: str) -> None:

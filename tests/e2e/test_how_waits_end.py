@@ -99,7 +99,8 @@ def test_a_failed_run_fails_the_task_without_a_retry(
     assert (wait["state"], wait["try_number"], wait["max_tries"]) == ("failed", 1, 2)
     log = api.log_text(wait)
     assert (
-        "FlyteRunFailedForGood: Flyte run flytesnacks/development/e2e-failed is FAILED (USER) after 2 attempts: " in log
+        "FlyteRunFailedForGood: Flyte run flytesnacks/development/e2e-failed is FAILED (USER error) after 2 attempts: "
+        in log
     )
     assert "no rows in table clicks" in log
     assert f"http://{flyte.endpoint}/v2/domain/development/project/flytesnacks/runs/e2e-failed" in log

@@ -159,7 +159,9 @@ def shaken(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Scenes:
     made["moved-unseen"].run().succeeds({"o0": 1})
     reset = made["reset"]
     reset.wait("running", tries=2)
-    until(lambda: "nothing is launched, waiting for it" in reset.log(2), 60, "the next try", reset.describe)
+    until(
+        lambda: "Nothing is launched; the task waits for this run." in reset.log(2), 60, "the next try", reset.describe
+    )
     reset.run().succeeds({"o0": 1})
     made["no-api"] = no_api = Scene(airflow, flyte, "launch_worker", api.trigger("launch_worker", "no-api"))
     worker = psutil.Process(no_api.on_worker()["pid"])
@@ -191,7 +193,7 @@ def test_the_scheduler_dies_and_resets_a_task_without_retries(shaken: Scenes) ->
     until(lambda: said in scene.log(1), 60, "the signal", scene.describe)
     task = scene.wait("success", tries=2)
     assert (task["try_number"], task["max_tries"]) == (2, 0)
-    assert f"Flyte run flytesnacks/development/{scene.name()} is there, launched by try 1" in scene.log()
+    assert f"Found Flyte run flytesnacks/development/{scene.name()}, launched by try 1" in scene.log()
     assert scene.told() == ONE_RUN
 
 
