@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,6 +35,26 @@ def _forget_servers() -> None:
     tokens.forget()
     route.forget()
 
+
+@pytest.fixture(autouse=True)
+def _log_arguments_survive_masking() -> Iterator[None]:
+    """Airflow 2.11 masks a log line's arguments: it makes plain tuples of tuples and sets, and bare values of enums."""
+    odd: list[str] = []
+    make = logging.getLogRecordFactory()
+
+    def note(*arguments: Any, **named: Any) -> logging.LogRecord:
+        record = make(*arguments, **named)
+        if _OURS in record.pathname and isinstance(record.args, tuple):
+            odd.extend(f"{record.msg!r}: {arg!r}" for arg in record.args if isinstance(arg, (tuple, set, Enum)))
+        return record
+
+    logging.setLogRecordFactory(note)
+    yield
+    logging.setLogRecordFactory(make)
+    assert odd == []
+
+
+_OURS = "/airflow_provider_flyte/"
 
 DOORS = ("grpc", "connect")
 

@@ -13,7 +13,6 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
-from typing import NamedTuple
 
 from airflow_provider_flyte.client.calls import watch_runs
 from airflow_provider_flyte.client.client import FlyteClient
@@ -24,7 +23,7 @@ from airflow_provider_flyte.client.errors import (
     RpcError,
     UnimplementedError,
 )
-from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.run_key import Place, RunKey
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +40,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 _MOST_MISSES, _ALONE_FOR = 3, 600.0
 """A stream that tells nothing of what it should is closed for so many seconds: a proxy holds it back."""
 _REFUSALS = (UnimplementedError, InvalidArgumentError, PermissionDeniedError, NotFoundError)
-
-
-class Place(NamedTuple):
-    """Where runs live. The waits of one place share a stream and its questions."""
-
-    project: str
-    domain: str
-
-    def __str__(self) -> str:
-        return f"{self.project}/{self.domain}"
 
 
 class Hints:

@@ -28,8 +28,7 @@ from airflow_provider_flyte.client.errors import (
     UnimplementedError,
     is_lasting,
 )
-from airflow_provider_flyte.client.hints import Place
-from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.run_key import Place, RunKey
 from airflow_provider_flyte.client.waiting import Absent, Look, Seen, Trouble
 
 T = TypeVar("T")
@@ -86,7 +85,7 @@ class Questions:
         :param names: at most ``NAMES_A_CALL``.
         :param terminal_only: of runs that are not over there is no news.
         """
-        flow = find_runs(*place, names, self._client().config.org, terminal_only=terminal_only)
+        flow = find_runs(place.project, place.domain, names, self._client().config.org, terminal_only=terminal_only)
         try:
             found = await self._call(flow)
         except (InvalidArgumentError, UnimplementedError) as error:
@@ -118,7 +117,7 @@ class Questions:
         while turns and len(turn) < most:
             if (name := turns.popleft()) in waited_for:
                 turn.append(name)
-        looks = await asyncio.gather(*(self._look_at(RunKey(*place, name)) for name in turn))
+        looks = await asyncio.gather(*(self._look_at(place.run(name)) for name in turn))
         return Answer(dict(zip(turn, looks, strict=True)))
 
     async def _look_at(self, key: RunKey) -> Look:
@@ -135,7 +134,7 @@ class Questions:
         if isinstance(error, BadAnswerError):
             return False
         self._internal[place] = self._internal.get(place, 0) + 1
-        return self._internal[place] >= _MOST_INTERNAL and isinstance(await self._look_at(RunKey(*place, name)), Seen)
+        return self._internal[place] >= _MOST_INTERNAL and isinstance(await self._look_at(place.run(name)), Seen)
 
     def _leave_lists(self, place: Place, error: FlyteError) -> Answer:
         self._refused[place] = self._clock() + _REFUSED_FOR

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from airflow_provider_flyte.client.errors import ConfigError
 
@@ -15,7 +15,9 @@ _PREFIX_LENGTH = 15
 """The rest is for what tells one run from another."""
 
 
-class RunKey(NamedTuple):
+# No tuples: Airflow 2.11 masks the arguments of a log line, and makes a plain tuple of whatever is one.
+@dataclass(frozen=True, order=True, slots=True)
+class RunKey:
     """Identity of a run within one Flyte: the three parts that every answer carries."""
 
     project: str
@@ -24,6 +26,21 @@ class RunKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.project}/{self.domain}/{self.name}"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Place:
+    """A project and a domain: where runs live."""
+
+    project: str
+    domain: str
+
+    def run(self, name: str) -> RunKey:
+        """The run of this name there."""
+        return RunKey(self.project, self.domain, name)
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.domain}"
 
 
 def check_run_name(name: object) -> str:

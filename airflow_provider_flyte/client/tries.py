@@ -17,7 +17,7 @@ def find_tries(keys: Sequence[RunKey], org: str) -> Flow[list[Found]]:
 
     :raises NotFoundError: where ListRuns has a run whose details are said not to be there: the database is in trouble.
     """
-    project, domain, _ = keys[0]
+    project, domain = keys[0].project, keys[0].domain
     proven = True
     try:
         phases = yield from calls.find_runs(project, domain, [key.name for key in keys], org)

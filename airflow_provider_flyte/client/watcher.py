@@ -22,11 +22,11 @@ from typing import Any
 from airflow_provider_flyte.client.calls import chunks
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.deadlines import Deadlines
-from airflow_provider_flyte.client.hints import Hints, Place
+from airflow_provider_flyte.client.hints import Hints
 from airflow_provider_flyte.client.pace import Pace
 from airflow_provider_flyte.client.phase import is_known, is_terminal, phase_name
 from airflow_provider_flyte.client.questions import NAMES_A_CALL, Answer, Questions
-from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.run_key import Place, RunKey
 from airflow_provider_flyte.client.wait_results import WaitResult, WaitResults
 from airflow_provider_flyte.client.waiting import Seen, Trouble, WaitRules, WaitState
 from airflow_provider_flyte.client.waits import PlaceWaits, Wait
@@ -375,7 +375,7 @@ class RunWatcher:
         work = 0.0
         for name, look in (*answer.looks.items(), *((name, None) for name in waits.troubled(answer.no_news))):
             if isinstance(look, Seen):
-                self._note_phase(RunKey(*place, name), look.phase)
+                self._note_phase(place.run(name), look.phase)
                 if is_terminal(look.phase) and waits.has(name):
                     self._ends_by_question += 1
                     if surprising:
@@ -433,7 +433,7 @@ class RunWatcher:
 
     def _owe(self, place: Place, name: str, now: float) -> None:
         if self._hints and self._hints.working(place):
-            self._owed[RunKey(*place, name)] = now
+            self._owed[place.run(name)] = now
         else:
             self._pace.hurry()
 

@@ -183,7 +183,7 @@ async def test_run_details_look_again_before_they_abort(local_flyte: LocalFlyte)
         other = await asyncio.to_thread(client.run, _details_of("r2", "other"))
         done = RunDetails(other, client).abort("no longer wanted")
     assert done.outcome is Abort.ABORTED
-    assert done.key == ("other", "development", "r2")
+    assert done.key == RunKey("other", "development", "r2")
     assert run.phase == RunPhase.SUCCEEDED
 
 

@@ -12,9 +12,9 @@ import pytest
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client import hints as hints_module
 from airflow_provider_flyte.client.errors import Status, error_for
-from airflow_provider_flyte.client.hints import MOST_STREAMS, Hints, Place
+from airflow_provider_flyte.client.hints import MOST_STREAMS, Hints
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.run_key import Place, RunKey
 from airflow_provider_flyte.client.waiting import Outcome, WaitRules
 from airflow_provider_flyte.testing import (
     Fault,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.client import FlyteClient, Launch, LaunchedRun, RunDetails
+from airflow_provider_flyte.client import FlyteClient, Launch, LaunchedRun, RunDetails, RunKey
 from airflow_provider_flyte.client import launch as launching
 from airflow_provider_flyte.client.errors import (
     ConfigError,
@@ -90,7 +90,7 @@ def test_a_named_version_is_taken(flyte: LocalFlyte, way: str) -> None:
 def test_project_and_domain_can_be_others(flyte: LocalFlyte, way: str) -> None:
     flyte.deploy("demo.train", project="other", domain="staging")
     run = launch(flyte, way, project="other", domain="staging", run_name="r1")
-    assert run.key == ("other", "staging", "r1")
+    assert run.key == RunKey("other", "staging", "r1")
 
 
 def test_everything_that_run_spec_has_is_sent(flyte: LocalFlyte, way: str) -> None:
