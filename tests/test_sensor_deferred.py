@@ -91,7 +91,7 @@ def test_do_xcom_push_false_keeps_details_out_of_xcom(flyte_default: LocalFlyte)
 
 def test_the_error_that_comes_after_the_phase_is_waited_for(flyte_default: LocalFlyte) -> None:
     flyte_default.run("r1").fails(kind="SYSTEM", message="node lost", error_after=0.7)
-    with pytest.raises(FlyteRunFailed, match=r"FAILED \(SYSTEM\): node lost"):
+    with pytest.raises(FlyteRunFailed, match=r"FAILED \(SYSTEM error\): node lost"):
         Try(run_name="r1").run()
 
 
@@ -152,7 +152,7 @@ def test_trouble_before_the_deferral_is_left_to_the_trigger(flyte_default: Local
     flyte_default.run("r1").succeeds()
     flyte_default.inject("*", unavailable())
     task = Try(run_name="r1", unreachable_after=0.2)
-    with pytest.raises(FlyteUnreachable, match="state of Flyte run flytesnacks/development/r1 is unknown"):
+    with pytest.raises(FlyteUnreachable, match="state of Flyte run flytesnacks/development/r1 is not known"):
         task.run()
     flyte_default.clear_faults()
     assert task.run()["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"

@@ -40,7 +40,7 @@ async def test_refused_credentials_lead_to_the_connection_as_it_is_by_now(
         moved.run("r1").succeeds()
         moved.run("r2").fails()
         assert [end["ending"] for end in await asyncio.gather(*waits)] == ["succeeded", "failed"]
-    assert caplog.text.count("The Flyte connection 'flyte_default' has changed") == 1
+    assert caplog.text.count("The Airflow connection 'flyte_default' has changed") == 1
 
 
 async def test_a_thousand_triggers_go_on_when_the_secret_is_replaced(
@@ -65,7 +65,7 @@ async def test_a_thousand_triggers_go_on_when_the_secret_is_replaced(
             flyte.run(name).succeeds()
         ends = await asyncio.gather(*waits)
     assert {end["ending"] for end in ends} == {"succeeded"}
-    assert caplog.text.count("The Flyte connection 'flyte_default' has changed") == 1
+    assert caplog.text.count("The Airflow connection 'flyte_default' has changed") == 1
     assert len(oauth2.issued) == 2
     # What was asked with the old secret after it had been replaced.
     assert len(oauth2.forms) <= 4

@@ -87,7 +87,7 @@ def test_while_it_cannot_be_renewed_the_old_one_is_used_to_its_end(
     for clock.now in (80.0, 81.0, 84.9, 85.0, 99.9):
         assert text(of_config.get(1)) == "t1"
     assert source.asked == 1 + 3
-    assert caplog.text.count("cannot be renewed; the old one is good for 20 s more") == 1
+    assert caplog.text.count("could not be renewed; the old one is good for 20 s more") == 1
     clock.now = 100.0
     with pytest.raises(type(failure)):
         of_config.get(1)

@@ -203,5 +203,5 @@ def test_the_api_server_is_down(shaken: Scenes) -> None:
     scene.wait("running", tries=2)
     scene.run().succeeds({"o0": 1})
     scene.wait("success")
-    assert "nobody killed the task (it is unknown)" in scene.log(1)
+    assert "whether somebody stopped the task is not known" in scene.log(1)
     assert scene.told() == ONE_RUN
