@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.connection import get_async_connection
@@ -164,9 +165,10 @@ class FlyteHook(BaseHook):
         """On a loop in a thread: the first import of grpc and protobuf holds it for 150 ms, and the roots are files."""
         from airflow_provider_flyte.client.client import FlyteClient
         from airflow_provider_flyte.client.errors import ConfigError
+        from airflow_provider_flyte.metrics import count_garbled_answer
 
         try:
-            return FlyteClient(config)
+            return FlyteClient(config, on_garbled=partial(count_garbled_answer, self.flyte_conn_id))
         except ConfigError as error:
             raise FlyteConfigurationError(f"Flyte connection {self.flyte_conn_id!r}: {error}") from error
 

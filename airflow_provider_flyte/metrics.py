@@ -36,6 +36,11 @@ class Metrics:
         self._before = counts
 
 
+def count_garbled_answer(flyte_conn_id: str) -> None:
+    """``flyte.garbled_answers``: an answer could not be read although Flyte was reached before."""
+    airflow_stats().incr("flyte.garbled_answers", tags={"flyte_conn_id": flyte_conn_id})
+
+
 def count_launch(flyte_conn_id: str) -> None:
     """``flyte.launches``: a run was launched."""
     airflow_stats().incr("flyte.launches", tags={"flyte_conn_id": flyte_conn_id})

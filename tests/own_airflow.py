@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.testing import LocalFlyte
+    from tests.client.strangers import Stranger
 
 _HOME = tempfile.mkdtemp(prefix="airflow-home-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
@@ -48,7 +49,7 @@ def load_dag_file(name: str) -> ModuleType:
     return module
 
 
-def connection_json(flyte: LocalFlyte, **extra: object) -> str:
+def connection_json(flyte: LocalFlyte | Stranger, **extra: object) -> str:
     """An Airflow connection to a local Flyte, as an environment variable takes it."""
     fields = {"insecure": True, "project": "flytesnacks", "domain": "development"} | extra
     return json.dumps({"conn_type": "flyte", "host": flyte.host, "port": flyte.port, "extra": fields})

@@ -11,7 +11,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError, FlyteUnreachable
-from airflow_provider_flyte.testing import LocalFlyte, garbage
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.client.strangers import stranger
 from tests.driving import Try
 from tests.own_airflow import connection_json
 
@@ -99,11 +100,11 @@ def test_plaintext_against_tls(
     assert f"{flyte.endpoint} speaks TLS: switch Insecure off in the Flyte connection" in words
 
 
-def test_a_server_that_answers_garbage(flyte_default: LocalFlyte, deferrable: bool) -> None:
-    flyte_default.run("r1").phases("RUNNING")
-    flyte_default.inject("*", garbage())
-    words = _ends(FlyteUnreachable, deferrable=deferrable, unreachable_after=300)
-    assert f"Something other than a Flyte 2 API answers at {flyte_default.endpoint}" in words
+def test_a_server_whose_answers_cannot_be_read(door: str, monkeypatch: pytest.MonkeyPatch, deferrable: bool) -> None:
+    with stranger(door) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(server, transport=door))
+        words = _ends(FlyteUnreachable, deferrable=deferrable, unreachable_after=300)
+    assert f"Something other than a Flyte 2 API answers at {server.endpoint}" in words
 
 
 def test_a_phase_that_nobody_knows_is_not_over(flyte_default: LocalFlyte, deferrable: bool) -> None:

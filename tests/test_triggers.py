@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte import watching
-from airflow_provider_flyte.testing import LocalFlyte, garbage, status, unavailable
+from airflow_provider_flyte.testing import LocalFlyte, garbled, status, unavailable
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 from tests.own_airflow import connection_json
 
@@ -88,7 +88,7 @@ async def test_trouble_that_nobody_can_wait_out_ends_at_once(flyte_default: Loca
 
 async def test_silent_fail_waits_through_everything(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
     flyte_default.run("r1").phases("RUNNING")
-    flyte_default.inject("*", garbage(times=2))
+    flyte_default.inject("*", garbled(times=2))
     waiting = asyncio.ensure_future(ending(trigger(missing_after=None, unreachable_after=None, keep_waiting=True)))
     await flyte_default.wait_for_call_async("ListRuns", 3)
     flyte_default.run("r1").succeeds()

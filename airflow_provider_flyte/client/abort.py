@@ -74,6 +74,7 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
     if details is not None and _succeeded(details):
         return AbortedRun(key, Abort.OVER, RunPhase.SUCCEEDED)
     request = run_service_pb2.AbortRunRequest(run_id=calls.run_identifier(key, org), reason=reason)
+    unknown: RpcError | None = None
     try:
         yield Call(RunService.AbortRun, request, lambda response: None, run=key.name)
     except NotFoundError:
@@ -81,12 +82,22 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
         if key in found:
             raise
         return AbortedRun(key, Abort.MISSING)
+    except RpcError as error:
+        if not error.transient:
+            raise
+        # Its answer is lost, or cannot be read. It is not repeated: the run shows whether it was carried out.
+        unknown = error
     try:
         look_again = calls.get_run_details(calls.run_identifier(key, org))
         after: run_definition_pb2.RunDetails = yield dataclasses.replace(look_again, once=True)
     except RpcError:
+        if unknown is not None:
+            raise unknown from None
         # The abort itself went well.
         return AbortedRun(key, Abort.ABORTED, look.phase)
+    phase: int = after.action.status.phase
+    if unknown is not None and phase != RunPhase.ABORTED:
+        raise unknown
     return AbortedRun(key, Abort.TOO_LATE if _succeeded(after) else Abort.ABORTED, look.phase)
 
 

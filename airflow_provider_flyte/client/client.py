@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Callable
 from contextlib import aclosing
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -17,6 +18,7 @@ from airflow_provider_flyte.client.calls import Call, Flow, StreamCall
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.doors import AsyncDoorTransport, DoorTransport
 from airflow_provider_flyte.client.errors import NoClientError
+from airflow_provider_flyte.client.garbled import AsyncJudgingTransport, Judge, JudgingTransport
 from airflow_provider_flyte.client.launch import LaunchedRun, launch
 from airflow_provider_flyte.client.launch_request import Launch
 from airflow_provider_flyte.client.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
@@ -48,10 +50,19 @@ class FlyteClient:
 
     :param config: where Flyte is; see :class:`FlyteConfig`.
     :param retry: clock and sleep of the retries; by default the real ones, for ``config.retry_budget`` seconds.
+    :param on_garbled: called for each answer that could not be read although Flyte was reached before; on whichever
+        thread or loop has made the call.
     """
 
-    def __init__(self, config: FlyteConfig, *, retry: RetryPolicy | None = None) -> None:
+    def __init__(
+        self,
+        config: FlyteConfig,
+        *,
+        retry: RetryPolicy | None = None,
+        on_garbled: Callable[[], None] = lambda: None,
+    ) -> None:
         self.config = config
+        self._judge = Judge(config, on_garbled)
         self._retry = retry or RetryPolicy(config.retry_budget)
         # Found here and not with the channel, which may be made on an event loop.
         self._route = route_to(config)
@@ -164,7 +175,7 @@ class FlyteClient:
         with self._lock:
             if self._sync is None or self._sync[0] != os.getpid():
                 # A channel that was inherited through a fork answers UNAVAILABLE: never use or close it here.
-                self._sync = (os.getpid(), self._with_token(DoorTransport(self.config, self._route)))
+                self._sync = (os.getpid(), self._with_token(self._open()))
             return self._sync[1]
 
     def async_transport(self) -> AsyncTransport:
@@ -175,21 +186,24 @@ class FlyteClient:
             self._async = {each: entry for each, entry in self._async.items() if not each.is_closed()}
             entry = self._async.get(loop)
             if entry is None or entry[0] != pid:
-                entry = self._async[loop] = (
-                    pid,
-                    self._with_token_on_loop(AsyncDoorTransport(self.config, self._route)),
-                )
+                entry = self._async[loop] = (pid, self._with_token_on_loop(self._open_on_loop()))
             return entry[1]
 
-    def _with_token(self, doors: Transport) -> Transport:
-        if self.config.credentials is None:
-            return doors
-        return AuthTransport(doors, tokens_of(self.config, self._route), self._retry, self.config.timeout)
+    def _open(self) -> Transport:
+        return JudgingTransport(DoorTransport(self.config, self._route), self._judge)
 
-    def _with_token_on_loop(self, doors: AsyncTransport) -> AsyncTransport:
+    def _open_on_loop(self) -> AsyncTransport:
+        return AsyncJudgingTransport(AsyncDoorTransport(self.config, self._route), self._judge)
+
+    def _with_token(self, inner: Transport) -> Transport:
         if self.config.credentials is None:
-            return doors
-        return AsyncAuthTransport(doors, tokens_of(self.config, self._route), self._retry, self.config.timeout)
+            return inner
+        return AuthTransport(inner, tokens_of(self.config, self._route), self._retry, self.config.timeout)
+
+    def _with_token_on_loop(self, inner: AsyncTransport) -> AsyncTransport:
+        if self.config.credentials is None:
+            return inner
+        return AsyncAuthTransport(inner, tokens_of(self.config, self._route), self._retry, self.config.timeout)
 
     def close(self) -> None:
         """Close the blocking channel; the client can be used again."""

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import importlib.util
 import re
 import ssl
 import time
-import zlib
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, closing
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from google.protobuf.message import DecodeError
 
 from airflow_provider_flyte import __version__
 from airflow_provider_flyte.client import connect_protocol as connect
+from airflow_provider_flyte.client.answers import LARGEST, Unreadable, read, unpack
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import (
     BadAnswerError,
@@ -49,6 +47,9 @@ _GRACE = 0.5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAY_PASS = (401, 403, 404, 408, 429, 500, 502, 503, 504)
 """HTTP statuses with an error class of their own, or that a proxy gives while something behind it is away."""
+
+_LONGEST_PAGE = 65536
+"""Bytes that are read of what is no answer of Flyte's."""
 
 _TITLE = re.compile(rb"<title[^>]*>\s*(.{1,80}?)\s*</title>", re.IGNORECASE | re.DOTALL)
 
@@ -120,8 +121,17 @@ class _Wire:
     def message(self, method: Method[Any, Resp], response: httpx.Response, body: bytes, run: str | None) -> Resp:
         """The message of a unary answer, or the error that the answer is."""
         if response.status_code == 200 and _content_type(response) == connect.UNARY:
+            if self.is_enough(response, body):
+                raise self._bad(method, f"unpacked the answer is more than {LARGEST >> 20} MiB", run)
             return self._parse(method, body, run)
         raise self.refusal(method, response, body, run)
+
+    @staticmethod
+    def is_enough(response: httpx.Response, body: bytes | bytearray) -> bool:
+        """Whether an answer is not to be read any further, which httpx unpacks part by part."""
+        if response.status_code == 200 and _content_type(response) == connect.UNARY:
+            return "content-encoding" in response.headers and len(body) > LARGEST
+        return len(body) > _LONGEST_PAGE
 
     @staticmethod
     def is_stream(response: httpx.Response) -> bool:
@@ -136,8 +146,8 @@ class _Wire:
             try:
                 if encoding != "gzip":
                     raise ValueError(f"an envelope is compressed as {encoding!r}")
-                payload = gzip.decompress(payload)
-            except (ValueError, OSError, EOFError, zlib.error) as error:
+                payload = unpack(payload)
+            except ValueError as error:
                 raise self._bad(method, f"an envelope cannot be read: {error}", run) from error
         if not flags & connect.LAST:
             return self._parse(method, payload, run)
@@ -170,10 +180,9 @@ class _Wire:
         return self._error(method, Status.UNAVAILABLE, words, run)
 
     def _parse(self, method: Method[Any, Resp], body: bytes, run: str | None) -> Resp:
-        try:
-            message: Resp = method.response.FromString(body)
-        except DecodeError as error:
-            raise self._bad(method, "the answer cannot be deserialized", run) from error
+        message = read(method, body)
+        if isinstance(message, Unreadable):
+            raise self._bad(method, message.words, run)
         return message
 
     def refusal(self, method: Method[Any, Any], response: httpx.Response, body: bytes, run: str | None) -> RpcError:
@@ -189,7 +198,7 @@ class _Wire:
     ) -> RpcError:
         """For an answer that Flyte did not give: a proxy's page, a web server's, a login's."""
         number, kind = response.status_code, _content_type(response)
-        title = _TITLE.search(body[:65536])
+        title = _TITLE.search(body)
         said = f'"{title[1].decode("utf-8", "replace")}"' if title else kind or "no content"
         words = f"HTTP {number} with {said} instead of an answer of Flyte's"
         error = self._error(method, connect.status_of_http(number), words, run)
@@ -240,15 +249,10 @@ class ConnectTransport:
                 self._wire.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
             )
             with closing(response):
-                # httpx bounds each read; the whole is bounded here.
-                body = bytearray()
-                for part in response.iter_bytes():
-                    body += part
-                    if time.monotonic() > until:
-                        raise TimeoutError
+                body = self._body(response, until)
         except _FAILURES as error:
             raise self._wire.failure(error, method, timeout, run) from error
-        return self._wire.message(method, response, bytes(body), run)
+        return self._wire.message(method, response, body, run)
 
     def server_stream(
         self,
@@ -268,7 +272,7 @@ class ConnectTransport:
             )
             with closing(response):
                 if not self._wire.is_stream(response):
-                    raise self._wire.refusal(method, response, response.read(), run)
+                    raise self._wire.refusal(method, response, self._body(response, until), run)
                 envelopes = connect.Envelopes()
                 for part in response.iter_raw():
                     for flags, payload in envelopes.feed(part):
@@ -284,6 +288,17 @@ class ConnectTransport:
         except _FAILURES as error:
             raise self._wire.failure(error, method, timeout or 0.0, run) from error
         raise self._wire.broke_off(method, run)
+
+    def _body(self, response: httpx.Response, until: float | None) -> bytes:
+        body = bytearray()
+        for part in response.iter_bytes():
+            body += part
+            if self._wire.is_enough(response, body):
+                break
+            # httpx bounds each read; the whole is bounded here.
+            if until is not None and time.monotonic() > until:
+                raise TimeoutError
+        return bytes(body)
 
     def close(self) -> None:
         self._wire.closed = True
@@ -316,7 +331,8 @@ class AsyncConnectTransport:
             response = await self._questions.handle_async_request(
                 self._wire.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
             )
-            return response, await response.aread()
+            async with aclosing(response):
+                return response, await self._body(response)
 
         try:
             self._check_open()
@@ -343,7 +359,7 @@ class AsyncConnectTransport:
             )
             async with aclosing(response):
                 if not self._wire.is_stream(response):
-                    raise self._wire.refusal(method, response, await response.aread(), run)
+                    raise self._wire.refusal(method, response, await self._body(response), run)
                 envelopes = connect.Envelopes()
                 async for part in response.aiter_raw():
                     for flags, payload in envelopes.feed(part):
@@ -358,6 +374,14 @@ class AsyncConnectTransport:
         except _FAILURES as error:
             raise self._wire.failure(error, method, timeout or 0.0, run) from error
         raise self._wire.broke_off(method, run)
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if self._wire.is_enough(response, body):
+                break
+        return bytes(body)
 
     async def close(self) -> None:
         self._wire.closed = True

@@ -22,6 +22,7 @@ from airflow_provider_flyte.client import probe
 from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC, FlyteConfig
 from airflow_provider_flyte.client.connect_transport import AsyncConnectTransport, ConnectTransport, import_all
 from airflow_provider_flyte.client.errors import (
+    BadAnswerError,
     CertificateError,
     ClientCertificateError,
     ClosedError,
@@ -211,7 +212,7 @@ class _Doors:
             return False
         if self._memory.door is None:
             return True
-        if error.status is Status.DEADLINE_EXCEEDED:
+        if error.status is Status.DEADLINE_EXCEEDED or isinstance(error, BadAnswerError):
             return False
         now = time.monotonic()
         if now - self._memory.looked < LOOK_AGAIN_AFTER:

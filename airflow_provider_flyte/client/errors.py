@@ -29,7 +29,8 @@
         |           +-- LoginPageError              a page for people, or a redirect to one
         +-- DeadlineExceededError       DEADLINE_EXCEEDED
         +-- InternalError               INTERNAL, DATA_LOSS
-        |   +-- BadAnswerError          the answer is not a message of this method: lasting
+        +-- BadAnswerError              the answer cannot be read as a message of this method: lasting
+        |   +-- GarbledAnswerError          nor where Flyte has answered before: transient
         +-- UnknownError                UNKNOWN and any status that we do not know
         +-- LaunchUncertainError        any status: whether the run was launched is not known
         +-- CancelledError              CANCELLED by the server
@@ -297,11 +298,20 @@ class InternalError(RpcError):
     transient = True
 
 
-class BadAnswerError(InternalError):
-    """The answer cannot be read as the message it should be."""
+class BadAnswerError(RpcError):
+    """The answer cannot be read as the message it should be, and Flyte was not reached in this way before."""
 
     advice = "Something other than a Flyte 2 API answers at {endpoint}: check the connection's host and port."
-    transient = False
+
+
+class GarbledAnswerError(BadAnswerError):
+    """The answer cannot be read, though Flyte has answered this process in this way: an accident, or a proxy's."""
+
+    advice = (
+        "Flyte has answered at {endpoint} before: reads are repeated. If it goes on, look at what a proxy in front of "
+        "Flyte does to its answers (compression, say)."
+    )
+    transient = True
 
 
 class UnknownError(RpcError):

@@ -20,7 +20,6 @@ from airflow_provider_flyte.client.calls import (
 )
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.errors import (
-    BadAnswerError,
     FlyteError,
     InternalError,
     InvalidArgumentError,
@@ -131,8 +130,6 @@ class Questions:
 
     async def _only_lists_fail(self, place: Place, name: str, error: InternalError) -> bool:
         """Whether INTERNAL is this question's own, and not a broken database's, which every question would meet."""
-        if isinstance(error, BadAnswerError):
-            return False
         self._internal[place] = self._internal.get(place, 0) + 1
         return self._internal[place] >= _MOST_INTERNAL and isinstance(await self._look_at(place.run(name)), Seen)
 

@@ -23,6 +23,7 @@ from airflow_provider_flyte.client.doors import DoorTransport
 from airflow_provider_flyte.client.errors import (
     ConfigError,
     DeadlineExceededError,
+    GarbledAnswerError,
     NotFlyteError,
     PermissionDeniedError,
     RpcError,
@@ -33,6 +34,7 @@ from airflow_provider_flyte.client.errors import (
     UnimplementedError,
     is_lasting,
 )
+from airflow_provider_flyte.client.garbled import Judge, JudgingTransport
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.route import Route
 from airflow_provider_flyte.client.rpc import AuthMetadataService, Req, Resp, Unary
@@ -45,6 +47,7 @@ _FILE_MAY_BE_GONE = 60.0
 """Seconds for which the token that was read is used where its file is away: it may be in the middle of a change."""
 
 _LONGEST_FILE = 65536
+_SAYS_NOTHING_NOW = (UnavailableError, DeadlineExceededError, GarbledAnswerError)
 _NO_DISCOVERY = (UnimplementedError, NotFlyteError, PermissionDeniedError, UnauthenticatedError)
 """With which a deployment, or a proxy before it, refuses to say how to prove oneself."""
 
@@ -99,7 +102,7 @@ class _Deployment:
             try:
                 self._public = self._ask(AuthMetadataService.GetPublicClientConfig, timeout)
             except RpcError as error:
-                if isinstance(error, UnavailableError | DeadlineExceededError) and not isinstance(error, NotFlyteError):
+                if isinstance(error, _SAYS_NOTHING_NOW) and not isinstance(error, NotFlyteError):
                     raise
                 log.debug("Flyte does not say which metadata key, scopes and audience to use: %s", error)
                 nothing = auth_service_pb2.GetPublicClientConfigResponse()
@@ -138,7 +141,7 @@ class _Deployment:
         self._public, self._token_endpoint = None, ""
 
     def _ask(self, method: Unary[Req, Resp], timeout: float) -> Resp:
-        transport = DoorTransport(self._config, self._route)
+        transport = JudgingTransport(DoorTransport(self._config, self._route), Judge(self._config))
         try:
             return transport.unary(method, method.request(), timeout=timeout)
         finally:

@@ -131,7 +131,8 @@ class ConnectDoor:
             text = _compact(connect.error_json(status, refusal.details))
             return await exchange.reply(connect.HTTP_STATUS[status], head | {"content-type": connect.JSON}, text)
         data = _serialize(answer)
-        if data and "gzip" in exchange.headers.get("accept-encoding", ""):
+        # What a fault made goes out as it is.
+        if data and answer is not data and "gzip" in exchange.headers.get("accept-encoding", ""):
             head, data = head | {"content-encoding": "gzip"}, gzip.compress(data, 1)
         return await exchange.reply(200, head | {"content-type": connect.UNARY}, data)
 
@@ -151,7 +152,8 @@ class ConnectDoor:
             try:
                 for message in self._dispatcher.stream(row, _parse(row, _only_envelope(body)), call):
                     data = _serialize(message)
-                    packed = (gzip.compress(data, 1), connect.COMPRESSED) if compressing else (data, 0)
+                    packs = compressing and data is not message
+                    packed = (gzip.compress(data, 1), connect.COMPRESSED) if packs else (data, 0)
                     push(connect.envelope(*packed))
             except Refusal as refusal:
                 if not deadline.passed:

@@ -65,7 +65,7 @@ class FaultBox:
         with self._lock:
             in_force = [*self._armed, *self._runs.values()]
         for armed in in_force:
-            if name in armed.names and armed.question(name, request, metadata):
+            if name in armed.names and armed.fault.is_for(request) and armed.question(name, request, metadata):
                 with self._lock:
                     if armed.left == 0:
                         continue

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.testing.calls import Call, Refusal
 
 When: TypeAlias = Callable[..., bool]
@@ -45,6 +47,10 @@ class Fault:
     """How many calls meet it; None: all, until it is cleared."""
 
     for_streams_only = False
+
+    def is_for(self, request: Any) -> bool:
+        """Whether a call with this request meets it."""
+        return True
 
     def before(self, method: str, call: Call) -> None:
         """What happens before the call is handled."""
@@ -105,10 +111,24 @@ class _Delay(Fault):
 
 
 @dataclass(frozen=True)
-class _Garbage(Fault):
+class _Garbled(Fault):
     def answer(self, message: Any) -> Any:
         # A field number 0 cannot be: no protobuf parser takes it.
         return b"\x00\xff\xff\xff"
+
+
+@dataclass(frozen=True)
+class _Gzipped(Fault):
+    def answer(self, message: Any) -> Any:
+        return gzip.compress(message if isinstance(message, bytes) else message.SerializeToString(), 1)
+
+
+@dataclass(frozen=True)
+class _NoNameFilter(_Refuse):
+    def is_for(self, request: Any) -> bool:
+        return isinstance(request, run_service_pb2.ListRunsRequest) and any(
+            given.field == "run_name" for given in request.request.filters
+        )
 
 
 @dataclass(frozen=True)
@@ -196,9 +216,24 @@ def delay(seconds: float, *, times: int | None = None) -> Fault:
     return _Delay(seconds, times=times)
 
 
-def garbage(*, times: int | None = None) -> Fault:
-    """Answer with bytes that do not parse."""
-    return _Garbage(times=times)
+def garbled(*, times: int | None = None) -> Fault:
+    """Answer with bytes that cannot be read as a message."""
+    return _Garbled(times=times)
+
+
+def gzipped(*, times: int | None = None) -> Fault:
+    """Answer with a message that is packed with gzip and does not say so: gRPC's flag is 0, and Connect's headers know
+    nothing of it. So a proxy may, and grpcio's blocking channel has handed on answers like that.
+    """
+    return _Gzipped(times=times)
+
+
+def no_name_filter(code: str = "INVALID_ARGUMENT", *, times: int | None = None) -> Fault:
+    """Refuse ListRuns that filter by name, and nothing else: for ``flyte.inject("*", ...)``. A hosted backend may;
+    with which code is its own affair.
+    """
+    details = "failed to convert filters: invalid filter field: run_name"
+    return _NoNameFilter(_known(code), details, times=times)
 
 
 def cut_stream(

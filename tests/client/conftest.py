@@ -9,9 +9,10 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig
 from airflow_provider_flyte.testing import LocalFlyte
+from tests.client.strangers import Stranger
 
 
-def config_for(flyte: LocalFlyte, **changed: Any) -> FlyteConfig:
+def config_for(flyte: LocalFlyte | Stranger, **changed: Any) -> FlyteConfig:
     [transport] = flyte.ports
     fields = {
         "insecure": True,

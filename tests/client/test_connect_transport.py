@@ -263,7 +263,7 @@ END = connect_protocol.envelope(b"{}", connect_protocol.LAST)
         (Answer(200, STREAM_HEADERS, [MESSAGE]), errors.UnavailableError, "broke off"),
         (Answer(200, STREAM_HEADERS, [MESSAGE], complete=False), errors.UnavailableError, "incomplete"),
         (Answer(200, STREAM_HEADERS, [MESSAGE[:3]]), errors.UnavailableError, "broke off"),
-        (Answer(200, STREAM_HEADERS, [connect_protocol.envelope(b"\xff")]), errors.BadAnswerError, "deserialized"),
+        (Answer(200, STREAM_HEADERS, [connect_protocol.envelope(b"\xff")]), errors.BadAnswerError, "cannot be read"),
         (Answer(200, STREAM_HEADERS, [connect_protocol.envelope(b"x", 2)]), errors.BadAnswerError, "no JSON"),
         (Answer(200, STREAM_HEADERS, [connect_protocol.envelope(b"x", 1)]), errors.BadAnswerError, "compressed as ''"),
         (

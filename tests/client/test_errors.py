@@ -11,8 +11,9 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, errors
 from airflow_provider_flyte.client.errors import FlyteError, RpcError, Status
-from airflow_provider_flyte.testing import LocalFlyte, cut_stream, delay, garbage, status
+from airflow_provider_flyte.testing import LocalFlyte, cut_stream, delay, status
 from tests.client.conftest import config_for
+from tests.client.strangers import stranger
 
 EXPECTED = {
     Status.CANCELLED: errors.CancelledError,
@@ -74,11 +75,14 @@ def test_each_status_is_one_of_our_errors(local_flyte: LocalFlyte, code: Status,
 
 
 @both
-def test_garbage_is_no_flyte(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
-    local_flyte.run("r1")
-    local_flyte.inject("GetRunDetails", garbage())
-    with pytest.raises(errors.BadAnswerError, match="Something other than a Flyte 2 API answers"):
-        ask(config_for(local_flyte), on_a_loop=on_a_loop)
+def test_who_gives_no_answer_that_can_be_read_is_no_flyte(door: str, on_a_loop: bool) -> None:
+    with (
+        stranger(door) as server,
+        pytest.raises(errors.BadAnswerError, match="Something other than a Flyte 2 API answers") as raised,
+    ):
+        ask(config_for(server), on_a_loop=on_a_loop)
+    assert errors.is_lasting(raised.value)
+    assert "an answer of 4 bytes (00 ff ff ff) cannot be read as GetRunDetailsResponse" in str(raised.value)
 
 
 @both

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.waiting import Outcome, WaitRules
-from airflow_provider_flyte.testing import LocalFlyte, delay, garbage, status, unavailable
+from airflow_provider_flyte.testing import LocalFlyte, delay, status, unavailable
 from tests.client.conftest import config_for
 from tests.clock import Clock
 
@@ -223,7 +223,7 @@ async def test_unreachable_when_the_budget_is_spent(local_flyte: LocalFlyte, wat
     assert 300 <= clock.now < 310
 
 
-@pytest.mark.parametrize("fault", [status("UNAUTHENTICATED"), status("PERMISSION_DENIED"), garbage()])
+@pytest.mark.parametrize("fault", [status("UNAUTHENTICATED"), status("PERMISSION_DENIED")])
 async def test_lasting_trouble_ends_a_wait_at_once(
     local_flyte: LocalFlyte, watcher: RunWatcher, clock: Clock, fault: Any
 ) -> None:

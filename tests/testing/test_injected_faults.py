@@ -18,7 +18,7 @@ from airflow_provider_flyte.testing import (
     cut_stream,
     database_down,
     delay,
-    garbage,
+    garbled,
     lost_answer,
     lost_hints,
     silent_stream,
@@ -87,9 +87,9 @@ def test_a_delay_is_waited_for(flyte: LocalFlyte, client: Any) -> None:
     assert time.monotonic() - before >= 0.05
 
 
-def test_garbage_does_not_parse(flyte: LocalFlyte, client: Any) -> None:
+def test_a_garbled_answer_does_not_parse(flyte: LocalFlyte, client: Any) -> None:
     flyte.run("r1")
-    flyte.inject("GetRunDetails", garbage(times=1))
+    flyte.inject("GetRunDetails", garbled(times=1))
     code, details = refusal(lambda: client.details("r1"))
     assert code == "INTERNAL"
     assert "deserializ" in details

@@ -1,0 +1,113 @@
+"""Answers that cannot be read: a mistake of the settings before Flyte was ever reached, and trouble after.
+
+Below the tokens and above what chooses the transport, which knows by then whether Flyte answers there.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+
+from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.doors import reached_through
+from airflow_provider_flyte.client.errors import BadAnswerError, GarbledAnswerError
+from airflow_provider_flyte.client.rpc import Req, Resp, ServerStream, Unary
+from airflow_provider_flyte.client.transport import AsyncTransport, Metadata, Transport
+
+log = logging.getLogger(__name__)
+
+_LOGGED_EVERY = 60.0
+"""Seconds: a proxy that garbles every answer must not fill the log."""
+
+
+class Judge:
+    """What an unreadable answer means; one for all transports of a client.
+
+    :param garbled: called for each answer that could not be read although Flyte was reached.
+    """
+
+    def __init__(self, config: FlyteConfig, garbled: Callable[[], None] = lambda: None) -> None:
+        self._config = config
+        self._garbled = garbled
+        self._logged_at = -math.inf
+
+    @contextmanager
+    def judging(self) -> Iterator[None]:
+        """Around a call."""
+        try:
+            yield
+        except BadAnswerError as error:
+            if not reached_through(self._config):
+                raise
+            garbled = error.turned_into(GarbledAnswerError)
+            now = time.monotonic()
+            level = logging.WARNING if now - self._logged_at >= _LOGGED_EVERY else logging.DEBUG
+            if level == logging.WARNING:
+                self._logged_at = now
+            log.log(level, "An answer could not be read. %s", garbled)
+            self._garbled()
+            raise garbled from error
+
+
+class JudgingTransport:
+    """Blocking calls over another transport."""
+
+    def __init__(self, inner: Transport, judge: Judge) -> None:
+        self._inner = inner
+        self._judge = judge
+
+    def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
+        with self._judge.judging():
+            return self._inner.unary(method, request, timeout=timeout, run=run, metadata=metadata)
+
+    def server_stream(
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
+    ) -> Iterator[Resp]:
+        with self._judge.judging():
+            yield from self._inner.server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class AsyncJudgingTransport:
+    """Calls on one event loop over another transport."""
+
+    def __init__(self, inner: AsyncTransport, judge: Judge) -> None:
+        self._inner = inner
+        self._judge = judge
+
+    async def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
+        with self._judge.judging():
+            return await self._inner.unary(method, request, timeout=timeout, run=run, metadata=metadata)
+
+    async def server_stream(
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
+    ) -> AsyncGenerator[Resp, None]:
+        stream = self._inner.server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
+        with self._judge.judging():
+            async with aclosing(stream):
+                async for response in stream:
+                    yield response
+
+    async def close(self) -> None:
+        await self._inner.close()
