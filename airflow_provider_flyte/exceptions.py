@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSensorTimeout
+from airflow_provider_flyte.compat import AirflowException, AirflowFailException, AirflowSensorTimeout
 
 
 class FlyteRunError(AirflowException):

@@ -9,11 +9,16 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
-
 from airflow_provider_flyte import connection
-from airflow_provider_flyte.airflow_facts import afailing_backends, amask_secret, failing_backends
+from airflow_provider_flyte.compat import (
+    AirflowNotFoundException,
+    BaseHook,
+    aconnection,
+    afailing_backends,
+    amask_secret,
+    failing_backends,
+    mask_secret,
+)
 from airflow_provider_flyte.connection_reading import (
     ConnectionProblem,
     StoredConnection,
@@ -63,11 +68,7 @@ class FlyteHook(BaseHook):
         return _usable(self._read())
 
     async def aget_config(self) -> FlyteConfig:
-        """:meth:`get_config` on an event loop.
-
-        A blocking ``get_connection`` in a task that was started inside a trigger finds no connection that is in the
-        database (Airflow 3.3.2), hence the functions of common-compat.
-        """
+        """:meth:`get_config` on an event loop."""
         return _usable(await self._aread())
 
     def get_client(self) -> FlyteClient:
@@ -141,7 +142,7 @@ class FlyteHook(BaseHook):
         self._check_id()
         stored: Any = None
         with contextlib.suppress(AirflowNotFoundException):
-            stored = await get_async_connection(self.flyte_conn_id)
+            stored = await aconnection(type(self), self.flyte_conn_id)
         if stored is None:
             raise self._not_found(await afailing_backends(self.flyte_conn_id))
         config, secrets = await asyncio.to_thread(self._config_and_secrets, stored)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from airflow_provider_flyte.airflow_facts import atask_state
 from airflow_provider_flyte.client.launch_identity import abort_reason
+from airflow_provider_flyte.compat import atask_state
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
 from airflow_provider_flyte.events import Ending, RunEvent
 from airflow_provider_flyte.killing import UNKNOWN, because_of, why_killed

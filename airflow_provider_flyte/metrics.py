@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_flyte.airflow_facts import airflow_stats
+from airflow_provider_flyte.compat import airflow_stats
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunDetails

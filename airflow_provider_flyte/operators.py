@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
-
-from airflow_provider_flyte.airflow_facts import TRIGGER_FAILED
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError
 from airflow_provider_flyte.client.launch_identity import DEFAULT_PREFIX
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
+from airflow_provider_flyte.compat import TRIGGER_FAILED, AirflowTaskTimeout, BaseOperator, conf
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
 from airflow_provider_flyte.events import Ending, RunEvent, read_event
 from airflow_provider_flyte.exceptions import (
@@ -37,10 +35,10 @@ from airflow_provider_flyte.try_run import RETRY_AS, TryRun, TryRuns, task_insta
 from airflow_provider_flyte.xcom import push_outputs
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_flyte.client import Launch
+    from airflow_provider_flyte.compat import Context
 
 _PATIENTLY = 60.0
 """Seconds of trouble that a worker puts up with to read a run that is over."""

@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import (
+from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.run_key import check_run_name
+from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
+from airflow_provider_flyte.compat import (
+    TRIGGER_FAILED,
+    TRIGGER_TIMED_OUT,
     AirflowException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -16,12 +21,8 @@ from airflow.providers.common.compat.sdk import (
     BaseSensorOperator,
     PokeReturnValue,
     conf,
+    first_reschedule,
 )
-
-from airflow_provider_flyte.airflow_facts import TRIGGER_FAILED, TRIGGER_TIMED_OUT, first_reschedule
-from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.run_key import check_run_name
-from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
 from airflow_provider_flyte.events import Ending, RunEvent, read_event
 from airflow_provider_flyte.exceptions import (
@@ -36,7 +37,7 @@ from airflow_provider_flyte.task_wait import TaskWait
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_flyte.compat import Context
 
 _SKIPPED_BY_SOFT_FAIL = (FlyteRunFailed, FlyteRunMissing, AirflowSensorTimeout)
 _NOT_SILENCED = (FlyteRunFailed, AirflowSensorTimeout)
@@ -126,7 +127,8 @@ class FlyteRunSensor(BaseSensorOperator):
             with self._never_failing():
                 began = time.time()
                 return self._look_or_defer(context, began, began + self.timeout, self._at_most(_BRIEFLY))
-        self._first_look, self._wait = first_reschedule(context, self), None
+        self._first_look, context = first_reschedule(context, self)
+        self._wait = None
         try:
             return super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException) as end:

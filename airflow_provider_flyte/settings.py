@@ -78,7 +78,7 @@ def readable_folders() -> list[Path]:
 
 def _text(option: Option) -> str:
     # Airflow reads the section's description while it is itself being imported.
-    from airflow.providers.common.compat.sdk import conf
+    from airflow_provider_flyte.compat import conf
 
     return str(conf.get(SECTION, option.name, fallback=str(option.default))).strip()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_flyte.airflow_facts import task_state
 from airflow_provider_flyte.client.launch_identity import abort_reason
+from airflow_provider_flyte.compat import task_state
 from airflow_provider_flyte.exceptions import FlyteTaskKilled
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.killing import CLEARED, because_of, why_killed
@@ -14,7 +14,7 @@ from airflow_provider_flyte.run_wait import TaskLog
 from airflow_provider_flyte.try_run import TryRun, task_instance_of
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow_provider_flyte.compat import Context
 
 
 @dataclass(frozen=True)

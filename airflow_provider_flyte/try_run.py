@@ -45,10 +45,9 @@ from airflow_provider_flyte.exceptions import (
 from airflow_provider_flyte.run_wait import TaskLog
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
     from airflow_provider_flyte.client import FlyteClient
     from airflow_provider_flyte.client.launch_request import Launch
+    from airflow_provider_flyte.compat import Context
 
 RETRY_AS = ("new", "rerun", "recover")
 

@@ -9,8 +9,7 @@ import logging
 from datetime import datetime, timezone
 from typing import Any
 
-from airflow.providers.common.compat.sdk import TaskDeferred
-
+from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.sensors import FlyteRunSensor
 
 

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
+from airflow_provider_flyte.compat import AirflowFailException, AirflowSkipException
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError, FlyteUnreachable
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.client.strangers import stranger

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import logging
 import re
@@ -20,6 +21,7 @@ from airflow_provider_flyte.connection_reading import ConnectionProblem, config_
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.provider_info import get_provider_info
 from tests.certificates import make_certificate
+from tests.own_airflow import AIRFLOW
 from tests.secret_search import found
 
 NAMES = [field.name for field in FIELDS]
@@ -278,7 +280,12 @@ def test_a_setting_of_another_authentication_is_pointed_out(caplog: pytest.LogCa
 
 
 def test_airflow_masks_secrets_by_their_names_and_nothing_else() -> None:
-    from airflow.providers.common.compat.sdk import redact
+    try:
+        from airflow.sdk.log import redact
+    except ImportError:
+        # 3.0, and 2.11
+        masker = "sdk.execution_time" if AIRFLOW >= (3,) else "utils.log"
+        redact = importlib.import_module(f"airflow.{masker}.secrets_masker").redact
 
     for field in FIELDS:
         shown = redact({field.name: "some text"})

@@ -11,9 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 
 from airflow_provider_flyte.client import RunDetails
+from airflow_provider_flyte.compat import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 from airflow_provider_flyte.events import Ending, RunEvent
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,

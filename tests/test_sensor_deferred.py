@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 
+from airflow_provider_flyte.compat import AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 from airflow_provider_flyte.events import Ending, RunEvent
 from airflow_provider_flyte.exceptions import (
     FlyteRunFailed,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from airflow_provider_flyte.compat import AirflowSkipException
 from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteRunTimeout, FlyteUnreachable
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, unavailable

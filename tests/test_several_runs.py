@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 
+from airflow_provider_flyte.compat import AirflowFailException, AirflowSkipException, TaskDeferred
 from airflow_provider_flyte.events import Ending, RunEvent
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,

@@ -8,7 +8,6 @@ import json
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat import sdk
 
 from airflow_provider_flyte import watching
 from airflow_provider_flyte.metrics import airflow_stats
@@ -144,7 +143,3 @@ def test_the_defaults_are_the_watchers() -> None:
 
     parameters = inspect.signature(RunWatcher).parameters
     assert {name: parameters[name].default for name in watcher_settings()} == watcher_settings()
-
-
-def test_where_airflow_keeps_its_metrics() -> None:
-    assert hasattr(sdk, "Stats")

@@ -1,0 +1,233 @@
+"""Where Airflow's versions differ in what the provider needs: names, calls and habits, in one place.
+
+Airflow's names are imported from here and from nowhere else. ``airflow.providers.common.compat.sdk`` gives such names
+too, but not with every Airflow: 3.0.6 was released with its 1.7.3, 2.11.0 with 1.7.0, which have no such module, and
+``mask_secret`` is there from 1.22 on, whose Python is 3.11.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from airflow_provider_flyte.killing import UNKNOWN, plain_state, state_in
+
+if TYPE_CHECKING:
+    # isort: off
+    from airflow.sdk import (
+        BaseHook as BaseHook,
+        BaseOperator as BaseOperator,
+        BaseOperatorLink as BaseOperatorLink,
+        BaseSensorOperator as BaseSensorOperator,
+        Context as Context,
+        PokeReturnValue as PokeReturnValue,
+    )
+    from airflow.sdk.configuration import conf as conf
+    from airflow.sdk.exceptions import (
+        AirflowException as AirflowException,
+        AirflowFailException as AirflowFailException,
+        AirflowNotFoundException as AirflowNotFoundException,
+        AirflowSensorTimeout as AirflowSensorTimeout,
+        AirflowSkipException as AirflowSkipException,
+        AirflowTaskTimeout as AirflowTaskTimeout,
+        TaskDeferred as TaskDeferred,
+    )
+    from airflow.sdk.execution_time.xcom import XCom as XCom
+    from airflow.sdk.log import mask_secret as mask_secret
+    # isort: on
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
+
+_HOMES = {
+    "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
+    "BaseOperator": ("airflow.sdk", "airflow.models.baseoperator"),
+    "BaseOperatorLink": ("airflow.sdk", "airflow.models.baseoperatorlink"),
+    "BaseSensorOperator": ("airflow.sdk", "airflow.sensors.base"),
+    "Connection": ("airflow.sdk", "airflow.models.connection"),
+    "Context": ("airflow.sdk", "airflow.utils.context"),
+    "PokeReturnValue": ("airflow.sdk", "airflow.sensors.base"),
+    "XCom": ("airflow.sdk.execution_time.xcom", "airflow.models.xcom"),
+    "conf": ("airflow.sdk.configuration", "airflow.configuration"),
+    "mask_secret": ("airflow.sdk.log", "airflow.utils.log.secrets_masker"),
+    "Stats": ("airflow.sdk.observability.stats", "airflow.stats"),
+    "AirflowException": _EXCEPTIONS,
+    "AirflowFailException": _EXCEPTIONS,
+    "AirflowNotFoundException": _EXCEPTIONS,
+    "AirflowSensorTimeout": _EXCEPTIONS,
+    "AirflowSkipException": _EXCEPTIONS,
+    "AirflowTaskTimeout": _EXCEPTIONS,
+    "TaskDeferred": _EXCEPTIONS,
+}
+"""Where a name is: in the newest Airflow, in older ones. ``airflow.sdk`` came with 3.0 and grew until 3.2."""
+
+
+def __getattr__(name: str) -> Any:
+    """Look a name up when it is first imported: a DAG file pays for what it needs."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = _find(name)
+    return found
+
+
+def _find(name: str) -> Any:
+    *newer, oldest = _HOMES[name]
+    for module in newer:
+        try:
+            return getattr(import_module(module), name)
+        except (ModuleNotFoundError, AttributeError):
+            continue
+    return getattr(import_module(oldest), name)
+
+
+TRIGGER_FAILED = "__fail__"
+"""The next_method of a task whose trigger failed or timed out."""
+
+TRIGGER_TIMED_OUT = frozenset({"Trigger timeout", "Trigger/execution timeout"})
+"""What the scheduler says when a deferral is over its time: 3.x, 2.11."""
+
+
+def first_reschedule(context: Context, sensor: BaseSensorOperator) -> tuple[float, Context]:
+    """When this try looked first, in seconds since the epoch, and the context for Airflow's own sensor.
+
+    That is now, unless the try has been rescheduled since. In ``dag.test()`` of 3.0 the date is a text, with which
+    Airflow's own sensor breaks at its second look: there, the context has a date.
+    """
+    if not sensor.reschedule:
+        return time.time(), context
+    ti: Any = context["ti"]
+    if hasattr(ti, "get_first_reschedule_date"):
+        date = ti.get_first_reschedule_date(context)
+    else:
+        from airflow.sensors.base import _orig_start_date
+
+        date = _orig_start_date(
+            dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index, try_number=ti.try_number
+        )
+    if isinstance(date, str):
+        # Python 3.10 reads no Z.
+        date = datetime.fromisoformat(date.replace("Z", "+00:00"))
+        context = cast("Context", {**context, "ti": _Dated(ti, date)})
+    return date.timestamp() if date else time.time(), context
+
+
+class _Dated:
+    """A task instance with another first reschedule."""
+
+    def __init__(self, ti: Any, first: datetime) -> None:
+        self._ti, self._first = ti, first
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ti, name)
+
+    def get_first_reschedule_date(self, context: Context) -> datetime:
+        return self._first
+
+
+async def in_airflow(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Make a blocking call into Airflow from an event loop: off the loop, and to its end.
+
+    Such a call may ask the supervisor. From asgiref's thread that goes back to the loop which owns the supervisor's
+    socket; from any other one, ``asyncio.to_thread``'s too, Airflow before 3.2 reads the socket in a second loop, and
+    then all waits of the triggerer hang (3.0.6) or its runner dies (3.1.8). Nor must the call be cancelled halfway:
+    there, the answer that nobody reads is taken for the next call's.
+    """
+    from asgiref.sync import sync_to_async
+
+    return await asyncio.shield(sync_to_async(call)(*args, **kwargs))
+
+
+async def aconnection(hook: type[BaseHook], conn_id: str) -> Any:
+    """The connection, on an event loop.
+
+    Before 3.3.2 Airflow's own ``aget_connection`` masks the secrets with a call that blocks the loop, and without
+    telling the supervisor. A blocking ``get_connection`` in a task that was started inside a trigger finds no
+    connection that is in the database (3.3.2).
+    """
+    if hasattr(_find("Connection"), "aextra_dejson"):
+        return await hook.aget_connection(conn_id)
+    return await in_airflow(hook.get_connection, conn_id)
+
+
+def failing_backends(conn_id: str) -> list[str]:
+    """Which secrets backends fail over a connection, and how: Airflow passes over them, and says it is not there.
+
+    What a failure says is left out where it may quote the connection.
+    """
+    backends: list[Any]
+    try:
+        from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+    except ImportError:
+        from airflow.configuration import ensure_secrets_loaded
+
+        backends = list(ensure_secrets_loaded())
+    else:
+        backends = list(ensure_secrets_backend_loaded())
+    failures = []
+    for backend in backends:
+        try:
+            if found := backend.get_connection(conn_id=conn_id):
+                # Airflow keeps it so, and passes over it too where that fails.
+                found.get_uri()
+        except Exception as error:
+            quotes_nothing = isinstance(error, (json.JSONDecodeError, TypeError))
+            words = f": {error}" if quotes_nothing else ""
+            failures.append(f"{type(backend).__name__} failed with {type(error).__name__}{words}")
+    return failures
+
+
+async def afailing_backends(conn_id: str) -> list[str]:
+    """:func:`failing_backends` on an event loop."""
+    return await in_airflow(failing_backends, conn_id)
+
+
+async def amask_secret(secret: Any) -> None:
+    """Mask a text, or the secrets of extra fields, on an event loop: ``mask_secret`` asks the supervisor."""
+    try:
+        from airflow.sdk.log import amask_secret as amask
+    except ImportError:
+        await in_airflow(_find("mask_secret"), secret)
+    else:
+        await amask(secret)
+
+
+def airflow_stats() -> Any:
+    """Airflow's ``Stats``, which moved between its versions."""
+    return _find("Stats")
+
+
+def task_state(ti: Any) -> str | None:
+    """The task instance's state by now, read from Airflow; UNKNOWN where that fails. For a worker."""
+    try:
+        if hasattr(ti, "get_task_states"):
+            return state_in(ti.get_task_states(**_asking_for(ti)), ti)
+        return plain_state(ti.current_state())
+    except Exception:
+        log.warning("The state of the task could not be read", exc_info=True)
+        return UNKNOWN
+
+
+async def atask_state(ti: Any) -> str | None:
+    """:func:`task_state` in the triggerer, whose task instance is a plain record."""
+    try:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        return state_in(await in_airflow(RuntimeTaskInstance.get_task_states, **_asking_for(ti)), ti)
+    except Exception:
+        log.warning("The state of the task could not be read", exc_info=True)
+        return UNKNOWN
+
+
+def _asking_for(ti: Any) -> dict[str, Any]:
+    """How Airflow 3 is asked for the state of one task instance."""
+    index = ti.map_index if ti.map_index is not None and ti.map_index >= 0 else None
+    return {"dag_id": ti.dag_id, "task_ids": [ti.task_id], "run_ids": [ti.run_id], "map_index": index}
