@@ -54,7 +54,7 @@ class RunEvent:
 
     def describe(self) -> str:
         """What ended the wait, as a clause without a full stop."""
-        run, phase = f"Flyte run {self.run_name}", phase_name(self.phase or 0)
+        run, phase = f"run {self.run_name}", phase_name(self.phase or 0)
         return {
             Ending.SUCCEEDED: f"{run} has succeeded",
             Ending.FAILED: f"{run} is {phase}",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import pytest
 from airflow_provider_flyte.client import RunDetails
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.own_airflow import DAGS_FOLDER, for_this_airflow, load_dag_file
+from tests.e2e.airflow_process import flyte_connection
+from tests.own_airflow import DAGS_FOLDER, connection_json, for_this_airflow, load_dag_file
 
 ROOT = Path(__file__).parents[1]
+IS_3 = int(version("apache-airflow").split(".")[0]) > 2
 PAGES = [ROOT / "README.md", ROOT / "protos" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SNIPPETS = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
@@ -111,3 +115,39 @@ def test_the_table_of_flags_is_the_tested_one() -> None:
     for condition, cells in TABLE.items():
         row = " | ".join(words[cell] for cell in cells)
         assert f"`{ERRORS[condition]}` | {row} |" in page
+
+
+def shown_connections(flyte: LocalFlyte) -> dict[str, str]:
+    """The connections that demo, README and docs make, as an environment variable takes them."""
+    readme, page = (ROOT / "README.md").read_text(), (ROOT / "docs" / "connection.md").read_text()
+    [extra] = re.findall(r"--conn-extra '(.*?)'", readme)
+    [stored] = re.findall(r"^export AIRFLOW_CONN_FLYTE_DEFAULT='(\{.*?\})'", page, re.M | re.S)
+    [uri] = re.findall(r"^export AIRFLOW_CONN_FLYTE_DEFAULT='(flyte:.*?)'", page, re.M)
+    return {
+        "README.md": json.dumps({"conn_type": "flyte", "host": "localhost", "port": 8090, "extra": json.loads(extra)}),
+        "docs/connection.md, JSON": stored,
+        "docs/connection.md, URI": uri,
+        "make demo": flyte_connection(flyte),
+    }
+
+
+@pytest.mark.parametrize("door", ["grpc"])
+def test_airflow_warns_of_no_value_of_the_connections_that_we_show(
+    local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a text with fewer than five characters it would, in every task's log."""
+    shown = shown_connections(local_flyte)
+    if IS_3:
+        shown |= {"one of which it does": connection_json(local_flyte, transport="grpc")}
+    warned = []
+    for where, connection in shown.items():
+        if IS_3:
+            from airflow.sdk._shared.secrets_masker import SecretsMasker
+
+            monkeypatch.setattr(SecretsMasker, "_has_warned_short_secret", False)
+        caplog.clear()
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection)
+        assert FlyteHook().get_config().project == "flytesnacks"
+        if "too short" in caplog.text:
+            warned.append(where)
+    assert warned == ["one of which it does"] * IS_3

@@ -55,7 +55,10 @@ def flyte_connection(flyte: LocalFlyte, *, door: str = "grpc", transport: str = 
 
     :param more: further extra fields.
     """
-    extra = {"insecure": True, "project": "flytesnacks", "domain": "development", "transport": transport} | more
+    # A default is left out, as docs/connection.md asks: Airflow warns of "auto" in each task's log.
+    extra = {"insecure": True, "project": "flytesnacks", "domain": "development"} | more
+    if transport != "auto":
+        extra["transport"] = transport
     return json.dumps({"conn_type": "flyte", "host": flyte.host, "port": flyte.ports[door], "extra": extra})
 
 
