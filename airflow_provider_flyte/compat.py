@@ -212,7 +212,7 @@ def task_state(ti: Any) -> str | None:
             return state_in(ti.get_task_states(**_asking_for(ti)), ti)
         return plain_state(ti.current_state())
     except Exception:
-        log.warning("The state of the task could not be read", exc_info=True)
+        log.warning("The state of the task could not be read from Airflow.", exc_info=True)
         return UNKNOWN
 
 
@@ -223,7 +223,7 @@ async def atask_state(ti: Any) -> str | None:
 
         return state_in(await in_airflow(RuntimeTaskInstance.get_task_states, **_asking_for(ti)), ti)
     except Exception:
-        log.warning("The state of the task could not be read", exc_info=True)
+        log.warning("The state of the task could not be read from Airflow.", exc_info=True)
         return UNKNOWN
 
 

@@ -100,6 +100,16 @@ class RunEvent:
         return cls(ending, run_name, phase, message, missing)
 
 
+def log_traceback(kwargs: Mapping[str, Any], log: TaskLog) -> None:
+    """Log why a trigger crashed, as far as Airflow says.
+
+    :param kwargs: what Airflow resumes the task with.
+    :param log: the task's log.
+    """
+    if lines := kwargs.get("traceback"):
+        log.error("The trigger failed in the triggerer:\n%s", "\n".join(str(line).rstrip() for line in lines))
+
+
 def read_event(payload: object, what: str, log: TaskLog) -> RunEvent | None:
     """The event, or None where this version cannot read it: then the task looks for itself.
 

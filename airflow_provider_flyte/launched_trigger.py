@@ -142,10 +142,12 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
             async with await FlyteHook(self.flyte_conn_id).aget_client() as client:
                 reason = abort_reason(self.abort_for, why)
                 aborted = await client.abort.aio(self.run_name, reason, project=self.project, domain=self.domain)
-            self.log.info("Because %s: %s.", why, aborted)
-        except Exception:
+            self.log.info("Because %s: %s", why, f"{aborted}.")
+        except Exception as error:
             self.log.exception(
-                "Because %s, Flyte run %s was to be aborted. That failed: it may still be running. Abort it in Flyte.",
+                "Because %s, Flyte run %s was to be aborted. That failed, and it may still be running: abort it in "
+                "Flyte. %s",
                 why,
                 self.run_name,
+                error,
             )

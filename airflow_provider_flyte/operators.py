@@ -13,7 +13,7 @@ from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
 from airflow_provider_flyte.compat import TRIGGER_FAILED, AirflowTaskTimeout, BaseOperator, conf
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.events import Ending, RunEvent, read_event
+from airflow_provider_flyte.events import Ending, RunEvent, log_traceback, read_event
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConfigurationError,
@@ -236,8 +236,7 @@ class FlyteRunOperator(BaseOperator):
         """Resume after a trigger that crashed, too: what it waited for is looked at all the same."""
         kwargs = next_kwargs or {}
         if next_method == TRIGGER_FAILED:
-            for line in kwargs.get("traceback") or ():
-                self.log.error("%s", line.rstrip())
+            log_traceback(kwargs, self.log)
             event = RunEvent(Ending.CRASHED, "", message=str(kwargs.get("error", "")))
             next_method, kwargs = "execute_complete", {"event": event.to_payload()}
         return super().resume_execution(next_method, kwargs, context)
@@ -521,7 +520,7 @@ class FlyteRunOperator(BaseOperator):
             try:
                 context["ti"].xcom_push(key="return_value", value=value)
             except Exception:
-                self.log.warning("The details of the Flyte run could not be put into XCom", exc_info=True)
+                self.log.warning("XCom did not take the details of the Flyte run.", exc_info=True)
 
     # -- killed
 

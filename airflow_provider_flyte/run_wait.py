@@ -80,6 +80,9 @@ class TaskLog(Protocol):
     def warning(self, event: str, /, *args: Any) -> Any:
         """Log what may need somebody."""
 
+    def error(self, event: str, /, *args: Any) -> Any:
+        """Log what somebody has to look at."""
+
 
 class TroubleLog:
     """Says once that trouble began, and once that it is over.

@@ -24,7 +24,7 @@ from airflow_provider_flyte.compat import (
     first_reschedule,
 )
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.events import Ending, RunEvent, read_event
+from airflow_provider_flyte.events import Ending, RunEvent, log_traceback, read_event
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConfigurationError,
@@ -227,8 +227,7 @@ class FlyteRunSensor(BaseSensorOperator):
         """
         kwargs = next_kwargs or {}
         if next_method == TRIGGER_FAILED:
-            for line in kwargs.get("traceback") or ():
-                self.log.error("%s", line.rstrip())
+            log_traceback(kwargs, self.log)
             reason = str(kwargs.get("error", ""))
             ending = self._which_timeout(context) if reason in TRIGGER_TIMED_OUT else Ending.CRASHED
             event = RunEvent(ending, self.run_name or "", message=reason)

@@ -70,9 +70,14 @@ class Stopping:
                     reason = abort_reason(task_instance_of(self.context), why)
                     done = f"{client.abort(run.key.name, reason, project=run.key.project, domain=run.key.domain)}."
             except Exception as error:
-                done = f"Flyte run {run.key} could not be aborted and may still be running: {run.url} {error}"
-                self.log.warning("Because %s, the run was to be aborted. %s", why, done)
-                return done
+                self.log.error(
+                    "Because %s, Flyte run %s was to be aborted. That failed, and it may still be running: abort it in "
+                    "Flyte. %s",
+                    why,
+                    run.key,
+                    f"{run.url} {error}",
+                )
+                return f"Flyte run {run.key} could not be aborted and may still be running."
         self.log.info("Because %s: %s", why, done)
         return done
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.client import RunDetails
-from airflow_provider_flyte.exceptions import FlyteRunAborted, FlyteRunFailed, FlyteTaskKilled
+from airflow_provider_flyte.exceptions import FlyteRunAborted, FlyteRunFailed, FlyteTaskKilled, FlyteWaitBroken
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.operators import FlyteRunOperator
@@ -27,11 +27,12 @@ IS_3 = int(version("apache-airflow").split(".")[0]) > 2
 def operator(flyte_default: LocalFlyte) -> Any:
     """Makes one try of an operator that waits on a worker, and the lines of its log."""
     flyte_default.deploy("demo.train", outputs={"o0": int})
+    dag_run = DagRun()
 
     def make(**arguments: Any) -> tuple[Driven, list[str]]:
         defaults: dict[str, Any] = {"task_id": "train", "task_name": "demo.train", "poll_interval": 0.1}
         task = FlyteRunOperator(**defaults | {"deferrable": False, "resume_after": 0} | arguments)
-        return Driven(task, TaskInstance(), DagRun()), lines_of(task)
+        return Driven(task, TaskInstance(), dag_run), lines_of(task)
 
     return make
 
@@ -226,3 +227,17 @@ async def test_a_trigger_that_aborts_nothing_says_why(arguments: dict[str, Any],
     [line] = lines
     assert line.startswith("INFO: Flyte run r1 is not aborted")
     assert why in line
+
+
+@pytest.mark.parametrize("traceback", [['  File "x.py", line 1\n', "ValueError: boom\n"], []])
+def test_the_traceback_of_a_trigger_is_one_line_of_the_log(
+    flyte_default: LocalFlyte, operator: Any, traceback: list[str]
+) -> None:
+    operator(wait=False)[0].run()
+    driven, lines = operator()
+    with pytest.raises(FlyteWaitBroken, match="failed: boom"):
+        driven.fail("boom", traceback)
+    errors = [line for line in lines if line.startswith("ERROR")]
+    assert errors == ['ERROR: The trigger failed in the triggerer:\n  File "x.py", line 1\nValueError: boom'] * bool(
+        traceback
+    )

@@ -137,9 +137,9 @@ class WaitResults:
                 for line in self._said:
                     self._on_news(line)
         if self._progress:
-            line, self._progress = self._progress, ""
+            progress, self._progress = self._progress, ""
             if self.on_progress:
-                self.on_progress(line)
+                self.on_progress(progress)
 
     # -- for the watcher
 
