@@ -241,7 +241,7 @@ class RunWait:
 
     def read(self, retry_for: float | None) -> Verdict:
         """Ask for the run's details, and decide; nothing is logged."""
-        from airflow_provider_flyte.client.calls import look_at
+        from airflow_provider_flyte.client.named_runs import look_at
         from airflow_provider_flyte.client.run_details import RunDetails
 
         began = self._now()

@@ -12,13 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.client.errors import (
-    ConfigError,
-    FlyteError,
-    InternalError,
-    InvalidArgumentError,
-    UnimplementedError,
-)
+from airflow_provider_flyte.client.errors import ConfigError, FlyteError
 from airflow_provider_flyte.client.waiting import (
     Absent,
     Outcome,
@@ -247,24 +241,19 @@ class TaskWait:
 
     def _ask_for_all(self, runs: Sequence[RunWait], retry_for: float | None) -> None:
         """Note of each run what ListRuns shows; where it is refused, ask for each by itself."""
-        from airflow_provider_flyte.client.calls import chunks, find_runs
+        from airflow_provider_flyte.client.calls import chunks
+        from airflow_provider_flyte.client.named_runs import NameFilterRefused, list_by_name
         from airflow_provider_flyte.client.questions import NAMES_A_CALL
 
         for some in chunks(runs, NAMES_A_CALL):
             key, names = some[0].key, [run.key.name for run in some]
             began = self._now()
-            flow = find_runs(key.project, key.domain, names, self.client.config.org)
+            flow = list_by_name(key.project, key.domain, names, self.client.config.org)
             try:
                 found = self.client.run(flow, retry_for=retry_for)
-            except (InvalidArgumentError, UnimplementedError, InternalError) as error:
-                some[0].look(retry_for)
-                # INTERNAL may mean a refusal as the others do, or a database that is down: one run tells.
-                refused = not some[0].trouble or not isinstance(error, InternalError)
-                for run in some[1:]:
-                    if refused:
-                        run.look(retry_for)
-                    elif not run.is_over:
-                        run.note(trouble_of(error), began)
+            except NameFilterRefused:
+                for run in some:
+                    run.look(retry_for)
             except FlyteError as error:
                 for run in some:
                     if not run.is_over:

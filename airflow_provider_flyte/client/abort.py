@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,6 +9,7 @@ from airflow_provider_flyte.client import calls
 from airflow_provider_flyte.client.calls import Call, Flow
 from airflow_provider_flyte.client.errors import ConfigError, NotFoundError, RpcError
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.named_runs import look_at, phase_of
 from airflow_provider_flyte.client.phase import RunPhase, is_successful, is_terminal, phase_name
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.run_key import RunKey
@@ -63,7 +63,7 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
     Between the look and the abort the run may still succeed, and the backend then overwrites the success: the gap is
     one call long and cannot be closed from outside. A second look tells whether it happened.
     """
-    look, details = yield from calls.look_at(key, org)
+    look, details = yield from look_at(key, org)
     if isinstance(look, Absent):
         return AbortedRun(key, Abort.MISSING)
     assert isinstance(look, Seen)
@@ -78,8 +78,8 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
     try:
         yield Call(RunService.AbortRun, request, lambda response: None, run=key.name)
     except NotFoundError:
-        found = yield from calls.find_runs(key.project, key.domain, [key.name], org)
-        if key in found:
+        phase_now = yield from phase_of(key, org)
+        if phase_now is not None:
             raise
         return AbortedRun(key, Abort.MISSING)
     except RpcError as error:
@@ -88,8 +88,8 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
         # Its answer is lost, or cannot be read. It is not repeated: the run shows whether it was carried out.
         unknown = error
     try:
-        look_again = calls.get_run_details(calls.run_identifier(key, org))
-        after: run_definition_pb2.RunDetails = yield dataclasses.replace(look_again, once=True)
+        look_again = calls.get_run_details(calls.run_identifier(key, org), final=RpcError)
+        after: run_definition_pb2.RunDetails = yield look_again
     except RpcError:
         if unknown is not None:
             raise unknown from None

@@ -6,19 +6,19 @@ take more than one. :meth:`FlyteClient.run` and :meth:`FlyteClient.arun` drive e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from airflow_provider_flyte.client.errors import NotFoundError
+from airflow_provider_flyte.client.errors import RpcError
 from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.idl.project import project_service_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
-from airflow_provider_flyte.client.phase import TERMINAL
+from airflow_provider_flyte.client.phase import TERMINAL, RunPhase
 from airflow_provider_flyte.client.rpc import DataProxyService, ProjectService, RunService, ServerStream, Unary
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.client.waiting import Absent, Look, RunError, Seen
+from airflow_provider_flyte.client.waiting import RunError, Seen
 
 T = TypeVar("T")
 
@@ -37,8 +37,8 @@ class Call(Generic[T]):
     request: Any
     read: Callable[[Any], T]
     run: str | None = None
-    once: bool = False
-    """Not repeated when it fails, whatever the policy: the answer is welcome, but not worth a wait."""
+    final: type[RpcError] | None = None
+    """What is not repeated whatever the policy: ``RpcError`` where the answer is welcome, but not worth a wait."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,16 @@ def run_identifier(key: RunKey, org: str) -> identifier_pb2.RunIdentifier:
     return identifier_pb2.RunIdentifier(org=org, project=key.project, domain=key.domain, name=key.name)
 
 
-def get_run_details(run_id: identifier_pb2.RunIdentifier) -> Call[run_definition_pb2.RunDetails]:
+def get_run_details(
+    run_id: identifier_pb2.RunIdentifier, final: type[RpcError] | None = None
+) -> Call[run_definition_pb2.RunDetails]:
     """RunService/GetRunDetails."""
     return Call(
         RunService.GetRunDetails,
         run_service_pb2.GetRunDetailsRequest(run_id=run_id),
         lambda response: response.details,
         run=run_id.name,
+        final=final,
     )
 
 
@@ -91,27 +94,47 @@ def get_action_data(
 
 
 def list_runs(
-    project: str, domain: str, names: Sequence[str], org: str, *, terminal_only: bool = False, token: str = ""
+    project: str,
+    domain: str,
+    names: Sequence[str],
+    org: str,
+    *,
+    terminal_only: bool = False,
+    token: str = "",
+    final: type[RpcError] | None = None,
 ) -> Call[RunsPage]:
     """RunService/ListRuns over these names; with ``terminal_only`` the server leaves out what is not over."""
-    filters = [_name_filter(names)]
-    if terminal_only:
-        filters.append(
-            list_pb2.Filter(
-                function=list_pb2.Filter.VALUE_IN,
-                field="phase",
-                values=[str(int(phase)) for phase in sorted(TERMINAL)],
-            )
-        )
-    return Call(
-        RunService.ListRuns,
-        run_service_pb2.ListRunsRequest(
-            request=list_pb2.ListRequest(limit=PAGE_SIZE, token=token, filters=filters),
-            project_id=identifier_pb2.ProjectIdentifier(organization=org, domain=domain, name=project),
-        ),
-        _read_runs,
-        run=names[0] if len(names) == 1 else None,
-    )
+    filters = [_name_filter(names), *([_phase_filter(TERMINAL)] if terminal_only else ())]
+    request = list_pb2.ListRequest(limit=PAGE_SIZE, token=token, filters=filters)
+    run = names[0] if len(names) == 1 else None
+    return _list(project, domain, org, request, run=run, final=final)
+
+
+def list_going_runs(
+    project: str, domain: str, org: str, *, limit: int, final: type[RpcError] | None = None
+) -> Call[RunsPage]:
+    """RunService/ListRuns over some runs that are not over: quick with this filter, however many runs there are."""
+    request = list_pb2.ListRequest(limit=limit, filters=[_phase_filter(set(RunPhase) - {0} - TERMINAL)])
+    return _list(project, domain, org, request, final=final)
+
+
+def _list(
+    project: str,
+    domain: str,
+    org: str,
+    request: list_pb2.ListRequest,
+    *,
+    run: str | None = None,
+    final: type[RpcError] | None = None,
+) -> Call[RunsPage]:
+    project_id = identifier_pb2.ProjectIdentifier(organization=org, domain=domain, name=project)
+    listing = run_service_pb2.ListRunsRequest(request=request, project_id=project_id)
+    return Call(RunService.ListRuns, listing, _read_runs, run=run, final=final)
+
+
+def _phase_filter(phases: Iterable[int]) -> list_pb2.Filter:
+    values = [str(int(phase)) for phase in sorted(phases)]
+    return list_pb2.Filter(function=list_pb2.Filter.VALUE_IN, field="phase", values=values)
 
 
 def watch_runs(project: str, domain: str, org: str) -> StreamCall[dict[RunKey, int]]:
@@ -141,9 +164,16 @@ def _key(run: run_definition_pb2.Run) -> RunKey:
 
 
 def find_runs(
-    project: str, domain: str, names: Sequence[str], org: str, *, terminal_only: bool = False
+    project: str,
+    domain: str,
+    names: Sequence[str],
+    org: str,
+    *,
+    terminal_only: bool = False,
+    final: type[RpcError] | None = None,
 ) -> Flow[dict[RunKey, int]]:
-    """The phases of those of these runs that ListRuns has, over all pages.
+    """The phases of those of these runs that ListRuns has, over all pages. For callers see ``named_runs.py``: a backend
+    may refuse the filter.
 
     ListRuns orders by phase, so that a run may be on no page when another one ends between two pages. What several
     pages did not show is therefore asked for again: only a single page proves that a run is not there.
@@ -152,7 +182,7 @@ def find_runs(
     while True:
         pages, token = 0, ""
         while token or not pages:
-            page = yield list_runs(project, domain, names, org, terminal_only=terminal_only, token=token)
+            page = yield list_runs(project, domain, names, org, terminal_only=terminal_only, token=token, final=final)
             found.update(page.phases)
             pages, token = pages + 1, page.next_token
         # Of what is over the next question tells.
@@ -186,17 +216,6 @@ def counted(asked: Call[T] | Flow[T], count: Callable[[], None]) -> Flow[T]:
 def _just(call: Call[T]) -> Flow[T]:
     answer: T = yield call
     return answer
-
-
-def look_at(key: RunKey, org: str) -> Flow[tuple[Look, run_definition_pb2.RunDetails | None]]:
-    """What can be said of a run now, with its details if they could be read."""
-    try:
-        details = yield get_run_details(run_identifier(key, org))
-    except NotFoundError:
-        # GetRunDetails says NOT_FOUND for every database error; an empty ListRuns is the proof.
-        found = yield from find_runs(key.project, key.domain, [key.name], org)
-        return (Seen(found[key]) if key in found else Absent()), None
-    return seen(details), details
 
 
 def seen(details: run_definition_pb2.RunDetails) -> Seen:

@@ -263,17 +263,15 @@ class FlyteClient:
         return None
 
     def _call(self, call: Call[T], policy: RetryPolicy) -> T:
-        policy = self._policy(0) if call.once else policy
         return call.read(
-            policy.retrying(call.method)(
+            policy.retrying(call.method, call.final)(
                 self.transport().unary, call.method, call.request, timeout=self.config.timeout, run=call.run
             )
         )
 
     async def _acall(self, call: Call[T], policy: RetryPolicy) -> T:
-        policy = self._policy(0) if call.once else policy
         return call.read(
-            await policy.async_retrying(call.method)(
+            await policy.async_retrying(call.method, call.final)(
                 self.async_transport().unary, call.method, call.request, timeout=self.config.timeout, run=call.run
             )
         )

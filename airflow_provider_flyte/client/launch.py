@@ -28,6 +28,7 @@ from airflow_provider_flyte.client.flyte_trigger import find_trigger, fire
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.inputs import make_inputs
 from airflow_provider_flyte.client.launch_request import Launch, run_spec
+from airflow_provider_flyte.client.named_runs import phase_of
 from airflow_provider_flyte.client.phase import is_terminal, phase_name
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.run_key import RunKey
@@ -71,7 +72,7 @@ def launch(
     related = config.key(wanted.related_to, wanted.project, wanted.domain) if wanted.related_to else None
     if wanted.run_name:
         # The backend would overwrite the inputs of a run that is there, and enqueue it again.
-        phase = yield from phase_of(key, config.org)
+        phase = yield from phase_of(key, config.org, to_launch=True)
         if phase is not None:
             return LaunchedRun(key, phase, False, config.run_url(key))
     request = run_service_pb2.CreateRunRequest(run_id=calls.run_identifier(key, config.org))
@@ -113,20 +114,6 @@ def _version_to_repeat(related: RunKey, org: str, wanted: Launch) -> Flow[str | 
     return wanted.version or task.version or None
 
 
-def phase_of(key: RunKey, org: str) -> Flow[int | None]:
-    """The run's phase, None where it is proven that there is no such run."""
-    try:
-        found = yield from calls.find_runs(key.project, key.domain, [key.name], org)
-    except InvalidArgumentError:
-        # A hosted backend may refuse the filter. It keeps no second run of a name either, so its NOT_FOUND will do.
-        try:
-            details: run_definition_pb2.RunDetails = yield calls.get_run_details(calls.run_identifier(key, org))
-        except NotFoundError:
-            return None
-        return details.action.status.phase
-    return found.get(key)
-
-
 _REFUSALS = (
     InvalidArgumentError,
     NotFoundError,
@@ -159,7 +146,7 @@ def _create(
             return created, True
         except AlreadyExistsError:
             # A hosted backend's answer to a second run of the name.
-            phase = yield from phase_of(key, org)
+            phase = yield from phase_of(key, org, to_launch=True)
             return phase or 0, not again
         except RpcError as error:
             if isinstance(error, ClosedError):
@@ -167,7 +154,7 @@ def _create(
             if error.answered and isinstance(error, _REFUSALS):
                 raise
             try:
-                phase = yield from phase_of(key, org)
+                phase = yield from phase_of(key, org, to_launch=True)
             except FlyteError as second:
                 if isinstance(error, _REFUSALS) and type(second) is type(error):
                     raise error from None

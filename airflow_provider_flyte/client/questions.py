@@ -9,24 +9,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from airflow_provider_flyte.client.calls import (
-    Call,
-    Flow,
-    counted,
-    find_runs,
-    get_run_details,
-    run_identifier,
-    seen,
-)
+from airflow_provider_flyte.client.calls import Call, Flow, counted, seen
 from airflow_provider_flyte.client.client import FlyteClient
-from airflow_provider_flyte.client.errors import (
-    FlyteError,
-    InternalError,
-    InvalidArgumentError,
-    NotFoundError,
-    UnimplementedError,
-    is_lasting,
-)
+from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, is_lasting
+from airflow_provider_flyte.client.named_runs import NameFilterRefused, list_by_name, read_run
 from airflow_provider_flyte.client.run_key import Place, RunKey
 from airflow_provider_flyte.client.waiting import Absent, Look, Seen, Trouble
 
@@ -38,9 +24,6 @@ NAMES_A_CALL = 2000
 """Most names in one ListRuns; 2,500 cost the server 7 ms."""
 
 _CALLS_AT_ONCE = 10
-_MOST_INTERNAL = 3
-"""A backend that cannot do this filter may say INTERNAL to it for ever; one whose database is down says so to all."""
-
 _REFUSED_FOR = 600.0
 
 
@@ -68,7 +51,6 @@ class Questions:
         self._refused: dict[Place, float] = {}
         """Places whose runs cannot be listed by name, until this time."""
 
-        self._internal: dict[Place, int] = {}
         self._turns: dict[Place, deque[str]] = {}
         self._said = False
         self.calls = 0
@@ -84,18 +66,14 @@ class Questions:
         :param names: at most ``NAMES_A_CALL``.
         :param terminal_only: of runs that are not over there is no news.
         """
-        flow = find_runs(place.project, place.domain, names, self._client().config.org, terminal_only=terminal_only)
+        org = self._client().config.org
+        flow = list_by_name(place.project, place.domain, names, org, terminal_only=terminal_only)
         try:
             found = await self._call(flow)
-        except (InvalidArgumentError, UnimplementedError) as error:
-            return self._leave_lists(place, error)
-        except InternalError as error:
-            if await self._only_lists_fail(place, names[0], error):
-                return self._leave_lists(place, error)
-            return _trouble(names, error)
+        except NameFilterRefused as refused:
+            return self._leave_lists(place, refused.error)
         except Exception as error:
             return _trouble(names, error)
-        self._internal.pop(place, None)
         looks: dict[str, Look] = {} if terminal_only else dict.fromkeys(names, Absent())
         # Not what a backend adds that does not know the filter.
         asked = set(names)
@@ -121,21 +99,15 @@ class Questions:
 
     async def _look_at(self, key: RunKey) -> Look:
         try:
-            return seen(await self._call(get_run_details(run_identifier(key, self._client().config.org))))
+            details = await self._call(read_run(key, self._client().config.org))
         except NotFoundError as error:
-            # It says so for any error of its database, and ListRuns, which would prove it, is refused.
             return Trouble(f"It is not known whether the run exists. {error}")
         except Exception as error:
             return _as_trouble(error)
-
-    async def _only_lists_fail(self, place: Place, name: str, error: InternalError) -> bool:
-        """Whether INTERNAL is this question's own, and not a broken database's, which every question would meet."""
-        self._internal[place] = self._internal.get(place, 0) + 1
-        return self._internal[place] >= _MOST_INTERNAL and isinstance(await self._look_at(place.run(name)), Seen)
+        return Absent() if details is None else seen(details)
 
     def _leave_lists(self, place: Place, error: FlyteError) -> Answer:
         self._refused[place] = self._clock() + _REFUSED_FOR
-        self._internal.pop(place, None)
         if not self._said:
             self._said = True
             log.warning(

@@ -11,7 +11,7 @@ from typing import Any
 from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 from tenacity.retry import retry_never
 
-from airflow_provider_flyte.client.errors import is_transient
+from airflow_provider_flyte.client.errors import RpcError, is_transient
 from airflow_provider_flyte.client.rpc import Method
 
 _FIRST_PAUSE = 0.25
@@ -34,17 +34,23 @@ class RetryPolicy:
     sleep: Callable[[float], None] = time.sleep
     async_sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    def retrying(self, method: Method[Any, Any]) -> Retrying:
-        """For blocking calls."""
-        return Retrying(sleep=self.sleep, **self._strategy(method))
+    def retrying(self, method: Method[Any, Any], final: type[RpcError] | None = None) -> Retrying:
+        """For blocking calls.
 
-    def async_retrying(self, method: Method[Any, Any]) -> AsyncRetrying:
+        :param final: what is not repeated, transient or not.
+        """
+        return Retrying(sleep=self.sleep, **self._strategy(method, final))
+
+    def async_retrying(self, method: Method[Any, Any], final: type[RpcError] | None = None) -> AsyncRetrying:
         """For calls on an event loop."""
-        return AsyncRetrying(sleep=self.async_sleep, **self._strategy(method))
+        return AsyncRetrying(sleep=self.async_sleep, **self._strategy(method, final))
 
-    def _strategy(self, method: Method[Any, Any]) -> dict[str, Any]:
+    def _strategy(self, method: Method[Any, Any], final: type[RpcError] | None) -> dict[str, Any]:
+        def repeats(error: BaseException) -> bool:
+            return is_transient(error) and not (final and isinstance(error, final))
+
         return {
-            "retry": retry_if_exception(is_transient) if is_read(method) else retry_never,
+            "retry": retry_if_exception(repeats) if is_read(method) else retry_never,
             "wait": wait_random_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
             "stop": stop_after_delay(self.budget),
             "reraise": True,
