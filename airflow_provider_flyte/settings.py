@@ -23,19 +23,19 @@ OPTIONS = (
     Option(
         "interval",
         5.0,
-        "Most seconds between two questions while all is quiet; a deferred sensor's poke_interval may ask for less.",
+        "Most seconds between two polls while all is quiet; a deferred sensor's poke_interval may ask for less.",
     ),
     Option(
         "shortest_interval",
         0.5,
-        "Seconds between two questions while there is something to find: waits are young, or hints do not come.",
+        "Seconds between two polls while there is something to find: waits are young, or no stream is open.",
     ),
     Option(
         "calls_per_second",
         20.0,
         "Never more calls to Flyte than this on average, for each connection of a triggerer.",
     ),
-    Option("hints", True, "Whether Flyte tells of ends by itself, over one stream for each project and domain."),
+    Option("hints", True, "Whether Flyte sends updates by itself, over one stream for each project and domain."),
 )
 
 READABLE = Option(
@@ -49,7 +49,7 @@ READABLE = Option(
 def config_section() -> dict[str, Any]:
     """The section, for ``get_provider_info``."""
     return {
-        "description": "How a triggerer asks for the Flyte runs that it waits for, and what the Test button may read.",
+        "description": "How a triggerer polls for the Flyte runs that it waits for, and what the Test button may read.",
         "options": {
             option.name: {
                 "description": option.help,
