@@ -51,7 +51,7 @@ FIELDS = (
     Field(
         "transport",
         "Transport",
-        "How Flyte is spoken to: auto (finds out), grpc, or connect (HTTP, where an ingress does not pass gRPC).",
+        "How Flyte is reached: auto (finds out), grpc, or connect (HTTP, where an ingress does not pass gRPC).",
         choices=("auto", "grpc", "connect"),
         unset="auto",
     ),

@@ -174,7 +174,7 @@ class TaskWait:
             fresh = self._hook.get_another_client(self.client)
         except FlyteConfigurationError as error:
             self._log.warning(
-                "The Airflow connection could not be read again, so its old settings are used on. %s", error
+                "The Airflow connection could not be read again, so the wait continues with its old settings. %s", error
             )
             return False
         if fresh is None:

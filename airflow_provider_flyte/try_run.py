@@ -143,7 +143,9 @@ class TryRuns:
                 raise self._error(FlyteRunTaken, self._key(self._trying.name), decision.reason)
             if run := self._launch(decision):
                 return run
-        raise RuntimeError("unreachable: a run that is there is found by its name")
+        key = self._key(self._trying.name)
+        text = f"Flyte run {key} was not launched: somebody else launches runs of this name and they are gone at once."
+        raise self._error(FlyteLaunchFailed, key, text)
 
     def _decide(self) -> TryRun | Start | Refuse:
         """The run that is there, or what else there is to do."""

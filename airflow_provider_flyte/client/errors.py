@@ -245,7 +245,7 @@ class ClientCertificateError(CertificateError):
 
     advice = (
         "{endpoint} accepts only clients with a certificate that it trusts: enter client certificate and private key "
-        "in the Flyte connection, or ones that it was told of."
+        "in the Flyte connection, or ones that it trusts."
     )
 
 
@@ -308,7 +308,7 @@ class GarbledAnswerError(BadAnswerError):
     """The answer cannot be read, though Flyte has answered this process in this way: an accident, or a proxy's."""
 
     advice = (
-        "Flyte has answered at {endpoint} before: reads are repeated. If it goes on, look at what a proxy in front of "
+        "Flyte has answered at {endpoint} before: reads are repeated. If that lasts, look at what a proxy in front of "
         "Flyte does to its answers (compression, say)."
     )
     transient = True

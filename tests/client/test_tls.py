@@ -238,7 +238,7 @@ def test_a_server_that_says_that_it_wants_a_certificate(
         with pytest.raises(ClientCertificateError, match="enter client certificate and private key") as raised:
             read_with(None)
         assert is_lasting(raised.value)
-        with pytest.raises(ClientCertificateError, match=r"unknown ca.*or ones that it was told of"):
+        with pytest.raises(ClientCertificateError, match=r"unknown ca.*or ones that it trusts"):
             read_with(Authority("Strangers"))
 
 
