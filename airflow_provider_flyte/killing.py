@@ -8,7 +8,11 @@ left running.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client.abort import AbortedRun
+    from airflow_provider_flyte.client.run_key import RunKey
 
 CLEARED = "restarting"
 """The state of a running task that was cleared."""
@@ -42,6 +46,29 @@ def because_of(state: str | None) -> str:
     if state == UNKNOWN:
         return "and whether somebody stopped the task is not known, because its state could not be read"
     return f"but nobody stopped the task: {'the scheduler has reset it' if state is None else f'it is {state}'}"
+
+
+def abort_outcome(aborted: AbortedRun, launched_at: str | None, now_at: str) -> str:
+    """What an abort did, as a clause. A Flyte that does not have the run may not be the one that has it.
+
+    :param launched_at: where Flyte was when the run was launched, ``host:port``; None where that is not known.
+    :param now_at: where the abort went.
+    """
+    if aborted.outcome.value == "missing" and launched_at not in (None, now_at):
+        return (
+            f"The Flyte connection leads to {now_at} by now, where Flyte has no run {aborted.key}. It was launched at "
+            f"{launched_at} and may still be running there; abort it there"
+        )
+    return str(aborted)
+
+
+def interrupted(key: RunKey, url: str = "") -> str:
+    """What somebody who pressed Ctrl-C in ``airflow dags test`` has to know."""
+    page = f", or its page: {url}" if url else ""
+    return (
+        f"Interrupted (Ctrl-C). Flyte run {key} is not aborted: if it was launched, it goes on running in Flyte. To "
+        f"end it: flyte abort run {key.name} --project {key.project} --domain {key.domain}{page}"
+    )
 
 
 def state_in(states: Any, task: Any) -> str | None:

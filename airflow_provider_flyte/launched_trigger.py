@@ -6,10 +6,11 @@ import asyncio
 from typing import Any
 
 from airflow_provider_flyte.client.launch_identity import abort_reason
+from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import atask_state
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
 from airflow_provider_flyte.events import Ending, RunEvent
-from airflow_provider_flyte.killing import UNKNOWN, because_of, why_killed
+from airflow_provider_flyte.killing import UNKNOWN, abort_outcome, because_of, interrupted, why_killed
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 
 _aborting: set[asyncio.Task[None]] = set()
@@ -31,6 +32,8 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
     :param queued_deadline: when a worker is to look whether the run has left its queue; None: never.
     :param abort_for: the task instance, in words, that has launched the run; None: none did, and it is never aborted.
     :param abort_on_kill: abort the run when the task is killed.
+    :param endpoint: where Flyte was when the run was launched, ``host:port``; None: not known.
+    :param launched: whether the run is there. If not, this waits for Flyte's answer before it is launched.
     :param abort_on_timeout: abort the run when ``execution_deadline`` has passed. Airflow 2.11 does not let the task do
         it: it fails a task that resumes past its ``execution_timeout`` before calling it.
     """
@@ -50,6 +53,8 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         abort_for: str | None = None,
         abort_on_kill: bool = True,
         abort_on_timeout: bool = False,
+        endpoint: str | None = None,
+        launched: bool = True,
     ) -> None:
         super().__init__(
             run_name=run_name,
@@ -66,6 +71,8 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         self.abort_for = abort_for
         self.abort_on_kill = abort_on_kill
         self.abort_on_timeout = abort_on_timeout
+        self.endpoint = endpoint
+        self.launched = launched
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path, and every argument of ``__init__``."""
@@ -85,12 +92,23 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
                 "abort_for": self.abort_for,
                 "abort_on_kill": self.abort_on_kill,
                 "abort_on_timeout": self.abort_on_timeout,
+                "endpoint": self.endpoint,
+                "launched": self.launched,
             },
         )
 
     @property
     def _deadlines(self) -> dict[Ending, float | None]:
         return super()._deadlines | {Ending.QUEUED: self.queued_deadline}
+
+    @property
+    def _what(self) -> str:
+        return super()._what if self.launched else f"an answer of Flyte before {super()._what} is launched"
+
+    def _cancelled(self) -> None:
+        # A triggerer says whose trigger it is. ``dag.test()`` does not: there a cancellation is the author's Ctrl-C.
+        if getattr(self, "task_instance", None) is None and self.launched:
+            self.log.warning(interrupted(RunKey(self.project or "", self.domain or "", self.run_name)))
 
     async def _before(self, event: RunEvent) -> None:
         if event.ending is Ending.TASK_TIMED_OUT and self.abort_on_timeout:
@@ -99,6 +117,9 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
 
     async def on_kill(self) -> None:
         """Abort the run, if the task was really killed. Airflow calls this from 3.3 on, and waits about a second."""
+        if self.abort_for is None and not self.launched:
+            self.log.info("Nothing was launched, so there is no Flyte run to abort.")
+            return
         if self.abort_for is None:
             self.log.info("Flyte run %s is not aborted, because this task did not launch it.", self.run_name)
             return
@@ -142,7 +163,8 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
             async with await FlyteHook(self.flyte_conn_id).aget_client() as client:
                 reason = abort_reason(self.abort_for, why)
                 aborted = await client.abort.aio(self.run_name, reason, project=self.project, domain=self.domain)
-            self.log.info("Because %s: %s", why, f"{aborted}.")
+                done = abort_outcome(aborted, self.endpoint, client.config.endpoint)
+            self.log.info("Because %s: %s", why, f"{done}.")
         except Exception as error:
             self.log.exception(
                 "Because %s, Flyte run %s was to be aborted. That failed, and it may still be running: abort it in "

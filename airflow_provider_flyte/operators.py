@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError
 from airflow_provider_flyte.client.launch_identity import DEFAULT_PREFIX
 from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
 from airflow_provider_flyte.compat import TRIGGER_FAILED, AirflowTaskTimeout, BaseOperator, conf
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
@@ -17,16 +19,21 @@ from airflow_provider_flyte.events import Ending, RunEvent, log_traceback, read_
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConfigurationError,
+    FlyteLaunchFailed,
     FlyteRunFailed,
     FlyteRunStuck,
     FlyteTaskKilled,
+    FlyteUnreachable,
 )
 from airflow_provider_flyte.hidden_values import HiddenValues
 from airflow_provider_flyte.hooks import FlyteHook
+from airflow_provider_flyte.killing import interrupted
+from airflow_provider_flyte.launch_trouble import LaunchTrouble
 from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.lineage import operator_lineage, parent_annotations
 from airflow_provider_flyte.links import FlyteRunLink, show_link
 from airflow_provider_flyte.metrics import count_launch, count_outcome
+from airflow_provider_flyte.resumption import Settled, settled_before
 from airflow_provider_flyte.run_wait import Advice
 from airflow_provider_flyte.seconds import check_seconds
 from airflow_provider_flyte.stopping import Stopping, killed
@@ -37,7 +44,7 @@ from airflow_provider_flyte.xcom import push_outputs
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_flyte.client import Launch
+    from airflow_provider_flyte.client import FlyteClient, Launch
     from airflow_provider_flyte.compat import Context
 
 _PATIENTLY = 60.0
@@ -96,6 +103,8 @@ class FlyteRunOperator(BaseOperator):
     :param missing_after: seconds for which Flyte may not list the run; None: for ever.
     :param unreachable_after: seconds of unbroken trouble with Flyte after which the try fails; None: never. The run
         may go on, and a retry finds it.
+    :param launch_unreachable_after: the same before the launch, on a worker, whose slot the try holds meanwhile.
+        Deferred it holds none, and ``unreachable_after`` counts.
     :param resume_after: least seconds between a deferral and its end. Airflow's scheduler fails some tasks that resume
         a few seconds after they deferred (apache/airflow#66374); 0 takes that risk.
     :param log_lines: how many of the last lines of a failed attempt's log go into the task's log; 0: none.
@@ -156,6 +165,7 @@ class FlyteRunOperator(BaseOperator):
         abort_on_timeout: bool = False,
         missing_after: float | None = 60.0,
         unreachable_after: float | None = 300.0,
+        launch_unreachable_after: float | None = 60.0,
         resume_after: float = 10.0,
         log_lines: int = 50,
         redact_env: bool = True,
@@ -189,6 +199,7 @@ class FlyteRunOperator(BaseOperator):
         self.abort_on_timeout = abort_on_timeout
         self.missing_after = missing_after
         self.unreachable_after = unreachable_after
+        self.launch_unreachable_after = launch_unreachable_after
         self.resume_after = resume_after
         self.log_lines = log_lines
         self.redact_env = redact_env
@@ -201,36 +212,28 @@ class FlyteRunOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Find or launch the run of this try, then wait for it; Airflow calls this."""
-        run = self._have_run(context, self._wanted())
-        queued_until = None if self.queued_timeout is None else time.time() + self.queued_timeout
-        return self._go_on(context, run, queued_until)
+        return self._start(context)
 
-    def execute_complete(
-        self,
-        context: Context,
-        event: Any = None,
-        run_name: str | None = None,
-        ours: bool = False,
-        queued_until: float | None = None,
-    ) -> Any:
+    def execute_complete(self, context: Context, event: Any = None, **settled: Any) -> Any:
         """Resume after the trigger's event: look at the run, and let the event explain what the look cannot.
 
         :param event: what the trigger sent.
-        :param run_name: the run. Airflow may lose it, and then it is looked up as when a try starts.
-        :param ours: whether this task instance has launched it.
-        :param queued_until: when it has to have left its queue, in seconds since the epoch.
+        :param settled: what was settled before the deferral (``resumption.py``). Airflow may lose it. A try that gets
+            what belongs to another one starts anew.
         """
         read = read_event(event, "the Flyte run", self.log)
-        if run_name is None:
-            run = self._have_run(context, self._wanted())
-        else:
-            config = FlyteHook(self.flyte_conn_id).get_config()
-            try:
-                key = config.key(run_name, self.project, self.domain)
-            except ConfigError as error:
-                raise FlyteConfigurationError(f"Flyte run {run_name} may still be running. {error}") from error
-            run = TryRun(key, config.run_url(key), ours)
-        return self._go_on(context, run, queued_until, read)
+        before = settled_before(context, settled, self.log)
+        if before is not None and not before.belongs_to(context, self.log):
+            return self._start(context)
+        if before is None or before.launched is not True:
+            return self._start(context, before, read)
+        [name] = before.run_names
+        config = FlyteHook(self.flyte_conn_id).get_config()
+        try:
+            key = config.key(name, before.project, before.domain)
+        except ConfigError as error:
+            raise FlyteConfigurationError(f"Flyte run {name} may still be running. {error}") from error
+        return self._go_on(context, TryRun(key, config.run_url(key), before.ours, before.endpoint), before, read)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after a trigger that crashed, too: what it waited for is looked at all the same."""
@@ -285,7 +288,7 @@ class FlyteRunOperator(BaseOperator):
             raise FlyteArgumentError(str(error)) from error
 
     def _check_arguments(self) -> None:
-        for name in ("queued_timeout", "missing_after", "unreachable_after"):
+        for name in ("queued_timeout", "missing_after", "unreachable_after", "launch_unreachable_after"):
             check_seconds(name, getattr(self, name), optional=True)
         for name in ("poll_interval", "resume_after"):
             check_seconds(name, getattr(self, name), optional=False)
@@ -301,37 +304,106 @@ class FlyteRunOperator(BaseOperator):
         if self.fail_fast_on not in (None, "user"):
             raise ConfigError(f"fail_fast_on is {self.fail_fast_on!r}; enter 'user' or None.")
 
-    def _have_run(self, context: Context, wanted: Launch) -> TryRun:
-        with FlyteHook(self.flyte_conn_id).get_client() as client:
-            try:
-                trying = try_of(context, client.config.run_name_prefix or DEFAULT_PREFIX, self.run_name, self.retries)
-            except ConfigError as error:
-                raise FlyteArgumentError(str(error)) from error
-            annotations = {**parent_annotations(context["ti"], self.log), **wanted.annotations}
-            runs = TryRuns(
-                client,
-                trying,
-                replace(wanted, annotations=annotations),
-                retry_as=self.retry_as,
-                retry_for=self.unreachable_after,
-                before_create=self._not_if_killed,
-                log=self.log,
-            )
-            try:
-                run = runs.get()
-            except AirflowTaskTimeout:
-                if self.abort_on_timeout and (run_there := runs.there()):
-                    self._stopping(context).abort(run_there, "execution_timeout has passed")
-                raise
-            except BaseException:
-                # Airflow 2.11 raises out of its signal handler, perhaps while the launch is on its way.
-                if self._killed and (run_there := runs.there()):
-                    self._abort_if_killed(context, run_there, ends=True)
-                raise
+    def _start(self, context: Context, before: Settled | None = None, event: RunEvent | None = None) -> Any:
+        """Have the run of this try, and wait for it.
+
+        :param before: what this try has settled before it deferred without a run.
+        """
+        run = self._have_run(context, before, event)
+        settled = Settled(
+            context["ti"].try_number,
+            run.key.project,
+            run.key.domain,
+            [run.key.name],
+            run.endpoint,
+            began=time.time(),
+            execution_deadline=before.execution_deadline if before else self._execution_deadline(context),
+            ours=run.ours,
+            queued_until=None if self.queued_timeout is None else time.time() + self.queued_timeout,
+        )
+        # Before the run was there the trigger had nothing to say of it.
+        return self._go_on(context, run, settled, event if before is None else None)
+
+    def _have_run(self, context: Context, before: Settled | None, event: RunEvent | None) -> TryRun:
+        """The run of this try, launched if need be; while Flyte cannot be asked this waits, or defers."""
+        if before is not None:
+            self.project, self.domain, self.run_name = before.project, before.domain, before.asked_name
+        wanted = self._wanted()
+        trouble = LaunchTrouble(
+            self.unreachable_after if self.deferrable else self.launch_unreachable_after,
+            self.log,
+            since=before.began if before else None,
+            uncertain=before is not None and before.launched is None,
+        )
+        if before is not None and event is not None:
+            self._hear_before_launch(event, trouble)
+        while True:
+            began = time.time()
+            # Each time: somebody may have mended the connection.
+            with FlyteHook(self.flyte_conn_id).get_client() as client:
+                runs = self._try_runs(context, client, wanted)
+                with self._seeing_to(context, runs.key, client.config.run_url(runs.key), runs.there):
+                    try:
+                        run = runs.get()
+                        break
+                    except (FlyteUnreachable, FlyteLaunchFailed) as error:
+                        trouble.met(error, began)
+                    self._wait_for_flyte(context, runs.key, client.config.endpoint, trouble)
+        trouble.over()
         show_link(context, run.url)
         if run.new:
             count_launch(self.flyte_conn_id)
         return run
+
+    def _try_runs(self, context: Context, client: FlyteClient, wanted: Launch) -> TryRuns:
+        try:
+            trying = try_of(context, client.config.run_name_prefix or DEFAULT_PREFIX, self.run_name, self.retries)
+        except ConfigError as error:
+            raise FlyteArgumentError(str(error)) from error
+        annotations = {**parent_annotations(context["ti"], self.log), **wanted.annotations}
+        return TryRuns(
+            client,
+            trying,
+            replace(wanted, annotations=annotations),
+            retry_as=self.retry_as,
+            retry_for=self._at_most(_BRIEFLY),
+            before_create=self._not_if_killed,
+            log=self.log,
+        )
+
+    def _hear_before_launch(self, event: RunEvent, trouble: LaunchTrouble) -> None:
+        """What the trigger says to a try that waited for Flyte before its launch."""
+        if event.ending is Ending.TASK_TIMED_OUT:
+            raise AirflowTaskTimeout(
+                "execution_timeout has passed while Flyte gave no answer before the launch. "
+                + ("The run may have been launched." if trouble.uncertain else "Nothing was launched.")
+            )
+        if event.ending in (Ending.MISSING, Ending.SUCCEEDED, Ending.FAILED):
+            self.log.info("Flyte answers again.")
+            trouble.answered()
+        elif event.ending is Ending.CRASHED:
+            # Without a trigger nothing would wait.
+            trouble.give_up()
+
+    def _wait_for_flyte(self, context: Context, key: RunKey, endpoint: str, trouble: LaunchTrouble) -> None:
+        """Give Flyte time before the next look: in the triggerer, or a while on this worker."""
+        if not self.deferrable:
+            left = self.poll_interval if trouble.left is None else trouble.left
+            self._sleep(min(self.poll_interval, left), self._not_if_killed)
+            return
+        self.log.info("The task waits in the triggerer until Flyte answers, and launches then.")
+        settled = Settled(
+            context["ti"].try_number,
+            key.project,
+            key.domain,
+            [key.name],
+            endpoint,
+            launched=None if trouble.uncertain else False,
+            asked_name=self.run_name,
+            began=trouble.since or time.time(),
+            execution_deadline=self._execution_deadline(context),
+        )
+        self._defer(context, settled, trouble.left)
 
     def _not_if_killed(self) -> None:
         if self._killed:
@@ -344,28 +416,18 @@ class FlyteRunOperator(BaseOperator):
 
     # -- waiting
 
-    def _go_on(self, context: Context, run: TryRun, queued_until: float | None, event: RunEvent | None = None) -> Any:
+    def _go_on(self, context: Context, run: TryRun, settled: Settled, event: RunEvent | None = None) -> Any:
         """Look, and wait on or end; a kill and a timeout that come meanwhile are seen to."""
-        try:
-            with self._open(run) as wait:
-                self._seen = run, wait
-                if not self.wait:
-                    wait.look(self._at_most(_BRIEFLY))
-                    self._see_to_kill(context, run)
-                    return wait.value(redact_env=self.redact_env)
-                value = self._look_or_defer(context, run, wait, queued_until, event)
-        except AirflowTaskTimeout:
-            if self.abort_on_timeout:
-                self._stopping(context).abort(run, "execution_timeout has passed")
-            raise
-        except BaseException:
-            # Airflow 2.11 raises out of its signal handler, wherever we are.
-            self._abort_if_killed(context, run, ends=True)
-            raise
-        return value
+        with self._seeing_to(context, run.key, run.url, lambda: run), self._open(run) as wait:
+            self._seen = run, wait
+            if not self.wait:
+                wait.look(self._at_most(_BRIEFLY))
+                self._see_to_kill(context, run)
+                return wait.value(redact_env=self.redact_env)
+            return self._look_or_defer(context, run, wait, settled, event)
 
     def _look_or_defer(
-        self, context: Context, run: TryRun, wait: TaskWait, queued_until: float | None, event: RunEvent | None
+        self, context: Context, run: TryRun, wait: TaskWait, settled: Settled, event: RunEvent | None
     ) -> Any:
         is_over = event is not None and event.ending in (Ending.SUCCEEDED, Ending.FAILED)
         retry_for = self._at_most(_PATIENTLY if is_over else _BRIEFLY)
@@ -378,15 +440,15 @@ class FlyteRunOperator(BaseOperator):
             if event is not None:
                 self._explain(context, wait, event)
                 event = None
-            if queued_until is not None and time.time() >= queued_until and not wait.trouble:
+            if settled.queued_until is not None and time.time() >= settled.queued_until and not wait.trouble:
                 self._check_queue(context, run, wait)
-                queued_until = None
+                settled = replace(settled, queued_until=None)
             if self._killed:
                 self._see_to_kill(context, run)
             if self.deferrable:
                 self._end_if_killed_meanwhile(context, run)
-                self._defer(context, run, queued_until)
-            self._sleep(context, run)
+                self._defer(context, settled, self.unreachable_after)
+            self._sleep(self.poll_interval, lambda: self._see_to_kill(context, run))
 
     def _explain(self, context: Context, wait: TaskWait, event: RunEvent) -> None:
         """End a wait whose run is not over as far as the worker sees, where what the trigger says still holds."""
@@ -402,25 +464,29 @@ class FlyteRunOperator(BaseOperator):
         if event.ending is Ending.NO_CONNECTION:
             raise FlyteConfigurationError(f"The Flyte run may still be running: {wait.url} {event.message}")
 
-    def _defer(self, context: Context, run: TryRun, queued_until: float | None) -> None:
+    def _defer(self, context: Context, settled: Settled, unreachable_after: float | None) -> None:
+        launched = settled.launched is True
         self.defer(
             trigger=FlyteLaunchedRunTrigger(
-                run_name=run.key.name,
-                project=self.project,
-                domain=self.domain,
+                run_name=settled.run_names[0],
+                project=settled.project,
+                domain=settled.domain,
                 flyte_conn_id=self.flyte_conn_id,
                 poll_interval=self.poll_interval,
-                execution_deadline=self._execution_deadline(context),
+                execution_deadline=settled.execution_deadline,
                 not_before=time.time() + self.resume_after,
-                missing_after=self.missing_after,
-                unreachable_after=self.unreachable_after,
-                queued_deadline=self._queue_deadline(queued_until),
-                abort_for=str(task_instance_of(context)) if run.ours else None,
+                # Before the launch Flyte's answer that there is no such run ends the wait, which is for an answer.
+                missing_after=self.missing_after if launched else 0.0,
+                unreachable_after=unreachable_after,
+                queued_deadline=self._queue_deadline(settled.queued_until),
+                abort_for=str(task_instance_of(context)) if settled.ours or settled.launched is None else None,
                 abort_on_kill=self.abort_on_kill,
                 abort_on_timeout=self.abort_on_timeout,
+                endpoint=settled.endpoint,
+                launched=launched,
             ),
             method_name="execute_complete",
-            kwargs={"run_name": run.key.name, "ours": run.ours, "queued_until": queued_until},
+            kwargs=settled.keep(context, self.log),
         )
 
     def _queue_deadline(self, queued_until: float | None) -> float | None:
@@ -440,11 +506,10 @@ class FlyteRunOperator(BaseOperator):
         deadline: float = started.timestamp() + self.execution_timeout.total_seconds()
         return deadline
 
-    def _sleep(self, context: Context, run: TryRun) -> None:
-        until = time.time() + self.poll_interval
+    def _sleep(self, seconds: float, see_to_kill: Callable[[], None]) -> None:
+        until = time.time() + seconds
         while (left := until - time.time()) > 0:
-            if self._killed:
-                self._see_to_kill(context, run)
+            see_to_kill()
             time.sleep(min(_TURN, left))
 
     def _check_queue(self, context: Context, run: TryRun, wait: TaskWait) -> None:
@@ -475,10 +540,11 @@ class FlyteRunOperator(BaseOperator):
         return TaskWait(
             self.flyte_conn_id,
             [run.key.name],
-            self.project,
-            self.domain,
+            run.key.project,
+            run.key.domain,
             rules=WaitRules(self.missing_after, self.unreachable_after),
             first_look=time.time(),
+            endpoint=run.endpoint,
             log=self.log,
             advise=self._advise,
         )
@@ -522,7 +588,35 @@ class FlyteRunOperator(BaseOperator):
             except Exception:
                 self.log.warning("XCom did not take the details of the Flyte run.", exc_info=True)
 
-    # -- killed
+    # -- killed, or out of time
+
+    @contextmanager
+    def _seeing_to(self, context: Context, key: RunKey, url: str, find: Callable[[], TryRun | None]) -> Iterator[None]:
+        """See to a kill, a timeout and a Ctrl-C that end this process before it knows how its run ended.
+
+        :param find: gives the run, where there is one.
+        """
+        try:
+            yield
+        except AirflowTaskTimeout:
+            if self.abort_on_timeout and (run := self._found(key, find)):
+                self._stopping(context).abort(run, "execution_timeout has passed")
+            raise
+        except KeyboardInterrupt:
+            self.log.warning(interrupted(key, url))
+            raise
+        except BaseException:
+            # Airflow 2.11 raises out of its signal handler, wherever we are; perhaps a launch is on its way.
+            if self._killed and (run := self._found(key, find)):
+                self._abort_if_killed(context, run, ends=True)
+            raise
+
+    def _found(self, key: RunKey, find: Callable[[], TryRun | None]) -> TryRun | None:
+        try:
+            return find()
+        except Exception as error:
+            self.log.warning("Flyte run %s may have been launched, but could not be looked for. %s", key, error)
+            return None
 
     def _see_to_kill(self, context: Context, run: TryRun) -> None:
         """On a worker that was told to stop: abort the run if somebody stopped the task; else wait on while we can."""

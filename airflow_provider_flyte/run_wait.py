@@ -124,6 +124,7 @@ class RunWait:
     :param key: the run.
     :param rules: how long a missing run and trouble are put up with.
     :param first_look: when this wait began, in seconds since the epoch.
+    :param endpoint: where Flyte was when the task settled on this run, ``host:port``; by default where it is now.
     :param log: the task's log.
     :param advise: what it means for the task if the run fails.
     """
@@ -135,6 +136,7 @@ class RunWait:
         *,
         rules: WaitRules,
         first_look: float,
+        endpoint: str | None = None,
         log: TaskLog,
         advise: Callable[[Verdict], Advice] = advise_waiter,
         now: Callable[[], float] = time.time,
@@ -145,6 +147,7 @@ class RunWait:
         self.details: RunDetails | None = None
         """What Flyte said last; None while nothing could be read."""
         self._rules = rules
+        self._endpoint = endpoint or client.config.endpoint
         self._state = WaitState(absent_since=first_look)
         self._log = log
         self._advise = advise
@@ -308,8 +311,14 @@ class RunWait:
             attempts=attempts,
         )
 
-    def missing(self) -> FlyteRunMissing:
-        """For a run that ListRuns does not have."""
+    def missing(self) -> FlyteRunMissing | FlyteUnreachable:
+        """For a run that ListRuns does not have. One that another Flyte does not have is not missing."""
+        endpoint = self.client.config.endpoint
+        if endpoint != self._endpoint:
+            return self.unreachable(
+                f"The Flyte connection led to {self._endpoint} when the task settled on this run. It leads to "
+                f"{endpoint} now, where Flyte has no such run. Let it lead back, or look for the run there."
+            )
         return FlyteRunMissing(
             f"Flyte has no run {self.key.name!r} in project {self.key.project!r}, domain {self.key.domain!r}: "
             f"{_for(self._rules.missing_after)} passed and ListRuns still does not show it. Check run_name, project "

@@ -32,6 +32,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteRunMissing,
 )
 from airflow_provider_flyte.links import FlyteRunLink, show_link
+from airflow_provider_flyte.resumption import Settled, settled_before
 from airflow_provider_flyte.seconds import check_seconds
 from airflow_provider_flyte.task_wait import TaskWait
 from airflow_provider_flyte.triggers import FlyteRunTrigger
@@ -122,11 +123,14 @@ class FlyteRunSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait in the mode that the author chose; Airflow calls this."""
+        return self._start(context)
+
+    def _start(self, context: Context) -> Any:
         self._check_arguments()
         if self.deferrable:
             with self._never_failing():
                 began = time.time()
-                return self._look_or_defer(context, began, began + self.timeout, self._at_most(_BRIEFLY))
+                return self._look_or_defer(context, self._settle(context, began), self._at_most(_BRIEFLY))
         self._first_look, context = first_reschedule(context, self)
         self._wait = None
         try:
@@ -158,34 +162,55 @@ class FlyteRunSensor(BaseSensorOperator):
 
     # -- deferred
 
-    def execute_complete(
-        self, context: Context, event: Any = None, deadline: float | None = None, began: float | None = None
-    ) -> Any:
+    def execute_complete(self, context: Context, event: Any = None, **settled: Any) -> Any:
         """Resume after the trigger's event: look at the runs, and let the event explain what the look cannot.
 
         :param event: what the trigger sent.
-        :param deadline: end of the sensor's timeout, in seconds since the epoch. Airflow may lose it.
-        :param began: when this try looked first. Airflow may lose it.
+        :param settled: what was settled before the deferral (``resumption.py``). Airflow may lose it. A try that gets
+            what belongs to another one starts anew.
         """
+        before = settled_before(context, settled, self.log)
+        if before is not None and not before.belongs_to(context, self.log):
+            return self._start(context)
+        if before is not None:
+            # What is rendered anew may be another run by now.
+            if self.run_names is None:
+                [self.run_name] = before.run_names
+            else:
+                self.run_names = before.run_names
         self._check_arguments()
         read = read_event(event, self._what, self.log)
         # A run that is over has to be read; whatever else the trigger says is looked at again only briefly.
         is_over = read is None or read.ending in (Ending.SUCCEEDED, Ending.FAILED)
-        if deadline is None:
-            deadline = _since_start(context, self.timeout)
-        if began is None:
-            began = _since_start(context, 0.0)
-        return self._look_or_defer(context, began, deadline, self._at_most(_PATIENTLY if is_over else _BRIEFLY), read)
+        if before is None:
+            before = self._settle(context, _since_start(context, 0.0))
+        return self._look_or_defer(context, before, self._at_most(_PATIENTLY if is_over else _BRIEFLY), read)
+
+    def _settle(self, context: Context, began: float) -> Settled:
+        """What this try goes by. The connection, which may name project and domain, is read later.
+
+        :param began: when it looked first, in seconds since the epoch.
+        """
+        return Settled(
+            context["ti"].try_number,
+            self.project,
+            self.domain,
+            self._names,
+            began=began,
+            deadline=began + self.timeout,
+            execution_deadline=self._execution_deadline(context),
+        )
 
     def _look_or_defer(
-        self, context: Context, began: float, deadline: float, retry_for: float, event: RunEvent | None = None
+        self, context: Context, settled: Settled, retry_for: float, event: RunEvent | None = None
     ) -> Any:
         """A wait that is over is never deferred on."""
         wait = None
         # Only the trigger knows for how long a run has been missing: one empty list proves nothing to a new process.
-        first_look = began if event and event.missing else time.time()
+        first_look = settled.began if event and event.missing else time.time()
         try:
-            with self._open(context, first_look) as wait:
+            with self._open(context, first_look, settled) as wait:
+                settled = wait.settle(settled)
                 verdict = wait.look(retry_for)
                 if verdict.over:
                     done = self._conclude(context, wait, verdict)
@@ -193,7 +218,7 @@ class FlyteRunSensor(BaseSensorOperator):
                         return done.xcom_value
                 else:
                     self._explain(context, wait, event)
-                    if (event and event.ending in _TIMEOUTS) or time.time() >= deadline:
+                    if (event and event.ending in _TIMEOUTS) or settled.late:
                         wait.read_ended()
         except FlyteConfigurationError as error:
             self._end(context, wait, error)
@@ -201,9 +226,9 @@ class FlyteRunSensor(BaseSensorOperator):
         if ending is Ending.TASK_TIMED_OUT:
             self._push(context, wait)
             raise AirflowTaskTimeout(f"execution_timeout has passed while waiting for {self._what}.")
-        if ending is Ending.TIMED_OUT or time.time() >= deadline:
+        if ending is Ending.TIMED_OUT or settled.late:
             self._end(context, wait, self._timed_out(wait))
-        return self._defer(context, began, deadline)
+        return self._defer(context, settled)
 
     def _explain(self, context: Context, wait: TaskWait, event: RunEvent | None) -> None:
         """End a wait whose run is not over as far as the worker sees, where what the trigger says still holds."""
@@ -241,17 +266,18 @@ class FlyteRunSensor(BaseSensorOperator):
         end = self._execution_deadline(context)
         return Ending.TASK_TIMED_OUT if end is not None and end <= time.time() else Ending.TIMED_OUT
 
-    def _defer(self, context: Context, began: float, deadline: float) -> None:
+    def _defer(self, context: Context, settled: Settled) -> None:
         now = time.time()
+        left = max(settled.deadline - now, self.resume_after) if settled.deadline is not None else None
         self.defer(
             trigger=FlyteRunTrigger(
                 run_name=self.run_name or "",
-                project=self.project,
-                domain=self.domain,
+                project=settled.project,
+                domain=settled.domain,
                 flyte_conn_id=self.flyte_conn_id,
                 poll_interval=self.poke_interval,
-                deadline=deadline,
-                execution_deadline=self._execution_deadline(context),
+                deadline=settled.deadline,
+                execution_deadline=settled.execution_deadline,
                 not_before=now + self.resume_after,
                 missing_after=None if self.silent_fail else self.missing_after,
                 unreachable_after=None if self.silent_fail else self.unreachable_after,
@@ -261,8 +287,8 @@ class FlyteRunSensor(BaseSensorOperator):
                 fail_fast=self.fail_fast,
             ),
             method_name="execute_complete",
-            kwargs={"deadline": deadline, "began": began},
-            timeout=timedelta(seconds=max(deadline - now, self.resume_after)) + _BACKSTOP,
+            kwargs=settled.keep(context, self.log),
+            timeout=None if left is None else timedelta(seconds=left) + _BACKSTOP,
         )
 
     def _execution_deadline(self, context: Context) -> float | None:
@@ -312,6 +338,10 @@ class FlyteRunSensor(BaseSensorOperator):
         return None if self.run_names is None else list(dict.fromkeys(self.run_names))
 
     @property
+    def _names(self) -> list[str]:
+        return self._several or [str(self.run_name)]
+
+    @property
     def _what(self) -> str:
         return f"Flyte run {self.run_name}" if self._several is None else f"{len(self._several)} Flyte runs"
 
@@ -319,17 +349,18 @@ class FlyteRunSensor(BaseSensorOperator):
         """How long one look puts up with trouble."""
         return seconds if self.unreachable_after is None else min(seconds, self.unreachable_after)
 
-    def _open(self, context: Context, first_look: float) -> TaskWait:
+    def _open(self, context: Context, first_look: float, settled: Settled | None = None) -> TaskWait:
         wait = TaskWait(
             self.flyte_conn_id,
-            self._several or [str(self.run_name)],
-            self.project,
-            self.domain,
+            self._names,
+            settled.project if settled else self.project,
+            settled.domain if settled else self.domain,
             several=self.run_names is not None,
             any_one=self.wait_for == "any",
             fail_fast=self.fail_fast,
             rules=WaitRules(self.missing_after, self.unreachable_after),
             first_look=first_look,
+            endpoint=settled.endpoint if settled else None,
             log=self.log,
         )
         # Each time: Airflow clears XCom between two looks of a rescheduled task.

@@ -9,7 +9,7 @@ from airflow_provider_flyte.client.launch_identity import abort_reason
 from airflow_provider_flyte.compat import task_state
 from airflow_provider_flyte.exceptions import FlyteTaskKilled
 from airflow_provider_flyte.hooks import FlyteHook
-from airflow_provider_flyte.killing import CLEARED, because_of, why_killed
+from airflow_provider_flyte.killing import CLEARED, abort_outcome, because_of, why_killed
 from airflow_provider_flyte.run_wait import TaskLog
 from airflow_provider_flyte.try_run import TryRun, task_instance_of
 
@@ -68,7 +68,8 @@ class Stopping:
             try:
                 with FlyteHook(self.flyte_conn_id).get_client() as client:
                     reason = abort_reason(task_instance_of(self.context), why)
-                    done = f"{client.abort(run.key.name, reason, project=run.key.project, domain=run.key.domain)}."
+                    aborted = client.abort(run.key.name, reason, project=run.key.project, domain=run.key.domain)
+                    done = f"{abort_outcome(aborted, run.endpoint, client.config.endpoint)}."
             except Exception as error:
                 self.log.error(
                     "Because %s, Flyte run %s was to be aborted. That failed, and it may still be running: abort it in "

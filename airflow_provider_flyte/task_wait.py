@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteWaitBroken,
 )
 from airflow_provider_flyte.hooks import FlyteHook
+from airflow_provider_flyte.resumption import Settled
 from airflow_provider_flyte.run_wait import (
     DETAILS_LAG,
     PAUSE,
@@ -65,6 +67,7 @@ class TaskWait:
     :param fail_fast: the first run that ends without success ends the wait.
     :param rules: how long missing runs and trouble are put up with.
     :param first_look: when this wait began, in seconds since the epoch.
+    :param endpoint: where Flyte was when the task settled on these runs; by default where it is now.
     :param log: the task's log.
     :param advise: what it means for the task if a run fails.
     :raises FlyteConfigurationError: without a connection, a project or a domain.
@@ -82,6 +85,7 @@ class TaskWait:
         fail_fast: bool = True,
         rules: WaitRules,
         first_look: float,
+        endpoint: str | None = None,
         log: TaskLog,
         advise: Callable[[Verdict], Advice] = advise_waiter,
         now: Callable[[], float] = time.time,
@@ -94,7 +98,17 @@ class TaskWait:
         except ConfigError as error:
             raise FlyteConfigurationError(f"{error} (Flyte connection {flyte_conn_id!r})") from error
         self._runs = [
-            RunWait(self.client, key, rules=rules, first_look=first_look, log=log, advise=advise, now=now, sleep=sleep)
+            RunWait(
+                self.client,
+                key,
+                rules=rules,
+                first_look=first_look,
+                endpoint=endpoint,
+                log=log,
+                advise=advise,
+                now=now,
+                sleep=sleep,
+            )
             for key in keys
         ]
         self._several = several
@@ -138,6 +152,12 @@ class TaskWait:
     def details(self) -> RunDetails | None:
         """What Flyte said last of a task's only run; None while nothing could be read."""
         return self._runs[0].details
+
+    def settle(self, settled: Settled) -> Settled:
+        """The same with project, domain and endpoint, where they were not settled before."""
+        key = self._runs[0].key
+        endpoint = settled.endpoint or self.client.config.endpoint
+        return replace(settled, project=key.project, domain=key.domain, endpoint=endpoint)
 
     @property
     def url(self) -> str:

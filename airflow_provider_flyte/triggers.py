@@ -120,8 +120,14 @@ class FlyteRunTrigger(BaseTrigger):
             self.log.info("The wait for %s is over: %s", self._what, why)
             await self._before(event)
             yield TriggerEvent(event.to_payload())
+        except asyncio.CancelledError:
+            self._cancelled()
+            raise
         finally:
             self._release()
+
+    def _cancelled(self) -> None:
+        """Nothing is to be said of a run that the task only waits for."""
 
     async def cleanup(self) -> None:
         """Give the watcher back. Airflow calls this at shutdown and redistribution too: nothing is aborted."""

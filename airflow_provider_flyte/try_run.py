@@ -67,6 +67,9 @@ class TryRun:
     ours: bool
     """Whether this task instance launched it, in whichever try; only such a run is ever aborted."""
 
+    endpoint: str | None
+    """Where Flyte was when this was settled, ``host:port``; None: not known."""
+
     new: bool = False
     """Whether it was launched just now."""
 
@@ -102,6 +105,11 @@ class TryRuns:
         self._before_create = before_create
         self._log = log
 
+    @property
+    def key(self) -> RunKey:
+        """The run that this try has, or is to have."""
+        return self._key(self._trying.name)
+
     def get(self) -> TryRun:
         """The run of this try, launched if need be.
 
@@ -111,7 +119,7 @@ class TryRuns:
         :raises FlyteLaunchUncertain: when it is not known whether something was launched.
         :raises FlyteArgumentError: when the task, as it is written, cannot be launched.
         """
-        key = self._key(self._trying.name)
+        key = self.key
         try:
             return self._get()
         except InputsError as error:
@@ -140,7 +148,7 @@ class TryRuns:
             if isinstance(decision, TryRun):
                 return decision
             if isinstance(decision, Refuse):
-                raise self._error(FlyteRunTaken, self._key(self._trying.name), decision.reason)
+                raise self._error(FlyteRunTaken, self.key, decision.reason)
             if run := self._launch(decision):
                 return run
         key = self._key(self._trying.name)
@@ -175,7 +183,8 @@ class TryRuns:
         by = f"try {run.told('try_number')} of this task" if run.owner else "somebody else than Airflow"
         told = "Nothing is launched." if run.over else "Nothing is launched; the task waits for this run."
         self._log.info("Found Flyte run %s, launched by %s: %s. %s", key, by, phase_name(run.phase), told)
-        return TryRun(key, self._client.config.run_url(key), ours=run.owner == self._trying.task)
+        config = self._client.config
+        return TryRun(key, config.run_url(key), run.owner == self._trying.task, config.endpoint)
 
     def _launch(self, start: Start) -> TryRun | None:
         """The run that was launched; None when one of its name has come into being since we looked."""
@@ -201,7 +210,7 @@ class TryRuns:
             return None
         how = f", as {self._retry_as} of {start.after}" if wanted.related_to else ""
         self._log.info("Launched Flyte run %s for try %d%s. %s", launched.key, self._trying.number, how, launched.url)
-        return TryRun(launched.key, launched.url, ours=True, new=True)
+        return TryRun(launched.key, launched.url, True, self._client.config.endpoint, new=True)
 
     def _key(self, name: str) -> RunKey:
         try:

@@ -6,10 +6,12 @@ import asyncio
 import importlib
 import json
 import logging
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
 from airflow_provider_flyte.compat import TaskDeferred
+from airflow_provider_flyte.resumption import Settled
 from airflow_provider_flyte.sensors import FlyteRunSensor
 
 
@@ -32,6 +34,10 @@ class TaskInstance:
     def xcom_push(self, key: str, value: Any) -> None:
         json.dumps(value, default=str)
         self.xcoms[key] = value
+
+    def xcom_pull(self, task_ids: str, key: str, map_indexes: int) -> Any:
+        assert (task_ids, map_indexes) == (self.task_id, self.map_index)
+        return self.xcoms.get(key)
 
     def current_state(self) -> str:
         return self.state
@@ -85,6 +91,11 @@ class Driven:
     def fail(self, error: str, traceback: list[str] | None = None) -> Any:
         """As if Airflow itself had ended the deferral."""
         return self.task.resume_execution("__fail__", {"error": error, "traceback": traceback}, self.context)
+
+
+def settled(*run_names: str, number: int = 1, **more: Any) -> dict[str, Any]:
+    """What a try that waits for these runs resumes with."""
+    return asdict(Settled(number, "flytesnacks", "development", list(run_names), **more))
 
 
 class Try(Driven):

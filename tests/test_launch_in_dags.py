@@ -54,6 +54,13 @@ def test_each_dag_run_launches_its_own(
     assert "The state of the task could not be read" not in caplog.text + "".join(capsys.readouterr())
 
 
+def test_a_name_that_renders_differently_each_time(dag: Any, flyte_default: LocalFlyte) -> None:
+    """``dag.test()`` renders it again after the deferral, and loses the arguments of the resumption."""
+    dag_run = load_dag_file("unstable_name").dag.test()
+    assert [str(ti.state) for ti in dag_run.get_task_instances()] == ["success"]
+    assert flyte_default.calls.count("CreateRun") == 1
+
+
 def test_twice_for_the_same_date(dag: Any, flyte_default: LocalFlyte) -> None:
     """Airflow 2.11 deletes the DAG run and makes one that is the same in all that a task is told of it, also in when it
     started. Airflow 3 gives the second one another run id.

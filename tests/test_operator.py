@@ -32,7 +32,7 @@ from airflow_provider_flyte.hidden_values import HiddenValues
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte, lost_answer, unavailable
-from tests.driving import DagRun, Driven, TaskInstance, event_of
+from tests.driving import DagRun, Driven, TaskInstance, event_of, settled
 
 Make = Callable[..., Driven]
 
@@ -52,6 +52,7 @@ def operator(request: pytest.FixtureRequest, flyte_default: LocalFlyte) -> Make:
             "poll_interval": 0.1,
             "resume_after": 0,
             "unreachable_after": 1.0,
+            "launch_unreachable_after": 1.0,
         }
         return Driven(FlyteRunOperator(**defaults | arguments), TaskInstance(number, max_tries), dag_run or made)
 
@@ -550,7 +551,7 @@ def test_the_run_is_looked_up_where_airflow_has_lost_it(flyte_default: LocalFlyt
     run.succeeds({"o0": 1})
     task = operator(deferrable=True)
     assert phase(task.resume(RunEvent(Ending.SUCCEEDED, run.name).to_payload())) == "SUCCEEDED"
-    assert phase(task.resume("nonsense", run_name=run.name, ours=True)) == "SUCCEEDED"
+    assert phase(task.resume("nonsense", **settled(run.name, ours=True))) == "SUCCEEDED"
     assert len(flyte_default.runs()) == 1
 
 
@@ -569,7 +570,7 @@ def test_a_wrong_event_makes_no_success(flyte_default: LocalFlyte, operator: Mak
     [run] = flyte_default.runs()
     run.move("RUNNING")
     with pytest.raises(TaskDeferred):
-        operator(deferrable=True).resume(RunEvent(Ending.SUCCEEDED, run.name).to_payload(), run_name=run.name)
+        operator(deferrable=True).resume(RunEvent(Ending.SUCCEEDED, run.name).to_payload(), **settled(run.name))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteWaitBroken,
 )
 from airflow_provider_flyte.testing import LocalFlyte, unavailable
-from tests.driving import Try
+from tests.driving import Try, settled
 
 SECRET = "correct-horse-battery"
 
@@ -59,7 +59,13 @@ def test_what_the_trigger_is_given(flyte_default: LocalFlyte) -> None:
     assert before + 100 <= kwargs["deadline"] <= time.time() + 100
     assert kwargs["execution_deadline"] == task.ti.start_date.timestamp() + 50
     assert before + 10 <= kwargs["not_before"] <= time.time() + 10
-    assert deferred.value.kwargs == {"deadline": kwargs["deadline"], "began": kwargs["deadline"] - 100}
+    assert deferred.value.kwargs == settled(
+        "r1",
+        began=kwargs["deadline"] - 100,
+        deadline=kwargs["deadline"],
+        execution_deadline=kwargs["execution_deadline"],
+        endpoint=flyte_default.endpoint,
+    )
     # Airflow's own timeout is only a backstop.
     assert deferred.value.timeout > timedelta(seconds=100)
 
@@ -130,7 +136,10 @@ def test_execution_timeout_bounds_a_deferred_wait(flyte_default: LocalFlyte) -> 
 def test_a_run_that_ends_at_the_deadline_is_a_success(flyte_default: LocalFlyte) -> None:
     flyte_default.run("r1").succeeds()
     event = RunEvent(Ending.TIMED_OUT, "r1").to_payload()
-    assert Try(run_name="r1").resume(event, deadline=1.0)["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
+    assert (
+        Try(run_name="r1").resume(event, **settled("r1", deadline=1.0))["action"]["status"]["phase"]
+        == "ACTION_PHASE_SUCCEEDED"
+    )
 
 
 def test_a_missing_run(flyte_default: LocalFlyte) -> None:
@@ -201,7 +210,7 @@ def test_airflows_backstop_is_the_sensors_timeout(flyte_default: LocalFlyte, wor
 def _still_waits(task: Try, event: Any) -> TaskDeferred:
     deadline = time.time() + 50
     with pytest.raises(TaskDeferred) as deferred:
-        task.resume(event, deadline=deadline)
+        task.resume(event, **settled("r1", deadline=deadline))
     assert deferred.value.kwargs["deadline"] == deadline
     return deferred.value
 

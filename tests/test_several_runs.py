@@ -24,7 +24,7 @@ from airflow_provider_flyte.exceptions import (
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, no_name_filter, unavailable
 from airflow_provider_flyte.triggers import FlyteRunTrigger
-from tests.driving import Try
+from tests.driving import Try, settled
 from tests.test_triggers import ending
 
 NAMES = ["r1", "r2", "r3"]
@@ -279,9 +279,9 @@ def test_one_empty_list_proves_nothing_to_a_worker_that_resumes(
     task = Try(timeout=36000, **arguments)
     began = time.time() - 3600
     with pytest.raises(TaskDeferred):
-        task.resume(RunEvent(Ending.SUCCEEDED, "r1", 5).to_payload(), began=began)
+        task.resume(RunEvent(Ending.SUCCEEDED, "r1", 5).to_payload(), **settled("r1", began=began))
     with pytest.raises(FlyteRunMissing):
-        task.resume(RunEvent(Ending.MISSING, "r1", missing=1).to_payload(), began=began)
+        task.resume(RunEvent(Ending.MISSING, "r1", missing=1).to_payload(), **settled("r1", began=began))
 
 
 def test_the_failed_run_is_named_however_many_are_missing(flyte_default: LocalFlyte) -> None:

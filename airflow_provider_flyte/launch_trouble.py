@@ -1,0 +1,90 @@
+"""A try that cannot ask Flyte before it launches, so that nothing may be launched: said at once, and not for ever."""
+
+from __future__ import annotations
+
+import time
+
+from airflow_provider_flyte.client.errors import DeadlineExceededError, LaunchUncertainError, is_lasting, is_transient
+from airflow_provider_flyte.exceptions import FlyteLaunchFailed, FlyteLaunchUncertain, FlyteRunError
+from airflow_provider_flyte.run_wait import TaskLog, TroubleLog
+
+_GATEWAY_TIMEOUT = 504
+
+
+class LaunchTrouble:
+    """What a try knows of the trouble before its launch.
+
+    :param limit: seconds of trouble that are put up with; None: for ever.
+    :param since: when it began, in seconds since the epoch; None: there is none yet.
+    :param uncertain: whether the run may have been launched all the same.
+    :param log: the task's log.
+    """
+
+    def __init__(
+        self, limit: float | None, log: TaskLog, *, since: float | None = None, uncertain: bool = False
+    ) -> None:
+        self._limit = limit
+        self.since = since
+        self.uncertain = uncertain
+        self._answered = False
+        self._told = TroubleLog(log)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left of the limit."""
+        return None if self._limit is None or self.since is None else max(0.0, self.since + self._limit - time.time())
+
+    def met(self, error: FlyteRunError, began: float) -> None:
+        """Note a look or a launch that failed.
+
+        :param began: when it began.
+        :raises FlyteRunError: where waiting cannot help, or has taken too long.
+        """
+        if not _may_pass(error):
+            raise error
+        self.uncertain |= isinstance(error, FlyteLaunchUncertain)
+        # A launch that fails is the same trouble still, though Flyte answers reads.
+        if self.since is None or (self._answered and not isinstance(error, FlyteLaunchFailed)):
+            self.since = began
+        self._answered = False
+        if self.left == 0:
+            raise self._last(error)
+        self._told.say(str(error), " before the launch", over=False)
+
+    def answered(self) -> None:
+        """Flyte has answered meanwhile."""
+        self._answered = True
+
+    def give_up(self) -> None:
+        """Put up with no more."""
+        self._limit = 0.0
+
+    def over(self) -> None:
+        """The try has its run."""
+        self._told.say("", "", over=False)
+
+    def _last(self, error: FlyteRunError) -> FlyteRunError:
+        if not self.uncertain or isinstance(error, FlyteLaunchUncertain):
+            return error
+        return FlyteLaunchUncertain(
+            f"Whether a Flyte run was launched is not known, it may still be running. {error}",
+            run=error.run,
+            project=error.project,
+            domain=error.domain,
+            url=error.url,
+        )
+
+
+def _may_pass(error: FlyteRunError) -> bool:
+    """Whether the next look may tell more.
+
+    Not after a deadline, ours or a proxy's, of the launch itself: then Flyte has the request and may yet carry it out.
+    """
+    cause = error.__cause__
+    if isinstance(error, FlyteLaunchFailed):
+        return cause is not None and not is_lasting(cause)
+    if isinstance(cause, LaunchUncertainError):
+        first = cause.__cause__
+        late = isinstance(first, DeadlineExceededError) or cause.http_status == _GATEWAY_TIMEOUT
+        return first is not None and is_transient(first) and not late
+    return cause is not None and not is_lasting(cause)

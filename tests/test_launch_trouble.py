@@ -1,0 +1,280 @@
+"""An operator that cannot ask Flyte before it launches: it says so, gives its worker back, and launches once."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.compat import AirflowTaskTimeout, TaskDeferred
+from airflow_provider_flyte.exceptions import (
+    FlyteConfigurationError,
+    FlyteLaunchFailed,
+    FlyteLaunchUncertain,
+    FlyteTaskKilled,
+    FlyteUnreachable,
+)
+from airflow_provider_flyte.operators import FlyteRunOperator
+from airflow_provider_flyte.testing import LocalFlyte, lost_answer, status, unavailable
+from tests.driving import DagRun, Driven, TaskInstance, event_of, lines_of, made_again
+
+pytestmark = pytest.mark.usefixtures("demo")
+
+
+@pytest.fixture
+def demo(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
+    flyte_default.deploy("demo.train", outputs={"o0": int})
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    monkeypatch.setattr("airflow_provider_flyte.operators._BRIEFLY", 0.2)
+
+
+def operator(deferrable: bool, **arguments: Any) -> Driven:
+    defaults: dict[str, Any] = {"task_id": "train", "task_name": "demo.train", "resume_after": 0, "poll_interval": 0.1}
+    return Driven(FlyteRunOperator(**defaults | {"deferrable": deferrable} | arguments), TaskInstance(), DagRun())
+
+
+def deferral(driven: Driven) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as deferred:
+        driven.task.execute(driven.context)
+    return deferred.value
+
+
+def phase(value: Any) -> str:
+    return str(value["action"]["status"]["phase"])
+
+
+# -- on a worker
+
+
+def test_a_worker_says_what_is_wrong_at_once_and_goes_on(flyte_default: LocalFlyte) -> None:
+    flyte_default.inject("ListRuns", unavailable("no route"))
+    task = operator(False)
+    lines = lines_of(task.task)
+    looks = []
+
+    def paused(seconds: float, see_to_kill: Any) -> None:
+        looks.append([line for line in lines if "no route" in line])
+        if len(looks) == 2:
+            flyte_default.clear_faults()
+
+    task.task._sleep = paused
+    assert phase(task.run()) == "ACTION_PHASE_SUCCEEDED"
+    # Once, not with each look.
+    assert looks[0] == looks[1]
+    [line] = looks[0]
+    assert line.startswith(
+        "WARNING: No answer from Flyte before the launch, still waiting: Nothing is launched, because"
+    )
+    assert "INFO: Flyte answers again." in lines
+    assert [run.enqueued for run in flyte_default.runs()] == [1]
+
+
+def test_a_worker_gives_its_slot_back_after_a_time_of_its_own(flyte_default: LocalFlyte) -> None:
+    flyte_default.inject("ListRuns", unavailable("no route"))
+    task = operator(False, launch_unreachable_after=0.3, unreachable_after=3600)
+    with pytest.raises(FlyteUnreachable, match=r"Nothing is launched, because.*no route"):
+        task.run()
+    assert flyte_default.runs() == []
+
+
+@pytest.mark.parametrize("method", ["GetTaskDetails", "CreateRun"])
+def test_what_comes_after_the_look_is_waited_through_too(flyte_default: LocalFlyte, method: str) -> None:
+    flyte_default.inject(method, unavailable("no route"))
+    with pytest.raises(FlyteLaunchFailed, match=r"was not launched.*no route"):
+        operator(False, launch_unreachable_after=0.3).run()
+    task = operator(False)
+    task.task._sleep = lambda *arguments: flyte_default.clear_faults()
+    assert phase(task.run()) == "ACTION_PHASE_SUCCEEDED"
+    assert [run.enqueued for run in flyte_default.runs()] == [1]
+
+
+def test_what_waiting_cannot_mend_ends_at_once(flyte_default: LocalFlyte) -> None:
+    flyte_default.inject("ListRuns", status("UNAUTHENTICATED", "who are you"))
+    for deferrable in (False, True):
+        with pytest.raises(FlyteUnreachable, match="who are you"):
+            operator(deferrable).run()
+
+
+def test_a_worker_that_is_stopped_while_it_cannot_ask(flyte_default: LocalFlyte) -> None:
+    flyte_default.inject("ListRuns", unavailable("no route"))
+    task = operator(False)
+    task.task._wait_for_flyte = _killing(task.task, task.task._wait_for_flyte)
+    with pytest.raises(FlyteTaskKilled, match="nothing is launched"):
+        task.run()
+    assert flyte_default.runs() == []
+
+
+def _killing(task: Any, then: Any) -> Any:
+    def kill(*arguments: Any) -> None:
+        task.on_kill()
+        then(*arguments)
+
+    return kill
+
+
+# -- deferred
+
+
+def test_a_deferred_one_waits_in_the_triggerer(flyte_default: LocalFlyte) -> None:
+    flyte_default.inject("*", unavailable("no route"))
+    task = operator(True)
+    lines = lines_of(task.task)
+    deferred = deferral(task)
+    assert [
+        line
+        for line in lines
+        if line.startswith("WARNING: No answer from Flyte before the launch") and "no route" in line
+    ]
+    assert "INFO: The task waits in the triggerer until Flyte answers, and launches then." in lines
+    assert deferred.kwargs["launched"] is False
+    flyte_default.clear_faults()
+    assert phase(task.go_on(deferred)) == "ACTION_PHASE_SUCCEEDED"
+    assert [event["ending"] for event in task.events] == ["missing"]
+    assert "INFO: Flyte answers again." in lines
+    assert [run.enqueued for run in flyte_default.runs()] == [1]
+
+
+def test_two_thousand_of_them_ask_together(flyte_default: LocalFlyte) -> None:
+    """They wait with all other waits of the triggerer."""
+    flyte_default.inject("*", unavailable("no route"))
+    deferred = deferral(operator(True))
+    trigger = made_again(deferred.trigger)
+    assert (trigger.missing_after, trigger.launched, trigger.abort_for) == (0.0, False, None)
+    lines = lines_of(trigger)
+    trigger._say_what_is_waited_for()
+    assert f"an answer of Flyte before Flyte run {trigger.run_name} is launched" in lines[0]
+
+
+def test_a_deferred_one_ends_too(flyte_default: LocalFlyte) -> None:
+    flyte_default.inject("*", unavailable("no route"))
+    task = operator(True, unreachable_after=0.8)
+    with pytest.raises(FlyteUnreachable, match=r"Nothing is launched, because.*no route"):
+        task.run()
+    assert [event["ending"] for event in task.events] == ["unreachable"]
+    assert flyte_default.runs() == []
+
+
+def test_trouble_is_counted_over_deferrals(flyte_default: LocalFlyte) -> None:
+    """Flyte answers the trigger, and then the launch fails again."""
+    flyte_default.inject("CreateRun", unavailable("no route"))
+    task = operator(True, unreachable_after=2)
+    with pytest.raises(FlyteLaunchFailed, match="no route"):
+        task.run()
+    assert len({deferred.kwargs["began"] for deferred in task.deferrals}) == 1
+    flyte_default.clear_faults()
+    flyte_default.inject("ListRuns", unavailable("no route"))
+    task = operator(True, unreachable_after=2)
+    first = deferral(task)
+    with pytest.raises(TaskDeferred) as second:
+        task.resume({**event_of_answer(flyte_default, first)}, **first.kwargs)
+    assert second.value.kwargs["began"] > first.kwargs["began"]
+
+
+def event_of_answer(flyte: LocalFlyte, deferred: TaskDeferred) -> Any:
+    """The event of a trigger that Flyte answers, though no worker after it."""
+    flyte.clear_faults()
+    event = event_of(deferred.trigger)
+    flyte.inject("ListRuns", unavailable("no route"))
+    return event
+
+
+def test_execution_timeout_bounds_it(flyte_default: LocalFlyte) -> None:
+    flyte_default.inject("*", unavailable("no route"))
+    with pytest.raises(AirflowTaskTimeout, match=r"before the launch\. Nothing was launched"):
+        operator(True, execution_timeout=timedelta(seconds=1), abort_on_timeout=True).run()
+    assert flyte_default.calls("AbortRun") == []
+
+
+def test_a_connection_that_is_broken_meanwhile(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
+    flyte_default.inject("*", unavailable("no route"))
+    task = operator(True)
+    deferred = deferral(task)
+    monkeypatch.delenv("AIRFLOW_CONN_FLYTE_DEFAULT")
+    with pytest.raises(FlyteConfigurationError, match="There is no Airflow connection"):
+        task.go_on(deferred)
+    assert [event["ending"] for event in task.events] == ["no_connection"]
+
+
+def test_a_trigger_that_cannot_run_is_not_deferred_to_again(flyte_default: LocalFlyte) -> None:
+    flyte_default.inject("*", unavailable("no route"))
+    task = operator(True)
+    deferral(task)
+    with pytest.raises(FlyteUnreachable, match="no route"):
+        task.fail("Trigger failure")
+
+
+async def test_a_kill_before_the_launch_says_that_there_is_nothing(flyte_default: LocalFlyte) -> None:
+    flyte_default.inject("*", unavailable("no route"))
+    trigger = made_again(deferral(operator(True)).trigger)
+    lines = lines_of(trigger)
+    await trigger.on_kill()
+    assert lines == ["INFO: Nothing was launched, so there is no Flyte run to abort."]
+
+
+# -- a launch that nobody can tell of
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "deferred"])
+@pytest.mark.parametrize("launched", [False, True])
+def test_a_launch_that_may_have_arrived_is_looked_for(
+    flyte_default: LocalFlyte, deferrable: bool, launched: bool
+) -> None:
+    task = operator(deferrable)
+    if launched:
+
+        def script(run: Any) -> None:
+            run.succeeds({"o0": 1})
+            flyte_default.inject("ListRuns", unavailable("no route"))
+
+        flyte_default.on_launch(script)
+        flyte_default.inject("CreateRun", lost_answer(times=1))
+    else:
+        flyte_default.inject("CreateRun", unavailable("no route", times=1))
+        task.task._not_if_killed = lambda: flyte_default.inject("ListRuns", unavailable("no route"))
+    _mend_while_waiting(flyte_default, task)
+    assert phase(task.run()) == "ACTION_PHASE_SUCCEEDED"
+    assert [deferred.kwargs["launched"] for deferred in task.deferrals] == ([None] if deferrable else [])
+    assert [run.enqueued for run in flyte_default.runs()] == [1]
+
+
+def _mend_while_waiting(flyte: LocalFlyte, task: Driven) -> None:
+    waits = task.task._wait_for_flyte
+
+    def mended(*arguments: Any) -> None:
+        flyte.clear_faults()
+        task.task._not_if_killed = lambda: None
+        waits(*arguments)
+
+    task.task._wait_for_flyte = mended
+
+
+def test_at_its_end_the_error_says_that_nobody_knows(flyte_default: LocalFlyte) -> None:
+    flyte_default.on_launch(lambda run: flyte_default.inject("ListRuns", unavailable("no route")))
+    flyte_default.inject("CreateRun", lost_answer(times=1))
+    with pytest.raises(FlyteLaunchUncertain, match=r"may be going|may still be running"):
+        operator(False, launch_unreachable_after=0.5).run()
+
+
+async def test_a_kill_aborts_what_may_have_been_launched(flyte_default: LocalFlyte) -> None:
+    def script(run: Any) -> None:
+        run.move("RUNNING")
+        flyte_default.inject("ListRuns", unavailable("no route"))
+
+    flyte_default.on_launch(script)
+    flyte_default.inject("CreateRun", lost_answer(times=1))
+    trigger = made_again(deferral(operator(True)).trigger)
+    flyte_default.clear_faults()
+    await trigger._abort("the task was marked failed, or its DAG run was")
+    [run] = flyte_default.runs()
+    assert run.phase.name == "ABORTED"
+
+
+def test_the_wait_is_not_longer_than_what_is_left(flyte_default: LocalFlyte) -> None:
+    flyte_default.inject("ListRuns", unavailable("no route"))
+    task = operator(False, poll_interval=3600, launch_unreachable_after=0.4)
+    began = time.monotonic()
+    with pytest.raises(FlyteUnreachable):
+        task.run()
+    assert time.monotonic() - began < 3600

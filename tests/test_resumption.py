@@ -1,0 +1,264 @@
+"""What a deferred task resumes with: it travels, it is found where Airflow loses it, and it belongs to one try."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.compat import TaskDeferred
+from airflow_provider_flyte.events import Ending, RunEvent
+from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteRunMissing, FlyteUnreachable
+from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
+from airflow_provider_flyte.operators import FlyteRunOperator
+from airflow_provider_flyte.resumption import XCOM_KEY
+from airflow_provider_flyte.sensors import FlyteRunSensor
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.driving import DagRun, Driven, TaskInstance, event_of, lines_of, made_again, settled
+from tests.own_airflow import connection_json
+
+made = DagRun()
+
+
+def launching(ti: TaskInstance | None = None, **arguments: Any) -> Driven:
+    """A try of an operator."""
+    defaults: dict[str, Any] = {"task_id": "train", "task_name": "demo.train", "deferrable": True, "resume_after": 0}
+    task = FlyteRunOperator(**defaults | {"poll_interval": 0.1, "unreachable_after": 1.0} | arguments)
+    return Driven(task, ti or TaskInstance(1, 1), made)
+
+
+def waiting(ti: TaskInstance | None = None, **arguments: Any) -> Driven:
+    """A try of a sensor."""
+    defaults: dict[str, Any] = {"task_id": "wait", "run_name": "r1", "deferrable": True, "resume_after": 0}
+    return Driven(FlyteRunSensor(**defaults | {"poke_interval": 0.1} | arguments), ti or TaskInstance(1, 1), made)
+
+
+def deferral(driven: Driven) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as deferred:
+        driven.task.execute(driven.context)
+    return deferred.value
+
+
+def name_of(value: Any) -> str:
+    run = value["action"]["id"]["run"]
+    return "/".join([run["project"], run["domain"], run["name"]])
+
+
+@pytest.fixture(autouse=True)
+def demo(flyte_default: LocalFlyte) -> None:
+    for project in ("flytesnacks", "another"):
+        flyte_default.deploy("demo.train", project=project, outputs={"o0": int})
+
+
+# -- a connection that changes meanwhile
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
+def test_another_default_project_moves_no_wait(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    flyte_default.run("r1").move("RUNNING")
+    tasks = [launching(), waiting()]
+    deferrals = [deferral(task) for task in tasks]
+    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default, project="another"))
+    for run in flyte_default.runs():
+        run.succeeds({"o0": 1})
+    for task, deferred in zip(tasks, deferrals, strict=True):
+        event = event_of(deferred.trigger)
+        assert event["ending"] == "succeeded"
+        value = task.resume(event, **({} if lost else deferred.kwargs))
+        assert name_of(value).startswith("flytesnacks/development/")
+    assert flyte_default.calls.count("CreateRun") == 1
+
+
+async def test_another_default_project_moves_no_abort(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    task = launching()
+    trigger = made_again(deferral(task).trigger)
+    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default, project="another"))
+    await trigger._abort("the task was cleared")
+    [run] = flyte_default.runs()
+    assert run.phase.name == "ABORTED"
+
+
+@pytest.mark.parametrize("make", [launching, waiting])
+def test_a_run_that_another_flyte_does_not_have_is_not_missing(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, make: Any
+) -> None:
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    flyte_default.run("r1").move("RUNNING")
+    task = make(missing_after=0.2)
+    deferred = deferral(task)
+    with LocalFlyte() as other:
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(other))
+        event = event_of(deferred.trigger)
+        assert event["ending"] == "missing"
+        says = rf"led to {flyte_default.endpoint} .* leads to {other.endpoint} now, where Flyte has no such run"
+        with pytest.raises(FlyteUnreachable, match=says):
+            task.resume(event, **deferred.kwargs)
+
+
+async def test_an_abort_that_another_flyte_cannot_do(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    trigger = made_again(deferral(launching()).trigger)
+    lines = lines_of(trigger)
+    with LocalFlyte() as other:
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(other))
+        await trigger._abort("the task was cleared")
+    assert f"was launched at {flyte_default.endpoint} and may still be running there; abort it there" in lines[-1]
+
+
+# -- a name that is another one each time
+
+
+@pytest.fixture
+def rendering() -> Iterator[Any]:
+    """Renders the operator's ``run_name`` anew, as Airflow does before each leg of a try."""
+    numbers = itertools.count()
+
+    def render(driven: Driven) -> None:
+        driven.task.run_name = f"now-{next(numbers)}"
+
+    return render
+
+
+def test_a_resumed_task_never_launches(flyte_default: LocalFlyte, rendering: Any) -> None:
+    """``dag.test()`` loses the arguments of the resumption, a trigger that fails the event too."""
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    task = launching()
+    rendering(task)
+    event = event_of_moved(flyte_default, deferral(task))
+    for resume in (
+        lambda: task.resume(event),
+        lambda: task.fail("Trigger failure"),
+        lambda: task.resume(event, **settled("now-0", ours=True)),
+    ):
+        rendering(task)
+        assert name_of(resume()) == "flytesnacks/development/now-0"
+    assert flyte_default.calls.count("CreateRun") == 1
+
+
+def event_of_moved(flyte: LocalFlyte, deferred: TaskDeferred) -> Any:
+    """The event of a trigger whose run succeeds."""
+    for run in flyte.runs():
+        run.succeeds({"o0": 1})
+    return event_of(deferred.trigger)
+
+
+def test_a_sensor_waits_for_the_run_that_it_began_with(flyte_default: LocalFlyte) -> None:
+    flyte_default.run("r1").move("RUNNING")
+    task = waiting()
+    event = event_of_moved(flyte_default, deferral(task))
+    task.task.run_name = None  # the upstream task was cleared, and with it its XCom
+    assert name_of(task.resume(event)) == "flytesnacks/development/r1"
+
+
+# -- another try
+
+
+@pytest.mark.parametrize("how", ["kept", "failed trigger"])
+def test_an_operators_retry_that_airflow_resumes_starts_anew(flyte_default: LocalFlyte, how: str) -> None:
+    """Airflow 3.0 gives the retry what the failed try has deferred with; after a trigger's failure that too."""
+    flyte_default.on_launch(lambda run: run.fails(message="no rows"))
+    first = launching()
+    deferred = deferral(launching_while_running(flyte_default, first))
+    event = event_of(deferred.trigger)
+    with pytest.raises(FlyteRunFailed, match="no rows"):
+        first.resume(event, **deferred.kwargs)
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 2}))
+    retry = launching(next_try(first.ti))
+    value = retry.resume(event, **deferred.kwargs) if how == "kept" else retry.fail("Trigger failure")
+    assert value["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
+    assert len(flyte_default.runs()) == 2
+    assert retry.ti.xcoms["o0"] == 2
+
+
+def launching_while_running(flyte: LocalFlyte, task: Driven) -> Driven:
+    """A try whose run fails only after it has deferred."""
+    flyte.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.5).fails(message="no rows"))
+    return task
+
+
+def next_try(ti: TaskInstance) -> TaskInstance:
+    """Of a task instance whose XCom Airflow has not cleared, because it takes the try for a resumption."""
+    following = TaskInstance(ti.try_number + 1, ti.max_tries)
+    following.xcoms = dict(ti.xcoms)
+    return following
+
+
+def test_a_reset_task_that_resumes_waits_for_what_goes_on(flyte_default: LocalFlyte) -> None:
+    """Airflow 2.11: the scheduler resets a task that it lost while it resumed, and counts a try."""
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    first = launching()
+    deferred = deferral(first)
+    [run] = flyte_default.runs()
+    again = launching(next_try(first.ti))
+    with pytest.raises(TaskDeferred) as second:
+        again.resume(RunEvent(Ending.UNREACHABLE, run.name).to_payload(), **deferred.kwargs)
+    assert second.value.kwargs["try_number"] == 2
+    assert second.value.trigger.run_name == run.name
+    assert flyte_default.calls.count("CreateRun") == 1
+
+
+@pytest.mark.parametrize("ending", [Ending.TIMED_OUT, Ending.MISSING, Ending.CRASHED, Ending.TASK_TIMED_OUT])
+def test_a_sensors_retry_that_airflow_resumes_starts_anew(flyte_default: LocalFlyte, ending: Ending) -> None:
+    flyte_default.run("r1").move("RUNNING")
+    task = waiting(TaskInstance(2, 1), timeout=100)
+    event = RunEvent(ending, "r1", missing=1).to_payload()
+    with pytest.raises(TaskDeferred) as again:
+        task.resume(event, **settled("r1", began=1.0, deadline=2.0, execution_deadline=2.0))
+    assert again.value.kwargs["try_number"] == 2
+    assert again.value.trigger.deadline == again.value.kwargs["began"] + 100
+    assert again.value.trigger.execution_deadline is None
+
+
+def test_a_sensors_retry_looks_for_its_run_anew(flyte_default: LocalFlyte) -> None:
+    """One that was missing may be there by now, and what is missing is so only after this try's own grace."""
+    task = waiting(TaskInstance(2, 1), missing_after=0.2)
+    task.ti.xcoms[XCOM_KEY] = settled("r1", began=1.0, deadline=2.0)
+    with pytest.raises(FlyteRunMissing):
+        task.go_on(deferral_of_failure(task))
+
+
+def deferral_of_failure(task: Driven) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as deferred:
+        task.fail("Trigger failure")
+    return deferred.value
+
+
+# -- how it is kept
+
+
+def test_what_is_kept_is_json_and_no_secret(flyte_default: LocalFlyte) -> None:
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    task = launching(env_vars={"PASSWORD": "correct-horse"})
+    deferred = deferral(task)
+    assert json.loads(json.dumps(deferred.kwargs)) == task.ti.xcoms[XCOM_KEY] == deferred.kwargs
+    assert "correct-horse" not in json.dumps(deferred.kwargs)
+
+
+def test_an_xcom_backend_that_fails_does_not_end_the_task(flyte_default: LocalFlyte) -> None:
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    task = launching()
+    lines = lines_of(task.task)
+
+    def refuses(**arguments: Any) -> None:
+        raise OSError("no bucket")
+
+    task.ti.xcom_push = refuses  # type: ignore[method-assign, assignment]
+    task.ti.xcom_pull = refuses  # type: ignore[method-assign]
+    deferred = deferral(task)
+    event = event_of_moved(flyte_default, deferred)
+    for kwargs in (deferred.kwargs, {}):
+        task.task.do_xcom_push = False
+        assert task.resume(event, **kwargs)["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
+    assert [line for line in lines if "no bucket" in line and line.startswith("WARNING: What the task resumes with")]
+    assert isinstance(deferred.trigger, FlyteLaunchedRunTrigger)
