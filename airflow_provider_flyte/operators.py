@@ -38,7 +38,7 @@ from airflow_provider_flyte.run_wait import Advice
 from airflow_provider_flyte.seconds import check_seconds
 from airflow_provider_flyte.stopping import Stopping, killed
 from airflow_provider_flyte.task_wait import TaskWait
-from airflow_provider_flyte.try_run import RETRY_AS, TryRun, TryRuns, task_instance_of, try_of
+from airflow_provider_flyte.try_run import RETRY_AS, TryRun, TryRuns, first_launch, task_instance_of, try_of
 from airflow_provider_flyte.xcom import push_outputs
 
 if TYPE_CHECKING:
@@ -367,6 +367,7 @@ class FlyteRunOperator(BaseOperator):
             replace(wanted, annotations=annotations),
             retry_as=self.retry_as,
             retry_for=self._at_most(_BRIEFLY),
+            since=first_launch(context),
             before_create=self._not_if_killed,
             log=self.log,
         )

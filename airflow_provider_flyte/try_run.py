@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import (
     ConfigError,
     InputsError,
+    InvalidArgumentError,
     LaunchUncertainError,
     NoSuchTaskError,
     NoSuchTriggerError,
     RpcError,
+    UnimplementedError,
 )
 from airflow_provider_flyte.client.launch_identity import (
     Answer,
@@ -82,6 +84,7 @@ class TryRuns:
     :param wanted: what to launch.
     :param retry_as: how a try that launches anew stands to the run before: ``new``, ``rerun`` or ``recover``.
     :param retry_for: seconds of trouble that are put up with; None: the client's budget.
+    :param since: when the first try can have launched, for a retry that has to seek; None: it does not.
     :param before_create: called right before a run is launched; what it raises keeps it from being launched.
     :param log: the task's log.
     """
@@ -94,6 +97,7 @@ class TryRuns:
         *,
         retry_as: str,
         retry_for: float | None,
+        since: datetime | None = None,
         before_create: Callable[[], None],
         log: TaskLog,
     ) -> None:
@@ -102,6 +106,9 @@ class TryRuns:
         self._wanted = wanted
         self._retry_as = retry_as
         self._retry_for = retry_for
+        self._since = since
+        self._real_names: dict[str, str] = {}
+        """Of runs of earlier tries that have another name than today's ``run_name`` would have given them."""
         self._before_create = before_create
         self._log = log
 
@@ -161,6 +168,14 @@ class TryRuns:
         decision = decide(self._trying, found)
         if isinstance(decision, (Attach, Answer)):
             return self._take(next(run for run in found if run.name == decision.name))
+        if isinstance(decision, Start) and self._trying.number > 1 and not found:
+            # Perhaps because they are elsewhere: a retry goes by the connection as it is by then.
+            self._log.info(
+                "No earlier try of this task has a run in Flyte project %s, domain %s, so this try launches one. If "
+                "the connection's project, domain or host was changed since, a run may still be running there.",
+                self.key.project,
+                self.key.domain,
+            )
         return decision
 
     def _look(self) -> list[Found]:
@@ -168,7 +183,10 @@ class TryRuns:
 
         keys = [self._key(name) for name in self._trying.names]
         try:
-            return self._client.run(find_tries(keys, self._client.config.org), retry_for=self._retry_for)
+            found = self._client.run(find_tries(keys, self._client.config.org), retry_for=self._retry_for)
+            if self._trying.number > 1 and not any(run.owner == self._trying.task for run in found):
+                found += self._under_other_names()
+            return found
         except RpcError as error:
             names = ", ".join(key.name for key in keys[:_NAMED])
             raise self._error(
@@ -177,6 +195,46 @@ class TryRuns:
                 "Nothing is launched, because Flyte could not be asked whether a run of this task is running already "
                 f"({names}{' ...' if len(keys) > _NAMED else ''}). {error}",
             ) from error
+
+    def _under_other_names(self) -> list[Found]:
+        """The runs of earlier tries whose names nobody knows any more, each as if it had its try's name today.
+
+        A ``run_name`` that renders differently each time hides them; their annotations do not.
+        """
+        from airflow_provider_flyte.client.tries import find_launched
+
+        if self._trying.run_name is None or self._since is None:
+            return []
+        place, config = self.key, self._client.config
+        flow = find_launched(
+            self._trying.task, self._wanted.task_name, place.project, place.domain, config.org, self._since
+        )
+        try:
+            launched = self._client.run(flow, retry_for=self._retry_for)
+        except (InvalidArgumentError, UnimplementedError) as error:
+            self._log.warning(
+                "Flyte has no run named %s or as in an earlier try, and does not list the runs of a task, so a run "
+                "that an earlier try launched under another run_name is not found. Give the same run_name in each try. "
+                "%s",
+                self._trying.name,
+                error,
+            )
+            return []
+        found = []
+        for run in launched:
+            number = run.told("try_number") or ""
+            if number.isdecimal() and 1 <= int(number) <= self._trying.number:
+                name = self._trying.name_of(int(number))
+                self._real_names[name] = run.name
+                found.append(replace(run, name=name))
+                self._log.warning(
+                    "Try %s of this task launched Flyte run %s, under another run_name than today's, %s. Give the same "
+                    "run_name in each try.",
+                    number,
+                    run.name,
+                    self._trying.run_name,
+                )
+        return found
 
     def _take(self, run: Found) -> TryRun:
         key = self._key(run.name)
@@ -194,7 +252,7 @@ class TryRuns:
             self._before_create()
             reason = abort_reason(self._trying.task, "the task was cleared and starts anew")
             key = self._key(name)
-            aborted = self._client.abort(name, reason, project=key.project, domain=key.domain)
+            aborted = self._client.abort(key.name, reason, project=key.project, domain=key.domain)
             self._log.info("The task was cleared, so the run that it had left running is aborted first. %s.", aborted)
         wanted = replace(
             self._wanted,
@@ -202,18 +260,19 @@ class TryRuns:
             annotations={**self._wanted.annotations, **launch_annotations(self._trying)},
         )
         if start.after and self._retry_as != "new":
-            wanted = replace(wanted, related_to=start.after, relation=self._retry_as)
+            wanted = replace(wanted, related_to=self._key(start.after).name, relation=self._retry_as)
         launched = self._client.run(
             launch(self._client.config, wanted, before_create=self._before_create), retry_for=self._retry_for
         )
         if not launched.new:
             return None
-        how = f", as {self._retry_as} of {start.after}" if wanted.related_to else ""
+        how = f", as {self._retry_as} of {wanted.related_to}" if wanted.related_to else ""
         self._log.info("Launched Flyte run %s for try %d%s. %s", launched.key, self._trying.number, how, launched.url)
         return TryRun(launched.key, launched.url, True, self._client.config.endpoint, new=True)
 
     def _key(self, name: str) -> RunKey:
         try:
+            name = self._real_names.get(name, name)
             return self._client.config.key(name, self._wanted.project, self._wanted.domain)
         except ConfigError as error:
             raise FlyteConfigurationError(str(error)) from error
@@ -231,6 +290,13 @@ def task_instance_of(context: Context) -> TaskInstance:
     """The task instance that Airflow runs."""
     ti: Any = context["ti"]
     return TaskInstance(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index)
+
+
+def first_launch(context: Context) -> datetime | None:
+    """When the first try can have launched, as far as Airflow tells, with an hour for clocks that differ."""
+    dag_run: Any = context.get("dag_run")
+    started = None if dag_run is None else dag_run.start_date
+    return None if started is None else started - timedelta(hours=1)
 
 
 def try_of(context: Context, prefix: str, run_name: str | None, retries: int | None) -> Try:

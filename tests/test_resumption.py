@@ -16,7 +16,7 @@ from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.resumption import XCOM_KEY
 from airflow_provider_flyte.sensors import FlyteRunSensor
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing import LocalFlyte, status
 from tests.driving import DagRun, Driven, TaskInstance, event_of, lines_of, made_again, settled
 from tests.own_airflow import connection_json
 
@@ -144,6 +144,57 @@ def test_a_resumed_task_never_launches(flyte_default: LocalFlyte, rendering: Any
         rendering(task)
         assert name_of(resume()) == "flytesnacks/development/now-0"
     assert flyte_default.calls.count("CreateRun") == 1
+
+
+@pytest.mark.parametrize("left", ["RUNNING", "SUCCEEDED", "FAILED"])
+def test_a_retry_finds_the_run_by_its_annotations(flyte_default: LocalFlyte, rendering: Any, left: str) -> None:
+    """The worker died, and the name renders differently in the retry."""
+    flyte_default.run("by-hand").move("RUNNING")
+    first = launching(deferrable=False, wait=False)
+    rendering(first)
+    first.run()
+    [run] = [run for run in flyte_default.runs() if run.name == "now-0"]
+    run.fails() if left == "FAILED" else run.succeeds({"o0": 1}) if left == "SUCCEEDED" else run.phases(
+        "RUNNING", "RUNNING", every=0.3
+    ).succeeds({"o0": 1})
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 2}))
+    retry = launching(TaskInstance(2, 1), deferrable=False, retry_as="rerun")
+    lines = lines_of(retry.task)
+    rendering(retry)
+    value = retry.run()
+    assert [line for line in lines if line.startswith("WARNING: Try 1 of this task launched Flyte run now-0, under an")]
+    assert name_of(value) == f"flytesnacks/development/{'now-1-2' if left == 'FAILED' else 'now-0'}"
+    assert flyte_default.calls.count("CreateRun") == (2 if left == "FAILED" else 1)
+
+
+def test_a_retry_under_a_stable_name_seeks_nothing(flyte_default: LocalFlyte) -> None:
+    flyte_default.on_launch(lambda run: run.fails())
+    with pytest.raises(FlyteRunFailed):
+        launching(run_name="nightly").run()
+    flyte_default.calls.clear()
+    launching(TaskInstance(2, 1), run_name="nightly", wait=False).run()
+    assert [call.request.WhichOneof("scope_by") for call in flyte_default.calls("ListRuns")] == ["project_id"] * 2
+
+
+def test_a_backend_that_does_not_list_a_tasks_runs(flyte_default: LocalFlyte, rendering: Any) -> None:
+    flyte_default.inject(
+        "ListRuns", status("UNIMPLEMENTED", "no"), when=lambda request, _: request.WhichOneof("scope_by") == "task_name"
+    )
+    retry = launching(TaskInstance(2, 1), wait=False)
+    lines = lines_of(retry.task)
+    rendering(retry)
+    retry.run()
+    assert [line for line in lines if "Give the same run_name in each try" in line]
+    assert flyte_default.calls.count("CreateRun") == 1
+
+
+def test_a_retry_that_finds_no_run_says_where_it_looked(flyte_default: LocalFlyte) -> None:
+    retry = launching(TaskInstance(2, 1), wait=False)
+    lines = lines_of(retry.task)
+    retry.run()
+    assert [
+        line for line in lines if "No earlier try of this task has a run in Flyte project flytesnacks, domain" in line
+    ]
 
 
 def event_of_moved(flyte: LocalFlyte, deferred: TaskDeferred) -> Any:

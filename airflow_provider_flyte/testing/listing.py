@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
+
+from google.protobuf import timestamp_pb2
 
 from airflow_provider_flyte.client.idl.common import list_pb2
 from airflow_provider_flyte.testing.calls import Refusal
@@ -13,6 +16,7 @@ Row = TypeVar("Row")
 Columns: TypeAlias = Mapping[str, Callable[[Row], str | int]]
 
 EQUAL = list_pb2.Filter.Function.EQUAL
+GREATER_THAN_OR_EQUAL = list_pb2.Filter.Function.GREATER_THAN_OR_EQUAL
 VALUE_IN = list_pb2.Filter.Function.VALUE_IN
 
 DEFAULT_LIMIT = 50
@@ -24,6 +28,8 @@ ACTION_COLUMNS: Columns[Action] = {
     "phase": lambda action: int(action.phase),
 }
 """What runs and actions can be filtered by here; the real backend has more columns, but a run's labels are none."""
+
+CREATED_AT = "created_at"
 
 TASK_COLUMNS: Columns[TaskVersion] = {
     "name": lambda task: task.id.name,
@@ -41,8 +47,12 @@ def default_order(action: Action) -> tuple[int, int]:
 
 def page_of(request: list_pb2.ListRequest) -> tuple[int, int]:
     """Offset and limit. The token is opaque to clients; here, as on the real backend, it is the offset."""
-    if request.HasField("sort_by") or request.sort_by_fields or request.raw_filters:
-        raise Refusal("UNIMPLEMENTED", "the local server does not play sort_by and raw_filters")
+    if (
+        request.HasField("sort_by")
+        or request.raw_filters
+        or any(each.key != CREATED_AT for each in request.sort_by_fields)
+    ):
+        raise Refusal("UNIMPLEMENTED", "the local server sorts by created_at alone, and does not play raw_filters")
     limit = request.limit or DEFAULT_LIMIT
     if limit > MAX_LIMIT:
         raise Refusal("INVALID_ARGUMENT", f"invalid limit: {limit} (exceeds maximum of {MAX_LIMIT})")
@@ -55,6 +65,28 @@ def cut(rows: Sequence[Row], offset: int, limit: int) -> tuple[Sequence[Row], st
     """One page and the token of the next, empty on the last."""
     end = offset + limit
     return rows[offset:end], str(end) if len(rows) > end else ""
+
+
+def in_order(request: list_pb2.ListRequest, rows: Iterable[Action]) -> list[Action]:
+    """As the list wants them: by creation, or as the backend has them by default."""
+    if not request.sort_by_fields:
+        return sorted(rows, key=default_order)
+    newest_first = request.sort_by_fields[0].direction == list_pb2.Sort.DESCENDING
+    return sorted(rows, key=lambda action: action.number, reverse=newest_first)
+
+
+def created_since(request: list_pb2.ListRequest) -> tuple[list[list_pb2.Filter], int]:
+    """The other filters, and since when runs were created, in nanoseconds. A text that is no time filters nothing."""
+    since, others = 0, []
+    for given in request.filters:
+        if given.field == CREATED_AT and given.function == GREATER_THAN_OR_EQUAL and len(given.values) == 1:
+            moment = timestamp_pb2.Timestamp()
+            with contextlib.suppress(ValueError):
+                moment.FromJsonString(given.values[0])
+            since = max(since, moment.ToNanoseconds())
+        else:
+            others.append(given)
+    return others, since
 
 
 def names_in(request: list_pb2.ListRequest) -> list[str] | None:

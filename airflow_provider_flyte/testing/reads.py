@@ -63,15 +63,22 @@ class ReadHandlers:
     def list_runs(self, request: pb.ListRunsRequest, call: Call) -> pb.ListRunsResponse:
         """A page of runs. What is not in it does not exist: no other call can prove that."""
         offset, limit = listing.page_of(request.request)
-        listing.check(request.request.filters, listing.ACTION_COLUMNS)
+        filters, since = listing.created_since(request.request)
+        listing.check(filters, listing.ACTION_COLUMNS)
         with self._store.lock:
-            found = listing.matches(request.request.filters, listing.ACTION_COLUMNS, self._in_scope(request))
-            rows, token = listing.cut(sorted(found, key=listing.default_order), offset, limit)
+            found = listing.matches(filters, listing.ACTION_COLUMNS, self._in_scope(request))
+            recent = [action for action in found if action.created_ns >= since]
+            rows, token = listing.cut(listing.in_order(request.request, recent), offset, limit)
             return pb.ListRunsResponse(runs=[answers.run_row(action) for action in rows], token=token)
 
     def _in_scope(self, request: pb.ListRunsRequest) -> list[Action]:
-        if request.WhichOneof("scope_by") != "project_id" or request.paused_actions_only:
-            raise Refusal("UNIMPLEMENTED", "the local server lists the runs of a project and domain only")
+        scope = request.WhichOneof("scope_by")
+        if scope == "task_name" and not request.paused_actions_only:
+            task = request.task_name
+            runs = self._store.roots(task.project, task.domain)
+            return [action for action in runs if action.metadata.task.id.name == task.name]
+        if scope != "project_id" or request.paused_actions_only:
+            raise Refusal("UNIMPLEMENTED", "the local server lists the runs of a project and domain or of a task only")
         project, domain = request.project_id.name, request.project_id.domain
         names = listing.names_in(request.request)
         return self._store.roots(project, domain) if names is None else self._store.named(project, domain, names)
