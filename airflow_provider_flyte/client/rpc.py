@@ -63,6 +63,8 @@ class RunService:
     GetActionDataURIs = Unary(_p + "GetActionDataURIs", _r.GetActionDataURIsRequest, _r.GetActionDataURIsResponse)
     ListRuns = Unary(_p + "ListRuns", _r.ListRunsRequest, _r.ListRunsResponse)
     ListActions = Unary(_p + "ListActions", _r.ListActionsRequest, _r.ListActionsResponse)
+    SignalEvent = Unary(_p + "SignalEvent", _r.SignalEventRequest, _r.SignalEventResponse)
+    WatchActions = ServerStream(_p + "WatchActions", _r.WatchActionsRequest, _r.WatchActionsResponse)
     WatchRuns = ServerStream(_p + "WatchRuns", _r.WatchRunsRequest, _r.WatchRunsResponse)
     WatchRunDetails = ServerStream(_p + "WatchRunDetails", _r.WatchRunDetailsRequest, _r.WatchRunDetailsResponse)
     WatchActionDetails = ServerStream(

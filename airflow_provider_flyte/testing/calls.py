@@ -19,6 +19,10 @@ class Refusal(Exception):
         self.details = details
 
 
+class Panic(Exception):
+    """No answer at all: the handler broke. gRPC's stream is reset, HTTP/1.1's connection is closed."""
+
+
 class Call:
     """One call in progress. A handler may wait on it; it is closed when the client or the server hangs up."""
 

@@ -23,7 +23,7 @@ from google.protobuf.message import DecodeError, Message
 from airflow_provider_flyte.client import connect_protocol as connect
 from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.client.errors import Status
-from airflow_provider_flyte.testing.calls import Call, Refusal
+from airflow_provider_flyte.testing.calls import Call, Panic, Refusal
 from airflow_provider_flyte.testing.dispatch import Dispatcher, Row
 
 THREADS = 1024
@@ -113,6 +113,8 @@ class ConnectDoor:
                 await self._stream(row, body, exchange, call, deadline)
             else:
                 await self._unary(row, body, exchange, call, deadline)
+        except Panic:
+            await self._server.drop(scope["client"])
         finally:
             deadline.cancel()
             call.close()
@@ -182,6 +184,14 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
         self.up.set()
+
+    async def drop(self, client: tuple[str, int]) -> None:
+        """Close the connection of this client without an answer, as Go's server does when a handler panics."""
+        for connection in list(self.server_state.connections):
+            if connection.transport.get_extra_info("peername")[:2] == client:
+                connection.transport.close()
+        # Its loss is noted in the next turn; until then uvicorn would take this for an answer that was forgotten.
+        await asyncio.sleep(0)
 
     def end(self) -> None:
         """End it, from another thread."""

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # the stubs leave it out
 
 from airflow_provider_flyte.client import rpc
-from airflow_provider_flyte.testing.calls import Call, Refusal
+from airflow_provider_flyte.testing.calls import Call, Panic, Refusal
 from airflow_provider_flyte.testing.dispatch import Dispatcher, Row
 
 THREADS = 1024
@@ -32,6 +33,9 @@ _OPTIONS = (
     # Else streams that are over and not cleared away yet count too, and a client that keeps the bound is refused.
     ("grpc.http.overload_protection", 0),
 )
+
+
+_CAN_RESET = tuple(int(part) for part in grpc.__version__.split(".")[:2]) >= (1, 81)
 
 
 class GrpcDoor:
@@ -99,6 +103,9 @@ class GrpcDoor:
                 return self._dispatcher.unary(row, request, call)
             except Refusal as refusal:
                 return context.abort(grpc.StatusCode[refusal.code], refusal.details)
+            except Panic:
+                _reset(context)
+                return row.response()
 
         return answer
 
@@ -109,6 +116,8 @@ class GrpcDoor:
                 yield from self._dispatcher.stream(row, request, call)
             except Refusal as refusal:
                 context.abort(grpc.StatusCode[refusal.code], refusal.details)
+            except Panic:
+                _reset(context)
 
         return answer
 
@@ -117,6 +126,17 @@ class GrpcDoor:
         if not context.add_callback(call.close):
             call.close()
         return call
+
+
+def _reset(context: grpc.ServicerContext) -> None:
+    """Reset the stream with HTTP/2's INTERNAL_ERROR, as Go's server does when a handler panics.
+
+    Only grpc's core can, and only for the status UNKNOWN: for any other it sends trailers. An older one always does, so
+    there they say what a client makes of the reset.
+    """
+    code = cygrpc.StatusCode.unknown if _CAN_RESET else cygrpc.StatusCode.internal
+    core_call = context._rpc_event.call  # type: ignore[attr-defined]  # not public, and the only way
+    core_call.cancel(code, "Received RST_STREAM with error code 2")
 
 
 def _serialize(message: Any) -> bytes:

@@ -47,7 +47,12 @@ class LaunchHandlers:
 
     def table(self) -> Handlers:
         """Which function answers which method."""
-        return {rpc.RunService.CreateRun: self.create_run, rpc.RunService.AbortRun: self.abort_run}
+        service = rpc.RunService
+        return {
+            service.CreateRun: self.create_run,
+            service.AbortRun: self.abort_run,
+            service.SignalEvent: self.signal_event,
+        }
 
     def create_run(self, request: pb.CreateRunRequest, call: Call) -> pb.CreateRunResponse:
         """Launch a run, or give back the one that has the name, whatever its phase."""
@@ -193,3 +198,7 @@ class LaunchHandlers:
             action.abort_reason = request.reason if request.HasField("reason") else "User requested abort"
             self._store.changed(action, phase=True)
         return pb.AbortRunResponse()
+
+    def signal_event(self, request: pb.SignalEventRequest, call: Call) -> pb.SignalEventResponse:
+        """As a backend says it that has no executor behind it."""
+        raise Refusal("UNIMPLEMENTED", "flyteidl2.actions.ActionsService.Signal is not implemented")

@@ -73,6 +73,9 @@ class ReadHandlers:
 
     def _in_scope(self, request: pb.ListRunsRequest) -> list[Action]:
         scope = request.WhichOneof("scope_by")
+        if scope is None and not request.paused_actions_only:
+            # Without a scope those of every project (broken_requests.json, call 6).
+            return self._store.all_roots()
         if scope == "task_name" and not request.paused_actions_only:
             task = request.task_name
             runs = self._store.roots(task.project, task.domain)

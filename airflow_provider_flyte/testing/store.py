@@ -157,7 +157,7 @@ class Store:
         project, domain, run, name = action.key
         self.hub.publish(action, ("action", *action.key))
         if phase and name == ROOT:
-            self.hub.publish(action, ("run", project, domain, run), ("runs", project, domain))
+            self.hub.publish(action, ("run", project, domain, run), ("runs", project, domain), ("runs",))
 
     # -- tasks
 

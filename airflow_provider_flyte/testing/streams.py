@@ -38,12 +38,16 @@ class StreamHandlers:
         It never closes, and in a project without runs nothing at all is sent, not even headers, until the first
         change. Whether a new run is a change was not measured: here it is none, it shows when its phase moves.
         """
-        if not request.HasField("project_id"):
+        scope = request.WhichOneof("target")
+        if scope not in (None, "project_id"):
             raise Refusal("UNIMPLEMENTED", "the local server watches the runs of a project and domain only")
         project, domain = request.project_id.name, request.project_id.domain
-        with self._store.hub.subscribe(("runs", project, domain), call) as changes:
+        # Without a target those of every project come (broken_requests.json, call 9).
+        topic = ("runs", project, domain) if scope else ("runs",)
+        with self._store.hub.subscribe(topic, call) as changes:
             with self._store.lock:
-                first = heapq.nsmallest(FIRST_BATCH, self._store.roots(project, domain), key=listing.default_order)
+                runs = self._store.roots(project, domain) if scope else self._store.all_roots()
+                first = heapq.nsmallest(FIRST_BATCH, runs, key=listing.default_order)
                 batch = pb.WatchRunsResponse(runs=[answers.run_row(action) for action in first])
             if batch.runs:
                 yield batch

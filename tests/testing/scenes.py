@@ -45,6 +45,8 @@ class Scene:
     run: str = ""
     before: tuple[str, ...] = ()
     """Scenes that came earlier, on the same backend."""
+    launched: tuple[tuple[str, str], ...] = ()
+    """Runs that a command line launched earlier: project and name."""
     storage: str = "mem://flyte-data"
     moves: dict[int, list[Move]] = field(default_factory=dict)
     """What the executor does before a call."""
@@ -147,5 +149,6 @@ SCENES = {
             ]
         },
     ),
+    "broken_requests": Scene(launched=(("finance", "elsewhere"), ("flytesnacks", "more683789t"))),
     "executor": Scene("exe442575", storage="file://flyte-data", moves={22: [Files(shown_by=22)]}),
 }

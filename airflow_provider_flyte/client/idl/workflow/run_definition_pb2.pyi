@@ -220,6 +220,23 @@ class Action(_message.Message):
     status: ActionStatus
     def __init__(self, id: _Optional[_Union[_identifier_pb2.ActionIdentifier, _Mapping]] = ..., metadata: _Optional[_Union[ActionMetadata, _Mapping]] = ..., status: _Optional[_Union[ActionStatus, _Mapping]] = ...) -> None: ...
 
+class EnrichedAction(_message.Message):
+    __slots__ = ("action", "meets_filter", "children_phase_counts")
+    class ChildrenPhaseCountsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: int
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    MEETS_FILTER_FIELD_NUMBER: _ClassVar[int]
+    CHILDREN_PHASE_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    action: Action
+    meets_filter: bool
+    children_phase_counts: _containers.ScalarMap[int, int]
+    def __init__(self, action: _Optional[_Union[Action, _Mapping]] = ..., meets_filter: bool = ..., children_phase_counts: _Optional[_Mapping[int, int]] = ...) -> None: ...
+
 class ErrorInfo(_message.Message):
     __slots__ = ("message", "kind", "code", "gpu_fault")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):

@@ -190,3 +190,45 @@ class ListActionsResponse(_message.Message):
     actions: _containers.RepeatedCompositeFieldContainer[_run_definition_pb2.Action]
     token: str
     def __init__(self, actions: _Optional[_Iterable[_Union[_run_definition_pb2.Action, _Mapping]]] = ..., token: _Optional[str] = ...) -> None: ...
+
+class WatchActionsRequest(_message.Message):
+    __slots__ = ("run_id", "filter", "enable_run_store")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    ENABLE_RUN_STORE_FIELD_NUMBER: _ClassVar[int]
+    run_id: _identifier_pb2.RunIdentifier
+    filter: _containers.RepeatedCompositeFieldContainer[_list_pb2.Filter]
+    enable_run_store: bool
+    def __init__(self, run_id: _Optional[_Union[_identifier_pb2.RunIdentifier, _Mapping]] = ..., filter: _Optional[_Iterable[_Union[_list_pb2.Filter, _Mapping]]] = ..., enable_run_store: bool = ...) -> None: ...
+
+class WatchActionsResponse(_message.Message):
+    __slots__ = ("enriched_actions",)
+    ENRICHED_ACTIONS_FIELD_NUMBER: _ClassVar[int]
+    enriched_actions: _containers.RepeatedCompositeFieldContainer[_run_definition_pb2.EnrichedAction]
+    def __init__(self, enriched_actions: _Optional[_Iterable[_Union[_run_definition_pb2.EnrichedAction, _Mapping]]] = ...) -> None: ...
+
+class EventPayload(_message.Message):
+    __slots__ = ("bool_value", "int_value", "float_value", "string_value")
+    BOOL_VALUE_FIELD_NUMBER: _ClassVar[int]
+    INT_VALUE_FIELD_NUMBER: _ClassVar[int]
+    FLOAT_VALUE_FIELD_NUMBER: _ClassVar[int]
+    STRING_VALUE_FIELD_NUMBER: _ClassVar[int]
+    bool_value: bool
+    int_value: int
+    float_value: float
+    string_value: str
+    def __init__(self, bool_value: bool = ..., int_value: _Optional[int] = ..., float_value: _Optional[float] = ..., string_value: _Optional[str] = ...) -> None: ...
+
+class SignalEventRequest(_message.Message):
+    __slots__ = ("action_id", "parent_action_name", "payload")
+    ACTION_ID_FIELD_NUMBER: _ClassVar[int]
+    PARENT_ACTION_NAME_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    action_id: _identifier_pb2.ActionIdentifier
+    parent_action_name: str
+    payload: EventPayload
+    def __init__(self, action_id: _Optional[_Union[_identifier_pb2.ActionIdentifier, _Mapping]] = ..., parent_action_name: _Optional[str] = ..., payload: _Optional[_Union[EventPayload, _Mapping]] = ...) -> None: ...
+
+class SignalEventResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
