@@ -17,7 +17,7 @@ from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.literals import named_values
 from airflow_provider_flyte.client.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
 from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
-from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.run_key import RunKey, run_key
 from airflow_provider_flyte.client.timeline import timeline
 from airflow_provider_flyte.client.waiting import RunError
 
@@ -54,10 +54,12 @@ class RunDetails:
 
         :param run_id: a ``RunIdentifier``: org, project, domain and name.
         :param client: by default the client of the enclosing block.
-        :raises ConfigError: for a project or domain that the client's config does not allow.
+        :raises ConfigError: for an identifier without name, project or domain, and for a project or domain that the
+            client's config does not allow.
         """
         used = current_client(client)
-        used.config.check_place(run_id.project, run_id.domain)
+        key = run_key(run_id.name, run_id.project, run_id.domain)
+        used.config.check_place(key.project, key.domain)
         return used, _get(run_id, used)
 
     @blocking
@@ -78,6 +80,8 @@ class RunDetails:
         return current_client(self._client), self._read("outputs")
 
     def _read(self, which: str) -> Flow[dict[str, Any]]:
+        # A message that names no run would be a request without one.
+        run_key(self.name, self.key.project, self.key.domain)
         try:
             data = yield calls.get_action_data(self.action_id)
         except NotFoundError:
