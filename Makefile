@@ -59,7 +59,7 @@ chromium:  ## a real browser for the connection's form, in the same way
 pictures: $(STAMP) chromium  ## the connection's form in docs/images, anew
 	REQUIRE_CHROMIUM=1 PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_connection_form.py $(ARGS)
 
-test-contract: $(STAMP)  ## the contract suite; FLYTE_ENDPOINT=host:port runs it against that Flyte, FLYTE_TRANSPORT=connect so
+test-contract: $(STAMP) nginx  ## the contract suite; FLYTE_ENDPOINT=host:port runs it against that Flyte, FLYTE_TRANSPORT=connect so
 	$(BIN)/python -m pytest tests/contract $(ARGS)
 
 test-e2e: $(STAMP) $(BROWSER)  ## the real Airflow

@@ -1,5 +1,5 @@
-"""The backend that the suite runs against: the local server, or the one at ``FLYTE_ENDPOINT``; through both doors, or
-the one that ``FLYTE_TRANSPORT`` names.
+"""The backend that the suite runs against: the local server, or the one at ``FLYTE_ENDPOINT``; through both transports,
+and with ``auto`` behind a real nginx that speaks HTTP/1.1 to it, or as ``FLYTE_TRANSPORT`` says.
 
 Nothing here or in the tests knows which one it is: runs are made and moved by RPCs alone, as an executor moves them.
 """
@@ -11,6 +11,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from airflow_provider_flyte.client.idl.workflow import internal_run_service_pb2,
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.rpc import InternalRunService, RunService, TaskService, Unary
 from airflow_provider_flyte.testing import LocalFlyte
+from tests.proxy import nginx
 
+BEHIND_NGINX = "auto behind nginx"
 ORG, PROJECT, DOMAIN = "testorg", "flytesnacks", "development"
 RECORDED = json.loads((Path(__file__).parents[1] / "recordings" / "executor.json").read_text())
 
@@ -124,19 +127,30 @@ def _now() -> Timestamp:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "transport" in metafunc.fixturenames:
         asked = os.environ.get("FLYTE_TRANSPORT")
-        # A real backend has both doors at one address, so it is asked through both unless told otherwise.
-        metafunc.parametrize("transport", [asked] if asked else ["grpc", "connect"], scope="session")
+        # A real backend has both transports at one address, so it is asked through both unless told otherwise.
+        ways = [asked] if asked else ["grpc", "connect"]
+        if not asked and (nginx.PROGRAM is not None or "REQUIRE_NGINX" in os.environ):
+            ways.append(BEHIND_NGINX)
+        metafunc.parametrize("transport", ways, scope="session")
 
 
 @pytest.fixture(scope="session")
-def config(transport: str) -> Iterator[FlyteConfig]:
-    fields: dict[str, Any] = {"org": ORG, "project": PROJECT, "domain": DOMAIN, "transport": transport}
-    given = os.environ.get("FLYTE_ENDPOINT")
-    if given:
-        yield FlyteConfig(endpoint=given, insecure=not os.environ.get("FLYTE_TLS"), **fields)
-        return
-    with LocalFlyte(doors=("connect",) if transport == "connect" else ("grpc",)) as flyte:
-        yield FlyteConfig(endpoint=flyte.endpoint, insecure=True, **fields)
+def config(
+    transport: str, certificate: tuple[bytes, bytes], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FlyteConfig]:
+    fields: dict[str, Any] = {"org": ORG, "project": PROJECT, "domain": DOMAIN}
+    with ExitStack() as opened:
+        endpoint, tls = os.environ.get("FLYTE_ENDPOINT"), bool(os.environ.get("FLYTE_TLS"))
+        if endpoint is None:
+            endpoint = opened.enter_context(LocalFlyte(doors=("grpc" if transport == "grpc" else "connect",))).endpoint
+        if transport != BEHIND_NGINX:
+            yield FlyteConfig(endpoint=endpoint, insecure=not tls, transport=transport, **fields)
+            return
+        # As the chart's ingress has it: HTTP/2 to the client, through which gRPC comes as far as nginx, then HTTP/1.1.
+        body = f"location / {{ proxy_pass http{'s' if tls else ''}://{endpoint}; proxy_buffering off; }}"
+        servers = {"ingress": nginx.Server("ssl http2", body)}
+        running = opened.enter_context(nginx.Nginx(tmp_path_factory.mktemp("ingress"), servers, certificate))
+        yield FlyteConfig(endpoint=running.endpoint("ingress"), ca_bundle=certificate[0].decode(), **fields)
 
 
 @pytest.fixture(scope="session")
