@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import aclosing
 from contextvars import ContextVar, Token
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -190,10 +191,10 @@ class FlyteClient:
             return entry[1]
 
     def _open(self) -> Transport:
-        return JudgingTransport(DoorTransport(self.config, self._route), self._judge)
+        return JudgingTransport(DoorTransport(self.config, self._route, self._retry.clock), self._judge)
 
     def _open_on_loop(self) -> AsyncTransport:
-        return AsyncJudgingTransport(AsyncDoorTransport(self.config, self._route), self._judge)
+        return AsyncJudgingTransport(AsyncDoorTransport(self.config, self._route, self._retry.clock), self._judge)
 
     def _with_token(self, inner: Transport) -> Transport:
         if self.config.credentials is None:
@@ -243,7 +244,7 @@ class FlyteClient:
     def _policy(self, retry_for: float | None) -> RetryPolicy:
         if retry_for is None:
             return self._retry
-        return RetryPolicy(retry_for, self._retry.sleep, self._retry.async_sleep)
+        return replace(self._retry, budget=retry_for)
 
     def _ask(self, call: Call[Any] | StreamCall[Any], policy: RetryPolicy) -> Any:
         if isinstance(call, Call):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import re
 import ssl
 import time
@@ -17,13 +16,15 @@ import httpx
 from airflow_provider_flyte import __version__
 from airflow_provider_flyte.client import connect_protocol as connect
 from airflow_provider_flyte.client.answers import LARGEST, Unreadable, read, unpack
-from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.config import CONNECT, FlyteConfig
 from airflow_provider_flyte.client.errors import (
+    PROXY_STATUSES,
     BadAnswerError,
     ClosedError,
     InvalidArgumentError,
     LoginPageError,
     NotFlyteError,
+    ProxyError,
     RpcError,
     SpeaksTlsError,
     Status,
@@ -38,9 +39,6 @@ from airflow_provider_flyte.client.transport import Metadata
 _QUESTIONS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20.0)
 _STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 
-_HTTP2 = importlib.util.find_spec("h2") is not None
-"""httpx speaks HTTP/2, where TLS agrees on it, only with this package."""
-
 _GRACE = 0.5
 """Seconds that a stream gets beyond its time for the server's own, tidy end of it."""
 
@@ -50,6 +48,8 @@ _MAY_PASS = (401, 403, 404, 408, 429, 500, 502, 503, 504)
 
 _LONGEST_PAGE = 65536
 """Bytes that are read of what is no answer of Flyte's."""
+_SERVER = re.compile(r"[\w./+-]{1,40}", re.ASCII)
+"""The beginning of the header that names a proxy: nginx/1.22.1, awselb/2.0, envoy."""
 
 _TITLE = re.compile(rb"<title[^>]*>\s*(.{1,80}?)\s*</title>", re.IGNORECASE | re.DOTALL)
 
@@ -58,7 +58,7 @@ def import_all() -> None:
     """Import now what httpx leaves to its first use, which would hold an event loop for some 90 ms. Not on a loop."""
     import anyio
 
-    httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), http2=_HTTP2, trust_env=False)
+    httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
     anyio.run(anyio.sleep, 0)
 
 
@@ -82,7 +82,9 @@ class _Wire:
             # An empty one with plaintext: httpx would read a list of authorities for nothing.
             "verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if config.insecure else route.tls,
             "proxy": httpx.Proxy(route.proxy) if route.proxy else None,
-            "http2": _HTTP2,
+            # By HTTP/2 httpx breaks one call in a thousand, writes too: nginx says GOAWAY after so many on a connection
+            # and httpcore 1.0 takes what comes then for a mistake.
+            "http2": False,
             # Proxy and roots are decided by the route.
             "trust_env": False,
         }
@@ -200,7 +202,9 @@ class _Wire:
         number, kind = response.status_code, _content_type(response)
         title = _TITLE.search(body)
         said = f'"{title[1].decode("utf-8", "replace")}"' if title else kind or "no content"
-        words = f"HTTP {number} with {said} instead of an answer of Flyte's"
+        server = _SERVER.match(response.headers.get("server", ""))
+        by = f" from {server[0]}" if server else ""
+        words = f"HTTP {number}{by} with {said} instead of an answer of Flyte's"
         error = self._error(method, connect.status_of_http(number), words, run)
         cls: type[RpcError] | None = None
         if number in _REDIRECTS:
@@ -213,10 +217,14 @@ class _Wire:
             cls = LoginPageError if kind == "text/html" else NotFlyteError
         elif number == 413:
             cls = InvalidArgumentError
+        elif number in PROXY_STATUSES:
+            cls = ProxyError
         elif number not in _MAY_PASS:
             cls = NotFlyteError
         if cls is not None:
             error = error.turned_into(cls)
+        if isinstance(error, ProxyError):
+            error.connect_may_help = self._config.transport != CONNECT
         error.http_status = number
         return error
 

@@ -16,6 +16,7 @@
         +-- AlreadyExistsError          ALREADY_EXISTS
         +-- UnimplementedError          UNIMPLEMENTED
         +-- UnavailableError            UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED
+        |   +-- ProxyError                  a proxy's own 429, 502, 503 or 504
         |   +-- WrongDoorError              seen by looking at what is there: lasting
         |       +-- SpeaksTlsError              it speaks TLS and we do not
         |       +-- SpeaksPlaintextError        the reverse
@@ -42,7 +43,7 @@ No error of grpc or httpx leaves the transports; the original is the ``__cause__
 from __future__ import annotations
 
 from enum import Enum
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 
 class Status(Enum):
@@ -119,13 +120,25 @@ class RpcError(FlyteError):
     def __str__(self) -> str:
         about = f" for run {self.run}" if self.run else ""
         words = f": {self.details}" if self.details else ""
-        advice = self.advice.format(endpoint=self.endpoint, method=self.method, run=self.run)
+        advice = self._advice().format(endpoint=self.endpoint, method=self.method, run=self.run)
         return f"{self.method}{about} at {self.endpoint} failed with {self.status.name}{words}. {advice}"
+
+    def _advice(self) -> str:
+        return self.advice
 
     def turned_into(self, cls: type[Error]) -> Error:
         """The same failure, told as another kind."""
         other = cls(self.status, self.details, method=self.method, endpoint=self.endpoint, run=self.run)
         other.http_status = self.http_status
+        return other
+
+    def copy(self: Error, **changed: Any) -> Error:
+        """The same failure for somebody else: an error that is raised twice collects both tracebacks.
+
+        :param changed: attributes that are others, such as the ``method`` and the ``run``.
+        """
+        other = self.turned_into(type(self))
+        vars(other).update(vars(self) | changed)
         return other
 
 
@@ -189,6 +202,27 @@ class UnavailableError(RpcError):
         "that this machine can reach it."
     )
     transient = True
+
+
+class ProxyError(UnavailableError):
+    """A proxy answered by itself that it gets no answer of Flyte's now: 429, 502, 503 or 504."""
+
+    advice = (
+        "A proxy at {endpoint} says so, not Flyte: look at the proxy's log for this call, whether it passes "
+        "/flyteidl2.* on to the right host and port, and whether Flyte runs there."
+    )
+    connect_may_help: bool = False
+    """Whether gRPC may be used, which such a proxy may be unable to pass."""
+
+    def _advice(self) -> str:
+        return f"{self.advice} {_CONNECT_MAY_HELP}" if self.connect_may_help else self.advice
+
+
+_CONNECT_MAY_HELP = (
+    "If the proxy speaks HTTP/1.1 to Flyte, gRPC cannot pass it: set Transport to connect in the Flyte connection."
+)
+PROXY_STATUSES = (429, 502, 503, 504)
+"""What a proxy says while what is behind it is away."""
 
 
 class WrongDoorError(UnavailableError):

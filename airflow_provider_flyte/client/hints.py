@@ -10,7 +10,6 @@ import asyncio
 import contextvars
 import logging
 import math
-import random
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 
@@ -23,6 +22,7 @@ from airflow_provider_flyte.client.errors import (
     RpcError,
     UnimplementedError,
 )
+from airflow_provider_flyte.client.pace import backoff
 from airflow_provider_flyte.client.run_key import Place, RunKey
 
 log = logging.getLogger(__name__)
@@ -165,8 +165,7 @@ class Hints:
             # Its first message tells what was there before; one more is progress.
             failures = failures + 1 if ended_early and stream.messages < 2 else 0
             stream.opened_at = None
-            longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures, 16))
-            await self._sleep(random.uniform(longest / 2, longest))
+            await self._sleep(backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE))
 
     async def _read(self, place: Place, stream: _Stream) -> None:
         client = self._client()

@@ -11,6 +11,14 @@ SLOWER = 1.5
 _LONGEST_PAUSE_IN_TROUBLE = 2.0
 
 
+def backoff(
+    failures: int, first: float, longest: float, spread: Callable[[float, float], float] = random.uniform
+) -> float:
+    """A pause in seconds: twice as long after each failure up to ``longest``, of which the later half is by chance."""
+    most = min(longest, first * 2 ** min(failures, 16))
+    return spread(most / 2, most)
+
+
 class Pace:
     """The interval between two rounds of questions.
 
@@ -58,8 +66,8 @@ class Pace:
         self._interval = min(self.longest, self._interval * SLOWER)
         if self._rounds_in_trouble:
             # Sooner than the interval, so that the end of an outage is noticed.
-            longest = min(_LONGEST_PAUSE_IN_TROUBLE, self.shortest * 2 ** min(self._rounds_in_trouble, 8))
-            interval = min(interval, self._spread(longest / 2, longest))
+            pause = backoff(self._rounds_in_trouble, self.shortest, _LONGEST_PAUSE_IN_TROUBLE, self._spread)
+            interval = min(interval, pause)
         self._last = max(interval, calls / self.calls_per_second)
         return self._last
 

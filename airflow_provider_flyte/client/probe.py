@@ -62,6 +62,9 @@ class Port:
     words: str = ""
     """OpenSSL's about the certificate, or which proxy does not lead there."""
 
+    why: str = ""
+    """Why nothing can be reached."""
+
 
 def look(route: Route) -> Port:
     """Connect, through the proxy if there is one, and begin TLS; with ``insecure`` only to see whether it is there."""
@@ -70,9 +73,10 @@ def look(route: Route) -> Port:
             return _shake_hands(route, raw)
     except _ProxyRefusedError as refused:
         # Many let TLS through alone by CONNECT, and still pass a plain request on.
-        return Port(Security.PLAINTEXT if route.insecure else None, words=_through(route, str(refused)))
-    except (OSError, UnicodeError, ValueError):  # UnicodeError: a host that no DNS name can be
-        return Port(words=_through(route, "which does not lead there"))
+        return Port(Security.PLAINTEXT if route.insecure else None, words=_through(route, str(refused)), why="refused")
+    except (OSError, UnicodeError, ValueError) as error:  # UnicodeError: a host that no DNS name can be
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return Port(words=_through(route, "which does not lead there"), why=why)
 
 
 class _ProxyRefusedError(Exception):

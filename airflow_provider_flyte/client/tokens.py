@@ -224,8 +224,4 @@ def forget() -> None:
 
 def _again(error: FlyteError) -> FlyteError:
     """The same for another caller: an error that is raised twice collects both tracebacks."""
-    if not isinstance(error, RpcError):
-        return type(error)(*error.args)
-    other = error.turned_into(type(error))
-    other.transient = error.transient
-    return other
+    return error.copy() if isinstance(error, RpcError) else type(error)(*error.args)

@@ -7,36 +7,41 @@ import logging
 import re
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, doors, errors
-from airflow_provider_flyte.client.calls import Call
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, discovery, doors, errors
+from airflow_provider_flyte.client.calls import Call, run_identifier
 from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC
 from airflow_provider_flyte.client.errors import RpcError
+from airflow_provider_flyte.client.retry import RetryPolicy
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.testing import LocalFlyte, lost_answer, status, unavailable
 from tests.client.conftest import config_for
 from tests.client.replay_server import Answer, ReplayServer
+from tests.clock import Clock
 
 both = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
-QUESTION = doors.QUESTION.name
+QUESTION = "RunService/GetActionDetails"
+"""What a look asks."""
 
 
-def read(config: FlyteConfig, *, on_a_loop: bool, times: int = 1) -> str:
+def read(config: FlyteConfig, *, on_a_loop: bool, times: int = 1, clock: Callable[[], float] = time.monotonic) -> str:
     """Read r1 with a client of its own."""
+    retry = RetryPolicy(config.retry_budget, clock=clock)
 
     async def on_loop() -> str:
-        async with FlyteClient(config):
+        async with FlyteClient(config, retry=retry):
             for _ in range(times):
                 details = await RunDetails.get.aio("r1")
             return details.name
 
     if on_a_loop:
         return asyncio.run(on_loop())
-    with FlyteClient(config):
+    with FlyteClient(config, retry=retry):
         for _ in range(times):
             details = RunDetails.get("r1")
         return details.name
@@ -47,7 +52,7 @@ def auto(flyte: LocalFlyte, **changed: Any) -> FlyteConfig:
 
 
 def door_of(config: FlyteConfig) -> str | None:
-    return doors._memories[config].door
+    return discovery.endpoint_of(config).transport
 
 
 @pytest.fixture
@@ -111,13 +116,14 @@ def test_an_answer_that_both_doors_give_is_flytes(on_a_loop: bool) -> None:
 def test_an_outage_at_first_decides_nothing(local_flyte: LocalFlyte, door: str, on_a_loop: bool) -> None:
     local_flyte.run("r1")
     local_flyte.inject("*", unavailable("not now"))
-    config = auto(local_flyte)
+    config, clock = auto(local_flyte), Clock()
     with pytest.raises(errors.UnavailableError, match="not now") as raised:
-        read(config, on_a_loop=on_a_loop)
+        read(config, on_a_loop=on_a_loop, clock=clock)
     assert not errors.is_lasting(raised.value)
     assert door_of(config) is None
     local_flyte.clear_faults()
-    assert read(config, on_a_loop=on_a_loop) == "r1"
+    clock.now += discovery.Pause.UNKNOWN[0]
+    assert read(config, on_a_loop=on_a_loop, clock=clock) == "r1"
     assert door_of(config) == door
 
 
@@ -144,7 +150,6 @@ def test_auto_looks_again_when_the_door_is_another(said: list[str], on_a_loop: b
                 assert door_of(config) == CONNECT
             async with LocalFlyte(first.port) as third:
                 third.run("r1")
-                doors._memories[config].looked -= doors.LOOK_AGAIN_AFTER
                 assert await ask() == "r1"
                 assert door_of(config) == GRPC
 
@@ -182,7 +187,9 @@ async def test_calls_that_begin_together_find_out_together() -> None:
 def test_a_write_is_never_what_tries_a_door(local_flyte: LocalFlyte, door: str, on_a_loop: bool) -> None:
     """It might be done although its answer is lost: behind an HTTP/1.1 hop gRPC's trailers never arrive."""
     config = auto(local_flyte)
-    call = Call(RunService.AbortRun, RunService.AbortRun.request(), lambda response: response)
+    local_flyte.run("r1")
+    run_id = run_identifier(config.key("r1"), "")
+    call = Call(RunService.AbortRun, RunService.AbortRun.request(run_id=run_id), lambda response: response)
 
     async def on_loop() -> None:
         async with FlyteClient(config) as client:

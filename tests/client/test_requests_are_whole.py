@@ -35,6 +35,7 @@ from airflow_provider_flyte.client.errors import ConfigError, FlyteError, NoSuch
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
+from airflow_provider_flyte.client.named_runs import look_at
 from airflow_provider_flyte.client.route import route_to
 from airflow_provider_flyte.client.token_sources import source_for
 from airflow_provider_flyte.client.tries import find_tries
@@ -146,7 +147,7 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
     for name in ("r1", "over", "nobody"):
         whatever(lambda name=name: client.abort(name, "enough"))  # type: ignore[misc]
         whatever(lambda name=name: client.tail_log(name, within=0.1))  # type: ignore[misc]
-        client.run(calls.look_at(client.config.key(name), client.config.org))
+        client.run(look_at(client.config.key(name), client.config.org))
     details = RunDetails.get("over", client)
     RunDetails.get_details(details.action_id.run, client)
     details.inputs()
@@ -155,6 +156,8 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
     details.abort("enough")
     keys = [client.config.key(name) for name in ("r1", "over", "nobody")]
     client.run(find_tries(keys, client.config.org))
+    client.run(calls.find_runs(PROJECT, DOMAIN, ["r1"], client.config.org))
+    client.run(calls.list_going_runs(PROJECT, DOMAIN, client.config.org, limit=1))
     # The flows that a backend leads elsewhere.
     for fault in (status("INVALID_ARGUMENT", "no such filter"), unavailable("not now")):
         flyte.inject("ListRuns", fault)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -11,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, RunWatcher, connect_transport, doors
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, RunWatcher, discovery
 from airflow_provider_flyte.client import errors as flyte_errors
-from airflow_provider_flyte.client.calls import Call
+from airflow_provider_flyte.client.calls import Call, run_identifier
 from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC
 from airflow_provider_flyte.client.errors import RpcError, Status
 from airflow_provider_flyte.client.rpc import METHODS, RunService
@@ -74,7 +75,7 @@ def _run(flyte: LocalFlyte) -> None:
 def test_auto_picks_what_passes(config: Config, way: str, on_a_loop: bool) -> None:
     settings = config(way)
     assert read(settings, on_a_loop=on_a_loop) == "r1"
-    assert doors._memories[settings].door == PICKED[way]
+    assert discovery.endpoint_of(settings).transport == PICKED[way]
 
 
 @both
@@ -91,31 +92,35 @@ def test_the_other_transport_is_told_from_an_outage(config: Config, way: str, on
 
 
 @both
-@pytest.mark.parametrize(
-    ("way", "with_h2", "spoken"),
-    [
-        ("http-behind-h2", True, "HTTP/2.0"),
-        ("http-behind-h2", False, "HTTP/1.1"),
-        ("http-behind-tls", True, "HTTP/1.1"),
-        ("http", True, "HTTP/1.1"),
-    ],
-)
-def test_http_2_is_spoken_where_it_can_be(
-    config: Config,
-    proxy: Nginx,
-    monkeypatch: pytest.MonkeyPatch,
-    way: str,
-    with_h2: bool,
-    spoken: str,
-    on_a_loop: bool,
-) -> None:
-    """By TLS's agreement, and if the package for it is there."""
-    if not with_h2:
-        monkeypatch.setattr(connect_transport, "_HTTP2", False)
+@pytest.mark.parametrize("way", ["http-behind-h2", "http-behind-tls", "http"])
+def test_http_1_1_is_spoken_everywhere(config: Config, proxy: Nginx, way: str, on_a_loop: bool) -> None:
+    """Also where TLS would agree on HTTP/2 and the package for it is there."""
     mark = uuid.uuid4().hex
     assert read(config(way, transport=CONNECT, metadata=(("x-test", mark),)), on_a_loop=on_a_loop) == "r1"
     [line] = proxy.logged(mark)
-    assert line == f"{spoken} 200 {RunService.GetRunDetails.path}"
+    assert line == f"HTTP/1.1 200 {RunService.GetRunDetails.path}"
+
+
+@both
+def test_more_calls_than_a_proxy_takes_on_one_connection(config: Config, on_a_loop: bool) -> None:
+    """Nginx closes one after a thousand; a write, which nobody repeats, must not meet that."""
+    settings = config("http-behind-h2", transport=CONNECT)
+    request = RunService.AbortRun.request(run_id=run_identifier(settings.key("nobody"), ""))
+    call = Call(RunService.AbortRun, request, lambda response: response)
+
+    async def on_loop() -> None:
+        async with FlyteClient(settings) as client:
+            for _ in range(1100):
+                with pytest.raises(flyte_errors.NotFoundError):
+                    await client.arun(call)
+
+    if on_a_loop:
+        asyncio.run(on_loop())
+        return
+    with FlyteClient(settings) as client:
+        for _ in range(1100):
+            with pytest.raises(flyte_errors.NotFoundError):
+                client.run(call)
 
 
 @pytest.mark.parametrize("way", PICKED)
@@ -216,11 +221,11 @@ _SAID: dict[int, tuple[type[RpcError], bool, str]] = {
     401: (flyte_errors.UnauthenticatedError, True, "Check the credentials in the Flyte connection."),
     403: (flyte_errors.PermissionDeniedError, True, "Ask for access to this project and domain"),
     413: (flyte_errors.InvalidArgumentError, True, "Check the arguments"),
-    429: (flyte_errors.UnavailableError, False, "Nothing usable answered at localhost:"),
+    429: (flyte_errors.ProxyError, False, "look at the proxy's log for this call"),
     500: (flyte_errors.UnknownError, False, "a proxy in front of it"),
-    502: (flyte_errors.UnavailableError, False, "Nothing usable answered at localhost:"),
-    503: (flyte_errors.UnavailableError, False, "Nothing usable answered at localhost:"),
-    504: (flyte_errors.UnavailableError, False, "Nothing usable answered at localhost:"),
+    502: (flyte_errors.ProxyError, False, "look at the proxy's log for this call"),
+    503: (flyte_errors.ProxyError, False, "look at the proxy's log for this call"),
+    504: (flyte_errors.ProxyError, False, "look at the proxy's log for this call"),
 }
 """Error class, whether it is lasting, and words, by what the proxy says; for all others it is no Flyte."""
 
@@ -232,7 +237,7 @@ def test_what_a_proxy_says_of_its_own(config: Config, http_status: int, listen: 
         http_status, (flyte_errors.NotFlyteError, True, "Something other than a Flyte 2 API answers at localhost:")
     )
     for transport, on_a_loop in [(AUTO, False), (AUTO, True), (GRPC, False), (CONNECT, True)]:
-        doors.forget()
+        discovery.forget()
         settings = config(f"{http_status}-{listen}", transport=transport)
         error = refused(settings, on_a_loop=on_a_loop)
         assert (type(error), flyte_errors.is_lasting(error)) == (kind, lasting)
@@ -242,7 +247,14 @@ def test_what_a_proxy_says_of_its_own(config: Config, http_status: int, listen: 
             assert f'"{http_status} from the proxy"' in str(error)
         # A login's query belongs to nobody else.
         assert "secret" not in str(error)
-        assert doors._memories[settings].door is None
+        # What was tried, and what answered.
+        assert "gRPC: " in str(error)
+        assert "Connect: HTTP" in str(error)
+        if kind is flyte_errors.ProxyError:
+            assert f"HTTP {http_status} from nginx/" in str(error)
+            assert f"A proxy at {settings.endpoint} says so, not Flyte" in str(error)
+            assert ("set Transport to connect in the Flyte connection" in str(error)) == (transport != CONNECT)
+        assert discovery.endpoint_of(settings).transport is None
 
 
 @both
@@ -251,7 +263,9 @@ def test_what_a_proxy_says_of_its_own(config: Config, http_status: int, listen: 
 def test_a_login_page_that_says_200(config: Config, listen: str, transport: str, on_a_loop: bool) -> None:
     error = refused(config(f"login-{listen}", transport=transport, retry_budget=60.0), on_a_loop=on_a_loop)
     assert type(error) is flyte_errors.LoginPageError
-    assert 'HTTP 200 with "Sign in" instead of an answer of Flyte\'s. A login page answered' in str(error)
+    assert re.search(
+        r"Connect: HTTP 200 from nginx/\S+ with \"Sign in\" instead of an answer of Flyte's\. A login", str(error)
+    )
 
 
 @both

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from airflow_provider_flyte.client import FlyteConfig, doors
+from airflow_provider_flyte.client import FlyteConfig, discovery
 from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC
 from airflow_provider_flyte.client.credentials import ClientCredentials, StaticToken
 from airflow_provider_flyte.client.errors import NotFlyteError, TokenError, UnauthenticatedError, UnknownError
@@ -48,7 +48,7 @@ def test_a_refused_token_is_replaced(
     settings = config(f"bearer-{status}-{way}", credentials=CREDENTIALS, transport=DOORS[way] if given else AUTO)
     assert read(settings, on_a_loop=on_a_loop) == "r1"
     assert len(oauth2.forms) == 2
-    assert doors._memories[settings].door == DOORS[way]
+    assert discovery.endpoint_of(settings).transport == DOORS[way]
 
 
 @both
