@@ -162,7 +162,7 @@ def test_a_log_without_a_pod_is_no_error(backend: Backend) -> None:
     details = backend.details(name)
     log = details.log_tail(within=2)
     assert not log.lines
-    assert "TailLogs" in log.trouble
+    assert "no log context found" in log.trouble
     assert [line.partition(" ")[2].partition(" for ")[0] for line in details.timeline()][:2] == [
         "launched",
         "attempt 1: RUNNING",
