@@ -66,7 +66,7 @@ def interrupted(key: RunKey, url: str = "") -> str:
     """What somebody who pressed Ctrl-C in ``airflow dags test`` has to know."""
     page = f", or its page: {url}" if url else ""
     return (
-        f"Interrupted (Ctrl-C). Flyte run {key} is not aborted: if it was launched, it goes on running in Flyte. To "
+        f"Interrupted (Ctrl-C). Flyte run {key} is not aborted: if it was launched, it keeps running in Flyte. To "
         f"end it: flyte abort run {key.name} --project {key.project} --domain {key.domain}{page}"
     )
 

@@ -105,6 +105,11 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
     def _what(self) -> str:
         return super()._what if self.launched else f"an answer of Flyte before {super()._what} is launched"
 
+    def _why(self, event: RunEvent) -> str:
+        # Before the launch any answer about the run will do.
+        answered = not self.launched and event.ending in (Ending.MISSING, Ending.SUCCEEDED, Ending.FAILED)
+        return "Flyte answers" if answered else super()._why(event)
+
     def _cancelled(self) -> None:
         # A triggerer says whose trigger it is. ``dag.test()`` does not: there a cancellation is the author's Ctrl-C.
         if getattr(self, "task_instance", None) is None and self.launched:

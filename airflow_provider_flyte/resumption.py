@@ -65,7 +65,9 @@ class Settled:
         number = context["ti"].try_number
         if number != self.try_number:
             log.info(
-                "Airflow resumes try %s with what try %s waited for: this try starts anew.", number, self.try_number
+                "Airflow resumes try %s with what try %s waited for, so this try begins from the start.",
+                number,
+                self.try_number,
             )
         return bool(number == self.try_number)
 
@@ -81,7 +83,8 @@ class Settled:
             context["ti"].xcom_push(key=XCOM_KEY, value=values)
         except Exception as error:
             log.warning(
-                "What the task resumes with could not be put into XCom. Mostly Airflow keeps it by itself. %s", error
+                "XCom did not take what the task resumes with. It is needed only where Airflow loses its own copy. %s",
+                error,
             )
         return values
 
@@ -100,7 +103,7 @@ def _stored(context: Context, log: TaskLog) -> object:
     try:
         return ti.xcom_pull(task_ids=ti.task_id, key=XCOM_KEY, map_indexes=-1 if ti.map_index is None else ti.map_index)
     except Exception as error:
-        log.warning("What the task resumes with could not be read from XCom. %s", error)
+        log.warning("Airflow has lost what the task resumes with, and it could not be read from XCom. %s", error)
         return None
 
 

@@ -116,7 +116,7 @@ class FlyteRunTrigger(BaseTrigger):
         """Yield one event, whatever happens but for a cancellation, which is nobody's success."""
         try:
             event = await self._event()
-            why = event.describe() + (f": {event.message}" if event.message else ".")
+            why = self._why(event) + (f": {event.message}" if event.message else ".")
             self.log.info("The wait for %s is over: %s", self._what, why)
             await self._before(event)
             yield TriggerEvent(event.to_payload())
@@ -272,6 +272,10 @@ class FlyteRunTrigger(BaseTrigger):
     @property
     def _names(self) -> list[str]:
         return self.run_names or [self.run_name]
+
+    def _why(self, event: RunEvent) -> str:
+        """What ended the wait, as a clause."""
+        return event.describe()
 
     @property
     def _what(self) -> str:

@@ -240,3 +240,13 @@ def test_the_traceback_of_a_trigger_is_one_line_of_the_log(
     assert errors == ['ERROR: The trigger failed in the triggerer:\n  File "x.py", line 1\nValueError: boom'] * bool(
         traceback
     )
+
+
+async def test_a_trigger_that_waits_for_flyte_before_a_launch(flyte_default: LocalFlyte, no_watcher_left: None) -> None:
+    made = FlyteLaunchedRunTrigger(run_name="r1", abort_for="train", launched=False, missing_after=0.0)
+    lines = lines_of(made)
+    events = [event async for event in made.run()]
+    assert len(events) == 1
+    assert one(lines, "is over") == (
+        "INFO: The wait for an answer of Flyte before Flyte run r1 is launched is over: Flyte answers."
+    )
