@@ -19,6 +19,7 @@ from airflow_provider_flyte.exceptions import (
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte, lost_answer, status, unavailable
 from tests.driving import DagRun, Driven, TaskInstance, event_of, lines_of, made_again
+from tests.own_airflow import connection_json
 
 pytestmark = pytest.mark.usefixtures("demo")
 
@@ -191,8 +192,8 @@ def test_a_connection_that_is_broken_meanwhile(flyte_default: LocalFlyte, monkey
     flyte_default.inject("*", unavailable("no route"))
     task = operator(True)
     deferred = deferral(task)
-    monkeypatch.delenv("AIRFLOW_CONN_FLYTE_DEFAULT")
-    with pytest.raises(FlyteConfigurationError, match="There is no Airflow connection"):
+    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default, transport="smoke"))
+    with pytest.raises(FlyteConfigurationError, match="smoke"):
         task.go_on(deferred)
     assert [event["ending"] for event in task.events] == ["no_connection"]
 
