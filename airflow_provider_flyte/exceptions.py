@@ -9,6 +9,7 @@ FlyteRunError (AirflowException)    .run .project .domain .url .errors
 +-- FlyteRunTimeout                 the sensor's timeout has passed; the task fails without a retry
 +-- FlyteUnreachable                the run's state is unknown; a retry looks again
 |   +-- FlyteLaunchUncertain            nor whether it was launched; a retry finds it if it was
++-- FlyteOutputsUnreadable          the run has succeeded, its outputs cannot be read; a retry launches nothing
 +-- FlyteWaitBroken                 the trigger broke, not the run; a retry waits again
 +-- FlyteLaunchFailed               nothing was launched: Flyte refuses it, or was lost on the way; a retry tries again
 +-- FlyteTaskKilled                 the task was killed; what it has launched is aborted, or goes on if nobody meant it
@@ -126,6 +127,10 @@ class FlyteUnreachable(FlyteRunError):
 
 class FlyteLaunchUncertain(FlyteUnreachable):
     """Flyte did not say whether the run was launched, and could not be asked afterwards."""
+
+
+class FlyteOutputsUnreadable(FlyteRunError):
+    """The run has succeeded, and Flyte does not give its outputs. A retry reads them again and launches nothing."""
 
 
 class FlyteLaunchFailed(FlyteRunError):

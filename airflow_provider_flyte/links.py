@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.compat import BaseOperatorLink, XCom
+from airflow_provider_flyte.compat import BaseOperatorLink, XCom, push_to_database
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import Context
@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 class FlyteRunLink(BaseOperatorLink):
     """The run's page; there from the moment when the task knows its run. Of several runs it is the first one's.
 
-    Airflow 3 shows what XCom has under ``xcom_key``, which it fills when the task ends; a task that waits has put it
-    there before.
+    Airflow 3 shows what its database has under ``xcom_key``, and puts there what :meth:`get_link` says when a task's
+    process ends; a task that waits has put it there before. Airflow 2 calls :meth:`get_link` in the webserver.
     """
 
     name = "Flyte run"
@@ -29,17 +29,28 @@ class FlyteRunLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The address that :func:`show_link` has stored; '' where there is none."""
-        return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
+        # What lies in Airflow 3's database by itself, a custom XCom backend need not be able to read.
+        return getattr(operator, _SHOWN, None) or XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
 
 
-def show_link(context: Context, url: str) -> None:
-    """Let the task instance's button lead there. No button is worth a task, so a failure is only logged."""
+_SHOWN = "_flyte_url_shown"
+"""The operator's attribute with the address, in the process that has stored it."""
+
+
+def show_link(task: Any, context: Context, url: str) -> None:
+    """Let the task instance's button lead there. No button is worth a task, so a failure is only logged.
+
+    :param task: the operator.
+    :param context: the task's.
+    :param url: the run's page.
+    """
+    setattr(task, _SHOWN, url)
     ti: Any = context.get("ti")
     if ti is None:
         # A user's test that calls poke({}).
         return
     try:
-        ti.xcom_push(key=FlyteRunLink().xcom_key, value=url)
+        push_to_database(ti, FlyteRunLink().xcom_key, url)
     except Exception:
         log.warning(
             "The button %r of this task will not work, because XCom did not take its address %s.",

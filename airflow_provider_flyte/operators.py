@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.client.errors import ConfigError, FlyteError
+from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.launch_identity import DEFAULT_PREFIX
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import RunKey
@@ -20,6 +20,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConfigurationError,
     FlyteLaunchFailed,
+    FlyteOutputsUnreadable,
     FlyteRunFailed,
     FlyteRunStuck,
     FlyteTaskKilled,
@@ -39,7 +40,7 @@ from airflow_provider_flyte.seconds import check_seconds
 from airflow_provider_flyte.stopping import Stopping, killed
 from airflow_provider_flyte.task_wait import TaskWait
 from airflow_provider_flyte.try_run import RETRY_AS, TryRun, TryRuns, first_launch, task_instance_of, try_of
-from airflow_provider_flyte.xcom import push_outputs
+from airflow_provider_flyte.xcom import push_details, push_outputs, push_run
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -350,7 +351,7 @@ class FlyteRunOperator(BaseOperator):
                         trouble.met(error, began)
                     self._wait_for_flyte(context, runs.key, client.config.endpoint, trouble)
         trouble.over()
-        show_link(context, run.url)
+        push_run(self, context, run.key.name, run.url)
         if run.new:
             count_launch(self.flyte_conn_id)
         return run
@@ -419,6 +420,7 @@ class FlyteRunOperator(BaseOperator):
 
     def _go_on(self, context: Context, run: TryRun, settled: Settled, event: RunEvent | None = None) -> Any:
         """Look, and wait on or end; a kill and a timeout that come meanwhile are seen to."""
+        show_link(self, context, run.url)
         with self._seeing_to(context, run.key, run.url, lambda: run), self._open(run) as wait:
             self._seen = run, wait
             if not self.wait:
@@ -453,17 +455,20 @@ class FlyteRunOperator(BaseOperator):
 
     def _explain(self, context: Context, wait: TaskWait, event: RunEvent) -> None:
         """End a wait whose run is not over as far as the worker sees, where what the trigger says still holds."""
+        error: BaseException | None = None
         if event.ending is Ending.TASK_TIMED_OUT:
-            self._push(context, wait)
-            raise AirflowTaskTimeout("execution_timeout has passed while the task waited for its Flyte run.")
-        if event.ending is Ending.MISSING and wait.absent:
-            raise wait.missing()
-        if event.ending in (Ending.UNREACHABLE, Ending.SUCCEEDED, Ending.FAILED) and wait.trouble:
-            raise wait.unreachable(wait.trouble)
-        if event.ending is Ending.CRASHED:
-            raise wait.broken(event.message)
-        if event.ending is Ending.NO_CONNECTION:
-            raise FlyteConfigurationError(f"The Flyte run may still be running: {wait.url} {event.message}")
+            error = AirflowTaskTimeout("execution_timeout has passed while the task waited for its Flyte run.")
+        elif event.ending is Ending.MISSING and wait.absent:
+            error = wait.missing()
+        elif event.ending in (Ending.UNREACHABLE, Ending.SUCCEEDED, Ending.FAILED) and wait.trouble:
+            error = wait.unreachable(wait.trouble)
+        elif event.ending is Ending.CRASHED:
+            error = wait.broken(event.message)
+        elif event.ending is Ending.NO_CONNECTION:
+            error = FlyteConfigurationError(f"The Flyte run may still be running: {wait.url} {event.message}")
+        if error is not None:
+            push_details(self, context, wait)
+            raise error
 
     def _defer(self, context: Context, settled: Settled, unreachable_after: float | None) -> None:
         launched = settled.launched is True
@@ -524,7 +529,7 @@ class FlyteRunOperator(BaseOperator):
         if details is None or (phases | {details.phase}) - {RunPhase.QUEUED}:
             return
         count_outcome(self.flyte_conn_id, details, Verdict(Outcome.FAILED))
-        self._push(context, wait)
+        push_details(self, context, wait)
         why = f"did not leave its queue in {self.queued_timeout:g} s (queued_timeout)"
         done = self._stopping(context).abort(run, f"it {why}")
         raise FlyteRunStuck(
@@ -568,26 +573,19 @@ class FlyteRunOperator(BaseOperator):
         """The details of a success, else raise."""
         count_outcome(self.flyte_conn_id, wait.details, verdict)
         if verdict.outcome is not Outcome.SUCCEEDED or wait.details is None:
-            self._push(context, wait)
+            push_details(self, context, wait)
             error = wait.error(verdict)
             if isinstance(error, FlyteRunFailed):
                 wait.say_log_tail(self.log_lines)
             raise error
         if self.do_xcom_push:
             try:
-                outputs = wait.details.outputs()
-            except FlyteError as error:
-                raise wait.unreachable(f"It has succeeded, but its outputs could not be read. {error}") from error
+                outputs = wait.outputs(_BRIEFLY, self.unreachable_after)
+            except FlyteOutputsUnreadable:
+                push_details(self, context, wait)
+                raise
             push_outputs(context["ti"], wait.details, outputs, self.log)
         return wait.value(redact_env=self.redact_env)
-
-    def _push(self, context: Context, wait: TaskWait) -> None:
-        """The details before the task fails. What Airflow cannot store must not hide why it fails."""
-        if self.do_xcom_push and (value := wait.value(redact_env=self.redact_env)):
-            try:
-                context["ti"].xcom_push(key="return_value", value=value)
-            except Exception:
-                self.log.warning("XCom did not take the details of the Flyte run.", exc_info=True)
 
     # -- killed, or out of time
 

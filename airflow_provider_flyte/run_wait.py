@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from airflow_provider_flyte.client.errors import FlyteError, is_lasting
+from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, is_lasting
 from airflow_provider_flyte.client.phase import RunPhase, is_terminal
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import (
@@ -26,6 +26,7 @@ from airflow_provider_flyte.client.waiting import (
     observe,
 )
 from airflow_provider_flyte.exceptions import (
+    FlyteOutputsUnreadable,
     FlyteRunAborted,
     FlyteRunAbortedForGood,
     FlyteRunError,
@@ -257,6 +258,23 @@ class RunWait:
             self.details = RunDetails(message, self.client)
         return self.note(seen)
 
+    def read_outputs(self, retry_for: float) -> dict[str, Any]:
+        """The outputs of a run that has succeeded, as plain values by name.
+
+        :param retry_for: seconds for which a transient failure is repeated.
+        :raises FlyteError: when Flyte does not give them.
+        """
+        assert self.details is not None
+        until = self._now() + DETAILS_LAG
+        while True:
+            try:
+                return self.client.run(self.details.read_values("outputs"), retry_for=retry_for)
+            except NotFoundError:
+                # Where they lie is in the events of the last attempt, which Flyte shows after the phase.
+                if self._now() >= until:
+                    raise
+                self._sleep(PAUSE)
+
     def note(self, look: Look, at: float | None = None) -> Verdict:
         """What was seen of this run.
 
@@ -331,6 +349,24 @@ class RunWait:
         known = f" It was last seen {describe(self._state.seen.phase)}." if self._state.seen else ""
         return FlyteUnreachable(
             f"The state of Flyte run {self.key} is not known; the run itself may still be running.{known} {why}",
+            **self._fields(),
+        )
+
+    def outputs_unreadable(self, error: FlyteError) -> FlyteOutputsUnreadable:
+        """For a run that has succeeded and whose outputs Flyte does not give."""
+        if isinstance(error, NotFoundError):
+            outlook = (
+                "The task declares outputs, so their file is gone from Flyte's store, or Flyte could not read it; a "
+                "retry helps only in the second case"
+            )
+        elif is_lasting(error):
+            outlook = "A retry helps only after that is mended"
+        else:
+            outlook = "A retry may find Flyte better"
+        return FlyteOutputsUnreadable(
+            f"Flyte run {self.key} has succeeded, but its outputs could not be read: {error} {outlook}; it reads them "
+            "again and launches nothing. To clear the task launches the run anew. A task that needs no outputs has "
+            f"do_xcom_push=False. {self.url}",
             **self._fields(),
         )
 

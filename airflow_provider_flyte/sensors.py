@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.plain_values import given
 from airflow_provider_flyte.client.run_key import check_run_name
 from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
 from airflow_provider_flyte.compat import (
@@ -36,6 +37,7 @@ from airflow_provider_flyte.resumption import Settled, settled_before
 from airflow_provider_flyte.seconds import check_seconds
 from airflow_provider_flyte.task_wait import TaskWait
 from airflow_provider_flyte.triggers import FlyteRunTrigger
+from airflow_provider_flyte.xcom import push_details
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import Context
@@ -224,7 +226,7 @@ class FlyteRunSensor(BaseSensorOperator):
             self._end(context, wait, error)
         ending = event.ending if event else None
         if ending is Ending.TASK_TIMED_OUT:
-            self._push(context, wait)
+            push_details(self, context, wait)
             raise AirflowTaskTimeout(f"execution_timeout has passed while waiting for {self._what}.")
         if ending is Ending.TIMED_OUT or settled.late:
             self._end(context, wait, self._timed_out(wait))
@@ -315,10 +317,15 @@ class FlyteRunSensor(BaseSensorOperator):
             return
         if self.run_name is not None:
             raise ConfigError("run_name and run_names are both given; give one of them.")
+        if isinstance(self.run_names, Mapping) and "action" in self.run_names:
+            raise ConfigError(
+                "run_names is the details of one Flyte run, not a list of names. Of a FlyteRunOperator give "
+                'run_name=launch.output["run_name"], of a mapped one run_names=launch.output["run_name"].'
+            )
         if isinstance(self.run_names, str) or not isinstance(self.run_names, Iterable):
             raise ConfigError(
-                f"run_names is {self.run_names!r}, not a list of names. Give a list, or an upstream task's output; a "
-                "template gives a text unless its DAG has render_template_as_native_obj=True."
+                f"run_names is {given(self.run_names)}, not a list of names. Give a list, or an upstream task's "
+                "output; a template gives a text unless its DAG has render_template_as_native_obj=True."
             )
         names = list(self.run_names)
         if not names:
@@ -364,7 +371,7 @@ class FlyteRunSensor(BaseSensorOperator):
             log=self.log,
         )
         # Each time: Airflow clears XCom between two looks of a rescheduled task.
-        show_link(context, wait.url)
+        show_link(self, context, wait.url)
         return wait
 
     def _conclude(self, context: Context, wait: TaskWait, verdict: Verdict) -> PokeReturnValue | None:
@@ -380,7 +387,7 @@ class FlyteRunSensor(BaseSensorOperator):
         if self.silent_fail and not isinstance(error, _NOT_SILENCED):
             self.log.error("Still waiting for %s because of silent_fail. %s", self._what, error)
             return
-        self._push(context, wait)
+        push_details(self, context, wait)
         if self.never_fail:
             raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
         if self.soft_fail and isinstance(error, _SKIPPED_BY_SOFT_FAIL):
@@ -398,10 +405,6 @@ class FlyteRunSensor(BaseSensorOperator):
             if self.never_fail:
                 raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
             raise
-
-    def _push(self, context: Context, wait: TaskWait | None) -> None:
-        if self.do_xcom_push and wait is not None and (value := wait.value(redact_env=self.redact_env)):
-            context["ti"].xcom_push(key="return_value", value=value)
 
     def _timed_out(self, wait: TaskWait | None) -> Exception:
         if wait is None:

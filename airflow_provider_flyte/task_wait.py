@@ -6,6 +6,7 @@ only their details are read.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +14,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.client.errors import ConfigError, FlyteError
+from airflow_provider_flyte.client.errors import ConfigError, FlyteError, is_transient
 from airflow_provider_flyte.client.waiting import (
     Absent,
     Outcome,
@@ -310,6 +311,37 @@ class TaskWait:
             why = tail.trouble or "Flyte sent no lines of it."
             self._log.info("No log of attempt %d: %s The run's page: %s", attempt, why, self.url)
 
+    def outputs(self, brief: float, budget: float | None) -> dict[str, Any]:
+        """The outputs of a task's only run, which has succeeded, as plain values by name.
+
+        :param brief: seconds of trouble after which it is logged.
+        :param budget: seconds of trouble after which the outputs are given up; None: never.
+        :raises FlyteOutputsUnreadable: when Flyte does not give them.
+        """
+        [run] = self._runs
+        began = self._now()
+        patience = math.inf if budget is None else budget
+        told = False
+        while True:
+            try:
+                return run.read_outputs(min(brief, patience))
+            except FlyteError as error:
+                # The secret may have been replaced since.
+                if self._has_another_client():
+                    continue
+                left = began + patience - self._now()
+                if not is_transient(error) or left <= 0:
+                    raise run.outputs_unreadable(error) from error
+                if not told:
+                    until = "until it does" if budget is None else f"for {left:.0f} s more (unreachable_after)"
+                    self._log.warning(
+                        "Flyte run %s has succeeded, but Flyte does not give its outputs yet. Asking %s. %s",
+                        run.key,
+                        until,
+                        error,
+                    )
+                    told = True
+
     # -- how it ended
 
     def error(self, verdict: Verdict) -> FlyteRunError:
@@ -324,19 +356,23 @@ class TaskWait:
 
     def missing(self) -> FlyteRunError:
         """For runs that ListRuns does not have."""
-        return self._together([run.missing() for run in self._runs if run.absent])
+        return self._together([run.missing() for run in self._those(lambda run: run.absent)])
 
     def unreachable(self, why: str) -> FlyteRunError:
         """For runs whose state could not be read."""
-        return self._together([run.unreachable(why) for run in self._runs if run.trouble])
+        return self._together([run.unreachable(why) for run in self._those(lambda run: bool(run.trouble))])
 
     def timed_out(self, timeout: float) -> FlyteRunError:
         """For the sensor's own ``timeout``."""
-        return self._together([run.timed_out(timeout) for run in self._runs if not run.settled])
+        return self._together([run.timed_out(timeout) for run in self._those(lambda run: not run.settled)])
 
     def broken(self, why: str) -> FlyteRunError:
         """For a trigger that ended without an answer."""
-        return self._together([run.broken(why) for run in self._runs if not run.settled])
+        return self._together([run.broken(why) for run in self._those(lambda run: not run.settled)])
+
+    def _those(self, concerned: Callable[[RunWait], bool]) -> list[RunWait]:
+        """The runs that an error is about; all of them where it is about none in particular."""
+        return [run for run in self._runs if concerned(run)] or self._runs
 
     def _together(self, errors: list[FlyteRunError]) -> FlyteRunError:
         """One error for all: of the kind that leaves least to hope for."""

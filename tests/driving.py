@@ -13,6 +13,7 @@ from typing import Any
 from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.resumption import Settled
 from airflow_provider_flyte.sensors import FlyteRunSensor
+from tests.xcoms import through_xcom
 
 
 class TaskInstance:
@@ -32,8 +33,7 @@ class TaskInstance:
         self.state = "running"
 
     def xcom_push(self, key: str, value: Any) -> None:
-        json.dumps(value, default=str)
-        self.xcoms[key] = value
+        self.xcoms[key] = through_xcom(value)
 
     def xcom_pull(self, task_ids: str, key: str, map_indexes: int) -> Any:
         assert (task_ids, map_indexes) == (self.task_id, self.map_index)

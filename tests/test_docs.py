@@ -100,6 +100,30 @@ def test_the_first_dag_that_launches(airflow_db: None, flyte_default: LocalFlyte
         assert RunDetails.get(publish.name).inputs() == {"model": "s3://models/7"}
 
 
+def test_an_output_is_mapped_over(airflow_db: None, flyte_default: LocalFlyte) -> None:
+    """The DAG of docs/launch.md that maps over an output and waits for what it has launched."""
+    flyte_default.deploy("sales.find_regions", outputs={"o0": list[str]})
+    flyte_default.deploy("sales.load", inputs={"region": str})
+    regions = ["north", "south"]
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": regions} if run.task[0] == "sales.find_regions" else None))
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "launch.md").read_text(), re.M | re.S)
+    [block] = [block for block in blocks if '"load_each_region"' in block]
+    (DAGS_FOLDER / "load_each_region.py").write_text(for_this_airflow(block))
+    dag = load_dag_file("load_each_region").find.dag
+    for name in ("find", "all_loaded"):
+        dag.task_dict[name].resume_after = 0
+    states = [(ti.task_id, ti.map_index, str(ti.state)) for ti in dag.test().get_task_instances()]
+    assert sorted(states) == [
+        ("all_loaded", -1, "success"),
+        ("find", -1, "success"),
+        ("inputs_of", -1, "success"),
+        ("load", 0, "success"),
+        ("load", 1, "success"),
+    ]
+    given = [run.inputs["region"].scalar.primitive.string_value for run in flyte_default.runs()[1:]]
+    assert sorted(given) == regions
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_local_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,3 +72,21 @@ def test_a_button_that_cannot_be_stored_fails_no_task(
     flyte_default.run("r1").succeeds()
     assert Try(run_name="r1").run()
     assert "no API server" in caplog.text
+
+
+@pytest.mark.timeout(240)
+def test_the_button_leads_to_flyte_whatever_the_xcom_backend() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.xcom_in_files"],
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
+        cwd=Path(__file__).parents[1],
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    came = json.loads(done.stdout.splitlines()[-1])
+    assert came["states"] == dict.fromkeys(["worker", "deferred", "poke", "pull"], "success")
+    assert came["while waiting"] == came["afterwards"] == came["pages"]
+    assert f"7 of {came['pages']['worker']}" in came["in files"]
+    assert "is no reference of this backend" not in done.stdout + done.stderr

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.phase import RunPhase
     from airflow_provider_flyte.client.run_details import RunDetails
     from airflow_provider_flyte.client.run_key import RunKey
+    from airflow_provider_flyte.client.spelling import restored
     from airflow_provider_flyte.client.watcher import RunWatcher
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "RunKey",
     "RunPhase",
     "RunWatcher",
+    "restored",
 ]
 
 _HOMES = {
@@ -46,6 +48,7 @@ _HOMES = {
     "RunKey": "run_key",
     "RunPhase": "phase",
     "RunWatcher": "watcher",
+    "restored": "spelling",
 }
 
 

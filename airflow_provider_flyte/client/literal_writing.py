@@ -36,6 +36,7 @@ from airflow_provider_flyte.client import struct_schema
 from airflow_provider_flyte.client.idl.core import literals_pb2, types_pb2
 from airflow_provider_flyte.client.literal_types import is_pickle, is_tuple, type_name
 from airflow_provider_flyte.client.plain_values import Unfit, within
+from airflow_provider_flyte.client.spelling import unspell
 
 # google.protobuf.Duration's own bound: about 10,000 years.
 _LONGEST = timedelta(seconds=315_576_000_000)
@@ -48,6 +49,7 @@ def literal_of(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Liter
     """
     if isinstance(value, literals_pb2.Literal):
         return value
+    value = unspell(value)
     if is_pickle(kind):
         raise Unfit(
             f"{plain.given(value)} cannot be sent: the task takes a pickled Python object, which only Python code with "

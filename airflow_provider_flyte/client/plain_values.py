@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_flyte.client.spelling import unspell
+
 INT64 = range(-(2**63), 2**63)
 MSGPACK_INTEGERS = range(-(2**63), 2**64)
 _SHOWN = 60
@@ -156,6 +158,7 @@ def sequence(value: object) -> Sequence[Any]:
 
 def anything(value: object) -> Any:
     """What msgpack holds, for places without a type. Times become texts and seconds, as the SDK writes them."""
+    value = unspell(value)
     if value is None or isinstance(value, (bool, bytes)):
         return value
     if isinstance(value, Enum):

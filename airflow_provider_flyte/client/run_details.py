@@ -69,7 +69,7 @@ class RunDetails:
         What each type becomes stands in ``literals.py``; a literal that cannot be read becomes a description of
         itself, never an exception.
         """
-        return current_client(self._client), self._read("inputs")
+        return current_client(self._client), self.read_values("inputs")
 
     @blocking
     def outputs(self) -> Asked[dict[str, Any]]:
@@ -77,9 +77,13 @@ class RunDetails:
 
         :raises NotFoundError: while there are none yet. A run that has succeeded and whose task declares none gives {}.
         """
-        return current_client(self._client), self._read("outputs")
+        return current_client(self._client), self.read_values("outputs")
 
-    def _read(self, which: str) -> Flow[dict[str, Any]]:
+    def read_values(self, which: str) -> Flow[dict[str, Any]]:
+        """What :meth:`inputs` and :meth:`outputs` ask, for :meth:`FlyteClient.run` with a budget of its own.
+
+        :param which: ``inputs`` or ``outputs``.
+        """
         # A message that names no run would be a request without one.
         run_key(self.name, self.key.project, self.key.domain)
         try:

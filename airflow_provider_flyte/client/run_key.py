@@ -6,10 +6,16 @@ import re
 from dataclasses import dataclass
 
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.plain_values import given
 
 # CreateRun's own rule: a DNS-1035 label of at most 30 characters.
 _RUN_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 RUN_NAME_LENGTH = 30
+_SHOWN = 200
+_FROM_UPSTREAM = (
+    "If it comes from an upstream task, check what that task returned: a FlyteRunOperator returns the run's details; "
+    'the name is under the XCom key run_name, as in run_name=launch.output["run_name"].'
+)
 _PREFIX = re.compile(r"[a-z][-a-z0-9]*")
 _PREFIX_LENGTH = 15
 """The rest is for what tells one run from another."""
@@ -47,9 +53,11 @@ def check_run_name(name: object) -> str:
     """Give the name back, or raise :class:`ConfigError` for one that no Flyte run can have."""
     if not isinstance(name, str) or not name:
         raise ConfigError(
-            f"run_name is {name!r}, not the name of a run. Give a string such as 'r1'; if it comes from an "
-            "upstream task, check what that task returned."
+            f"run_name is {given(name)}, not the name of a run. Give a string such as 'r1'. {_FROM_UPSTREAM}"
         )
+    if len(name) > _SHOWN or (len(name) > RUN_NAME_LENGTH and name[0] in "{["):
+        # What a template made of details: thousands of characters.
+        raise ConfigError(f"No Flyte run can be named by {given(name)}. {_FROM_UPSTREAM}")
     if len(name) > RUN_NAME_LENGTH or not _RUN_NAME.fullmatch(name):
         raise ConfigError(
             f"No Flyte run can be named {name!r}: a run name has 1 to {RUN_NAME_LENGTH} lower-case letters, digits "

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from airflow_provider_flyte.client import plain_values as plain
 from airflow_provider_flyte.client.plain_values import Unfit, within
+from airflow_provider_flyte.client.spelling import unspell
 
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -23,6 +24,7 @@ def fit(value: object, schema: Schema, root: Schema) -> Any:
     :param schema: what this value must be.
     :param root: the whole schema, in which ``$ref`` points.
     """
+    value = unspell(value)
     if "$ref" in schema:
         return fit(value, _target(schema["$ref"], root), root)
     for choice in ("anyOf", "oneOf"):
