@@ -98,8 +98,9 @@ class _Doors:
             return look
         trouble = known.trouble
         if trouble is not None:
-            no_way = known.transport is None and self._config.transport == AUTO
-            if no_way or isinstance(trouble, WrongDoorError) or type(trouble) is type(error):
+            # What the transport says of itself says less, but for the HTTP status that it got.
+            says_less = known.transport is None and (self._config.transport == AUTO or error.http_status is None)
+            if says_less or isinstance(trouble, WrongDoorError) or type(trouble) is type(error):
                 raise self._told(trouble, error.method, error.run) from error
             self._as_outage(error)
         if error.http_status is not None:

@@ -200,6 +200,15 @@ async def test_a_transport_that_is_given_is_looked_into_as_seldom(transport: str
             await callers.close()
 
 
+async def test_between_two_looks_the_proxy_is_named_as_well() -> None:
+    """What gRPC says by itself of such a proxy is that nothing speaks HTTP/2 there."""
+    clock = Clock()
+    with ReplayServer(BAD_GATEWAY) as proxy, Callers(config_of(proxy.endpoint, GRPC), clock) as callers:
+        await outage(callers, clock, 5.0)
+        assert {type(error) for error in callers.errors} == {errors.ProxyError}
+        await callers.close()
+
+
 async def test_all_who_need_a_look_share_one() -> None:
     clock = Clock()
     with LocalFlyte(doors=(CONNECT,)) as flyte, Callers(config_of(flyte.endpoint), clock) as callers:
