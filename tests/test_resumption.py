@@ -311,5 +311,5 @@ def test_an_xcom_backend_that_fails_does_not_end_the_task(flyte_default: LocalFl
     for kwargs in (deferred.kwargs, {}):
         task.task.do_xcom_push = False
         assert task.resume(event, **kwargs)["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
-    assert [line for line in lines if "no bucket" in line and line.startswith("WARNING: What the task resumes with")]
+    assert [line for line in lines if "no bucket" in line and line.startswith("WARNING: XCom did not take what")]
     assert isinstance(deferred.trigger, FlyteLaunchedRunTrigger)
