@@ -137,7 +137,8 @@ class TryRuns:
             raise self._error(
                 FlyteLaunchUncertain,
                 key,
-                f"It is not known whether Flyte run {key} was launched. It may still be running; a retry finds it. {error}",
+                f"It is not known whether Flyte run {key} was launched. It may still be running; a retry finds it. "
+                f"{error}",
             ) from error
         except ConfigError as error:
             raise FlyteConfigurationError(str(error)) from error
