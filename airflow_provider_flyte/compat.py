@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         BaseSensorOperator as BaseSensorOperator,
         Context as Context,
         PokeReturnValue as PokeReturnValue,
+        XComArg as XComArg,
     )
     from airflow.sdk.configuration import conf as conf
     from airflow.sdk.exceptions import (
@@ -56,6 +57,7 @@ _HOMES = {
     "Connection": ("airflow.sdk", "airflow.models.connection"),
     "Context": ("airflow.sdk", "airflow.utils.context"),
     "PokeReturnValue": ("airflow.sdk", "airflow.sensors.base"),
+    "XComArg": ("airflow.sdk", "airflow.models.xcom_arg"),
     "XCom": ("airflow.sdk.execution_time.xcom", "airflow.models.xcom"),
     "conf": ("airflow.sdk.configuration", "airflow.configuration"),
     "mask_secret": ("airflow.sdk.log", "airflow.utils.log.secrets_masker"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -204,13 +203,14 @@ def _boolean(value: Any) -> bool:
 
 
 def _number(value: Any) -> float:
+    from airflow_provider_flyte.client.arguments import LONGEST, seconds
+    from airflow_provider_flyte.client.errors import ConfigError
+
     try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise ValueError("enter a number of seconds above 0.")
-    return number
+        number = value if isinstance(value, bool) else float(value)
+        return seconds("", number, above_least=True)
+    except (TypeError, ValueError, ConfigError):
+        raise ValueError(f"enter a number of seconds above 0, at most {LONGEST:.0f}.") from None
 
 
 def _list(value: Any) -> tuple[str, ...]:

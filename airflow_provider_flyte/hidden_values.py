@@ -9,14 +9,15 @@ from airflow_provider_flyte.xcom import REDACTED
 
 
 class HiddenValues(Mapping[str, str]):
-    """A mapping that shows its names only; Airflow's Rendered Templates show what ``str()`` gives.
+    """A mapping that shows its names only: Rendered Templates and the serialized DAG have what ``str()`` gives.
 
-    :param values: the values by name. Anything else is shown as nothing but ``***``.
+    :param hidden: the values by name. Anything else (a template, an upstream task's output) is shown as ``***``.
     """
 
-    def __init__(self, values: Any) -> None:
-        self._values: Mapping[str, str] = values if isinstance(values, Mapping) else {}
-        self.unfit = "" if isinstance(values, Mapping) else type(values).__name__
+    def __init__(self, hidden: Any) -> None:
+        self.hidden = hidden
+        self._values: Mapping[str, str] = hidden if isinstance(hidden, Mapping) else {}
+        self.unfit = "" if isinstance(hidden, Mapping) else type(hidden).__name__
         """What it is, where it is no mapping."""
 
     def __getitem__(self, name: str) -> str:
@@ -27,6 +28,10 @@ class HiddenValues(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def __bool__(self) -> bool:
+        # Airflow renders nothing that is false.
+        return bool(self.hidden)
 
     def __repr__(self) -> str:
         return REDACTED if self.unfit else repr(dict.fromkeys(self._values, REDACTED))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from airflow_provider_flyte.arguments import argument_errors, timestamp
+from airflow_provider_flyte.client.arguments import switch
 from airflow_provider_flyte.client.launch_identity import abort_reason
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import atask_state
@@ -67,10 +69,11 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
             missing_after=missing_after,
             unreachable_after=unreachable_after,
         )
-        self.queued_deadline = queued_deadline
         self.abort_for = abort_for
-        self.abort_on_kill = abort_on_kill
-        self.abort_on_timeout = abort_on_timeout
+        self.queued_deadline = timestamp("queued_deadline", queued_deadline)
+        with argument_errors():
+            self.abort_on_kill = switch("abort_on_kill", abort_on_kill)
+            self.abort_on_timeout = switch("abort_on_timeout", abort_on_timeout)
         self.endpoint = endpoint
         self.launched = launched
 

@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.arguments import LEAST_INTERVAL, argument_errors
+from airflow_provider_flyte.client.arguments import choice, optional_seconds, seconds, switch, whole_number
+from airflow_provider_flyte.client.errors import ConfigError, NotATextError
 from airflow_provider_flyte.client.launch_identity import DEFAULT_PREFIX
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
-from airflow_provider_flyte.compat import TRIGGER_FAILED, AirflowTaskTimeout, BaseOperator, conf
+from airflow_provider_flyte.compat import TRIGGER_FAILED, AirflowTaskTimeout, BaseOperator, XComArg, conf
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
 from airflow_provider_flyte.events import Ending, RunEvent, log_traceback, read_event
 from airflow_provider_flyte.exceptions import (
@@ -36,9 +39,9 @@ from airflow_provider_flyte.links import FlyteRunLink, show_link
 from airflow_provider_flyte.metrics import count_launch, count_outcome
 from airflow_provider_flyte.resumption import Settled, settled_before
 from airflow_provider_flyte.run_wait import Advice
-from airflow_provider_flyte.seconds import check_seconds
 from airflow_provider_flyte.stopping import Stopping, killed
 from airflow_provider_flyte.task_wait import TaskWait
+from airflow_provider_flyte.templates import ABOUT_NATIVE, ABOUT_TEXTS, KeepsTexts
 from airflow_provider_flyte.try_run import RETRY_AS, TryRun, TryRuns, first_launch, task_instance_of, try_of
 from airflow_provider_flyte.xcom import push_details, push_outputs, push_run
 
@@ -58,7 +61,7 @@ _TURN = 0.5
 """Seconds after which a sleeping worker sees that its task was killed: Airflow ends it five seconds later."""
 
 
-class FlyteRunOperator(BaseOperator):
+class FlyteRunOperator(KeepsTexts, BaseOperator):
     """Launches a Flyte task and waits for its run, which is there once for each try of the Airflow task.
 
     The run's name is made of the DAG, the task, the DAG run, the map index and the try, so a worker that crashes at
@@ -128,6 +131,8 @@ class FlyteRunOperator(BaseOperator):
         "service_account",
         "raw_data_prefix",
     )
+    text_mappings = ("labels", "annotations", "env_vars")
+    typed_fields = ("inputs",)
     template_fields_renderers = {"inputs": "json", "labels": "json", "annotations": "json"}  # noqa: RUF012
     operator_extra_links = (FlyteRunLink(),)
     ui_color = "#e9dfff"
@@ -158,16 +163,16 @@ class FlyteRunOperator(BaseOperator):
         max_action_concurrency: int | None = None,
         wait: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float = 5.0,
+        poll_interval: float | timedelta = 5.0,
         retry_as: str = "new",
         fail_fast_on: str | None = None,
-        queued_timeout: float | None = None,
+        queued_timeout: float | timedelta | None = None,
         abort_on_kill: bool = True,
         abort_on_timeout: bool = False,
-        missing_after: float | None = 60.0,
-        unreachable_after: float | None = 300.0,
-        launch_unreachable_after: float | None = 60.0,
-        resume_after: float = 10.0,
+        missing_after: float | timedelta | None = 60.0,
+        unreachable_after: float | timedelta | None = 300.0,
+        launch_unreachable_after: float | timedelta | None = 60.0,
+        resume_after: float | timedelta = 10.0,
         log_lines: int = 50,
         redact_env: bool = True,
         **kwargs: Any,
@@ -185,31 +190,42 @@ class FlyteRunOperator(BaseOperator):
         self.annotations = annotations
         self.env_vars = env_vars
         self.flyte_queue = flyte_queue
-        self.interruptible = interruptible
-        self.overwrite_cache = overwrite_cache
         self.service_account = service_account
         self.raw_data_prefix = raw_data_prefix
-        self.max_action_concurrency = max_action_concurrency
-        self.wait = wait
-        self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.retry_as = retry_as
-        self.fail_fast_on = fail_fast_on
-        self.queued_timeout = queued_timeout
-        self.abort_on_kill = abort_on_kill
-        self.abort_on_timeout = abort_on_timeout
-        self.missing_after = missing_after
-        self.unreachable_after = unreachable_after
-        self.launch_unreachable_after = launch_unreachable_after
-        self.resume_after = resume_after
-        self.log_lines = log_lines
-        self.redact_env = redact_env
+        # What is no template is known by now: a wrong one is an import error of the DAG.
+        with argument_errors():
+            self.interruptible = switch("interruptible", interruptible, optional=True)
+            self.overwrite_cache = switch("overwrite_cache", overwrite_cache)
+            self.max_action_concurrency = max_action_concurrency
+            self.wait = switch("wait", wait)
+            self.deferrable = switch("deferrable", deferrable)
+            self.poll_interval = seconds("poll_interval", poll_interval, least=LEAST_INTERVAL)
+            self.retry_as = choice("retry_as", retry_as, RETRY_AS)
+            self.fail_fast_on = choice("fail_fast_on", fail_fast_on, ("user", None))
+            self.queued_timeout = optional_seconds("queued_timeout", queued_timeout)
+            self.abort_on_kill = switch("abort_on_kill", abort_on_kill)
+            self.abort_on_timeout = switch("abort_on_timeout", abort_on_timeout)
+            self.missing_after = optional_seconds("missing_after", missing_after)
+            self.unreachable_after = optional_seconds("unreachable_after", unreachable_after)
+            self.launch_unreachable_after = optional_seconds("launch_unreachable_after", launch_unreachable_after)
+            self.resume_after = seconds("resume_after", resume_after)
+            self.log_lines = whole_number("log_lines", log_lines, otherwise=", 0 for none")
+            self.redact_env = switch("redact_env", redact_env)
+            if max_action_concurrency is not None:
+                self.max_action_concurrency = whole_number("max_action_concurrency", max_action_concurrency, least=1)
 
-    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
-        # Here and not in render_template_fields, which Airflow does not call for a mapped task.
-        super()._do_render_template_fields(parent, *args, **kwargs)
-        if parent is self and self.env_vars is not None:
-            self.env_vars = HiddenValues(self.env_vars)
+    @property
+    def env_vars(self) -> HiddenValues | None:
+        """Environment variables of the run, which show their names only."""
+        return self._env_vars
+
+    @env_vars.setter
+    def env_vars(self, values: Any) -> None:
+        # From the start: Airflow 2.11 shows what the serialized DAG has of a task that has not run yet.
+        self._env_vars = values if values is None or isinstance(values, HiddenValues) else HiddenValues(values)
+        # Airflow does not look for upstream tasks behind what hides; those of a mapped task it has found before.
+        if not getattr(self, "_BaseOperator__from_mapped", False):
+            XComArg.apply_upstream_relationship(self, values)
 
     def execute(self, context: Context) -> Any:
         """Find or launch the run of this try, then wait for it; Airflow calls this."""
@@ -271,7 +287,7 @@ class FlyteRunOperator(BaseOperator):
             return Launch(
                 task_name=self.task_name,
                 version=self.version,
-                inputs=self.inputs or {},
+                inputs=self.as_written("inputs") or {},
                 trigger_name=self.trigger_name,
                 project=self.project,
                 domain=self.domain,
@@ -286,24 +302,15 @@ class FlyteRunOperator(BaseOperator):
                 max_action_concurrency=self.max_action_concurrency,
             )
         except ConfigError as error:
-            raise FlyteArgumentError(str(error)) from error
+            about = ABOUT_NATIVE if isinstance(error, NotATextError) and self.rendered_natively else ""
+            raise FlyteArgumentError(f"{error}{about}") from error
 
     def _check_arguments(self) -> None:
-        for name in ("queued_timeout", "missing_after", "unreachable_after", "launch_unreachable_after"):
-            check_seconds(name, getattr(self, name), optional=True)
-        for name in ("poll_interval", "resume_after"):
-            check_seconds(name, getattr(self, name), optional=False)
-        if isinstance(self.log_lines, bool) or not isinstance(self.log_lines, int) or self.log_lines < 0:
-            raise ConfigError(f"log_lines is {self.log_lines!r}; give a whole number, 0 for none.")
         if isinstance(self.env_vars, HiddenValues) and self.env_vars.unfit:
             raise ConfigError(
                 f"env_vars is a {self.env_vars.unfit}. Give a dict of strings by name; a template gives a text unless "
                 "its DAG has render_template_as_native_obj=True."
             )
-        if self.retry_as not in RETRY_AS:
-            raise ConfigError(f"retry_as is {self.retry_as!r}; enter one of {', '.join(RETRY_AS)}.")
-        if self.fail_fast_on not in (None, "user"):
-            raise ConfigError(f"fail_fast_on is {self.fail_fast_on!r}; enter 'user' or None.")
 
     def _start(self, context: Context, before: Settled | None = None, event: RunEvent | None = None) -> Any:
         """Have the run of this try, and wait for it.
@@ -367,6 +374,7 @@ class FlyteRunOperator(BaseOperator):
             trying,
             replace(wanted, annotations=annotations),
             retry_as=self.retry_as,
+            about_templates=ABOUT_NATIVE if self.rendered_natively else ABOUT_TEXTS,
             retry_for=self._at_most(_BRIEFLY),
             since=first_launch(context),
             before_create=self._not_if_killed,

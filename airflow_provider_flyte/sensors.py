@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flyte.arguments import LEAST_INTERVAL, argument_errors
+from airflow_provider_flyte.client.arguments import choice, optional_seconds, seconds, switch
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.plain_values import given
 from airflow_provider_flyte.client.run_key import check_run_name
@@ -34,8 +36,8 @@ from airflow_provider_flyte.exceptions import (
 )
 from airflow_provider_flyte.links import FlyteRunLink, show_link
 from airflow_provider_flyte.resumption import Settled, settled_before
-from airflow_provider_flyte.seconds import check_seconds
 from airflow_provider_flyte.task_wait import TaskWait
+from airflow_provider_flyte.templates import KeepsTexts
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 from airflow_provider_flyte.xcom import push_details
 
@@ -53,7 +55,7 @@ _BACKSTOP = timedelta(minutes=2)
 """How much later than the trigger's own deadline Airflow ends a deferral, should the trigger not."""
 
 
-class FlyteRunSensor(BaseSensorOperator):
+class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     """Waits until a Flyte run is over, or several are, and returns details (``RunDetails.to_dict()``) to XCom.
 
     A run that ends in FAILED, ABORTED or TIMED_OUT fails the task without a retry, because waiting again cannot
@@ -103,25 +105,34 @@ class FlyteRunSensor(BaseSensorOperator):
         domain: str | None = None,
         flyte_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        missing_after: float | None = 60.0,
-        unreachable_after: float | None = 300.0,
-        resume_after: float = 10.0,
+        missing_after: float | timedelta | None = 60.0,
+        unreachable_after: float | timedelta | None = 300.0,
+        resume_after: float | timedelta = 10.0,
         redact_env: bool = True,
         **kwargs: Any,
     ) -> None:
+        # Airflow's own: it takes 0 as a pause, and breaks with an OverflowError over infinity.
+        with argument_errors():
+            for name, least in (("poke_interval", LEAST_INTERVAL), ("timeout", 0.0)):
+                if name in kwargs:
+                    kwargs[name] = seconds(name, kwargs[name], least=least)
         super().__init__(**kwargs)
         self.run_name = run_name
         self.run_names = run_names
-        self.wait_for = wait_for
-        self.fail_fast = fail_fast
         self.project = project
         self.domain = domain
         self.flyte_conn_id = flyte_conn_id
-        self.deferrable = deferrable
-        self.missing_after = missing_after
-        self.unreachable_after = unreachable_after
-        self.resume_after = resume_after
-        self.redact_env = redact_env
+        # What is no template is known by now: a wrong one is an import error of the DAG.
+        with argument_errors():
+            self.wait_for = choice("wait_for", wait_for, ("all", "any"))
+            self.fail_fast = switch("fail_fast", fail_fast)
+            self.deferrable = switch("deferrable", deferrable)
+            self.missing_after = optional_seconds("missing_after", missing_after)
+            self.unreachable_after = optional_seconds("unreachable_after", unreachable_after)
+            self.resume_after = seconds("resume_after", resume_after)
+            self.redact_env = switch("redact_env", redact_env)
+            # By default_args it may have come past the check above.
+            self.poke_interval = seconds("poke_interval", self.poke_interval, least=LEAST_INTERVAL)
 
     def execute(self, context: Context) -> Any:
         """Wait in the mode that the author chose; Airflow calls this."""
@@ -304,8 +315,6 @@ class FlyteRunSensor(BaseSensorOperator):
         """Refuse what cannot work; templates are rendered only now. Of Airflow's flags only never_fail hides it."""
         try:
             self._check_names()
-            for name in ("missing_after", "unreachable_after", "resume_after"):
-                check_seconds(name, getattr(self, name), optional=name != "resume_after")
         except ConfigError as error:
             if self.never_fail:
                 raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
@@ -334,10 +343,6 @@ class FlyteRunSensor(BaseSensorOperator):
             check_run_name(name)
         # What an upstream task gives is read from Airflow each time that it is gone over.
         self.run_names = names
-        if self.wait_for not in ("all", "any"):
-            raise ConfigError(f"wait_for is {self.wait_for!r}; enter 'all' or 'any'.")
-        if not isinstance(self.fail_fast, bool):
-            raise ConfigError(f"fail_fast is {self.fail_fast!r}; enter True or False.")
 
     @property
     def _several(self) -> list[str] | None:

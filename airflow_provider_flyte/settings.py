@@ -17,6 +17,11 @@ class Option:
     name: str
     default: float | bool | str
     help: str
+    least: float = 0.1
+    """Of a number. Less is a flood of calls to Flyte, or so few that nothing is noticed."""
+
+    most: float = 3600.0
+    """Of a number. An end that no stream tells of is noticed only with the next question."""
 
 
 OPTIONS = (
@@ -98,9 +103,9 @@ def _read(option: Option) -> float | bool:
             number = float(text)
         except ValueError:
             number = math.nan
-        if 0 < number < math.inf:
+        if option.least <= number <= option.most:
             return number
-        wanted = "a number above 0"
+        wanted = f"a number from {option.least:g} to {option.most:g}"
     raise FlyteConfigurationError(
         f"[{SECTION}] {option.name} in Airflow's configuration is {text!r}; enter {wanted}, or leave it out."
     )

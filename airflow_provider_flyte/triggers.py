@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_flyte.arguments import LEAST_INTERVAL, argument_errors, timestamp
+from airflow_provider_flyte.client.arguments import optional_seconds, seconds, switch
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
 from airflow_provider_flyte.events import Ending, RunEvent
@@ -37,7 +39,7 @@ class FlyteRunTrigger(BaseTrigger):
     """Waits until a run is over, or several are, and says in one small event how that ended.
 
     Plain values only: Airflow stores them, shows them in the UI and makes the trigger again from them, elsewhere and
-    after an upgrade. Times are seconds since the epoch.
+    after an upgrade. Times are seconds since the epoch. What cannot work is refused with a FlyteArgumentError.
 
     :param run_name: the run; '' with ``run_names``.
     :param project: its project; by default the connection's.
@@ -78,16 +80,17 @@ class FlyteRunTrigger(BaseTrigger):
         self.project = project
         self.domain = domain
         self.flyte_conn_id = flyte_conn_id
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.execution_deadline = execution_deadline
-        self.not_before = not_before
-        self.missing_after = missing_after
-        self.unreachable_after = unreachable_after
-        self.keep_waiting = keep_waiting
         self.run_names = run_names
-        self.any_one = any_one
-        self.fail_fast = fail_fast
+        self.deadline = timestamp("deadline", deadline)
+        self.execution_deadline = timestamp("execution_deadline", execution_deadline)
+        self.not_before = timestamp("not_before", not_before)
+        with argument_errors():
+            self.poll_interval = seconds("poll_interval", poll_interval, least=LEAST_INTERVAL)
+            self.missing_after = optional_seconds("missing_after", missing_after)
+            self.unreachable_after = optional_seconds("unreachable_after", unreachable_after)
+            self.keep_waiting = switch("keep_waiting", keep_waiting)
+            self.any_one = switch("any_one", any_one)
+            self.fail_fast = switch("fail_fast", fail_fast)
         self._lease: Lease | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:

@@ -83,6 +83,7 @@ class TryRuns:
     :param trying: the task instance and its try.
     :param wanted: what to launch.
     :param retry_as: how a try that launches anew stands to the run before: ``new``, ``rerun`` or ``recover``.
+    :param about_templates: what to add where inputs have texts for other things, or other things for texts.
     :param retry_for: seconds of trouble that are put up with; None: the client's budget.
     :param since: when the first try can have launched, for a retry that has to seek; None: it does not.
     :param before_create: called right before a run is launched; what it raises keeps it from being launched.
@@ -96,6 +97,7 @@ class TryRuns:
         wanted: Launch,
         *,
         retry_as: str,
+        about_templates: str,
         retry_for: float | None,
         since: datetime | None = None,
         before_create: Callable[[], None],
@@ -105,6 +107,7 @@ class TryRuns:
         self._trying = trying
         self._wanted = wanted
         self._retry_as = retry_as
+        self._about_templates = about_templates
         self._retry_for = retry_for
         self._since = since
         self._real_names: dict[str, str] = {}
@@ -130,7 +133,8 @@ class TryRuns:
         try:
             return self._get()
         except InputsError as error:
-            raise FlyteArgumentError(f"{error}{self._about_templates()}") from error
+            about = self._about_templates if error.mixes_texts else ""
+            raise FlyteArgumentError(f"{error}{about}") from error
         except (NoSuchTaskError, NoSuchTriggerError) as error:
             raise FlyteTaskMissing(str(error)) from error
         except LaunchUncertainError as error:
@@ -280,11 +284,6 @@ class TryRuns:
 
     def _error(self, kind: type[FlyteRunError], key: RunKey, text: str) -> FlyteRunError:
         return kind(text, run=key.name, project=key.project, domain=key.domain, url=self._client.config.run_url(key))
-
-    def _about_templates(self) -> str:
-        if not any(isinstance(value, str) for value in self._wanted.inputs.values()):
-            return ""
-        return " A template gives a text, unless its DAG has render_template_as_native_obj=True."
 
 
 def task_instance_of(context: Context) -> TaskInstance:

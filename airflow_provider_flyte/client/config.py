@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from airflow_provider_flyte.client.arguments import seconds, switch
 from airflow_provider_flyte.client.credentials import Credentials, Secret, hide
 from airflow_provider_flyte.client.endpoint import is_endpoint
 from airflow_provider_flyte.client.errors import ConfigError
@@ -48,7 +49,7 @@ class FlyteConfig:
     """Base URL of the Flyte console where it is not the endpoint's host, for instance ``https://flyte.example.com``."""
 
     timeout: float = 15.0
-    """Deadline of one call, in seconds."""
+    """Deadline of one call, in seconds or as a timedelta."""
 
     retry_budget: float = 30.0
     """How long a read that fails for a transient reason is repeated, in seconds. Writes are never repeated."""
@@ -103,9 +104,12 @@ class FlyteConfig:
             )
         if self.transport not in TRANSPORTS:
             raise ConfigError(f"transport {self.transport!r} is unknown; enter one of {', '.join(TRANSPORTS)}.")
-        for name in ("timeout", "retry_budget"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} must be a positive number of seconds, not {getattr(self, name)!r}.")
+        for name in ("insecure", "verify"):
+            object.__setattr__(self, name, switch(name, getattr(self, name)))
+        for name in ("timeout", "retry_budget", "keepalive"):
+            # No pings are 0 of them.
+            above_least = name != "keepalive"
+            object.__setattr__(self, name, seconds(name, getattr(self, name), above_least=above_least))
         for key, value in self.metadata:
             if not METADATA_KEY.fullmatch(key) or not _METADATA_VALUE.fullmatch(value):
                 raise ConfigError(
@@ -115,8 +119,6 @@ class FlyteConfig:
         object.__setattr__(self, "metadata", tuple((key, Secret(value)) for key, value in self.metadata))
         hide(self, "client_private_key")
         self._check_security()
-        if self.keepalive < 0:
-            raise ConfigError(f"keepalive must be a number of seconds, or 0 for no pings, not {self.keepalive!r}.")
         for part in ("project", "domain"):
             if getattr(self, part):
                 self._check_allowed(part, getattr(self, part))

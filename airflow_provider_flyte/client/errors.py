@@ -79,8 +79,19 @@ class NoClientError(ConfigError):
     """A call without a client to make it."""
 
 
+class NotATextError(ConfigError):
+    """Something else where a text is meant, such as a number for a label."""
+
+
 class InputsError(ConfigError):
-    """Inputs that the task cannot take; all that is wrong with them, by name."""
+    """Inputs that the task cannot take; all that is wrong with them, by name.
+
+    :param mixes_texts: whether there is a text for something else among them, or something else for a text.
+    """
+
+    def __init__(self, text: str, *, mixes_texts: bool = False) -> None:
+        super().__init__(text)
+        self.mixes_texts = mixes_texts
 
 
 class NoSuchTaskError(ConfigError):

@@ -35,6 +35,7 @@ def make_inputs(
     }
     before = {each.name: each.value for each in kept.literals} if kept else {}
     wrong = [_unknown(name, types) for name in values if name not in types]
+    mixes_texts = False
     made = common_pb2.Inputs(context=kept.context if kept else ())
     for name, kind in types.items():
         if name in values:
@@ -42,6 +43,7 @@ def make_inputs(
                 made.literals.add(name=name, value=literal_of(values[name], kind))
             except Unfit as error:
                 wrong.append(f"{name}{error.path} must be {type_name(kind)}: {error.why}.")
+                mixes_texts = mixes_texts or error.mixes_texts
             except RecursionError:
                 wrong.append(f"{name} is nested too deeply, or holds itself.")
         elif name in before:
@@ -61,7 +63,8 @@ def make_inputs(
         )
         raise InputsError(
             f"The inputs do not fit task {task.name}, version {task.version}. {' '.join(wrong)} "
-            f"The task takes {takes or 'no inputs'}."
+            f"The task takes {takes or 'no inputs'}.",
+            mixes_texts=mixes_texts,
         )
     return made
 

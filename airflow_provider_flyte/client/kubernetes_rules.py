@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.errors import ConfigError, NotATextError
 
 _PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -27,7 +27,7 @@ def check_texts(name: str, texts: object) -> None:
         if not isinstance(key, str) or not key:
             raise ConfigError(f"{name} has the key {key!r}. Its keys must be strings that are not empty.")
         if not isinstance(value, str):
-            raise ConfigError(f"{name}[{key!r}] is a {type(value).__name__}. Give a string.")
+            raise NotATextError(f"{name}[{key!r}] is of type {type(value).__name__}. Give a string.")
         try:
             value.encode()
         except UnicodeEncodeError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_flyte.client import calls
-from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.errors import ConfigError, NotATextError
 from airflow_provider_flyte.client.idl.common import run_pb2 as common_run_pb2
 from airflow_provider_flyte.client.idl.core import literals_pb2, security_pb2
 from airflow_provider_flyte.client.idl.task import run_pb2
@@ -92,13 +92,13 @@ class Launch:
 
     def __post_init__(self) -> None:
         if not isinstance(self.task_name, str) or not self.task_name.strip():
-            raise ConfigError(
+            raise NotATextError(
                 f"task_name is {self.task_name!r}. Give the name of a deployed task, such as 'train.fit'."
             )
         for name in ("version", "trigger_name", "queue", "service_account", "raw_data_prefix", "relation"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or not value.strip()):
-                raise ConfigError(f"{name} is {value!r}. Give a string, or None.")
+                raise NotATextError(f"{name} is {value!r}. Give a string, or None.")
         for name in ("run_name", "related_to"):
             if getattr(self, name) is not None:
                 check_run_name(getattr(self, name))

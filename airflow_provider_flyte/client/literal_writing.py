@@ -47,9 +47,12 @@ def literal_of(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Liter
 
     :raises Unfit: where the value cannot be of the type.
     """
+    if isinstance(value, plain.ReadFromText):
+        made: literals_pb2.Literal = plain.either(literal_of, value, kind)
+        return made
     if isinstance(value, literals_pb2.Literal):
         return value
-    value = unspell(value)
+    value = unspell(plain.unpacked(value))
     if is_pickle(kind):
         raise Unfit(
             f"{plain.given(value)} cannot be sent: the task takes a pickled Python object, which only Python code with "

@@ -5,9 +5,10 @@ A value that does not fit raises :class:`Unfit`, which says why; whoever knows t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from enum import Enum
 from numbers import Integral, Real
@@ -27,16 +28,67 @@ class Unfit(Exception):
 
     :param why: what was given, and what would do.
     :param path: where in the input it stands, for instance ``[3]['name']``.
+    :param mixes_texts: whether it is a text for something else, or something else for a text.
     """
 
-    def __init__(self, why: str, path: str = "") -> None:
+    def __init__(self, why: str, path: str = "", *, mixes_texts: bool = False) -> None:
         super().__init__(why, path)
         self.why = why
         self.path = path
+        self.mixes_texts = mixes_texts
 
     def under(self, key: object) -> Unfit:
         """The same, seen from the list or dict around it."""
-        return Unfit(self.why, f"[{key!r}]{self.path}")
+        return Unfit(self.why, f"[{key!r}]{self.path}", mixes_texts=self.mixes_texts)
+
+
+class ReadFromText:
+    """A value that was read off a text, such as 20261126 off ``"20261126"``. Where it does not fit, the text may.
+
+    :param value: what was read.
+    :param text: what it was read off.
+    """
+
+    __slots__ = ("text", "value")
+
+    def __init__(self, value: Any, text: str) -> None:
+        self.value = value
+        self.text = text
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+def either(function: Callable[..., Any], read: ReadFromText, *arguments: Any) -> Any:
+    """What a function makes of the value or, where that does not fit, of its text."""
+    try:
+        return function(read.value, *arguments)
+    except Unfit:
+        with contextlib.suppress(Unfit):
+            return function(read.text, *arguments)
+        raise
+
+
+def unpacked(value: Any) -> Any:
+    """A scalar of numpy's as Python's own; numpy itself is not imported. Anything else as it is.
+
+    :raises Unfit: for the description of an output that stayed in Flyte, which no input can be made of.
+    """
+    if isinstance(value, Mapping) and "uri" in value and value.get("type") in NOT_IN_XCOM:
+        raise Unfit(
+            f"it is no value but the description of an output that XCom does not hold. The output lies at "
+            f"{value['uri'] or 'a place that Flyte does not name'}; have the earlier task give a file, or read it "
+            "in a task of your own"
+        )
+    if type(value).__module__ == "numpy" and hasattr(value, "dtype") and not hasattr(value, "__len__"):
+        scalar = value.item()
+        # A datetime64 of nanoseconds would become a bare number.
+        return value if isinstance(scalar, int) and value.dtype.kind in "mM" else scalar
+    return value
+
+
+NOT_IN_XCOM = ("too_large", "not_in_xcom")
+"""The types of descriptions that stand in XCom instead of an output."""
 
 
 def given(value: object) -> str:
@@ -59,7 +111,7 @@ def given(value: object) -> str:
 
 
 def not_a(kind: str, value: object) -> Unfit:
-    return Unfit(f"{given(value)} is not {kind}")
+    return Unfit(f"{given(value)} is not {kind}", mixes_texts=isinstance(value, str) or kind == "a str")
 
 
 def integer(value: object, allowed: range = INT64) -> int:
@@ -105,6 +157,7 @@ def moment(value: object) -> datetime:
     """A datetime in UTC, of a datetime, a date (midnight) or an ISO 8601 text; without a zone it is UTC."""
     found = value
     if isinstance(value, str):
+        value = text(value)
         found = _parsed(value, datetime) or _parsed(value, date)
     if isinstance(found, date) and not isinstance(found, datetime):
         found = datetime(found.year, found.month, found.day)
@@ -122,7 +175,7 @@ def duration(value: object) -> timedelta:
     """A timedelta, of a timedelta, seconds or an ISO 8601 text."""
     if isinstance(value, timedelta):
         return value
-    if isinstance(value, str) and isinstance(parsed := _parsed(value, timedelta), timedelta):
+    if isinstance(value, str) and isinstance(parsed := _parsed(text(value), timedelta), timedelta):
         return parsed
     if isinstance(value, bool) or not isinstance(value, Real):
         raise not_a("a timedelta, seconds or an ISO 8601 text such as 'PT5M'", value)
@@ -158,7 +211,9 @@ def sequence(value: object) -> Sequence[Any]:
 
 def anything(value: object) -> Any:
     """What msgpack holds, for places without a type. Times become texts and seconds, as the SDK writes them."""
-    value = unspell(value)
+    if isinstance(value, ReadFromText):
+        return either(anything, value)
+    value = unspell(unpacked(value))
     if value is None or isinstance(value, (bool, bytes)):
         return value
     if isinstance(value, Enum):

@@ -24,7 +24,9 @@ def fit(value: object, schema: Schema, root: Schema) -> Any:
     :param schema: what this value must be.
     :param root: the whole schema, in which ``$ref`` points.
     """
-    value = unspell(value)
+    if isinstance(value, plain.ReadFromText):
+        return plain.either(fit, value, schema, root)
+    value = unspell(plain.unpacked(value))
     if "$ref" in schema:
         return fit(value, _target(schema["$ref"], root), root)
     for choice in ("anyOf", "oneOf"):

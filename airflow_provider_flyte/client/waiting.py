@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from airflow_provider_flyte.client.arguments import optional_seconds
 from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
 
 
@@ -57,6 +58,10 @@ class WaitRules:
 
     unreachable_after: float | None = 300.0
     """Seconds of unbroken trouble after which the run's state is unknown; None: never."""
+
+    def __post_init__(self) -> None:
+        for name in ("missing_after", "unreachable_after"):
+            object.__setattr__(self, name, optional_seconds(name, getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

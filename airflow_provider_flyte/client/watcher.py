@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from airflow_provider_flyte.client.arguments import positive, seconds
 from airflow_provider_flyte.client.calls import chunks
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.deadlines import Deadlines
@@ -104,7 +105,11 @@ class RunWatcher:
         self._rules = rules or WaitRules()
         self._clock = clock
         self._sleep = sleep
-        self._pace = Pace(shortest_interval, interval, calls_per_second)
+        self._pace = Pace(
+            seconds("shortest_interval", shortest_interval, above_least=True),
+            seconds("interval", interval, above_least=True),
+            positive("calls_per_second", calls_per_second),
+        )
         self._questions = Questions(lambda: self._client, clock)
         self._hints = Hints(lambda: self._client, self._heard, clock, sleep) if hints else None
         self._renew = renew
@@ -228,7 +233,7 @@ class RunWatcher:
         loop, now = asyncio.get_running_loop(), self._clock()
         results = WaitResults(
             rules=rules or self._rules,
-            interval=interval or self._pace.longest,
+            interval=self._pace.longest if interval is None else seconds("interval", interval, above_least=True),
             on_news=on_news,
             on_progress=on_progress,
             told_at=now,

@@ -22,7 +22,7 @@ from airflow_provider_flyte.client.idl.core import literals_pb2, types_pb2
 from airflow_provider_flyte.client.literal_types import type_name
 from airflow_provider_flyte.client.literal_writing import literal_of
 from airflow_provider_flyte.client.literals import value_of
-from airflow_provider_flyte.client.plain_values import Unfit
+from airflow_provider_flyte.client.plain_values import ReadFromText, Unfit
 
 RECORDED = {
     case["name"]: case for case in json.loads((Path(__file__).parents[1] / "recordings" / "literals.json").read_text())
@@ -152,6 +152,8 @@ REFUSED = [
     ("bool", "true", "is not a bool"),
     ("datetime", "yesterday", "ISO 8601"),
     ("datetime", 0, "ISO 8601"),
+    ("datetime", "2026-11-26\ud800", "lone surrogate"),
+    ("duration", "PT5M\ud800", "lone surrogate"),
     ("datetime", datetime.max.replace(tzinfo=timezone(-timedelta(hours=1))), "years 1 and 9999"),
     ("duration", "soon", "'PT5M'"),
     ("duration", True, "'PT5M'"),
@@ -195,6 +197,50 @@ def test_what_does_not_fit_is_refused_and_says_why(name: str, value: Any, words:
     with pytest.raises(Unfit) as caught:
         literal_of(value, recorded_type(name))
     assert words in f"{caught.value.path}: {caught.value.why}"
+
+
+@pytest.mark.parametrize("name", ["str", "int", "list_int", "dict_untyped", "dataclass", "file", "optional_value"])
+def test_an_output_that_stayed_in_flyte_is_no_input(name: str) -> None:
+    kind = recorded_type(name)
+    described = {"type": "too_large", "uri": "s3://bucket/outputs.pb", "size": 200_000}
+    for value in (described, {"x": described}) if name == "dict_untyped" else (described,):
+        with pytest.raises(
+            Unfit, match=r"an output that XCom does not hold. The output lies at s3://bucket/outputs\.pb;"
+        ):
+            literal_of(value, kind)
+
+
+def test_scalars_of_numpy() -> None:
+    numpy = pytest.importorskip("numpy")
+    for name, value, plain in (
+        ("bool", numpy.bool_(True), True),
+        ("int", numpy.int64(42), 42),
+        ("float", numpy.float64(0.1), 0.1),
+        ("str", numpy.str_("x"), "x"),
+        ("datetime", numpy.datetime64("2026-11-26T12:00:00"), datetime(2026, 11, 26, 12)),
+        ("dict_untyped", {"a": numpy.bool_(False), "b": numpy.int32(1)}, {"a": False, "b": 1}),
+    ):
+        assert literal_of(value, recorded_type(name)) == literal_of(plain, recorded_type(name))
+    with pytest.raises(Unfit, match="is not an int"):
+        literal_of(numpy.datetime64("2026-11-26T12:00:00.000000001"), recorded_type("int"))
+    with pytest.raises(Unfit, match="is not an int"):
+        literal_of(numpy.bool_(True), recorded_type("int"))
+
+
+def test_what_was_read_off_a_text_may_be_the_text() -> None:
+    for name, read, text in (
+        ("str", 20261126, "20261126"),
+        ("str", {"a": 1}, '{"a": 1}'),
+        ("str", None, "None"),
+        ("str", True, "True"),
+    ):
+        assert literal_of(ReadFromText(read, text), recorded_type(name)) == literal_of(text, recorded_type(name))
+    assert literal_of(ReadFromText(42, "42"), recorded_type("int")) == literal_of(42, recorded_type("int"))
+    assert literal_of({"a": ReadFromText(1, "1")}, recorded_type("dict_untyped")) == literal_of(
+        {"a": 1}, recorded_type("dict_untyped")
+    )
+    with pytest.raises(Unfit, match=r"1\.5 \(float\) is not an int"):
+        literal_of(ReadFromText(1.5, "1.5"), recorded_type("int"))
 
 
 def test_a_union_takes_the_variant_of_the_values_own_type() -> None:

@@ -1,0 +1,38 @@
+"""Arguments of tasks and triggers: what they may be, said as an error that fails a task without a retry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.exceptions import FlyteArgumentError
+
+LEAST_INTERVAL = 0.1
+"""Least seconds between two looks of one task. A look is a call to Flyte and a query to its database: with 0, a single
+task made 2,622 of them in four seconds."""
+
+
+@contextmanager
+def argument_errors() -> Iterator[None]:
+    """Raise what the client says of an argument as what Airflow does not retry."""
+    try:
+        yield
+    except ConfigError as error:
+        raise FlyteArgumentError(str(error)) from error
+
+
+def timestamp(name: str, value: object) -> float | None:
+    """A time in seconds since the epoch, or None.
+
+    :raises FlyteArgumentError: naming the argument and what to give.
+    """
+    if value is None:
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LAST:
+        return value
+    raise FlyteArgumentError(f"{name} is {value!r}; give seconds since the epoch, or None.")
+
+
+LAST = 253_402_300_800
+"""The year 10000, which no date can be in."""

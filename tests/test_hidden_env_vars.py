@@ -1,0 +1,97 @@
+"""Values of environment variables: where Airflow shows or keeps a task that has not run yet."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from airflow import DAG
+
+from airflow_provider_flyte.compat import BaseOperator
+from airflow_provider_flyte.hidden_values import HiddenValues
+from airflow_provider_flyte.operators import FlyteRunOperator
+from tests.own_airflow import stored_again
+
+AIRFLOW = int(version("apache-airflow").split(".")[0])
+SECRET = "s3cret-of-the-environment"
+ARGUMENTS: dict[str, Any] = {"task_name": "demo.train"}
+
+
+class Gives(BaseOperator):
+    """A task upstream."""
+
+    def execute(self, context: Any) -> Any:
+        """Give nothing."""
+
+
+@pytest.fixture
+def dag() -> Any:
+    with DAG(
+        dag_id="hidden", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), params={"word": SECRET}
+    ) as made:
+        upstream = Gives(task_id="upstream")
+        FlyteRunOperator(task_id="plain", env_vars={"A": SECRET, "B": "{{ params.word }}"}, **ARGUMENTS)
+        FlyteRunOperator(task_id="text", env_vars="{{ {'A': params.word} }}", **ARGUMENTS)  # type: ignore[arg-type]
+        FlyteRunOperator(task_id="output", env_vars=upstream.output, **ARGUMENTS)
+        FlyteRunOperator(task_id="inside", env_vars={"A": upstream.output}, **ARGUMENTS)
+        FlyteRunOperator.partial(task_id="mapped", env_vars={"A": SECRET}, **ARGUMENTS).expand(inputs=[{"rows": 1}])
+        FlyteRunOperator.partial(task_id="expanded", **ARGUMENTS).expand(env_vars=[{"A": SECRET}])
+    return made
+
+
+def test_a_task_that_has_not_run_shows_no_value(dag: Any) -> None:
+    """Airflow 2.11 renders it in the webserver, from the serialized DAG."""
+    for task in stored_again(dag).tasks:
+        if task.task_id not in ("upstream", "mapped", "expanded"):
+            shown = task.env_vars
+            assert isinstance(shown, str)
+            assert SECRET not in shown
+            assert shown == {"plain": "{'A': '***', 'B': '***'}", "inside": "{'A': '***'}"}.get(task.task_id, "***")
+
+
+def test_the_rest_is_as_ever(dag: Any) -> None:
+    for task_id in ("output", "inside"):
+        assert dag.get_task(task_id).upstream_task_ids == {"upstream"}
+        assert stored_again(dag).get_task(task_id).upstream_task_ids == {"upstream"}
+    assert dag.get_task("plain").env_vars == {"A": SECRET, "B": "{{ params.word }}"}
+    task = dag.get_task("plain")
+    task.env_vars = {"C": "later"}
+    assert isinstance(task.env_vars, HiddenValues)
+    assert dict(task.env_vars) == {"C": "later"}
+
+
+@pytest.mark.skipif(AIRFLOW >= 3, reason="Airflow 3 renders only on a worker")
+def test_rendered_templates_of_airflow_2(dag: Any, airflow_db: None) -> None:
+    from airflow.models import DagModel, DagRun, TaskInstance
+    from airflow.utils.session import create_session
+
+    stored = stored_again(dag)
+    with create_session() as session:
+        session.merge(DagModel(dag_id=dag.dag_id))
+        session.flush()
+        stored.create_dagrun(
+            run_id="r",
+            state="queued",
+            execution_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+            data_interval=(datetime(2026, 1, 1, tzinfo=timezone.utc),) * 2,
+            session=session,
+        )
+        dag_run = session.query(DagRun).filter_by(dag_id=dag.dag_id, run_id="r").one()
+        seen = {}
+        for task_id in ("plain", "text", "mapped", "expanded"):
+            # What the page does.
+            task = stored.get_task(task_id).prepare_for_execution()
+            ti = dag_run.get_task_instance(task_id, session=session) or TaskInstance(task, run_id="r", map_index=0)
+            ti.refresh_from_task(task)
+            try:
+                ti.get_rendered_template_fields(session=session)
+            except Exception as error:
+                seen[f"{task_id}: error"] = str(error)
+            unmapped = ti.task.unmap(None)
+            seen[task_id] = {name: getattr(unmapped, name, None) for name in unmapped.template_fields}
+        session.rollback()
+    assert SECRET not in json.dumps(seen, default=str)
+    assert seen["plain"]["env_vars"] == "{'A': '***', 'B': '***'}"
