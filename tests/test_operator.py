@@ -276,8 +276,8 @@ def test_by_a_trigger_of_flytes(flyte_default: LocalFlyte, operator: Make) -> No
     ("arguments", "says"),
     [
         ({"task_name": " "}, "task_name"),
-        ({"retry_as": "again"}, "new, rerun, recover"),
-        ({"fail_fast_on": "system"}, "'user' or None"),
+        ({"retry_as": "again"}, "'new', 'rerun', 'recover'"),
+        ({"fail_fast_on": "system"}, "'user', None"),
         ({"queued_timeout": -1}, "queued_timeout"),
         ({"run_name": "No!"}, "run_name"),
         ({"inputs": [1]}, "inputs"),
