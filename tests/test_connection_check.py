@@ -118,7 +118,10 @@ def test_the_button(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) ->
     assert good, said
     good, said = stored_as(monkeypatch, local_flyte, timeout="soon").test_connection()
     # Not the connection's name: the UI tests a copy under another one.
-    assert (good, said) == (False, 'Settings: timeout is "soon"; enter a number of seconds above 0, at most 3155760000.')
+    assert (good, said) == (
+        False,
+        'Settings: timeout is "soon"; enter a number of seconds above 0, at most 3155760000.',
+    )
     good, said = FlyteHook("nowhere").test_connection()
     assert not good
     assert "There is no Airflow connection 'nowhere'" in said

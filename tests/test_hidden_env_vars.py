@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
 from importlib.metadata import version
 from typing import Any
@@ -64,34 +63,9 @@ def test_the_rest_is_as_ever(dag: Any) -> None:
 
 
 @pytest.mark.skipif(AIRFLOW >= 3, reason="Airflow 3 renders only on a worker")
-def test_rendered_templates_of_airflow_2(dag: Any, airflow_db: None) -> None:
-    from airflow.models import DagModel, DagRun, TaskInstance
-    from airflow.utils.session import create_session
-
-    stored = stored_again(dag)
-    with create_session() as session:
-        session.merge(DagModel(dag_id=dag.dag_id))
-        session.flush()
-        stored.create_dagrun(
-            run_id="r",
-            state="queued",
-            execution_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
-            data_interval=(datetime(2026, 1, 1, tzinfo=timezone.utc),) * 2,
-            session=session,
-        )
-        dag_run = session.query(DagRun).filter_by(dag_id=dag.dag_id, run_id="r").one()
-        seen = {}
-        for task_id in ("plain", "text", "mapped", "expanded"):
-            # What the page does.
-            task = stored.get_task(task_id).prepare_for_execution()
-            ti = dag_run.get_task_instance(task_id, session=session) or TaskInstance(task, run_id="r", map_index=0)
-            ti.refresh_from_task(task)
-            try:
-                ti.get_rendered_template_fields(session=session)
-            except Exception as error:
-                seen[f"{task_id}: error"] = str(error)
-            unmapped = ti.task.unmap(None)
-            seen[task_id] = {name: getattr(unmapped, name, None) for name in unmapped.template_fields}
-        session.rollback()
-    assert SECRET not in json.dumps(seen, default=str)
-    assert seen["plain"]["env_vars"] == "{'A': '***', 'B': '***'}"
+@pytest.mark.parametrize("task_id", ["plain", "text"])
+def test_rendered_templates_of_airflow_2(dag: Any, task_id: str) -> None:
+    """What its page does with a task that has not run."""
+    task = stored_again(dag).get_task(task_id).prepare_for_execution()
+    task.render_template_fields({"params": {"word": SECRET}})
+    assert SECRET not in str({name: getattr(task, name) for name in task.template_fields})

@@ -14,7 +14,7 @@ from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.own_airflow import load_dag_file
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.usefixtures("airflow_db")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("airflow_db")]
 
 AIRFLOW = int(version("apache-airflow").split(".")[0])
 

@@ -38,8 +38,20 @@ def test_serialize_is_the_signature_and_later_arguments_have_defaults() -> None:
     assert path == "airflow_provider_flyte.triggers.FlyteRunTrigger"
     assert set(kwargs) == set(parameters)
     assert [name for name, parameter in parameters.items() if parameter.default is parameter.empty] == []
-    changed = {name: f"changed-{name}" for name in parameters}
+    changed = {
+        name: _other(parameter.default, place, f"changed-{name}")
+        for place, (name, parameter) in enumerate(parameters.items())
+    }
+    for name in ("deadline", "execution_deadline", "not_before"):
+        changed[name] = 7.0 + len(name)
     assert FlyteRunTrigger(**changed).serialize()[1] == changed
+
+
+def _other(default: Any, place: int, text: str) -> Any:
+    """Another value than the default, of its kind."""
+    if isinstance(default, bool):
+        return not default
+    return 7.0 + place if isinstance(default, float) else text
 
 
 def test_triggers_stored_before_an_upgrade_still_load() -> None:

@@ -30,7 +30,7 @@ INPUTS: dict[str, Any] = {
 PARAMS: dict[str, Any] = {"version": "1.10", "day": "20261126", "rows": 3, "ids": [1, 2]}
 
 with DAG(dag_id="native", schedule=None, render_template_as_native_obj=True, params=PARAMS) as dag:
-    FlyteRunOperator(task_id="plain", deferrable=True, inputs=INPUTS, **ARGUMENTS)
+    FlyteRunOperator(task_id="plain", deferrable=False, inputs=INPUTS, **ARGUMENTS)
     FlyteRunOperator.partial(task_id="mapped", deferrable=False, **ARGUMENTS).expand(inputs=[INPUTS])
     # Of several templates, and of things that are none.
     FlyteRunOperator(task_id="number", inputs=INPUTS, **ARGUMENTS | {"labels": {"rows": "{{ params.rows }}"}})
