@@ -82,7 +82,7 @@ def test_who_gives_no_answer_that_can_be_read_is_no_flyte(door: str, on_a_loop: 
     ):
         ask(config_for(server), on_a_loop=on_a_loop)
     assert errors.is_lasting(raised.value)
-    assert "an answer of 4 bytes (00 ff ff ff) cannot be read as GetRunDetailsResponse" in str(raised.value)
+    assert "an answer of 4 bytes (00 ff ff ff) cannot be read as Get" in str(raised.value)
 
 
 @both
