@@ -38,6 +38,9 @@ _LONGEST_REASON = 300
 _TAKEN = {DETAILS, OUTPUTS, RUN_NAME, RUN_URL}
 """An output of such a name has no key of its own."""
 
+_OURS = ("_link_", "_flyte_")
+"""What the keys begin with under which the button's address and what a task resumes with are kept."""
+
 
 def push_run(task: Any, context: Context, name: str, url: str) -> None:
     """Put the run's name and its page into XCom. Whoever needs them is told by a warning if that fails.
@@ -107,7 +110,7 @@ def push_outputs(ti: Any, details: RunDetails, outputs: dict[str, Any], log: Tas
     storing = _Storing(ti, details, log)
     stored = {name: storing.fit(name, value) for name, value in outputs.items()}
     for name in stored:
-        if name not in _TAKEN:
+        if name not in _TAKEN and not name.startswith(_OURS):
             stored[name] = storing.push(name, stored[name])
     storing.push_all(storing.bounded(_ALL, stored))
 

@@ -262,5 +262,5 @@ def test_a_backend_that_refuses_a_value_or_a_key() -> None:
 
 
 def test_outputs_with_the_names_of_our_own_keys() -> None:
-    outputs = {"run_name": 1, "run_url": 2, "outputs": 3, "return_value": 4, "o0": 5}
+    outputs = {"run_name": 1, "run_url": 2, "outputs": 3, "return_value": 4, "o0": 5, "_link_FlyteRunLink": 6}
     assert pushed(outputs) == {"outputs": outputs, "o0": 5}
