@@ -137,8 +137,8 @@ def test_a_deferred_one_waits_in_the_triggerer(flyte_default: LocalFlyte) -> Non
     assert [run.enqueued for run in flyte_default.runs()] == [1]
 
 
-def test_two_thousand_of_them_ask_together(flyte_default: LocalFlyte) -> None:
-    """They wait with all other waits of the triggerer."""
+def test_it_waits_with_all_other_waits_of_the_triggerer(flyte_default: LocalFlyte) -> None:
+    """For its own run's name: that Flyte does not have it is the answer."""
     flyte_default.inject("*", unavailable("no route"))
     deferred = deferral(operator(True))
     trigger = made_again(deferred.trigger)
