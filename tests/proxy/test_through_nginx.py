@@ -34,6 +34,7 @@ PICKED = {
     "no-trailers": CONNECT,
     "http-behind-tls": CONNECT,
     "http": CONNECT,
+    "own-404": CONNECT,
     "buffered": CONNECT,
     "buffered-http": CONNECT,
     "buffered-chunked": CONNECT,

@@ -59,6 +59,11 @@ def servers(flyte: LocalFlyte) -> dict[str, Server]:
         "no-trailers": Server("ssl http2", everywhere(_GRPC_WITHOUT_TRAILERS, to_connect, unbuffered)),
         "http-behind-tls": Server("ssl", everywhere(to_connect, unbuffered)),
         "http": Server("", everywhere(to_connect, unbuffered)),
+        "own-404": Server(
+            "",
+            everywhere(to_connect, unbuffered, "proxy_intercept_errors on; error_page 404 /own.html;")
+            + f' location = /own.html {{ internal; return 404 "{_page(404)}"; }}',
+        ),
         "buffered": Server("ssl http2", everywhere(to_connect, _HTTP_1_0)),
         "buffered-http": Server("", everywhere(to_connect, _HTTP_1_0)),
         "buffered-chunked": Server("ssl http2", everywhere(to_connect)),
