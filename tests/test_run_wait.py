@@ -70,12 +70,14 @@ def test_trouble_is_told_while_waiting(
     wait: RunWait, local_flyte: LocalFlyte, caplog: pytest.LogCaptureFixture
 ) -> None:
     local_flyte.run("r1").move("RUNNING")
+    # Where Flyte was never reached, a look at what is there comes between.
+    assert wait.look(0).outcome is Outcome.WAITING
     local_flyte.inject("*", unavailable("try later", times=3))
     for _ in range(5):
         assert wait.look(0).outcome is Outcome.WAITING
     said = lines(caplog)
-    assert said[0].startswith("No answer from Flyte about run r1, still waiting: ")
-    assert "try later" in said[0]
-    assert said[1] == "Flyte answers again."
-    assert said[2].startswith("Flyte run flytesnacks/development/r1: RUNNING")
+    assert said[0].startswith("Flyte run flytesnacks/development/r1: RUNNING")
+    assert said[1].startswith("No answer from Flyte about run r1, still waiting: ")
+    assert "try later" in said[1]
+    assert said[2] == "Flyte answers again."
     assert len(said) == 3
