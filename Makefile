@@ -3,7 +3,7 @@ AIRFLOW ?= 3.3.2
 PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS = never
 
-ELSEWHERE := e2e
+ELSEWHERE := e2e matrix
 ifeq ($(AIRFLOW),3.3.2)
 VENV := .venv
 BROWSER := chromium
@@ -21,13 +21,13 @@ UV := .tools/bin/uv
 BIN := $(VENV)/bin
 GRPCIO ?= 1.76.0
 # An environment is kept as long as what it was made from is the same.
-hash = $(shell cat $(1) | cksum | cut -d' ' -f1)
+hash = $(shell cat $(wildcard $(1)) | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/.made-$(call hash,$(REQUIREMENTS) pyproject.toml)
 IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test test-inside check nginx chromium pictures test-contract test-e2e test-crashes bench bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test test-inside check nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements bench bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -86,6 +86,9 @@ older-grpcio: $(STAMP) nginx  ## every way to Flyte with an older grpcio, whose 
 	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/test_doors.py tests/client/test_tls.py tests/proxy \
 		--numprocesses 4 --dist load $(ARGS)
 
+matrix: $(UV)  ## each Airflow as it was released; AIRFLOW=3.0.6 only that one, QUICK=1 less of each
+	$(PYTHON) scripts/matrix.py run $(if $(filter command environment,$(origin AIRFLOW)),$(AIRFLOW)) $(if $(QUICK),--quick)
+
 openlineage: $(STAMP)  ## with OpenLineage's provider beside Airflow 3.3.2, which all other tests run without
 	$(UV) pip install --quiet --python $(BIN)/python --target .run/openlineage --no-deps -r requirements/openlineage.txt
 	PYTHONPATH=.run/openlineage $(BIN)/python -m pytest tests/lineage $(ARGS)
@@ -111,6 +114,9 @@ requirements: $(UV)  ## pin the newest versions
 		requirements/openlineage.in -o requirements/openlineage.txt
 	for n in peer peer-connect idl; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
 		requirements/$$n.in -o requirements/$$n.txt || exit 1; done
+
+matrix-requirements: $(UV)  ## pin what each Airflow had on the day of its release
+	$(PYTHON) scripts/matrix.py pin
 
 clean:
 	rm -rf .venv .venv-* .tools .run dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

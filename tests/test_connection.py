@@ -343,11 +343,15 @@ def test_airflow_discovers_the_connection_type_and_its_form() -> None:
 if not airflow.__version__.startswith("2."):
 
     def test_the_form_of_airflow_3_is_what_the_api_gives_the_ui() -> None:
-        """The 3.3 UI draws its form from this answer alone."""
+        """The UI draws its form from this answer alone; 3.0 has no fields for it."""
         from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
         [meta] = [one for one in HookMetaService.hook_meta_data() if one.connection_type == "flyte"]
         form = meta.model_dump()
+        if AIRFLOW < (3, 1):
+            # It draws the fields of hooks whose providers bring Flask's; the extra is entered as JSON there.
+            assert form["extra_fields"] is None
+            return
         assert list(form["extra_fields"]) == NAMES
         assert form["extra_fields"]["insecure"]["schema"]["type"] == ["boolean", "null"]
         assert form["standard_fields"]["url_schema"]["hidden"]

@@ -12,7 +12,7 @@ from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigura
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.certificates import make_certificate
-from tests.own_airflow import connection_json
+from tests.own_airflow import AIRFLOW, connection_json
 from tests.secret_search import found, shown_by
 
 SECRETS = {
@@ -117,6 +117,9 @@ def expect_words(conn_id: str, words: str, caplog: pytest.LogCaptureFixture, adv
     good, said = FlyteHook(conn_id).test_connection()
     assert not good
     for text in (str(blocking.value), str(on_a_loop.value), said):
+        if AIRFLOW[:2] == (3, 0) and "EnvironmentVariablesBackend failed with ValueError" in text:
+            # It refuses such an environment variable itself.
+            continue
         assert words in text
         assert advice in text
     for error in (blocking.value, on_a_loop.value):

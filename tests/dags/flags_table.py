@@ -49,7 +49,7 @@ ends: dict[str, list[str]] = defaultdict(list)
 
 
 def _note(context: Any) -> None:
-    ends[context["ti"].task_id].append(type(context["exception"]).__name__)
+    ends[context["ti"].task_id].append(type(context.get("exception")).__name__)
 
 
 def _tasks(conditions: dict[str, dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import httpx
 
@@ -24,6 +24,8 @@ class AirflowApi:
     :param user: the login's name.
     :param password: its password.
     """
+
+    version_path: ClassVar[str] = "/api/v2"
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self._login = {"username": user, "password": password}
@@ -168,6 +170,12 @@ class AirflowApi:
 
         return until(look, timeout, f"the end of {dag_id}", lambda: self.describe(dag_id, run_id))
 
+    def links(self, task: Task) -> dict[str, str | None]:
+        """The extra links of a task instance, by their names."""
+        path = f"{_path(task)}/links"
+        found = self._ask("GET", path, params={} if task["map_index"] < 0 else {"map_index": task["map_index"]})
+        return dict(found.get("extra_links", found))
+
     def xcom_keys(self, task: Task) -> list[str]:
         """The names of the values that a task instance has pushed."""
         entries = self._ask("GET", f"{_path(task)}/xcomEntries", params={"map_index": task["map_index"]})
@@ -225,19 +233,22 @@ class AirflowApi:
             if len(found) >= answer["total_entries"]:
                 return found
 
+    def _authorize(self) -> None:
+        answer = self._http.post("/auth/token", json=self._login)
+        answer.raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
     def _ask(self, method: str, path: str, *, missing: Any = ..., **request: Any) -> Any:
         if not self._authorized:
-            answer = self._http.post("/auth/token", json=self._login)
-            answer.raise_for_status()
-            self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            self._authorize()
             self._authorized = True
-        answer = self._http.request(method, f"/api/v2{path}", **request)
+        answer = self._http.request(method, f"{self.version_path}{path}", **request)
         # SQLite refuses a writer whose snapshot has become old, however long it would wait.
         for _ in range(_REPEATS):
             if "Database error" not in answer.text[:100]:
                 break
             time.sleep(0.2)
-            answer = self._http.request(method, f"/api/v2{path}", **request)
+            answer = self._http.request(method, f"{self.version_path}{path}", **request)
         if self.answers is not None:
             self.answers.append((f"{method} {path}", answer.text))
         if answer.status_code == httpx.codes.NOT_FOUND and missing is not ...:

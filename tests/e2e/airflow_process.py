@@ -75,6 +75,8 @@ class StandaloneAirflow:
     running: ClassVar[list[StandaloneAirflow]] = []
     """Those that are up, for a report on what they said last."""
 
+    components: ClassVar[tuple[str, ...]] = COMPONENTS
+
     def __init__(
         self,
         dag_folders: Mapping[str, Path],
@@ -136,9 +138,9 @@ class StandaloneAirflow:
         (self.home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps({USER: self.password}))
         self._say("making its database")
         self._run("db-migrate", "db", "migrate", until=deadline)
-        for name in COMPONENTS:
+        for name in self.components:
             self.start_component(name)
-        self._say(f"starting {', '.join(COMPONENTS)}")
+        self._say(f"starting {', '.join(self.components)}")
         for conn_id, connection in self._connections.items():
             self._run(f"connection-{conn_id}", "connections", "add", conn_id, "--conn-json", connection, until=deadline)
             self._say(f"the connection {conn_id} is in its database")
@@ -148,7 +150,7 @@ class StandaloneAirflow:
         """Ask the API server until it answers and says that all the others are healthy."""
         deadline = time.monotonic() + timeout
         while (health := self.api.health()).get("status") != "healthy":
-            for name in COMPONENTS:
+            for name in self.components:
                 code = self._processes[name].poll()
                 if code is not None:
                     raise AirflowProcessError(f"Airflow's {name} ended with {code}.\n{self.tails()}")

@@ -1,0 +1,258 @@
+"""The provider on each Airflow as it was released, and on each Python.
+
+    matrix.py pin              # write requirements/matrix/*.txt anew
+    matrix.py run 3.0.6        # one environment: install, import, tests, a whole Airflow; without a name, all
+    matrix.py run --quick      # of those the part that CI has time for
+    matrix.py table            # what the README says of the last runs
+
+An environment has what an installation had on the day of that Airflow's release; the wheel is installed over it, with
+nothing newer either, and whatever that adds or changes is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+UV = ROOT / ".tools" / "bin" / "uv"
+PINS = ROOT / "requirements" / "matrix"
+RESULTS = ROOT / ".run" / "matrix"
+
+RELEASED = {
+    "2.11.0": "2025-05-20",
+    "2.11.2": "2026-03-14",
+    "3.0.6": "2025-08-29",
+    "3.1.8": "2026-03-11",
+    "3.2.2": "2026-05-29",
+    "3.3.2": "2026-09-17",
+}
+"""An Airflow and the day of its release, whose evening is the newest that anything in its environment may be."""
+
+UNIT_TESTS = (
+    *("compat", "connection", "events", "hooks", "launch_in_dags", "links", "metrics", "operator", "run_wait"),
+    *("sensor_deferred", "sensor_flags", "sensor_poke", "several_runs", "triggers", "watching", "xcom"),
+)
+"""Those of the tests that meet Airflow."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An Airflow on a Python."""
+
+    name: str
+    airflow: str
+    python: str
+    whole: bool = True
+    """Whether a whole Airflow is started; where only the Python differs, ``dag.test()`` has to do."""
+
+    lowest: bool = False
+    adds: frozenset[str] = frozenset()
+    """What the provider adds beside itself."""
+
+    @property
+    def pins(self) -> Path:
+        return PINS / ("lowest.txt" if self.lowest else f"airflow-{self.airflow}.txt")
+
+    @property
+    def python_bin(self) -> Path:
+        return ROOT / ".venv-matrix" / self.name / "bin" / "python"
+
+
+ENVIRONMENTS = [
+    Environment("2.11.2", "2.11.2", "3.12"),
+    Environment("3.0.6", "3.0.6", "3.12"),
+    Environment("3.1.8", "3.1.8", "3.13"),
+    Environment("3.2.2", "3.2.2", "3.11"),
+    Environment("3.3.2", "3.3.2", "3.11"),
+    *(Environment(f"3.3.2-py{python}", "3.3.2", python, whole=False) for python in ("3.10", "3.12", "3.13", "3.14")),
+    # Airflow 2.11.0 does not bring msgspec.
+    Environment("lowest", "2.11.0", "3.10", whole=False, lowest=True, adds=frozenset({"msgspec"})),
+]
+
+
+class Failed(Exception):
+    """A part of the matrix did not pass."""
+
+
+def call(*command: str | Path, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failed(f"{' '.join(map(str, command[:6]))} ...\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
+    return done.stdout
+
+
+def uv(*arguments: str | Path) -> str:
+    return call(UV, *arguments)
+
+
+# -- pins
+
+
+def pin() -> None:
+    common = ["--quiet", "--no-header", "--no-annotate", "--no-emit-package", "airflow-provider-flyte"]
+    for airflow in {one.airflow for one in ENVIRONMENTS if not one.lowest}:
+        limit = "; python_version < '3.13'" if airflow < "3.1" else ""
+        source = PINS / f"airflow-{airflow}.in"
+        source.write_text(f"apache-airflow=={airflow}{limit}\n")
+        universal = ["--universal", "--python-version", "3.10"]
+        uv("pip", "compile", *common, *universal, "--exclude-newer", RELEASED[airflow], source, PINS / "tools.in",
+           "-o", source.with_suffix(".txt"))  # fmt: skip
+    [lowest] = [one for one in ENVIRONMENTS if one.lowest]
+    # Without what Airflow 2.11.0 does not bring: the provider's wheel adds it.
+    uv("pip", "compile", *common, "--resolution", "lowest-direct", "--python-version", lowest.python,
+       *(f"--no-emit-package={name}" for name in lowest.adds),
+       "--exclude-newer", RELEASED[lowest.airflow], "pyproject.toml", PINS / "tools.in", "-o", lowest.pins)  # fmt: skip
+
+
+# -- one environment
+
+
+def find_python(version: str) -> str | None:
+    """One on the PATH, or one of pyenv's."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    path = os.pathsep.join([*map(str, sorted(root.glob("versions/*/bin"))), os.environ["PATH"]])
+    command = [UV, "python", "find", "--system", version]
+    done = subprocess.run(command, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def wheel() -> Path:
+    folder = ROOT / ".run" / f"wheel-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.whl"):
+        old.unlink()
+    uv("build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", folder, ROOT)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+def installed(one: Environment) -> dict[str, str]:
+    listed = json.loads(uv("pip", "list", "--python", one.python_bin, "--format", "json"))
+    return {package["name"]: package["version"] for package in listed}
+
+
+def install(one: Environment, python: str, built: Path) -> str:
+    """Make the environment and install the wheel; what that has added or changed."""
+    uv("venv", "--quiet", "--clear", "--python", python, one.python_bin.parents[1])
+    uv("pip", "install", "--quiet", "--python", one.python_bin, "-r", one.pins)
+    before = installed(one)
+    newest = ["--resolution", "lowest"] if one.lowest else []
+    uv(
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        one.python_bin,
+        "--exclude-newer",
+        RELEASED[one.airflow],
+        *newest,
+        built,
+    )
+    after = installed(one)
+    added = {name for name in after if name not in before} - {"airflow-provider-flyte"}
+    changed = {name for name, version in before.items() if after.get(name) != version}
+    if added != one.adds or changed:
+        raise Failed(f"The provider adds {sorted(added)} and changes {sorted(changed)}.")
+    return ", ".join(f"{name} {after[name]}" for name in sorted(added)) or "nothing"
+
+
+def run(one: Environment, built: Path, *, quick: bool) -> dict[str, str]:
+    """All parts of one environment, and what the table says of it."""
+    python = find_python(one.python)
+    if python is None:
+        uv("pip", "compile", "--quiet", "--python-version", one.python, "--exclude-newer", RELEASED[one.airflow],
+           one.pins.with_suffix(".in"), "pyproject.toml")  # fmt: skip
+        say(one, f"no Python {one.python} here: it resolves")
+        return {"adds": "", "tried": "it resolves"}
+    took = Watch()
+    adds = install(one, python, built)
+    say(one, f"installed in {took}; beside Airflow it adds {adds}")
+    home = ROOT / ".run" / "matrix" / f"home-{one.name}"
+    env = os.environ | {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "HOME": os.environ["HOME"]}
+    hooks = call(one.python_bin, "-m", "airflow", "providers", "hooks", "--output", "plain", env=env)
+    if not re.search(r"^flyte\s+airflow_provider_flyte\.hooks\.FlyteHook\s", hooks, re.M):
+        raise Failed(f"airflow providers hooks does not know the hook:\n{hooks}")
+    say(one, f"its hook is known to Airflow after {took}")
+    pytest(one, "tests/test_docs.py", "-k", "first_dag")
+    say(one, f"the README's first DAGs ran after {took}")
+    if not quick:
+        pytest(one, *(f"tests/test_{name}.py" for name in UNIT_TESTS))
+        say(one, f"the tests that meet Airflow passed after {took}")
+    if one.whole:
+        pytest(one, "tests/matrix", *(["-k", "waits"] if quick else []))
+        say(one, f"a whole Airflow did after {took}")
+    tried = ["import", "first DAGs", *([] if quick else ["unit tests"])]
+    if one.lowest:
+        tried.append("with the lowest of every library")
+    if one.whole:
+        tried.append("8 deferred waits in a whole Airflow" if quick else "a whole Airflow")
+    return {"adds": adds, "tried": ", ".join(tried)}
+
+
+def pytest(one: Environment, *arguments: str) -> None:
+    call(one.python_bin, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
+
+
+class Watch:
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def __str__(self) -> str:
+        return f"{time.monotonic() - self._began:.0f} s"
+
+
+def say(one: Environment, line: str) -> None:
+    print(f"{one.name}: {line}", flush=True)
+
+
+def table(environments: Iterable[Environment]) -> str:
+    lines = ["| Airflow | released | Python | beside it, the provider adds | tried |", "|---|---|---|---|---|"]
+    for one in environments:
+        result = json.loads((RESULTS / f"{one.name}.json").read_text())
+        lines.append(
+            f"| {one.airflow} | {RELEASED[one.airflow]} | {one.python} | {result['adds']} | {result['tried']} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["pin", "run", "table"])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(one.name for one in ENVIRONMENTS))
+    parser.add_argument("--quick", action="store_true", help="import, first DAGs, eight deferred waits")
+    asked = parser.parse_args()
+    chosen = [one for one in ENVIRONMENTS if not asked.names or one.name in asked.names]
+    if missing := set(asked.names) - {one.name for one in chosen}:
+        parser.error(f"no such environment: {', '.join(missing)}")
+    if asked.what == "pin":
+        pin()
+        return 0
+    if asked.what == "run":
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        built = wheel()
+        failed = False
+        for one in chosen:
+            try:
+                result = run(one, built, quick=asked.quick)
+            except Failed as failure:
+                failed = True
+                say(one, f"FAILED: {failure}")
+            else:
+                (RESULTS / f"{one.name}.json").write_text(json.dumps(result))
+        if failed:
+            return 1
+    print(table([one for one in chosen if (RESULTS / f"{one.name}.json").exists()]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

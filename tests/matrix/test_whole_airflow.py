@@ -1,0 +1,142 @@
+"""A whole Airflow of this environment's version: deferred waits, a retry, a mapped launch, kills, button and form.
+
+What a version cannot do is asserted too: README and docs say it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from tests.e2e.airflow_api import Task, until
+from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
+from tests.matrix.airflow_two import AirflowTwo
+from tests.own_airflow import AIRFLOW
+
+pytestmark = pytest.mark.timeout(600)
+
+FOLDERS = {"matrix": Path(__file__).parent / "dags"}
+WAITS = [f"waited-{number}" for number in range(8)]
+DAGS = ("matrix_waits", "matrix_retry", "matrix_mapped", "matrix_marked", "matrix_cleared")
+BROKEN_TRIGGERER = re.compile(
+    r"attached to a different loop|Response read out of order|runner process has died|DeadlockImminentError"
+)
+
+
+@pytest.fixture(scope="module")
+def flyte() -> Iterator[LocalFlyte]:
+    with LocalFlyte() as server:
+        for task in ("fails_once", "succeeds", "marked", "cleared"):
+            server.deploy(f"matrix.{task}", inputs={"rows": int}, outputs={"o0": int})
+        launched: list[str] = []
+
+        def play(run: RunHandle) -> None:
+            [task, *_] = run.task
+            launched.append(task)
+            if task == "matrix.succeeds" or launched.count(task) > 1:
+                run.phases("RUNNING").succeeds({"o0": 7})
+            elif task == "matrix.fails_once":
+                run.phases("RUNNING").fails(message="no rows")
+            else:
+                run.phases("RUNNING")
+
+        server.on_launch(play)
+        for name in WAITS:
+            server.run(name).phases("RUNNING")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def airflow(flyte: LocalFlyte) -> Iterator[StandaloneAirflow]:
+    kind = StandaloneAirflow if AIRFLOW >= (3,) else AirflowTwo
+    with kind(FOLDERS, connections={"flyte_default": flyte_connection(flyte)}) as started:
+        started.api.wait_for_dags(*DAGS, timeout=120)
+        yield started
+
+
+def test_eight_deferred_waits_at_once(airflow: StandaloneAirflow, flyte: LocalFlyte) -> None:
+    run_id = airflow.api.trigger("matrix_waits")
+
+    def deferred() -> bool:
+        return {task["state"] for task in airflow.api.tasks("matrix_waits", run_id)} == {"deferred"}
+
+    until(deferred, 180, "eight deferred waits", lambda: airflow.api.describe("matrix_waits", run_id))
+    # All stand in the one question of the triggerer before any of them ends.
+    flyte.wait_for_call("WatchRuns", 1, timeout=60)
+    for name in WAITS:
+        flyte.run(name).succeeds()
+    assert airflow.api.wait_for_run("matrix_waits", run_id, timeout=240) == "success", airflow.tails()
+    tasks = airflow.api.tasks("matrix_waits", run_id)
+    assert {(task["state"], task["try_number"]) for task in tasks} == {("success", 1)}
+    assert not BROKEN_TRIGGERER.search(airflow.log_of("triggerer")), airflow.log_of("triggerer")[-5000:]
+
+
+@pytest.fixture(scope="module")
+def runs(airflow: StandaloneAirflow) -> dict[str, str]:
+    """DAG id -> id of its run, of those that launch; they go on side by side."""
+    return {dag_id: airflow.api.trigger(dag_id) for dag_id in DAGS[1:]}
+
+
+def names(flyte: LocalFlyte, task: str) -> list[str]:
+    return [run.name for run in flyte.runs() if run.task[0] == task]
+
+
+def test_a_retry_launches_another_run(airflow: StandaloneAirflow, runs: dict[str, str], flyte: LocalFlyte) -> None:
+    task = airflow.api.wait_for_task("matrix_retry", runs["matrix_retry"], "train", ("success",), timeout=240)
+    assert task["try_number"] == 2
+    assert len(set(names(flyte, "matrix.fails_once"))) == 2
+    assert airflow.api.xcom(task, "o0") in (7, "7")
+
+
+def test_a_mapped_launch(airflow: StandaloneAirflow, runs: dict[str, str], flyte: LocalFlyte) -> None:
+    assert airflow.api.wait_for_run("matrix_mapped", runs["matrix_mapped"], timeout=240) == "success"
+    assert len(set(names(flyte, "matrix.succeeds"))) == 2
+
+
+def test_the_button(airflow: StandaloneAirflow, runs: dict[str, str], flyte: LocalFlyte) -> None:
+    task = airflow.api.wait_for_task("matrix_retry", runs["matrix_retry"], "train", ("success",), timeout=240)
+    link = airflow.api.links(task)["Flyte run"]
+    assert link
+    assert names(flyte, "matrix.fails_once")[-1] in link
+
+
+def aborted(flyte: LocalFlyte) -> list[str]:
+    return [call.request.run_id.name for call in flyte.calls("AbortRun")]
+
+
+def waiting(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_id: str, run_id: str) -> tuple[Task, str]:
+    """A task whose trigger runs, and the name of its run."""
+    task = airflow.api.wait_for_task(dag_id, run_id, "train", ("deferred",), timeout=240)
+    [name] = names(flyte, dag_id.replace("_", "."))
+    asked = len(flyte.calls("ListRuns"))
+    # By now only the trigger asks.
+    until(
+        lambda: any(name in str(call.request) for call in flyte.calls("ListRuns")[asked:]), 60, "a poll", airflow.tails
+    )
+    return task, name
+
+
+def test_a_deferred_task_that_is_cleared(airflow: StandaloneAirflow, runs: dict[str, str], flyte: LocalFlyte) -> None:
+    task, name = waiting(airflow, flyte, "matrix_cleared", runs["matrix_cleared"])
+    airflow.api.clear(task)
+    until(lambda: len(names(flyte, "matrix.cleared")) == 2, 120, "another run", airflow.tails)
+    assert airflow.api.wait_for_run("matrix_cleared", runs["matrix_cleared"], timeout=240) == "success"
+    assert aborted(flyte).count(name) == 1
+
+
+def test_a_deferred_task_that_is_marked_failed(
+    airflow: StandaloneAirflow, runs: dict[str, str], flyte: LocalFlyte
+) -> None:
+    task, name = waiting(airflow, flyte, "matrix_marked", runs["matrix_marked"])
+    airflow.api.mark(task, "failed")
+    if AIRFLOW >= (3, 3):
+        until(lambda: name in aborted(flyte), 60, "the abort", airflow.tails)
+    else:
+        # Airflow ends the trigger and does not tell it why. A wait that is begun and ended after that is the clock.
+        late = airflow.api.trigger("matrix_retry")
+        airflow.api.wait_for_run("matrix_retry", late, timeout=240)
+        assert name not in aborted(flyte)
