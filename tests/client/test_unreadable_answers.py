@@ -111,6 +111,7 @@ def bomb(size: int) -> bytes:
         (gzip.compress(b"hello") + b"x", "it is no whole gzip"),
         (b"\x1f\x8b\x08" + b"\xff" * 20, "it is no gzip"),
     ],
+    ids=["cut", "more", "other"],
 )
 def test_what_looks_packed_and_is_not(data: bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
