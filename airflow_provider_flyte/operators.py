@@ -40,9 +40,16 @@ from airflow_provider_flyte.metrics import count_launch, count_outcome
 from airflow_provider_flyte.resumption import Settled, settled_before
 from airflow_provider_flyte.run_wait import Advice
 from airflow_provider_flyte.stopping import Stopping, killed
+from airflow_provider_flyte.task_identity import (
+    check_executed_once,
+    first_launch,
+    may_defer,
+    task_instance_of,
+    try_of,
+)
 from airflow_provider_flyte.task_wait import TaskWait
 from airflow_provider_flyte.templates import ABOUT_NATIVE, ABOUT_TEXTS, KeepsTexts
-from airflow_provider_flyte.try_run import RETRY_AS, TryRun, TryRuns, first_launch, task_instance_of, try_of
+from airflow_provider_flyte.try_run import RETRY_AS, TryRun, TryRuns
 from airflow_provider_flyte.xcom import push_details, push_outputs, push_run
 
 if TYPE_CHECKING:
@@ -229,6 +236,11 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Find or launch the run of this try, then wait for it; Airflow calls this."""
+        try:
+            check_executed_once(context, self)
+        except ConfigError as error:
+            raise FlyteArgumentError(str(error)) from error
+        self.deferrable = may_defer(context, self)
         return self._start(context)
 
     def execute_complete(self, context: Context, event: Any = None, **settled: Any) -> Any:
@@ -345,11 +357,13 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         )
         if before is not None and event is not None:
             self._hear_before_launch(event, trouble)
+        # Where Airflow has lost what was settled, the event still names the run.
+        resumes = event.run_name or None if before is None and event is not None else None
         while True:
             began = time.time()
             # Each time: somebody may have mended the connection.
             with FlyteHook(self.flyte_conn_id).get_client() as client:
-                runs = self._try_runs(context, client, wanted)
+                runs = self._try_runs(context, client, wanted, resumes)
                 with self._seeing_to(context, runs.key, client.config.run_url(runs.key), runs.there):
                     try:
                         run = runs.get()
@@ -363,9 +377,9 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
             count_launch(self.flyte_conn_id)
         return run
 
-    def _try_runs(self, context: Context, client: FlyteClient, wanted: Launch) -> TryRuns:
+    def _try_runs(self, context: Context, client: FlyteClient, wanted: Launch, resumes: str | None) -> TryRuns:
         try:
-            trying = try_of(context, client.config.run_name_prefix or DEFAULT_PREFIX, self.run_name, self.retries)
+            trying = try_of(context, client.config.run_name_prefix or DEFAULT_PREFIX, self.run_name, self, resumes)
         except ConfigError as error:
             raise FlyteArgumentError(str(error)) from error
         annotations = {**parent_annotations(context["ti"], self.log), **wanted.annotations}

@@ -36,6 +36,7 @@ from airflow_provider_flyte.exceptions import (
 )
 from airflow_provider_flyte.links import FlyteRunLink, show_link
 from airflow_provider_flyte.resumption import Settled, settled_before
+from airflow_provider_flyte.task_identity import may_defer
 from airflow_provider_flyte.task_wait import TaskWait
 from airflow_provider_flyte.templates import KeepsTexts
 from airflow_provider_flyte.triggers import FlyteRunTrigger
@@ -140,7 +141,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
     def _start(self, context: Context) -> Any:
         self._check_arguments()
-        if self.deferrable:
+        if may_defer(context, self):
             with self._never_failing():
                 began = time.time()
                 return self._look_or_defer(context, self._settle(context, began), self._at_most(_BRIEFLY))

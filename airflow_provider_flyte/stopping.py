@@ -11,7 +11,8 @@ from airflow_provider_flyte.exceptions import FlyteTaskKilled
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.killing import CLEARED, abort_outcome, because_of, why_killed
 from airflow_provider_flyte.run_wait import TaskLog
-from airflow_provider_flyte.try_run import TryRun, task_instance_of
+from airflow_provider_flyte.task_identity import task_instance_of
+from airflow_provider_flyte.try_run import TryRun
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import Context

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from airflow_provider_flyte.client.errors import (
     ConfigError,
@@ -25,8 +25,8 @@ from airflow_provider_flyte.client.launch_identity import (
     Attach,
     Found,
     Refuse,
+    Sameness,
     Start,
-    TaskInstance,
     Try,
     abort_reason,
     decide,
@@ -49,7 +49,6 @@ from airflow_provider_flyte.run_wait import TaskLog
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient
     from airflow_provider_flyte.client.launch_request import Launch
-    from airflow_provider_flyte.compat import Context
 
 RETRY_AS = ("new", "rerun", "recover")
 
@@ -118,7 +117,7 @@ class TryRuns:
     @property
     def key(self) -> RunKey:
         """The run that this try has, or is to have."""
-        return self._key(self._trying.name)
+        return self._key(self._trying.resumes or self._trying.name)
 
     def get(self) -> TryRun:
         """The run of this try, launched if need be.
@@ -129,7 +128,6 @@ class TryRuns:
         :raises FlyteLaunchUncertain: when it is not known whether something was launched.
         :raises FlyteArgumentError: when the task, as it is written, cannot be launched.
         """
-        key = self.key
         try:
             return self._get()
         except InputsError as error:
@@ -140,14 +138,14 @@ class TryRuns:
         except LaunchUncertainError as error:
             raise self._error(
                 FlyteLaunchUncertain,
-                key,
-                f"It is not known whether Flyte run {key} was launched. It may still be running; a retry finds it. "
-                f"{error}",
+                self.key,
+                f"It is not known whether Flyte run {self.key} was launched. It may still be running; a retry finds "
+                f"it. {error}",
             ) from error
         except ConfigError as error:
             raise FlyteConfigurationError(str(error)) from error
         except RpcError as error:
-            raise self._error(FlyteLaunchFailed, key, f"Flyte run {key} was not launched. {error}") from error
+            raise self._error(FlyteLaunchFailed, self.key, f"Flyte run {self.key} was not launched. {error}") from error
 
     def there(self) -> TryRun | None:
         """The run that this try has already; None where it has none. Nothing is launched."""
@@ -188,7 +186,9 @@ class TryRuns:
 
         keys = [self._key(name) for name in self._trying.names]
         try:
-            found = self._client.run(find_tries(keys, self._client.config.org), retry_for=self._retry_for)
+            found = self._client.run(
+                find_tries(self._trying, self._key, self._client.config.org), retry_for=self._retry_for
+            )
             if self._trying.number > 1 and not any(run.owner == self._trying.task for run in found):
                 found += self._under_other_names()
             return found
@@ -228,7 +228,8 @@ class TryRuns:
         found = []
         for run in launched:
             number = run.told("try_number") or ""
-            if number.isdecimal() and 1 <= int(number) <= self._trying.number:
+            other = self._trying.compare(run) is Sameness.OTHER
+            if number.isdecimal() and 1 <= int(number) <= self._trying.number and not other:
                 name = self._trying.name_of(int(number))
                 self._real_names[name] = run.name
                 found.append(replace(run, name=name))
@@ -253,12 +254,25 @@ class TryRuns:
         """The run that was launched; None when one of its name has come into being since we looked."""
         from airflow_provider_flyte.client.launch import launch
 
+        for name in start.others:
+            self._log.warning(
+                "Flyte run %s was launched by %s, but for another DAG run of this id: one that was deleted since, or "
+                "one of another Airflow with the same run name prefix. It is still running, and this task leaves it "
+                "alone; abort it in Flyte if nobody needs it.",
+                self._key(name),
+                self._trying.task,
+            )
         for name in start.end_first:
             self._before_create()
             reason = abort_reason(self._trying.task, "the task was cleared and starts anew")
             key = self._key(name)
             aborted = self._client.abort(key.name, reason, project=key.project, domain=key.domain)
-            self._log.info("The task was cleared, so the run that it had left running is aborted first. %s.", aborted)
+            self._log.info(
+                "The task was cleared or its DAG run reset: the run that it had left running is aborted first. %s.",
+                aborted,
+            )
+        # Known from now on, whatever interrupts the launch.
+        self._trying = replace(self._trying, resumes=start.name)
         wanted = replace(
             self._wanted,
             run_name=start.name,
@@ -284,46 +298,3 @@ class TryRuns:
 
     def _error(self, kind: type[FlyteRunError], key: RunKey, text: str) -> FlyteRunError:
         return kind(text, run=key.name, project=key.project, domain=key.domain, url=self._client.config.run_url(key))
-
-
-def task_instance_of(context: Context) -> TaskInstance:
-    """The task instance that Airflow runs."""
-    ti: Any = context["ti"]
-    return TaskInstance(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index)
-
-
-def first_launch(context: Context) -> datetime | None:
-    """When the first try can have launched, as far as Airflow tells, with an hour for clocks that differ."""
-    dag_run: Any = context.get("dag_run")
-    started = None if dag_run is None else dag_run.start_date
-    return None if started is None else started - timedelta(hours=1)
-
-
-def try_of(context: Context, prefix: str, run_name: str | None, retries: int | None) -> Try:
-    """The try that Airflow runs.
-
-    :param prefix: what computed names begin with.
-    :param run_name: a name that the user chose, instead of a computed one.
-    :param retries: the task's.
-    """
-    ti: Any = context["ti"]
-    dag_run: Any = context.get("dag_run")
-    return Try(
-        task_instance_of(context),
-        ti.try_number,
-        ti.max_tries,
-        _made(context),
-        retries=retries,
-        clear_number=dag_run.clear_number if dag_run is not None else None,
-        prefix=prefix,
-        run_name=run_name,
-    )
-
-
-def _made(context: Context) -> datetime | None:
-    """When the DAG run was made, as far as Airflow tells: a clear gives it another start, and counts up."""
-    dag_run: Any = context.get("dag_run")
-    if dag_run is None or dag_run.clear_number:
-        return None
-    started: datetime | None = dag_run.start_date
-    return started

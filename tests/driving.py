@@ -31,6 +31,8 @@ class TaskInstance:
         self.start_date = datetime.now(timezone.utc)
         self.xcoms: dict[str, Any] = {}
         self.state = "running"
+        self.id: str | None = None
+        self.context_carrier: dict[str, str] | None = None
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = through_xcom(value)
@@ -44,9 +46,13 @@ class TaskInstance:
 
 
 class DagRun:
-    """When it started, and how often it was cleared."""
+    """When it started, and how often it was cleared.
 
-    def __init__(self) -> None:
+    :param trace: the id of its trace, as Airflow 3 gives one.
+    """
+
+    def __init__(self, trace: str | None = None) -> None:
+        self.trace = trace
         self.start_date = datetime.now(timezone.utc)
         self.clear_number = 0
 
@@ -62,6 +68,9 @@ class Driven:
     def __init__(self, task: Any, ti: TaskInstance, dag_run: DagRun | None = None) -> None:
         self.task = task
         self.ti = ti
+        ti.task_id = task.task_id
+        if dag_run and dag_run.trace:
+            ti.context_carrier = {"traceparent": f"00-{dag_run.trace}-{'1' * 16}-00"}
         self.context: Any = {"ti": ti, "dag_run": dag_run}
         self.deferrals: list[TaskDeferred] = []
         self.events: list[Any] = []

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -194,12 +195,79 @@ def test_a_cleared_task_starts_anew_and_ends_what_was_left(flyte_default: LocalF
 
 
 def test_a_dag_run_that_was_made_again_does_not_take_the_old_runs(flyte_default: LocalFlyte, operator: Make) -> None:
-    old = DagRun()
-    old.start_date -= timedelta(hours=1)
-    operator(dag_run=old, wait=False).run()
-    with pytest.raises(FlyteRunTaken, match="earlier DAG run of the same id"):
-        operator().run()
+    old, new = DagRun(trace="a" * 32), DagRun(trace="b" * 32)
+    for name in (None, "nightly"):
+        operator(1, 1, dag_run=old, run_name=name, wait=False).run()
+    theirs = flyte_default.runs()[0]
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 2}))
+    task = operator(1, 1, dag_run=new)
+    first = task.run()
+    assert phase(first) == "SUCCEEDED"
+    assert operator(2, 1, dag_run=new).run() == first
+    assert len(flyte_default.runs()) == 3
+    assert theirs.phase.name == "QUEUED"
+    with pytest.raises(FlyteRunTaken, match="Trigger the DAG under another run id with another run_name"):
+        operator(1, 1, dag_run=new, run_name="nightly").run()
+    assert len(flyte_default.runs()) == 3
+
+
+def test_a_dag_run_that_is_set_to_queued_keeps_its_run(flyte_default: LocalFlyte, operator: Make) -> None:
+    """It gets another start, and counts no clear."""
+    before, after = DagRun(trace="a" * 32), DagRun(trace="a" * 32)
+    after.start_date += timedelta(hours=1)
+    operator(1, 1, wait=False, dag_run=before).run()
+    flyte_default.runs()[0].succeeds({"o0": 1})
+    assert phase(operator(2, 1, dag_run=after).run()) == "SUCCEEDED"
     assert len(flyte_default.runs()) == 1
+
+
+def test_where_nothing_tells_a_reset_the_next_try_starts_anew(flyte_default: LocalFlyte, operator: Make) -> None:
+    before, after = DagRun(), DagRun()
+    after.start_date += timedelta(hours=1)
+    operator(1, 1, wait=False, dag_run=before).run()
+    [first] = flyte_default.runs()
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    assert phase(operator(2, 1, dag_run=after).run()) == "SUCCEEDED"
+    assert len(flyte_default.runs()) == 2
+    assert first.phase.name == "ABORTED"
+
+
+def test_another_task_instance_in_its_place_has_a_run_of_its_own(flyte_default: LocalFlyte, operator: Make) -> None:
+    """Airflow 3: that of a DAG run which was made again has another id, though nothing else may tell."""
+    made = DagRun()
+    for runs, attempt in enumerate(("a", "b"), start=1):
+        task = operator(wait=False, dag_run=made)
+        task.ti.id = attempt
+        task.run()
+        assert len(flyte_default.runs()) == runs
+
+
+def test_operators_inside_one_task_have_a_run_each(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    outer = TaskInstance()
+    values = []
+    for name, rows in [("fit", 1), ("score", 2)]:
+        task = operator(task_id=name, inputs={"rows": rows})
+        task.ti = task.context["ti"] = outer
+        values.append(task.run())
+        # The outer task could not resume it.
+        assert task.deferrals == []
+    assert values[0] != values[1]
+    assert [run.inputs["rows"].scalar.primitive.integer for run in flyte_default.runs()] == [1, 2]
+    again = operator(task_id="score", inputs={"rows": 3})
+    again.context["ti"] = outer
+    with pytest.raises(FlyteArgumentError, match="executed a second time in one try of task 'train'"):
+        again.run()
+    assert len(flyte_default.runs()) == 2
+
+
+def test_a_task_in_a_loop_is_refused(flyte_default: LocalFlyte, operator: Make) -> None:
+    """Airflow 3.4 runs it several times under one map index; the context is made up after its documentation."""
+    task = operator()
+    task.context["loop"] = SimpleNamespace(index=2, max_iterations=5)
+    with pytest.raises(FlyteArgumentError, match=r"'train' is in a task loop \(index 2\)"):
+        task.run()
+    assert flyte_default.runs() == []
 
 
 def test_a_cleared_dag_run_is_still_the_same(flyte_default: LocalFlyte, operator: Make) -> None:
@@ -221,7 +289,7 @@ def test_a_clear_with_fewer_retries_starts_anew(flyte_default: LocalFlyte, opera
     assert len(flyte_default.runs()) == 2
     # Another task of the DAG run was cleared, and this one's worker died.
     twice = DagRun()
-    twice.clear_number = 2
+    twice.clear_number, twice.start_date = 2, cleared.start_date
     operator(3, 3, dag_run=cleared, retries=1).run()
     operator(4, 3, dag_run=twice, retries=1).run()
     assert len(flyte_default.runs()) == 3

@@ -1,11 +1,13 @@
 """One run a try: what a try's run is called, whose it is, and what a try does about the runs that are there. Pure.
 
-The name is computed before anything is launched, so that a crash at any point finds the run again. Annotations say
-which task instance, which try and which ``max_tries`` launched it: Airflow raises ``max_tries`` when a finished task is
+The name is computed before anything is launched, so that a crash at any point finds the run again. Annotations name
+the task instance, the try and ``max_tries`` that launched it: Airflow raises ``max_tries`` when a finished task is
 cleared, so runs that carry another number belong to what was cleared.
 
-Whoever launches looks up :attr:`Try.names` (ListRuns, then GetRunDetails of what is there), makes a :class:`Found` of
-each, and asks :func:`decide`.
+A run of the name may have been launched for another DAG run of the same id: one that was deleted, or one of another
+Airflow. Annotations tell (:class:`DagRunMarks`). Such a run is passed over, and the try takes the next name.
+
+Whoever launches looks up the runs of the tries (``tries.find_tries``), and asks :func:`decide`.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from enum import Enum
+from itertools import count
 
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.phase import is_successful, is_terminal
@@ -40,9 +44,80 @@ class TaskInstance:
     map_index: int = -1
     """-1 for a task that is not mapped."""
 
+    operator_id: str = ""
+    """The ``task_id`` of an operator that is executed inside this task; '' for the task's own."""
+
     def __str__(self) -> str:
         mapped = f"[{self.map_index}]" if self.map_index >= 0 else ""
-        return f"{self.dag_id}.{self.task_id}{mapped} in {self.run_id}"
+        inside = f" ({self.operator_id})" if self.operator_id else ""
+        return f"{self.dag_id}.{self.task_id}{mapped}{inside} in {self.run_id}"
+
+
+class Sameness(Enum):
+    """Whether a run was launched for this DAG run, or for another one of the same id."""
+
+    SAME = "same"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class DagRunMarks:
+    """What Airflow tells a task of its DAG run, by which one that was reset is told from one that was deleted and made
+    again under the same id. docs/decisions.md has what each reset does to each of them. None: not known.
+    """
+
+    key: str | None = None
+    """Its key in Airflow's database, where no other DAG run ever gets it."""
+
+    run_after: datetime | None = None
+    """No reset changes it; one that is made again may have the same."""
+
+    started: datetime | None = None
+    """No two DAG runs started at the same moment; a reset gives it another start."""
+
+    clear_number: int | None = None
+    """How often something of it was cleared; never goes down."""
+
+    trace: str | None = None
+    """The trace that this task instance belongs to, a random id. Changes when the task is cleared."""
+
+    dated: bool = False
+    """Whether ``started`` is the DAG run's date, as in ``dag.test()``, and so tells nothing."""
+
+    def __post_init__(self) -> None:
+        for name in ("run_after", "started"):
+            time = getattr(self, name)
+            if time is not None and time.utcoffset() is None:
+                raise ConfigError(f"{name} of the DAG run is {time!r}, without a zone. Give a datetime with one.")
+
+    def annotations(self) -> dict[str, str]:
+        """What is known, as a launched run carries it."""
+        marks = {
+            "dag_run_key": self.key,
+            "dag_run_after": _text(self.run_after),
+            "dag_run_started": _text(self.started),
+            "dag_run_trace": self.trace,
+            "clear_number": None if self.clear_number is None else str(self.clear_number),
+        }
+        return {name: mark for name, mark in marks.items() if mark is not None}
+
+    def compare(self, run: Found) -> Sameness:
+        """Whether this run was launched for this DAG run."""
+        mine = self.annotations()
+        equal = {name: run.told(name) == mark for name, mark in mine.items() if run.told(name) is not None}
+        if "dag_run_key" in equal:
+            return Sameness.SAME if equal["dag_run_key"] else Sameness.OTHER
+        cleared = _number(mine.get("clear_number")) - _number(run.told("clear_number"))
+        if not equal.get("dag_run_after", True) or cleared < 0:
+            return Sameness.OTHER
+        if equal.get("dag_run_trace"):
+            return Sameness.SAME
+        if equal.get("dag_run_started") and not self.dated:
+            return Sameness.SAME
+        if "dag_run_trace" in equal:
+            return Sameness.UNKNOWN if cleared else Sameness.OTHER
+        return Sameness.UNKNOWN if "dag_run_started" in equal else Sameness.SAME
 
 
 @dataclass(frozen=True)
@@ -56,15 +131,22 @@ class Try:
     max_tries: int
     """Airflow's ``max_tries``: the number of the last try is one more."""
 
-    dag_run_made: datetime | None = None
-    """When the DAG run was made, by Airflow's clock and with a zone: tells one that was deleted from one that was made
-    again under the same run id. A clear must not change it. None: not told apart."""
+    dag_run: DagRunMarks = field(default_factory=DagRunMarks)
+    """What tells the DAG run from another one of the same id."""
+
+    attempt_id: str | None = None
+    """Airflow's id of the task instance, from 3.0 on: another one for each try of each DAG run. None: not known."""
 
     retries: int | None = None
     """The task's retries by now; may differ from what ``max_tries`` was made of. None: not known."""
 
-    clear_number: int | None = None
-    """How often something of the DAG run was cleared, as Airflow counts. None: not known."""
+    is_test: bool = False
+    """Whether ``airflow tasks test`` executes it for a DAG run that is there: it launches anew each time, and no other
+    try knows of its runs.
+    """
+
+    resumes: str | None = None
+    """The run that this try has launched or waited for already, where that is known."""
 
     prefix: str = DEFAULT_PREFIX
     """What computed names begin with."""
@@ -75,27 +157,44 @@ class Try:
     def __post_init__(self) -> None:
         if self.number < 1:
             raise ConfigError(f"try_number is {self.number!r}; the first try is 1.")
-        if self.dag_run_made is not None and self.dag_run_made.utcoffset() is None:
-            raise ConfigError(f"dag_run_made is {self.dag_run_made!r}, without a zone. Give a datetime with one.")
         # The names of the tries to come too: what cannot be retried must not fail only then.
         for number in {self.number, self.max_tries + 1}:
             self.name_of(number)
 
     @property
     def name(self) -> str:
-        """The run's name of this try."""
+        """The run's name of this try, if no run of another DAG run has it."""
         return self.name_of(self.number)
 
     @property
-    def names(self) -> list[str]:
-        """Every name that matters to this try: its own first, then those of the earlier ones, newest first."""
-        return [self.name_of(number) for number in range(self.number, 0, -1)]
+    def numbers(self) -> range:
+        """The tries that matter to this one: itself first, then the earlier ones, newest first."""
+        return range(self.number, self.number - 1 if self.is_test else 0, -1)
 
-    def name_of(self, number: int) -> str:
-        """The run's name of any try: ``-2``, ``-3`` ... appended to a name that the user chose."""
+    @property
+    def names(self) -> list[str]:
+        """The run's name of each of :attr:`numbers`."""
+        return [self.name_of(number) for number in self.numbers]
+
+    def name_of(self, number: int, skipped: int = 0) -> str:
+        """The run's name of any try: ``-2``, ``-3`` ... appended to a name that the user chose.
+
+        :param number: the try's.
+        :param skipped: how many names of this try belong to other DAG runs of the same id. Not for a chosen name.
+        """
         if self.run_name is None:
             task = self.task
-            return run_name(self.prefix, task.dag_id, task.task_id, task.run_id, task.map_index, number)
+            inside = {"operator": task.operator_id} if task.operator_id else {}
+            test = {"test": True} if self.is_test else {}
+            return run_name(
+                self.prefix,
+                task.dag_id,
+                task.task_id,
+                task.run_id,
+                task.map_index,
+                number,
+                {**inside, **test, **({"skipped": skipped} if skipped else {})},
+            )
         name = check_run_name(self.run_name) if number <= 1 else f"{check_run_name(self.run_name)}-{number}"
         if len(name) > RUN_NAME_LENGTH:
             raise ConfigError(
@@ -104,21 +203,44 @@ class Try:
             )
         return name
 
+    def compare(self, run: Found) -> Sameness:
+        """Whether a run that carries one of this task instance's names was launched for its DAG run."""
+        if not run.owner:
+            # Launched by hand, under the name that the user chose.
+            return Sameness.SAME
+        attempt, number = run.told("task_instance_id"), run.told("try_number")
+        if not self.is_test and self.attempt_id and attempt and number == str(self.number):
+            return Sameness.SAME if attempt == self.attempt_id else Sameness.OTHER
+        if run.name == self.resumes:
+            return Sameness.SAME
+        if self.is_test:
+            return Sameness.OTHER
+        return self.dag_run.compare(run)
 
-def run_name(prefix: str, dag_id: str, task_id: str, run_id: str, map_index: int, try_number: int) -> str:
-    """The name of the run that this try of this task instance launches: the prefix and a hash of all of it.
 
+def run_name(
+    prefix: str,
+    dag_id: str,
+    task_id: str,
+    run_id: str,
+    map_index: int,
+    try_number: int,
+    more: Mapping[str, object] | None = None,
+) -> str:
+    """The name of the run that this try of this task instance launches: the prefix and a hash of all the rest.
+
+    :param more: what else tells the run from others.
     :raises ConfigError: for a prefix that no run's name can begin with, or that leaves too little room.
     """
     length = min(_HASH_LENGTH, RUN_NAME_LENGTH - len(check_run_name_prefix(prefix)))
     # As JSON, so that no two of them can be written alike by moving letters from one part to the next.
-    identity = json.dumps([dag_id, task_id, run_id, map_index, try_number]).encode()
+    identity = json.dumps([dag_id, task_id, run_id, map_index, try_number, *([more] if more else [])]).encode()
     digest = base64.b32encode(hashlib.sha256(identity).digest()).decode().lower()
     return check_run_name(prefix + digest[:length])
 
 
 def launch_annotations(launching: Try) -> dict[str, str]:
-    """The annotations by which a run's task instance, try and ``max_tries`` are known."""
+    """The annotations by which a run's task instance, DAG run, try and ``max_tries`` are known."""
     task = launching.task
     told = {
         "dag_id": task.dag_id,
@@ -127,11 +249,12 @@ def launch_annotations(launching: Try) -> dict[str, str]:
         "map_index": str(task.map_index),
         "try_number": str(launching.number),
         "max_tries": str(launching.max_tries),
+        **launching.dag_run.annotations(),
     }
-    if launching.clear_number is not None:
-        told["clear_number"] = str(launching.clear_number)
-    if launching.dag_run_made is not None:
-        told["dag_run_made"] = launching.dag_run_made.isoformat()
+    if task.operator_id:
+        told["operator_id"] = task.operator_id
+    if launching.attempt_id is not None:
+        told["task_instance_id"] = launching.attempt_id
     return {_KEY + key: value for key, value in told.items()}
 
 
@@ -169,7 +292,9 @@ class Found:
         if dag_id is None or task_id is None or run_id is None:
             return None
         map_index = self.told("map_index") or ""
-        return TaskInstance(dag_id, task_id, run_id, int(map_index) if map_index.isdecimal() else -1)
+        return TaskInstance(
+            dag_id, task_id, run_id, int(map_index) if map_index.isdecimal() else -1, self.told("operator_id") or ""
+        )
 
 
 @dataclass(frozen=True)
@@ -195,7 +320,10 @@ class Start:
     """The run of an earlier try that this one repeats, for a re-run or a recovery."""
 
     end_first: tuple[str, ...] = ()
-    """Runs of this task instance from before a clear that still go on."""
+    """Runs of this task instance from before a clear that are still running."""
+
+    others: tuple[str, ...] = ()
+    """Runs of other DAG runs of the same id, which are left alone."""
 
 
 @dataclass(frozen=True)
@@ -209,26 +337,37 @@ Decision = Attach | Answer | Start | Refuse
 
 
 def decide(trying: Try, found: Iterable[Found]) -> Decision:
-    """What this try does, given the runs that are there under :attr:`Try.names`."""
+    """What this try does, given the runs of its tries that are there."""
     there = {run.name: run for run in found}
-    own = there.get(trying.name)
-    if own is not None:
-        return _refusal(trying, own) or Attach(own.name)
-    earlier = [there[name] for name in trying.names[1:] if name in there]
-    for run in earlier:
-        # One from before the DAG run was made again is no answer; who goes on under this id should know of it.
+    own, *earlier = (list(_named(trying, there, number)) for number in trying.numbers)
+    for run in own:
         if refusal := _refusal(trying, run):
             return refusal
-    mine = [run for run in earlier if run.owner]
+        if trying.compare(run) is Sameness.SAME:
+            return Attach(run.name)
+    if own and trying.run_name is not None:
+        return _taken(trying, own[0])
+    mine: list[Found] = []
+    by_hand: list[Found] = []
+    others = [run for run in own if not run.over]
+    for runs in earlier:
+        for run in runs:
+            if refusal := _refusal(trying, run):
+                return refusal
+        kept = _of_this_dag_run(trying, runs)
+        others += [run for run in runs if run is not kept and not run.over]
+        if kept is not None:
+            (mine if kept.owner else by_hand).append(kept)
     counting = [
         run
         for run in mine
         if run.told("max_tries") == str(trying.max_tries)
         and not run.ended_by_airflow
         and not _cleared_with_fewer_retries(trying, run)
+        and trying.compare(run) is Sameness.SAME
     ]
     # A run that the user launched by hand under the chosen name: waited for while it goes on, as the first try did.
-    counting += [run for run in earlier if not run.owner and not run.over]
+    counting += [run for run in by_hand if not run.over]
     for run in counting:
         if not run.over:
             return Attach(run.name)
@@ -239,10 +378,39 @@ def decide(trying: Try, found: Iterable[Found]) -> Decision:
     if counting and trying.number > trying.max_tries + 1:
         return Answer(counting[0].name)
     return Start(
-        trying.name,
+        trying.name_of(trying.number, skipped=len(own)),
         after=counting[0].name if counting else None,
         end_first=tuple(run.name for run in mine if run not in counting and not run.over),
+        others=tuple(run.name for run in others),
     )
+
+
+def next_name(trying: Try, number: int, skipped: int, run: Found) -> str | None:
+    """The name under which a try's run may be, where the one that has its name was perhaps launched for another DAG
+    run; None where there is no other.
+    """
+    if trying.run_name is not None or run.owner != trying.task or trying.compare(run) is Sameness.SAME:
+        return None
+    return trying.name_of(number, skipped + 1)
+
+
+def _named(trying: Try, there: Mapping[str, Found], number: int) -> Iterator[Found]:
+    """The runs that have this try's names."""
+    for skipped in count():
+        run = there.get(trying.name_of(number, skipped))
+        if run is None:
+            return
+        yield run
+        if next_name(trying, number, skipped, run) is None:
+            return
+
+
+def _of_this_dag_run(trying: Try, runs: list[Found]) -> Found | None:
+    """That one of the runs with an earlier try's names which this DAG run has launched, as far as is known.
+
+    Only the last one may be: a name is passed over when the run that has it is known to be another DAG run's.
+    """
+    return runs[-1] if runs and trying.compare(runs[-1]) is not Sameness.OTHER else None
 
 
 def _cleared_with_fewer_retries(trying: Try, run: Found) -> bool:
@@ -252,9 +420,10 @@ def _cleared_with_fewer_retries(trying: Try, run: Found) -> bool:
     lowered. Airflow counts the clears of all tasks of a DAG run together, so that alone is no proof.
     """
     number, cleared = run.told("try_number") or "", run.told("clear_number")
-    if trying.retries is None or trying.clear_number is None or cleared is None or not number.isdecimal():
+    now = trying.dag_run.clear_number
+    if trying.retries is None or now is None or cleared is None or not number.isdecimal():
         return False
-    return cleared != str(trying.clear_number) and int(number) <= trying.max_tries - trying.retries
+    return cleared != str(now) and int(number) <= trying.max_tries - trying.retries
 
 
 def _refusal(trying: Try, run: Found) -> Refuse | None:
@@ -274,20 +443,25 @@ def _refusal(trying: Try, run: Found) -> Refuse | None:
             else "Set another run name prefix in one of the two Airflows' Flyte connections."
         )
         return Refuse(f"Run {run.name} was launched by another task instance, {run.owner}, not {trying.task}. {advice}")
-    made = run.told("dag_run_made")
-    if trying.dag_run_made is not None and made is not None and made != trying.dag_run_made.isoformat():
-        older = _parsed(made)
-        if older is None or older < trying.dag_run_made:
-            return Refuse(
-                f"Run {run.name} was launched for an earlier DAG run of the same id, {trying.task.run_id}, made at "
-                f"{made} and deleted since. Trigger the DAG under another run id, or delete that run in Flyte."
-            )
     return None
 
 
-def _parsed(text: str) -> datetime | None:
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return parsed if parsed.utcoffset() is not None else None
+def _taken(trying: Try, run: Found) -> Refuse:
+    """For a chosen name whose run another DAG run of the same id has launched."""
+    if trying.is_test:
+        whose, advice = "by an earlier execution of this task", "Test with another run_name"
+    else:
+        whose = f"for an earlier DAG run of the same id, {trying.task.run_id}, deleted since"
+        advice = "Trigger the DAG under another run id with another run_name"
+    return Refuse(
+        f"Run {run.name} was launched {whose}, so it is not this task's, and Flyte launches no second run under one "
+        f"name. {advice}, or leave run_name out: then the task launches a run of its own."
+    )
+
+
+def _text(time: datetime | None) -> str | None:
+    return None if time is None else time.astimezone(timezone.utc).isoformat()
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0

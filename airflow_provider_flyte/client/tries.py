@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 from airflow_provider_flyte.client.calls import Flow
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
-from airflow_provider_flyte.client.launch_identity import Found, TaskInstance
+from airflow_provider_flyte.client.launch_identity import Found, TaskInstance, Try, next_name
 from airflow_provider_flyte.client.named_runs import details_of
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.runs_of_task import runs_of_task
 
 
-def find_tries(keys: Sequence[RunKey], org: str) -> Flow[list[Found]]:
-    """Those of these runs, all of one project and domain, that are there; by one ListRuns and a look at each.
+def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str) -> Flow[list[Found]]:
+    """The runs of this try and the earlier ones that are there; mostly by one ListRuns and a look at each.
 
+    :param key_of: the run of a name, all in one project and domain.
     :raises NotFoundError: where ListRuns has a run whose details are said not to be there: the database is in trouble.
     """
-    details = yield from details_of(keys, org)
-    return [_found(key.name, each) for key, each in details.items()]
+    found: list[Found] = []
+    names = {trying.name_of(number): (number, 0) for number in trying.numbers}
+    while names:
+        details = yield from details_of([key_of(name) for name in names], org)
+        batch = [_found(key.name, each) for key, each in details.items()]
+        found += batch
+        following: dict[str, tuple[int, int]] = {}
+        for run in batch:
+            number, skipped = names[run.name]
+            if name := next_name(trying, number, skipped, run):
+                following[name] = number, skipped + 1
+        names = following
+    return found
 
 
 def find_launched(

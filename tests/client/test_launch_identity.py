@@ -16,8 +16,10 @@ from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.launch_identity import (
     Answer,
     Attach,
+    DagRunMarks,
     Found,
     Refuse,
+    Sameness,
     Start,
     TaskInstance,
     Try,
@@ -29,7 +31,9 @@ from airflow_provider_flyte.client.launch_identity import (
 from airflow_provider_flyte.client.phase import RunPhase
 
 TASK = TaskInstance("sales", "train", "manual__2026-11-23")
-MADE = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+STARTED = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+MARKS = DagRunMarks(started=STARTED, clear_number=0)
+LATER = STARTED + timedelta(hours=1)
 # A busy machine is no failure.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -38,7 +42,7 @@ FAILED = [RunPhase.FAILED, RunPhase.ABORTED, RunPhase.TIMED_OUT]
 
 
 def a_try(number: int = 1, max_tries: int = 2, **changed: Any) -> Try:
-    return Try(**{"task": TASK, "number": number, "max_tries": max_tries, "dag_run_made": MADE} | changed)
+    return Try(**{"task": TASK, "number": number, "max_tries": max_tries, "dag_run": MARKS} | changed)
 
 
 def run_of(launching: Try, phase: int = RunPhase.RUNNING, abort_reason: str = "") -> Found:
@@ -107,7 +111,7 @@ def test_what_airflow_never_says_is_refused() -> None:
     with pytest.raises(ConfigError, match="try_number"):
         a_try(0)
     with pytest.raises(ConfigError, match="without a zone"):
-        a_try(dag_run_made=datetime(2026, 1, 1))
+        DagRunMarks(started=datetime(2026, 1, 1))
 
 
 # -- whose a run is
@@ -115,14 +119,20 @@ def test_what_airflow_never_says_is_refused() -> None:
 
 def test_annotations_name_the_task_instance_the_try_and_max_tries() -> None:
     mapped = TaskInstance("sales", "train", "r", 7)
-    assert launch_annotations(a_try(2, 5, task=mapped)) == {
+    marks = DagRunMarks("7", LATER, STARTED, 1, "4bf92f35")
+    assert launch_annotations(a_try(2, 5, task=mapped, dag_run=marks, attempt_id="0198-a")) == {
         "airflow.apache.org/dag_id": "sales",
         "airflow.apache.org/task_id": "train",
         "airflow.apache.org/run_id": "r",
         "airflow.apache.org/map_index": "7",
         "airflow.apache.org/try_number": "2",
         "airflow.apache.org/max_tries": "5",
-        "airflow.apache.org/dag_run_made": "2026-11-23T12:00:00+00:00",
+        "airflow.apache.org/task_instance_id": "0198-a",
+        "airflow.apache.org/dag_run_key": "7",
+        "airflow.apache.org/dag_run_after": "2026-11-23T13:00:00+00:00",
+        "airflow.apache.org/dag_run_started": "2026-11-23T12:00:00+00:00",
+        "airflow.apache.org/dag_run_trace": "4bf92f35",
+        "airflow.apache.org/clear_number": "1",
     }
     assert Found("r", 4, launch_annotations(a_try(task=mapped))).owner == mapped
     assert str(mapped) == "sales.train[7] in r"
@@ -241,24 +251,135 @@ def test_a_run_that_nobody_says_is_his_is_refused_under_a_computed_name() -> Non
     assert "no Airflow task launched" in decision.reason
 
 
-def test_a_run_of_a_dag_run_that_was_deleted_and_made_again_is_refused() -> None:
-    old = run_of(a_try(dag_run_made=MADE - timedelta(hours=1)), RunPhase.SUCCEEDED)
-    decision = decide(a_try(), [old])
+# -- another DAG run of the same id
+
+SAME, OTHER, UNKNOWN = Sameness.SAME, Sameness.OTHER, Sameness.UNKNOWN
+AFTER = STARTED - timedelta(days=1)
+
+
+@pytest.mark.parametrize(("then", "now", "same"), [
+    # Nothing but the clock: an Airflow 3 without traces, an Airflow 2 on SQLite.
+    (DagRunMarks(started=STARTED), DagRunMarks(started=STARTED.astimezone(timezone(timedelta(hours=5)))), SAME),
+    (DagRunMarks(started=STARTED), DagRunMarks(started=LATER), UNKNOWN),
+    (DagRunMarks(started=STARTED, clear_number=0), DagRunMarks(started=LATER, clear_number=1), UNKNOWN),
+    (DagRunMarks(started=LATER, clear_number=1), DagRunMarks(started=STARTED, clear_number=0), OTHER),
+    (DagRunMarks(started=STARTED, dated=True), DagRunMarks(started=STARTED, dated=True), UNKNOWN),
+    (DagRunMarks(), DagRunMarks(started=STARTED), SAME),
+    (DagRunMarks(started=STARTED), DagRunMarks(), SAME),
+    # Airflow 2: the row in the database.
+    (DagRunMarks("7", started=STARTED), DagRunMarks("7", started=LATER), SAME),
+    (DagRunMarks("7", started=STARTED, dated=True), DagRunMarks("8", started=STARTED, dated=True), OTHER),
+    # Airflow 3: run_after, and a trace.
+    (DagRunMarks(run_after=AFTER, started=STARTED), DagRunMarks(run_after=STARTED, started=STARTED), OTHER),
+    (DagRunMarks(run_after=AFTER, started=STARTED), DagRunMarks(run_after=AFTER, started=LATER), UNKNOWN),
+    (DagRunMarks(started=STARTED, trace="a"), DagRunMarks(started=LATER, trace="a"), SAME),
+    (DagRunMarks(started=STARTED, trace="a"), DagRunMarks(started=LATER, trace="b"), OTHER),
+    (DagRunMarks(started=STARTED, trace="a"), DagRunMarks(started=STARTED, trace="b"), SAME),
+    (DagRunMarks(started=STARTED, trace="a", clear_number=0), DagRunMarks(started=LATER, trace="b", clear_number=1),
+     UNKNOWN),
+    (DagRunMarks(started=STARTED), DagRunMarks(started=LATER, trace="b"), UNKNOWN),
+])  # fmt: skip
+def test_a_dag_run_is_told_from_another_one_of_its_id(then: DagRunMarks, now: DagRunMarks, same: Sameness) -> None:
+    assert now.compare(run_of(a_try(dag_run=then))) is same
+
+
+def test_the_same_try_is_known_by_its_id() -> None:
+    """Airflow 3 gives each try of each DAG run one of its own, and leaves it where it executes a try again."""
+    reset = DagRunMarks(started=LATER, clear_number=0)
+    then = a_try(attempt_id="a")
+    assert decide(a_try(attempt_id="a", dag_run=reset), [run_of(then)]) == Attach(then.name)
+    assert isinstance(decide(a_try(attempt_id="b"), [run_of(then)]), Start)
+    # Of an earlier try it says nothing.
+    assert decide(a_try(2, attempt_id="b"), [run_of(then)]) == Attach(then.name)
+
+
+OLD = DagRunMarks("6", started=STARTED - timedelta(hours=1))
+NEW = DagRunMarks("7", started=STARTED)
+
+
+@pytest.mark.parametrize("phase", [*GOING, *FAILED, RunPhase.SUCCEEDED])
+def test_a_dag_run_that_was_deleted_and_made_again_launches_its_own(phase: int) -> None:
+    old = run_of(a_try(dag_run=OLD), phase)
+    going = (old.name,) if phase in GOING else ()
+    made_again = decide(a_try(dag_run=NEW), [old])
+    assert made_again == Start(a_try().name_of(1, skipped=1), others=going)
+    # And finds it again.
+    mine = Found(made_again.name, RunPhase.RUNNING, launch_annotations(a_try(dag_run=NEW)))
+    assert decide(a_try(dag_run=NEW), [old, mine]) == Attach(mine.name)
+    assert decide(a_try(2, dag_run=NEW), [old, mine]) == Attach(mine.name)
+    # Where its first try came to nothing, the old run is no answer to the second one.
+    assert decide(a_try(2, dag_run=NEW), [old]) == Start(a_try(2).name, others=going)
+    # Made again once more.
+    newest = DagRunMarks("8", started=LATER)
+    third = decide(a_try(dag_run=newest), [old, mine])
+    assert third == Start(a_try().name_of(1, skipped=2), others=(*going, mine.name))
+
+
+@pytest.mark.parametrize("phase", [*GOING, RunPhase.SUCCEEDED])
+def test_after_a_reset_that_nothing_proves_the_try_starts_anew(phase: int) -> None:
+    """Neither an answer, which may be that of a DAG run that was deleted, nor a second run beside the first."""
+    reset = DagRunMarks(started=LATER, clear_number=0)
+    first = run_of(a_try(), phase)
+    expected = Start(a_try(2).name, end_first=(first.name,) if phase in GOING else ())
+    assert decide(a_try(2, dag_run=reset), [first]) == expected
+
+
+def test_a_name_that_was_passed_over_belongs_to_another_dag_run() -> None:
+    """Though by now nothing tells: the run behind it was launched by one that knew."""
+    dated = DagRunMarks(started=STARTED, dated=True)
+    first = run_of(a_try(dag_run=dated), RunPhase.RUNNING)
+    second = Found(a_try().name_of(1, skipped=1), RunPhase.RUNNING, launch_annotations(a_try(dag_run=dated)))
+    assert decide(a_try(2, dag_run=dated), [first, second]) == Start(
+        a_try(2).name, end_first=(second.name,), others=(first.name,)
+    )
+
+
+def test_a_chosen_name_that_another_dag_run_has_is_refused() -> None:
+    old = run_of(a_try(dag_run=OLD, run_name="nightly"), RunPhase.SUCCEEDED)
+    decision = decide(a_try(dag_run=NEW, run_name="nightly"), [old])
     assert isinstance(decision, Refuse)
-    assert "made at 2026-11-23T11:00:00+00:00 and deleted since" in decision.reason
-    assert isinstance(decide(a_try(2), [old]), Refuse)
-
-
-@pytest.mark.parametrize("made", [MADE.astimezone(timezone(timedelta(hours=5))), MADE + timedelta(days=1), None])
-def test_a_run_of_this_dag_run_is_not_taken_for_an_older_one(made: datetime | None) -> None:
-    assert decide(a_try(), [run_of(a_try(dag_run_made=made))]) == Attach(a_try().name)
-    assert decide(a_try(dag_run_made=None), [run_of(a_try())]) == Attach(a_try().name)
+    assert "an earlier DAG run of the same id, manual__2026-11-23, deleted since" in decision.reason
+    assert decide(a_try(2, dag_run=NEW, run_name="nightly"), [old]) == Start("nightly-2")
 
 
 @pytest.mark.parametrize("spoilt", ["yesterday", "2026-11-23T12:00:00"])
 def test_a_spoilt_time_proves_nothing_in_its_favour(spoilt: str) -> None:
-    said = launch_annotations(a_try()) | {"airflow.apache.org/dag_run_made": spoilt}
-    assert isinstance(decide(a_try(), [Found(a_try().name, RunPhase.RUNNING, said)]), Refuse)
+    said = launch_annotations(a_try()) | {"airflow.apache.org/dag_run_started": spoilt}
+    assert isinstance(decide(a_try(), [Found(a_try().name, RunPhase.SUCCEEDED, said)]), Start)
+
+
+# -- airflow tasks test
+
+
+def test_a_test_launches_anew_each_time_and_nobody_else_knows_of_it() -> None:
+    first = a_try(attempt_id="a", is_test=True)
+    assert first.name != a_try().name
+    decision = decide(first, [run_of(a_try(attempt_id="a"), RunPhase.SUCCEEDED)])
+    assert decision == Start(first.name)
+    second = decide(first, [run_of(first, RunPhase.SUCCEEDED)])
+    assert isinstance(second, Start)
+    assert second.name not in (first.name, a_try().name)
+    assert a_try(3, is_test=True).names == [a_try(3, is_test=True).name]
+
+
+def test_a_test_under_a_chosen_name_says_that_it_is_taken() -> None:
+    test = a_try(is_test=True, run_name="nightly")
+    assert decide(test, []) == Start("nightly")
+    decision = decide(test, [run_of(test, RunPhase.SUCCEEDED)])
+    assert isinstance(decision, Refuse)
+    assert "Test with another run_name" in decision.reason
+    assert decide(test, [Found("nightly", RunPhase.RUNNING, {})]) == Attach("nightly")
+
+
+# -- an operator inside another task
+
+
+def test_an_operator_inside_another_task_has_runs_of_its_own() -> None:
+    one, other = (TaskInstance("sales", "train", "r", operator_id=name) for name in ("fit", "score"))
+    names = {a_try(task=task).name for task in (one, other, TaskInstance("sales", "train", "r"))}
+    assert len(names) == 3
+    assert run_of(a_try(task=one)).owner == one
+    assert str(one) == "sales.train (fit) in r"
 
 
 # -- a chosen name

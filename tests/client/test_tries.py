@@ -9,6 +9,7 @@ from airflow_provider_flyte.client.errors import NotFoundError
 from airflow_provider_flyte.client.launch_identity import (
     Answer,
     Attach,
+    DagRunMarks,
     Decision,
     Refuse,
     Start,
@@ -25,8 +26,7 @@ TASK = TaskInstance("sales", "train", "manual__2026-11-23")
 
 
 def decision(client: FlyteClient, trying: Try) -> Decision:
-    keys = [client.config.key(name) for name in trying.names]
-    return decide(trying, client.run(find_tries(keys, client.config.org), retry_for=0.2))
+    return decide(trying, client.run(find_tries(trying, client.config.key, client.config.org), retry_for=0.2))
 
 
 def start(client: FlyteClient, trying: Try) -> str:
@@ -90,3 +90,16 @@ def test_a_database_in_trouble_is_not_a_run_that_is_gone(local_flyte: LocalFlyte
     local_flyte.inject("GetRunDetails", database_down())
     with pytest.raises(NotFoundError, match="connection refused"):
         decision(client, first)
+
+
+def test_what_another_dag_run_of_the_same_id_left_is_passed_over(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    names = []
+    for key in ("6", "7", "8"):
+        first, second = (Try(TASK, number, 1, DagRunMarks(key)) for number in (1, 2))
+        names.append(start(client, first))
+        assert decision(client, first) == Attach(names[-1])
+        assert decision(client, second) == Attach(names[-1])
+    assert len({*names}) == 3
+    calls = local_flyte.calls.count("ListRuns")
+    assert decision(client, Try(TASK, 1, 1, DagRunMarks("6"))) == Attach(names[0])
+    assert local_flyte.calls.count("ListRuns") == calls + 1

@@ -1,0 +1,29 @@
+"""Tasks for ``airflow tasks test``, and operators that are executed inside a task."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_flyte.operators import FlyteRunOperator
+from airflow_provider_flyte.sensors import FlyteRunSensor
+
+ARGUMENTS: dict[str, Any] = {"task_name": "demo.train", "poll_interval": 0.2, "resume_after": 0}
+
+with DAG(dag_id="tested", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)) as dag:
+    FlyteRunOperator(task_id="launched", deferrable=False, inputs={"rows": 1}, **ARGUMENTS)
+    FlyteRunOperator(task_id="deferred", deferrable=True, inputs={"rows": 2}, **ARGUMENTS)
+    FlyteRunSensor(task_id="sensor", run_name="nightly", poke_interval=0.2)
+
+    @task
+    def inside(**context: Any) -> list[str]:
+        runs = [
+            FlyteRunOperator(task_id=name, deferrable=True, inputs={"rows": rows}, **ARGUMENTS).execute(context)
+            for name, rows in (("fit", 3), ("score", 4))
+        ]
+        FlyteRunSensor(task_id="wait", run_name="nightly", deferrable=True, poke_interval=0.2).execute(context)
+        return [run["action"]["id"]["run"]["name"] for run in runs]
+
+    inside()
