@@ -15,7 +15,7 @@ from airflow_provider_flyte import compat
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.own_airflow import AIRFLOW, connection_json
+from tests.own_airflow import AIRFLOW, DAGS_FOLDER, connection_json, load_dag_file
 
 
 @pytest.mark.filterwarnings("error")
@@ -146,3 +146,21 @@ def test_the_first_reschedule_is_a_date_where_airflow_gives_a_text() -> None:
     assert first_look == date.timestamp()
     assert context["ti"].get_first_reschedule_date(context) == date
     assert (context["ti"].task_id, context["run_id"]) == ("wait", "manual__1")
+
+
+RESCHEDULED = """
+from airflow import DAG
+from airflow_provider_flyte.sensors import FlyteRunSensor
+
+with DAG(dag_id="rescheduled", schedule=None) as dag:
+    FlyteRunSensor(task_id="wait", run_name="r1", mode="reschedule", poke_interval=0.1, timeout=60)
+"""
+
+
+def test_a_sensor_that_is_rescheduled_in_a_test_of_its_dag(airflow_db: None, flyte_default: LocalFlyte) -> None:
+    """Airflow's own sensor asks for the date at its second look, and counts with it where the run is not over then."""
+    flyte_default.run("r1").phases("QUEUED", "RUNNING", "SUCCEEDED", every=3)
+    (DAGS_FOLDER / "rescheduled.py").write_text(RESCHEDULED)
+    [ti] = load_dag_file("rescheduled").dag.test().get_task_instances()
+    assert (ti.state, ti.try_number) == ("success", 1)
+    assert len(flyte_default.calls("GetRunDetails") + flyte_default.calls("ListRuns")) >= 2

@@ -333,6 +333,9 @@ def test_airflow_discovers_the_connection_type_and_its_form() -> None:
     assert hook is not None
     assert (hook.hook_name, hook.connection_id_attribute_name) == ("Flyte 2", "flyte_conn_id")
     assert hook.connection_testable
+    if AIRFLOW[:2] == (3, 0):
+        # It makes the form with Flask-AppBuilder, which it does not bring.
+        return
     widgets = manager.connection_form_widgets
     assert [widgets[f"extra__flyte__{name}"].field_name for name in NAMES] == NAMES
     assert manager.field_behaviours["flyte"]["hidden_fields"] == ["schema"]
