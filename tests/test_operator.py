@@ -217,6 +217,7 @@ def test_a_dag_run_that_is_set_to_queued_keeps_its_run(flyte_default: LocalFlyte
     after.start_date += timedelta(hours=1)
     operator(1, 1, wait=False, dag_run=before).run()
     flyte_default.runs()[0].succeeds({"o0": 1})
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 2}))
     assert phase(operator(2, 1, dag_run=after).run()) == "SUCCEEDED"
     assert len(flyte_default.runs()) == 1
 
@@ -263,6 +264,7 @@ def test_operators_inside_one_task_have_a_run_each(flyte_default: LocalFlyte, op
 
 def test_a_task_in_a_loop_is_refused(flyte_default: LocalFlyte, operator: Make) -> None:
     """Airflow 3.4 runs it several times under one map index; the context is made up after its documentation."""
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
     task = operator()
     task.context["loop"] = SimpleNamespace(index=2, max_iterations=5)
     with pytest.raises(FlyteArgumentError, match=r"'train' is in a task loop \(index 2\)"):
