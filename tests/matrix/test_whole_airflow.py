@@ -40,7 +40,8 @@ def flyte() -> Iterator[LocalFlyte]:
             if task == "matrix.succeeds" or launched.count(task) > 1:
                 run.phases("RUNNING").succeeds({"o0": 7})
             elif task == "matrix.fails_once":
-                run.phases("RUNNING").fails(message="no rows")
+                # Long enough for the task to defer before.
+                run.phases("RUNNING", "RUNNING", every=10).fails(message="no rows")
             else:
                 run.phases("RUNNING")
 
@@ -86,6 +87,7 @@ def names(flyte: LocalFlyte, task: str) -> list[str]:
 
 
 def test_a_retry_launches_another_run(airflow: StandaloneAirflow, runs: dict[str, str], flyte: LocalFlyte) -> None:
+    airflow.api.wait_for_task("matrix_retry", runs["matrix_retry"], "train", ("deferred",), timeout=240)
     task = airflow.api.wait_for_task("matrix_retry", runs["matrix_retry"], "train", ("success",), timeout=240)
     assert task["try_number"] == 2
     assert len(set(names(flyte, "matrix.fails_once"))) == 2
