@@ -51,9 +51,10 @@ def test_a_run_without_a_log(flyte_default: LocalFlyte, operator: Any) -> None:
     flyte_default.on_launch(lambda run: run.fails(message="no rows"))
     with pytest.raises(FlyteRunFailed) as failed:
         driven.run()
+    run = f'run:{{project:"flytesnacks" domain:"development" name:"{failed.value.url.rpartition("/")[2]}"}}'
     assert one(lines, "No log") == (
-        "INFO: No log of attempt 1: Flyte has none (NOT_FOUND: no log context found). The run's page: "
-        f"{failed.value.url}"
+        f'INFO: No log of attempt 1: Flyte has none (NOT_FOUND: no log context found for action {run} name:"a0" '
+        f"attempt 1). The run's page: {failed.value.url}"
     )
 
 

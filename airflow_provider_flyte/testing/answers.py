@@ -72,6 +72,8 @@ def action_details(action: Action, asked: identifier_pb2.ActionIdentifier) -> pb
     details = pb.ActionDetails(id=asked, metadata=action.metadata, status=status(action), attempts=attempts(action))
     if action.spec is not None:
         details.task.CopyFrom(action.spec)
+    if action.condition is not None:
+        details.condition.CopyFrom(action.condition)
     if action.phase == RunPhase.FAILED:
         # The error is that of the last attempt's events, and they arrive after the phase: before, error_info is
         # there but empty (failed_user.json, call 2).

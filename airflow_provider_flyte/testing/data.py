@@ -46,20 +46,20 @@ class DataHandlers:
             answer.inputs.SetInParent()
             answer.outputs.SetInParent()
             if answer.inputs_uri:
-                answer.inputs.literals.extend(self._read(answer.inputs_uri))
+                self._read(answer.inputs_uri, answer.inputs)
             if answer.outputs_uri:
-                answer.outputs.literals.extend(self._read(answer.outputs_uri))
+                self._read(answer.outputs_uri, answer.outputs)
             return answer
 
-    def _read(self, uri: str) -> list[common_pb2.NamedLiteral]:
+    def _read(self, uri: str, into: common_pb2.Inputs | common_pb2.Outputs) -> None:
         found = self._store.files.get(uri)
         if found is None:
             raise Refusal("NOT_FOUND", f"path:{uri}: not found")
-        return list(found.literals)
+        into.MergeFromString(found.SerializeToString())
 
     def tail_logs(self, request: pb.TailLogsRequest, call: Call) -> Iterator[pb.TailLogsResponse]:
-        """The log of an attempt from its beginning, then what it logs until it ends. By the backend's source, not
-        measured: NOT_FOUND for an attempt without a pod.
+        """The log of an attempt from its beginning, then what it logs until it ends. NOT_FOUND for an attempt without
+        a pod (data_plane.json, call 14).
         """
         if not request.attempt:
             raise Refusal("INVALID_ARGUMENT", "attempt: value must be greater than 0")
@@ -67,7 +67,7 @@ class DataHandlers:
         with self._store.hub.subscribe(("action", *action_key(request.action_id)), call) as changes:
             action = require_action(self._store, request.action_id)
             if request.attempt not in action.logs:
-                raise Refusal("NOT_FOUND", "no log context found")
+                raise Refusal("NOT_FOUND", no_log_context(request))
             while True:
                 changes.drain()
                 with self._store.lock:
@@ -97,3 +97,10 @@ class DataHandlers:
             inputs.CopyFrom(request.inputs)
             self._store.files[f"{uri}/inputs.pb"] = inputs
         return pb.UploadInputsResponse(offloaded_input_data=run_pb2.OffloadedInputData(uri=uri, inputs_hash=digest))
+
+
+def no_log_context(request: pb.TailLogsRequest) -> str:
+    """The text, in Go's way of printing a message."""
+    asked = request.action_id
+    run = " ".join(f'{described.name}:"{value}"' for described, value in asked.run.ListFields())
+    return f'no log context found for action run:{{{run}}} name:"{asked.name}" attempt {request.attempt}'

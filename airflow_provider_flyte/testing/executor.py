@@ -54,19 +54,9 @@ class ExecutorHandlers:
                     parent=request.parent,
                     group=request.group,
                     inputs_uri=request.input_uri,
-                    metadata=run_definition_pb2.ActionMetadata(
-                        parent=request.parent,
-                        group=request.group,
-                        action_type=run_definition_pb2.ACTION_TYPE_TASK,
-                        environment_name=request.task.spec.environment.name,
-                        funtion_name=request.task.id.name,  # sic: Flyte's own spelling
-                        task=run_definition_pb2.TaskActionMetadata(
-                            id=request.task.id,
-                            task_type=request.task.spec.task_template.type,
-                            short_name=request.task.spec.short_name or request.task.id.name,
-                        ),
-                    ),
+                    metadata=_metadata(request),
                     spec=request.task.spec if request.task.HasField("spec") else None,
+                    condition=request.condition if request.HasField("condition") else None,
                 )
                 self._store.add(action)
                 self._store.changed(action, phase=False)
@@ -79,11 +69,12 @@ class ExecutorHandlers:
         with self._store.lock:
             action = self._store.action(action_key(request.action_id))
             if action is not None and may_change(action.phase, request.status.phase):
+                if request.status.HasField("start_time"):
+                    action.start(answers.nanoseconds(request.status.start_time) // 1000 * 1000)
                 if request.status.HasField("end_time"):
                     action.end(answers.nanoseconds(request.status.end_time) // 1000 * 1000)
                 elif is_terminal(request.status.phase):
                     action.end(self._store.now_ns())
-                # The start_time that the executor sends is not kept: the details show when the run was created.
                 action.phase = request.status.phase
                 action.attempts = request.status.attempts
                 self._store.changed(action, phase=True)
@@ -107,3 +98,19 @@ class ExecutorHandlers:
         answer = pb.RecordActionEventsResponse()
         answer.status.SetInParent()
         return answer
+
+
+def _metadata(request: pb.RecordActionRequest) -> run_definition_pb2.ActionMetadata:
+    made = run_definition_pb2.ActionMetadata(parent=request.parent, group=request.group)
+    if request.HasField("condition"):
+        made.action_type = run_definition_pb2.ACTION_TYPE_CONDITION
+        made.funtion_name = made.condition.name = request.condition.name  # sic: Flyte's own spelling
+        made.condition.type.CopyFrom(request.condition.type)
+        return made
+    made.action_type = run_definition_pb2.ACTION_TYPE_TASK
+    made.environment_name = request.task.spec.environment.name
+    made.funtion_name = request.task.id.name
+    made.task.id.CopyFrom(request.task.id)
+    made.task.task_type = request.task.spec.task_template.type
+    made.task.short_name = request.task.spec.short_name or request.task.id.name
+    return made

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 from google.protobuf import timestamp_pb2
 
 from airflow_provider_flyte.client.idl.common import list_pb2
+from airflow_provider_flyte.client.idl.workflow.run_definition_pb2 import RunSource
 from airflow_provider_flyte.testing.calls import Refusal
 from airflow_provider_flyte.testing.store import Action, TaskVersion
 
 Row = TypeVar("Row")
-Columns: TypeAlias = Mapping[str, Callable[[Row], str | int]]
+Columns: TypeAlias = Mapping[str, Callable[[Row], str | int | None]]
 
 EQUAL = list_pb2.Filter.Function.EQUAL
-GREATER_THAN_OR_EQUAL = list_pb2.Filter.Function.GREATER_THAN_OR_EQUAL
 VALUE_IN = list_pb2.Filter.Function.VALUE_IN
+COMPARISONS: Mapping[int, Callable[[Any, Any], bool]] = {
+    list_pb2.Filter.Function.GREATER_THAN: operator.gt,
+    list_pb2.Filter.Function.GREATER_THAN_OR_EQUAL: operator.ge,
+    list_pb2.Filter.Function.LESS_THAN: operator.lt,
+    list_pb2.Filter.Function.LESS_THAN_OR_EQUAL: operator.le,
+}
+"""What a time is filtered by."""
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -26,10 +34,16 @@ ACTION_COLUMNS: Columns[Action] = {
     "run_name": lambda action: action.key[2],
     # An IntEnum member prints as its name before Python 3.11.
     "phase": lambda action: int(action.phase),
+    "task_name": lambda action: action.task_id.name,
+    "run_source": lambda action: RunSource.Name(action.metadata.source),
+    "created_at": lambda action: action.created_ns,
+    "updated_at": lambda action: action.updated_ns,
+    "ended_at": lambda action: action.ended_ns,
 }
 """What runs and actions can be filtered by here; the real backend has more columns, but a run's labels are none."""
 
-CREATED_AT = "created_at"
+TIMES = frozenset({"created_at", "updated_at", "ended_at"})
+"""The columns that are times, in nanoseconds; None where it has not come yet."""
 
 TASK_COLUMNS: Columns[TaskVersion] = {
     "name": lambda task: task.id.name,
@@ -37,22 +51,24 @@ TASK_COLUMNS: Columns[TaskVersion] = {
 }
 
 
-def default_order(action: Action) -> tuple[int, int]:
+def default_order(action: Action) -> tuple[int, int, int]:
     """By phase, then newest first: what goes on stands above what is over (list_runs.json, call 0).
 
     So a run whose phase changes between two pages changes its place, and may be on both of them or on none.
     """
-    return action.phase, -action.number
+    return action.phase, -action.created_ns, -action.number
 
 
-def page_of(request: list_pb2.ListRequest) -> tuple[int, int]:
-    """Offset and limit. The token is opaque to clients; here, as on the real backend, it is the offset."""
-    if (
-        request.HasField("sort_by")
-        or request.raw_filters
-        or any(each.key != CREATED_AT for each in request.sort_by_fields)
-    ):
-        raise Refusal("UNIMPLEMENTED", "the local server sorts by created_at alone, and does not play raw_filters")
+def page_of(request: list_pb2.ListRequest, sorts: frozenset[str] = frozenset()) -> tuple[int, int]:
+    """Offset and limit. The token is opaque to clients; here, as on the real backend, it is the offset.
+
+    :param sorts: What the list can be sorted by.
+    """
+    if request.HasField("sort_by") or request.raw_filters:
+        raise Refusal("UNIMPLEMENTED", "the local server does not play sort_by and raw_filters")
+    for each in request.sort_by_fields:
+        if each.key not in sorts:
+            raise Refusal("UNIMPLEMENTED", f"the local server does not sort this list by {each.key}")
     limit = request.limit or DEFAULT_LIMIT
     if limit > MAX_LIMIT:
         raise Refusal("INVALID_ARGUMENT", f"invalid limit: {limit} (exceeds maximum of {MAX_LIMIT})")
@@ -68,25 +84,20 @@ def cut(rows: Sequence[Row], offset: int, limit: int) -> tuple[Sequence[Row], st
 
 
 def in_order(request: list_pb2.ListRequest, rows: Iterable[Action]) -> list[Action]:
-    """As the list wants them: by creation, or as the backend has them by default."""
+    """As the list wants them: by its times, or as the backend has them by default."""
     if not request.sort_by_fields:
         return sorted(rows, key=default_order)
-    newest_first = request.sort_by_fields[0].direction == list_pb2.Sort.DESCENDING
-    return sorted(rows, key=lambda action: action.number, reverse=newest_first)
+    found = sorted(rows, key=lambda action: action.number)
+    for each in reversed(request.sort_by_fields):
+        newest_first = each.direction == list_pb2.Sort.DESCENDING
+        found.sort(key=partial(_nulls_last, ACTION_COLUMNS[each.key]), reverse=newest_first)
+    return found
 
 
-def created_since(request: list_pb2.ListRequest) -> tuple[list[list_pb2.Filter], int]:
-    """The other filters, and since when runs were created, in nanoseconds. A text that is no time filters nothing."""
-    since, others = 0, []
-    for given in request.filters:
-        if given.field == CREATED_AT and given.function == GREATER_THAN_OR_EQUAL and len(given.values) == 1:
-            moment = timestamp_pb2.Timestamp()
-            with contextlib.suppress(ValueError):
-                moment.FromJsonString(given.values[0])
-            since = max(since, moment.ToNanoseconds())
-        else:
-            others.append(given)
-    return others, since
+def _nulls_last(column: Callable[[Action], Any], action: Action) -> tuple[bool, Any, int]:
+    """As PostgreSQL sorts: a time that has not come yet is the latest one."""
+    value = column(action)
+    return value is None, value or 0, action.number
 
 
 def names_in(request: list_pb2.ListRequest) -> list[str] | None:
@@ -102,13 +113,16 @@ def check(filters: Iterable[list_pb2.Filter], columns: Columns[Row]) -> None:
     for given in filters:
         if given.field not in columns:
             raise Refusal("INVALID_ARGUMENT", f"failed to convert filters: invalid filter field: {given.field}")
-        if given.function not in (EQUAL, VALUE_IN):
+        if given.function not in (COMPARISONS if given.field in TIMES else (EQUAL, VALUE_IN)):
             name = list_pb2.Filter.Function.Name(given.function)
-            raise Refusal("UNIMPLEMENTED", f"the local server does not play the filter function {name}")
+            raise Refusal("UNIMPLEMENTED", f"the local server does not play the filter {name} of {given.field}")
         if not given.values:
             raise Refusal("INVALID_ARGUMENT", f"failed to convert filters: filter {given.field} has no values")
-        if given.function == EQUAL and len(given.values) > 1:
-            raise Refusal("UNIMPLEMENTED", "the local server does not play EQUAL with several values")
+        if given.function != VALUE_IN and len(given.values) > 1:
+            name = list_pb2.Filter.Function.Name(given.function)
+            raise Refusal("UNIMPLEMENTED", f"the local server does not play {name} with several values")
+        if given.field in TIMES:
+            _moment(given)
 
 
 def matches(
@@ -118,8 +132,27 @@ def matches(
 
     :param scope: How many arguments of the SQL statement come before the filters'; an error text counts them.
     """
-    wanted = [(columns[given.field], _values(given, scope + place)) for place, given in enumerate(filters)]
-    return [row for row in rows if all(str(column(row)) in values for column, values in wanted)]
+    wanted = [(columns[given.field], _passes(given, scope + place)) for place, given in enumerate(filters)]
+    return [row for row in rows if all(passes(column(row)) for column, passes in wanted)]
+
+
+def _passes(given: list_pb2.Filter, place: int) -> Callable[[Any], bool]:
+    if given.field in TIMES:
+        compare, moment = COMPARISONS[given.function], _moment(given)
+        return lambda value: value is not None and compare(value, moment)
+    values = _values(given, place)
+    return lambda value: str(value) in values
+
+
+def _moment(given: list_pb2.Filter) -> int:
+    """The time in a filter. The backend gives the text to PostgreSQL, which reads much more as a time."""
+    moment = timestamp_pb2.Timestamp()
+    try:
+        moment.FromJsonString(given.values[0])
+    except ValueError:
+        words = f"the local server reads a time in RFC 3339 only, not {given.field}={given.values[0]!r}"
+        raise Refusal("UNIMPLEMENTED", words) from None
+    return moment.ToNanoseconds()
 
 
 def _values(given: list_pb2.Filter, place: int) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol
@@ -64,6 +65,7 @@ class LocalFlyte:
     :param client_roots: PEM of the authorities one of which a client's certificate must come from; None asks for none.
     :param storage: Prefix of the URIs that inputs and outputs have.
     :param keep_calls: How many calls ``flyte.calls`` keeps.
+    :param clock: The time that runs are created and end at, in nanoseconds since 1970. It moves no scripted step.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class LocalFlyte:
         client_roots: bytes | None = None,
         storage: str = "file://flyte-data",
         keep_calls: int = 2000,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         if isinstance(doors, str) or not doors or not set(doors) <= set(DOORS) or len(set(doors)) < len(doors):
             raise ValueError(f"doors are a sequence of {' and '.join(map(repr, DOORS))}, not {doors!r}")
@@ -96,7 +99,7 @@ class LocalFlyte:
         """The calls made so far: ``flyte.calls("ListRuns")``."""
         self.auth = AuthHandlers(lambda: f"http://{self.endpoint}")
         """What AuthMetadataService says: set ``auth.oauth2``, change ``auth.public``."""
-        self._store = Store(storage, PROJECT)
+        self._store = Store(storage, PROJECT, clock)
         self._faults = FaultBox(resolve, NAMES, STREAMS)
         self._scheduler = Scheduler()
         self._launch = LaunchHandlers(self._store)

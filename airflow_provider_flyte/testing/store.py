@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -49,12 +48,16 @@ class Action:
     created_ns: int
     phase: int = RunPhase.QUEUED
     attempts: int = 1
+    updated_ns: int = 0
+    """When its status was last written; no answer shows it, lists are filtered and sorted by it."""
     ended_ns: int | None = None
     duration_ms: int | None = None
     parent: str = ""
     group: str = ""
     metadata: run_definition_pb2.ActionMetadata = field(default_factory=run_definition_pb2.ActionMetadata)
     spec: task_definition_pb2.TaskSpec | None = None
+    condition: run_definition_pb2.ConditionAction | None = None
+    """What it waits for, where it is no task."""
     run_spec: run_pb2.RunSpec | None = None
     inputs_uri: str = ""
     abort_reason: str = ""
@@ -65,6 +68,10 @@ class Action:
     """How often an executor was told to start it."""
     row: run_definition_pb2.Run | None = None
     """The run as lists show it, kept until it changes: a page has 200 of them."""
+
+    def start(self, at_ns: int) -> None:
+        """Note a start that the executor reports: an earlier one moves the creation (late_end.json, call 3)."""
+        self.created_ns = min(self.created_ns, at_ns)
 
     def end(self, at_ns: int) -> None:
         """Note the end; the first one stays, also where the phase changes later (the SQL's COALESCE)."""
@@ -97,7 +104,8 @@ def task_not_found(task_id: task_definition_pb2.TaskIdentifier) -> str:
 class Store:
     """The state, under one lock. Handlers hold it while they read or write; it outlives a stop of the server."""
 
-    def __init__(self, storage: str, project: str) -> None:
+    def __init__(self, storage: str, project: str, clock: Callable[[], int]) -> None:
+        self._clock = clock
         self.storage = storage.rstrip("/")
         self.lock = threading.RLock()
         self.hub: Hub[Action] = Hub()
@@ -112,7 +120,7 @@ class Store:
 
     def now_ns(self) -> int:
         """The time, cut to microseconds: PostgreSQL keeps no more."""
-        return time.time_ns() // 1000 * 1000
+        return self._clock() // 1000 * 1000
 
     def next_number(self) -> int:
         """The next in the order of creation."""
@@ -122,6 +130,7 @@ class Store:
 
     def add(self, action: Action) -> None:
         """Take in a new action."""
+        action.updated_ns = action.created_ns
         self._actions.setdefault(action.key[:3], {})[action.key[3]] = action
         if action.key[3] == ROOT:
             self._roots.setdefault(action.key[:2], {})[action.key[2]] = action
@@ -156,6 +165,8 @@ class Store:
         action.row = None
         project, domain, run, name = action.key
         self.hub.publish(action, ("action", *action.key))
+        if phase:
+            action.updated_ns = self.now_ns()
         if phase and name == ROOT:
             self.hub.publish(action, ("run", project, domain, run), ("runs", project, domain), ("runs",))
 

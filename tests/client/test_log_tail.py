@@ -100,7 +100,10 @@ def test_a_refusal_is_told_and_not_raised(flyte: LocalFlyte, way: str, fault: An
 
 def test_a_pod_that_is_gone(flyte: LocalFlyte, way: str) -> None:
     flyte.run("r1").move("FAILED")
-    assert tail(flyte, way, "r1").trouble == "Flyte has none (NOT_FOUND: no log context found)."
+    assert tail(flyte, way, "r1").trouble == (
+        "Flyte has none (NOT_FOUND: no log context found for action "
+        'run:{project:"flytesnacks" domain:"development" name:"r1"} name:"a0" attempt 1).'
+    )
 
 
 def test_a_very_long_line_is_cut(flyte: LocalFlyte, way: str) -> None:

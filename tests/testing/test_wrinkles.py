@@ -251,6 +251,14 @@ def list_request(**fields: Any) -> run_service_pb2.ListRunsRequest:
             list_request(filters=[list_pb2.Filter(function="CONTAINS", field="run_name", values=["r"])]),
         ),
         (rpc.RunService.ListRuns, list_request(filters=[list_pb2.Filter(field="run_name", values=["a", "b"])])),
+        (rpc.RunService.ListRuns, list_request(filters=[list_pb2.Filter(field="ended_at", values=["2026-11-26"])])),
+        (rpc.RunService.ListRuns, list_request(sort_by_fields=[list_pb2.Sort(key="phase")])),
+        (
+            rpc.TaskService.ListTasks,
+            rpc.TaskService.ListTasks.request(
+                request=list_pb2.ListRequest(sort_by_fields=[list_pb2.Sort(key="created_at")])
+            ),
+        ),
         (rpc.TriggerService.ListTriggers, rpc.TriggerService.ListTriggers.request(org="testorg")),
     ],
 )
