@@ -27,7 +27,7 @@ IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test test-inside check nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements bench bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test test-inside check nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements bench bench-scale bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -74,6 +74,9 @@ bench: $(STAMP) $(PEER_STAMP)  ## what waiting costs, beside the Flyte SDK; ARGS
 ifeq ($(ARGS),)
 	$(BIN)/python benchmarks/picture.py .run/waits.json docs/images/waits.png
 endif
+
+bench-scale: $(STAMP)  ## what up to 100,000 waits cost one process, beside the watcher of before
+	$(BIN)/python benchmarks/scale.py $(ARGS)
 
 bench-triggerer: $(STAMP)  ## what a thousand deferred sensors cost a real triggerer, beside Airflow's own triggers
 	$(BIN)/python benchmarks/triggerer.py $(ARGS)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from airflow_provider_flyte.testing import LocalFlyte, RunHandle, lost_hints
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle, lost_hints, unavailable
 
 OVER = "over"
 """A run that has ended before anybody waits."""
@@ -61,10 +61,21 @@ class EndingFlyte:
         """Count calls from now on."""
         self._ask("forget_calls")
 
-    def end_all(self, rate: float) -> list[float]:
-        """End so many runs a second until all are over; the time of each run's end. The order is a random one."""
-        ends: list[float] = self._ask("end_all", rate)
+    def end_all(self, rate: float, most: int | None = None) -> list[float]:
+        """End so many runs a second until all are over; the time of each run's end. The order is a random one.
+
+        :param most: end no more than this; the time of the others is 0.
+        """
+        ends: list[float] = self._ask("end_all", rate, most)
         return ends
+
+    def go_away(self) -> None:
+        """Refuse every call from now on."""
+        self._ask("go_away")
+
+    def come_back(self) -> None:
+        """Answer again."""
+        self._ask("come_back")
 
     def asked(self) -> Asked:
         """What was asked since the calls were forgotten."""
@@ -91,6 +102,10 @@ def _serve(pipe: Connection, count: int, lost: float) -> None:
                 return
             if what == "forget_calls":
                 pipe.send(flyte.calls.clear())
+            elif what == "go_away":
+                pipe.send(flyte.inject("*", unavailable()))
+            elif what == "come_back":
+                pipe.send(flyte.clear_faults())
             elif what == "end_all":
                 pipe.send(_end_all(runs, *arguments))
             else:
@@ -98,9 +113,9 @@ def _serve(pipe: Connection, count: int, lost: float) -> None:
                 pipe.send(Asked(calls=flyte.calls.count() - streams, streams=streams))
 
 
-def _end_all(runs: Sequence[RunHandle], rate: float) -> list[float]:
+def _end_all(runs: Sequence[RunHandle], rate: float, most: int | None) -> list[float]:
     ends = [0.0] * len(runs)
-    order = random.Random(1).sample(range(len(runs)), len(runs))
+    order = random.Random(1).sample(range(len(runs)), min(len(runs), most or len(runs)))
     began = time.monotonic()
     for place, number in enumerate(order, start=1):
         ahead = began + place / rate - time.monotonic()

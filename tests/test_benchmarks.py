@@ -60,6 +60,15 @@ def test_no_picture_of_half_the_rows(tmp_path: Path) -> None:
     assert "has no poll and no stream" in refused.stderr
 
 
+def test_scale(tmp_path: Path) -> None:
+    results = tmp_path / "scale.json"
+    said = run("scale.py", "--waits", "20", "--seconds", "0.5", "--results", results)
+    row = json.loads(results.read_text())["20"]
+    assert said.splitlines()[-1].split()[:2] == ["20", "now"]
+    assert 0 <= row["p50_ms"] <= row["p99_ms"] <= row["max_ms"], row
+    assert row["streams"] == 1
+
+
 def test_transports() -> None:
     rows = run("transports.py", "--calls", "50", "--waits", "5", "--seconds", "0.5").splitlines()[2:]
     assert len(rows) == 9
