@@ -37,7 +37,7 @@ OPTIONS = (
     ),
     Option(
         "calls_per_second",
-        20.0,
+        60.0,
         "Never more calls to Flyte than this on average, for each connection of a triggerer.",
     ),
     Option("hints", True, "Whether Flyte sends updates by itself, over one stream for each project and domain."),

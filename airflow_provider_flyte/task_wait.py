@@ -262,9 +262,8 @@ class TaskWait:
 
     def _ask_for_all(self, runs: Sequence[RunWait], retry_for: float | None) -> None:
         """Note of each run what ListRuns shows; where it is refused, ask for each by itself."""
-        from airflow_provider_flyte.client.calls import chunks
+        from airflow_provider_flyte.client.calls import NAMES_A_CALL, chunks
         from airflow_provider_flyte.client.named_runs import NameFilterRefused, list_by_name
-        from airflow_provider_flyte.client.questions import NAMES_A_CALL
 
         for some in chunks(runs, NAMES_A_CALL):
             key, names = some[0].key, [run.key.name for run in some]

@@ -343,7 +343,7 @@ async def test_trouble_is_told_once_and_not_for_each(flyte_default: LocalFlyte) 
     names = [f"r{number}" for number in range(100)]
     for name in names:
         flyte_default.run(name).phases("RUNNING")
-    flyte_default.inject("ListRuns", unavailable("try later", times=2))
+    flyte_default.inject("ListRuns", unavailable("try later", times=5))
     made = FlyteRunTrigger(run_names=names, poll_interval=0.5)
 
     said: list[str] = []
@@ -356,7 +356,7 @@ async def test_trouble_is_told_once_and_not_for_each(flyte_default: LocalFlyte) 
     made._log.setLevel(logging.INFO)
     made._log.addHandler(Handler())
     waiting = asyncio.ensure_future(ending(made))
-    await flyte_default.wait_for_call_async("ListRuns", 3)
+    await flyte_default.wait_for_call_async("ListRuns", 6)
     for name in names:
         flyte_default.run(name).succeeds()
     assert (await waiting)["ending"] == "succeeded"

@@ -223,7 +223,7 @@ async def test_news_goes_to_the_log_of_the_wait_that_it_is_about(
         flyte_default.run(name).phases("RUNNING")
         each._log = logging.getLogger(f"test.{name}")  # type: ignore[assignment]
         each._log.addHandler(handler)
-    flyte_default.inject("ListRuns", unavailable(times=1))
+    flyte_default.inject("ListRuns", unavailable(times=3))
     waits = [asyncio.ensure_future(wait(name)) for name in made]
     await flyte_default.wait_for_call_async("ListRuns", 3)
     for name in made:

@@ -6,12 +6,16 @@ means a database that is down, which other reads then show as well. What is a re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from airflow_provider_flyte.client.calls import (
     Call,
     Flow,
+    RunsPage,
+    all_pages,
     find_runs,
     get_run_details,
     list_going_runs,
@@ -43,23 +47,32 @@ class NameFilterRefused(Exception):  # a signal between flows: no user of the cl
         self.error = error
 
 
-def list_by_name(
-    project: str, domain: str, names: Sequence[str], org: str, *, terminal_only: bool = False
-) -> Flow[dict[RunKey, int]]:
+def list_by_name(project: str, domain: str, names: Sequence[str], org: str) -> Flow[dict[RunKey, int]]:
     """The phases of those of these runs that ListRuns has; see :func:`calls.find_runs`.
 
     :raises NameFilterRefused: where this backend does not list by name.
     :raises InternalError: where its database is down.
     """
+    listed = partial(find_runs, project, domain, names, org)
+    return (yield from _unless_refused(lambda final: listed(final=final), RunKey(project, domain, names[0]), org))
 
-    def listed(final: type[RpcError] | None) -> Flow[dict[RunKey, int]]:
-        return find_runs(project, domain, names, org, terminal_only=terminal_only, final=final)
 
+def list_ended(listing: Call[RunsPage], one: RunKey, org: str) -> Flow[dict[RunKey, int]]:
+    """The phases that a list of runs that are over shows, which was made by :func:`calls.list_runs`; raises alike.
+
+    :param one: one of the runs.
+    """
+    return (yield from _unless_refused(lambda final: all_pages(replace(listing, final=final)), one, org))
+
+
+def _unless_refused(
+    listed: Callable[[type[RpcError] | None], Flow[dict[RunKey, int]]], one: RunKey, org: str
+) -> Flow[dict[RunKey, int]]:
     try:
         try:
             return (yield from listed(InternalError))
         except InternalError:
-            reads = yield from _reads_otherwise(RunKey(project, domain, names[0]), org)
+            reads = yield from _reads_otherwise(one, org)
         try:
             # Where its database is down: as patiently as the caller wants it.
             return (yield from listed(InternalError if reads else None))

@@ -5,53 +5,51 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from airflow_provider_flyte.client.calls import Call, Flow, counted, seen
+from airflow_provider_flyte.client.calls import Call, Flow, counted, list_runs, seen
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, is_lasting
-from airflow_provider_flyte.client.named_runs import NameFilterRefused, list_by_name, read_run
+from airflow_provider_flyte.client.named_runs import NameFilterRefused, list_by_name, list_ended, read_run
+from airflow_provider_flyte.client.pace import Budget
 from airflow_provider_flyte.client.run_key import Place, RunKey
 from airflow_provider_flyte.client.waiting import Absent, Look, Seen, Trouble
+from airflow_provider_flyte.client.waits import Group
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-NAMES_A_CALL = 2000
-"""Most names in one ListRuns; 2,500 cost the server 7 ms."""
-
-_CALLS_AT_ONCE = 10
 _REFUSED_FOR = 600.0
+_ABSENT = Absent()
 
 
 class Answer(NamedTuple):
-    """What a question showed."""
+    """What a poll showed."""
 
     looks: Mapping[str, Look]
-    """By name."""
+    """By name; of others there is no news."""
 
-    no_news: Sequence[str] = ()
-    """Names of which an honest answer said nothing: their runs are not over."""
+    trouble: Trouble | None = None
+    """Why there is no answer to the whole of it."""
 
 
 class Questions:
     """Asks about runs, in as few calls as the backend allows.
 
     :param client: gives the client to ask with; it may be another one each time.
+    :param budget: how many calls there may be.
     :param clock: seconds that only grow.
     """
 
-    def __init__(self, client: Callable[[], FlyteClient], clock: Callable[[], float]) -> None:
+    def __init__(self, client: Callable[[], FlyteClient], budget: Budget, clock: Callable[[], float]) -> None:
         self._client = client
+        self._budget = budget
         self._clock = clock
-        self._at_once = asyncio.Semaphore(_CALLS_AT_ONCE)
         self._refused: dict[Place, float] = {}
         """Places whose runs cannot be listed by name, until this time."""
 
-        self._turns: dict[Place, deque[str]] = {}
         self._said = False
         self.calls = 0
         """How many were made so far."""
@@ -60,42 +58,37 @@ class Questions:
         """Whether runs there can be asked for together."""
         return self._refused.get(place, -math.inf) <= self._clock()
 
-    async def list(self, place: Place, names: Sequence[str], *, terminal_only: bool) -> Answer:
-        """One ListRuns, and its further pages; trouble for all names where it fails.
+    async def list(self, place: Place, names: Sequence[str]) -> Answer | None:
+        """What there is of these runs, at most a page of them; None where such a list is refused."""
+        flow = list_by_name(place.project, place.domain, names, self._client().config.org)
+        answer = await self._list(place, names, flow)
+        if answer is None or answer.trouble:
+            return answer
+        return Answer({name: answer.looks.get(name, _ABSENT) for name in names})
 
-        :param names: at most ``NAMES_A_CALL``.
-        :param terminal_only: of runs that are not over there is no news.
-        """
-        org = self._client().config.org
-        flow = list_by_name(place.project, place.domain, names, org, terminal_only=terminal_only)
+    async def list_ended(self, place: Place, group: Group) -> Answer | None:
+        """Those of these runs that are over; None where such a list is refused."""
+        org, names = self._client().config.org, group.names
+        if group.request is None:
+            group.request = list_runs(place.project, place.domain, list(names), org, terminal_only=True)
+        return await self._list(place, names, list_ended(group.request, place.run(next(iter(names))), org))
+
+    async def _list(self, place: Place, names: Collection[str], flow: Flow[dict[RunKey, int]]) -> Answer | None:
         try:
             found = await self._call(flow)
         except NameFilterRefused as refused:
-            return self._leave_lists(place, refused.error)
+            self._leave_lists(place, refused.error)
+            return None
         except Exception as error:
-            return _trouble(names, error)
-        looks: dict[str, Look] = {} if terminal_only else dict.fromkeys(names, Absent())
+            return Answer({}, _as_trouble(error))
         # Not what a backend adds that does not know the filter.
-        asked = set(names)
-        looks.update((key.name, Seen(phase)) for key, phase in found.items() if key.name in asked)
-        return Answer(looks, names if terminal_only else ())
+        asked = {key.name: phase for key, phase in found.items() if key.name in names and key.place == place}
+        return Answer({name: Seen(phase) for name, phase in asked.items()})
 
-    async def look_at_each(self, place: Place, names: Sequence[str], most: int, *, first: bool = False) -> Answer:
-        """The fallback: a GetRunDetails each, for the ``most`` runs whose turn it is.
-
-        :param first: these names have their turn before all others.
-        """
-        turns = self._turns.setdefault(place, deque())
-        if first:
-            turns.extendleft(names)
-        elif not turns:
-            turns.extend(names)
-        waited_for, turn = set(names), list[str]()
-        while turns and len(turn) < most:
-            if (name := turns.popleft()) in waited_for:
-                turn.append(name)
-        looks = await asyncio.gather(*(self._look_at(place.run(name)) for name in turn))
-        return Answer(dict(zip(turn, looks, strict=True)))
+    async def look_at_each(self, place: Place, names: Sequence[str]) -> Answer:
+        """The fallback: a GetRunDetails each."""
+        looks = await asyncio.gather(*(self._look_at(place.run(name)) for name in names))
+        return Answer(dict(zip(names, looks, strict=True)))
 
     async def _look_at(self, key: RunKey) -> Look:
         try:
@@ -104,9 +97,9 @@ class Questions:
             return Trouble(f"It is not known whether the run exists. {error}")
         except Exception as error:
             return _as_trouble(error)
-        return Absent() if details is None else seen(details)
+        return _ABSENT if details is None else seen(details)
 
-    def _leave_lists(self, place: Place, error: FlyteError) -> Answer:
+    def _leave_lists(self, place: Place, error: FlyteError) -> None:
         self._refused[place] = self._clock() + _REFUSED_FOR
         if not self._said:
             self._said = True
@@ -114,18 +107,13 @@ class Questions:
                 "Flyte refuses to list runs by name, so each run is polled by itself, which takes longer with many. %s",
                 error,
             )
-        return Answer({})
 
     async def _call(self, asked: Call[T] | Flow[T]) -> T:
-        async with self._at_once:
+        async with self._budget:
             return await self._client().arun(counted(asked, self._count), retry_for=0)
 
     def _count(self) -> None:
         self.calls += 1
-
-
-def _trouble(names: Sequence[str], error: Exception) -> Answer:
-    return Answer(dict.fromkeys(names, _as_trouble(error)))
 
 
 def _as_trouble(error: Exception) -> Trouble:

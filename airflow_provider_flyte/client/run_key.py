@@ -23,18 +23,6 @@ _PREFIX_LENGTH = 15
 
 # No tuples: Airflow 2.11 masks the arguments of a log line, and makes a plain tuple of whatever is one.
 @dataclass(frozen=True, order=True, slots=True)
-class RunKey:
-    """Identity of a run within one Flyte: the three parts that every answer carries."""
-
-    project: str
-    domain: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.project}/{self.domain}/{self.name}"
-
-
-@dataclass(frozen=True, order=True, slots=True)
 class Place:
     """A project and a domain: where runs live."""
 
@@ -47,6 +35,23 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.project}/{self.domain}"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class RunKey:
+    """Identity of a run within one Flyte: the three parts that every answer carries."""
+
+    project: str
+    domain: str
+    name: str
+
+    @property
+    def place(self) -> Place:
+        """Its project and domain."""
+        return Place(self.project, self.domain)
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.domain}/{self.name}"
 
 
 def check_run_name(name: object) -> str:

@@ -17,6 +17,7 @@ from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
 
 if TYPE_CHECKING:
+    from airflow_provider_flyte.client.deadlines import Entry
     from airflow_provider_flyte.client.waits import Wait
 
 
@@ -59,6 +60,8 @@ class WaitResults:
         "_on_news",
         "_progress",
         "_said",
+        "began",
+        "deadline",
         "interval",
         "on_progress",
         "rules",
@@ -74,15 +77,17 @@ class WaitResults:
         interval: float,
         on_news: Callable[[str], None] | None,
         on_progress: Callable[[str], None] | None,
-        told_at: float,
+        began: float,
         close: Callable[[WaitResults], None],
     ) -> None:
         self.rules = rules
         self.interval = interval
         self.on_progress = on_progress
-        self.told_at = told_at
+        self.began = self.told_at = began
         self.until = math.inf
         """By the loop's clock."""
+
+        self.deadline: Entry | None = None
 
         self.waits: tuple[Wait, ...] = ()
         self._left = 0
@@ -143,11 +148,13 @@ class WaitResults:
 
     # -- for the watcher
 
-    def tell(self, line: str) -> None:
+    def tell(self, line: str) -> bool:
         """Leave a line about trouble or recovery; what concerns several of the waits is said once."""
-        if line not in self._lines and line not in self._said:
-            self._lines += (line,)
-            self.wake()
+        if line in self._lines or line in self._said:
+            return False
+        self._lines += (line,)
+        self.wake()
+        return True
 
     def trouble(self, now: float) -> str:
         """A line about how long Flyte has given no answer about one of the waits; '' when there is no trouble."""
@@ -186,4 +193,7 @@ def _result(wait: Wait) -> WaitResult:
     """How an ended wait ended; raises what broke it."""
     if isinstance(wait.end, Verdict):
         return WaitResult(wait.key, wait.end)
-    raise wait.end or RuntimeError(f"The wait for {wait.key} has not ended.")
+    if wait.end is None:
+        raise RuntimeError(f"The wait for {wait.key} has not ended.")
+    # One error may end many waits: what the one before added to it is not ours.
+    raise wait.end.with_traceback(None)

@@ -9,44 +9,36 @@ at once. A wait costs a dictionary entry and a future.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
 
 from airflow_provider_flyte.client.arguments import positive, seconds
-from airflow_provider_flyte.client.calls import chunks
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.deadlines import Deadlines
 from airflow_provider_flyte.client.hints import Hints
-from airflow_provider_flyte.client.pace import Pace
-from airflow_provider_flyte.client.phase import is_known, is_terminal, phase_name
-from airflow_provider_flyte.client.questions import NAMES_A_CALL, Answer, Questions
+from airflow_provider_flyte.client.pace import Budget, Pace
+from airflow_provider_flyte.client.project_polls import Means, ProjectPolls, start, waits_of
+from airflow_provider_flyte.client.questions import Questions
 from airflow_provider_flyte.client.run_key import Place, RunKey
+from airflow_provider_flyte.client.turns import Turns
 from airflow_provider_flyte.client.wait_results import WaitResult, WaitResults
-from airflow_provider_flyte.client.waiting import Seen, Trouble, WaitRules, WaitState
-from airflow_provider_flyte.client.waits import PlaceWaits, Wait
+from airflow_provider_flyte.client.waiting import Trouble, WaitRules, WaitState
+from airflow_provider_flyte.client.waits import Wait
 
 log = logging.getLogger(__name__)
 
 PROGRESS_EVERY = 60.0
 """Seconds between two lines of progress in one wait's log."""
 
-_A_SLICE = 20
-"""How many waits are told something before the loop has a turn: each may write a line to a log."""
-
-_UNTOLD = 0.1
-"""What a run costs whose waits are told nothing, as a part of one whose wait is."""
-
-_HINT_MAY_TAKE = 1.0
-"""Seconds by which a question may be quicker than the hint of the same end."""
-
 _RENEW_AFTER_TROUBLE = 30.0
+
+_TOLD_AT_ONCE = 20
+"""How many waits are told of progress after a round."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +87,7 @@ class RunWatcher:
         interval: float = 5.0,
         rules: WaitRules | None = None,
         shortest_interval: float = 0.5,
-        calls_per_second: float = 20.0,
+        calls_per_second: float = 60.0,
         hints: bool = True,
         renew: Callable[[], Awaitable[FlyteClient | None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -104,18 +96,32 @@ class RunWatcher:
         self._client = client
         self._rules = rules or WaitRules()
         self._clock = clock
-        self._sleep = sleep
-        self._pace = Pace(
-            seconds("shortest_interval", shortest_interval, above_least=True),
-            seconds("interval", interval, above_least=True),
-            positive("calls_per_second", calls_per_second),
+        self._shortest = seconds("shortest_interval", shortest_interval, above_least=True)
+        self._longest = seconds("interval", interval, above_least=True)
+        self._hints = Hints(lambda: self._client, self._heard, self._has_runs, clock, sleep) if hints else None
+        budget = Budget(positive("calls_per_second", calls_per_second), clock, sleep)
+        self._questions = Questions(lambda: self._client, budget, clock)
+        self._turns = Turns(self._leave_empty, self._stop)
+        self._means = Means(
+            client=lambda: self._client,
+            questions=self._questions,
+            budget=budget,
+            streams=self._hints,
+            turns=self._turns,
+            refresh=self._another_client,
+            answered=self._was_answered,
+            wanted=lambda: min(self._intervals, default=self._longest),
+            after_round=self._after_round,
+            clock=clock,
+            sleep=sleep,
         )
-        self._questions = Questions(lambda: self._client, clock)
-        self._hints = Hints(lambda: self._client, self._heard, clock, sleep) if hints else None
         self._renew = renew
         self._renewing = asyncio.Lock()
         self._renewed_at = self._answered_at = clock()
-        self._places: dict[Place, PlaceWaits] = {}
+        self._projects: dict[Place, ProjectPolls] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        """Tasks of projects in which nobody waits any more."""
+
         self._intervals: Counter[float] = Counter()
         """Of the open waits: the least of them counts."""
 
@@ -125,19 +131,10 @@ class RunWatcher:
         self._closing = self._close
         """Bound once, not for each."""
 
-        self._deadlines = Deadlines(self._open.keys())
-
-        self._owed: dict[RunKey, float] = {}
-        """Ends that a question found and no hint has told of yet, and since when."""
-
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._said: set[int] = set()
+        self._deadlines = Deadlines()
         self._answered = False
-        self._free_at = 0.0
-        """When the budget allows for more calls."""
-
         self._ends_by_hint = self._ends_by_question = 0
+        """In projects in which nobody waits any more."""
 
     async def __aenter__(self) -> RunWatcher:
         return self
@@ -148,33 +145,31 @@ class RunWatcher:
         await self.aclose()
 
     def __len__(self) -> int:
-        return sum(map(len, self._places.values()))
+        return waits_of(self._projects.values())
 
     @property
     def status(self) -> WatcherStatus:
         """How the waiting goes."""
+        projects = self._projects.values()
         return WatcherStatus(
             waits=len(self),
             calls=self._questions.calls,
             streams=self._hints.opened if self._hints else 0,
-            hints_work=self._hints is not None and all(map(self._hints.working, self._places)),
-            ends_by_hint=self._ends_by_hint,
-            ends_by_question=self._ends_by_question,
+            hints_work=self._hints is not None and all(map(self._hints.working, self._projects)),
+            ends_by_hint=self._ends_by_hint + sum(each.ends_by_stream for each in projects),
+            ends_by_question=self._ends_by_question + sum(each.ends_by_poll for each in projects),
             answered_ago=self._clock() - self._answered_at if self._answered else None,
         )
 
     def close(self) -> None:
         """End the background tasks, and waits that are still open as cancelled; more than once does no harm."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
         self._stop(asyncio.CancelledError())
 
     async def aclose(self) -> None:
         """The same, and wait for the background tasks: nobody closes the client or the loop under them then."""
-        ending = [each for each in (self._task, *(self._hints.tasks if self._hints else ())) if each]
+        streams = self._hints.tasks if self._hints else ()
         self.close()
-        await asyncio.gather(*ending, return_exceptions=True)
+        await asyncio.gather(*self._ending, *streams, return_exceptions=True)
 
     async def wait(
         self,
@@ -233,26 +228,33 @@ class RunWatcher:
         loop, now = asyncio.get_running_loop(), self._clock()
         results = WaitResults(
             rules=rules or self._rules,
-            interval=self._pace.longest if interval is None else seconds("interval", interval, above_least=True),
+            interval=self._longest if interval is None else seconds("interval", interval, above_least=True),
             on_news=on_news,
             on_progress=on_progress,
-            told_at=now,
+            began=now,
             close=self._closing,
         )
         state = WaitState(absent_since=now)
         results.take(tuple(Wait(key, state, results) for key in keys))
         for wait in results.waits:
-            self._places.setdefault(Place(wait.key.project, wait.key.domain), PlaceWaits()).add(wait)
+            self._polls(wait.key.place).waits.add(wait)
         self._open[results] = None
         self._intervals[results.interval] += 1
         if timeout is not None:
             results.until = loop.time() + timeout
             self._deadlines.look_after(results)
-        self._wake.set()
-        if self._task is None or self._task.done():
-            # In an empty context: a task's log follows its context, and this task works for all waits.
-            self._task = contextvars.Context().run(loop.create_task, self._watch())
+        # One who wants to know sooner than all others makes the next rounds come sooner.
+        everywhere = results.interval == min(self._intervals) and self._intervals[results.interval] == 1
+        for polls in self._projects.values() if everywhere else {self._polls(key.place) for key in keys}:
+            polls.wake()
         return results
+
+    def _polls(self, place: Place) -> ProjectPolls:
+        polls = self._projects.get(place)
+        if polls is None:
+            polls = self._projects[place] = ProjectPolls(place, self._means, Pace(self._shortest, self._longest))
+            start(polls, self._done)
+        return polls
 
     # -- waits come and go
 
@@ -263,154 +265,66 @@ class RunWatcher:
         self._intervals[results.interval] -= 1
         if not self._intervals[results.interval]:
             del self._intervals[results.interval]
+        self._deadlines.leave(results)
         for wait in results.waits:
-            place = Place(wait.key.project, wait.key.domain)
-            if waits := self._places.get(place):
-                waits.discard(wait)
-            self._leave_empty(place)
-        if not self._open:
-            self._deadlines.close()
+            if polls := self._projects.get(wait.key.place):
+                polls.waits.discard(wait)
+                if not polls.waits:
+                    self._leave(polls)
 
-    def _leave_empty(self, place: Place) -> None:
-        if not self._places.get(place, True):
-            del self._places[place]
-        if not self._places:
-            # Nobody waits, so the background tasks end; the next wait starts others.
-            self._wake.set()
+    def _leave_empty(self) -> None:
+        for polls in [polls for polls in self._projects.values() if not polls.waits]:
+            self._leave(polls)
+
+    def _leave(self, polls: ProjectPolls) -> None:
+        """Nobody waits there, so its background tasks end; the next wait starts others."""
+        del self._projects[polls.where]
+        self._ends_by_hint += polls.ends_by_stream
+        self._ends_by_question += polls.ends_by_poll
+        if polls.task:
+            self._ending.add(polls.task)
+        polls.wake()
+        self._want_streams()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            # A wait must not hang because its watcher broke.
+            self._stop(error)
 
     def _stop(self, error: BaseException) -> None:
-        for waits in self._places.values():
-            waits.end_all(error)
-        self._places.clear()
-        self._owed.clear()
+        self._turns.close()
+        for polls in self._projects.values():
+            polls.waits.end_all(error)
+            if polls.task:
+                self._ending.add(polls.task)
+        self._projects.clear()
+        for task in self._ending:
+            task.cancel()
         if self._hints:
             self._hints.close()
 
-    # -- the background task
+    # -- for the polls
 
-    async def _watch(self) -> None:
-        me = asyncio.current_task()
-        try:
-            while self._places:
-                if self._hints:
-                    self._hints.want(self._places)
-                due = self._clock() + await self._ask(only_new=False)
-                self._look_after_hints()
-                self._tell_progress()
-                while self._places and (left := due - self._clock()) > 0:
-                    new = any(waits.new for waits in self._places.values())
-                    # New waits are asked for at once, as far as the budget of calls allows.
-                    pause = self._free_at - self._clock() if new else left
-                    if pause > 0:
-                        await self._sleep_or_wake(min(pause, left))
-                    else:
-                        due = min(due, self._clock() + await self._ask(only_new=True))
-            if self._hints:
-                self._hints.close()
-        except Exception as error:
-            # A wait must not hang because its watcher broke.
-            self._stop(error)
-        finally:
-            if self._task is me:
-                self._task = None
+    def _was_answered(self) -> None:
+        self._answered, self._answered_at = True, self._clock()
 
-    async def _sleep_or_wake(self, seconds: float) -> None:
-        self._wake.clear()
-        sleeping, waking = (asyncio.ensure_future(each) for each in (self._sleep(seconds), self._wake.wait()))
-        try:
-            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            waking.cancel()
+    def _after_round(self) -> None:
+        self._want_streams()
+        self._tell_progress()
 
-    # -- questions
+    def _want_streams(self) -> None:
+        if self._hints:
+            self._hints.want(self._projects)
 
-    async def _ask(self, *, only_new: bool) -> float:
-        """One round of questions, in as few calls as it takes; gives the seconds until the next."""
-        # One turn of the loop, so that waits that begin together are asked for together.
-        await asyncio.sleep(0)
-        calls, now = self._questions.calls, self._clock()
-        asked: list[Coroutine[Any, Any, None]] = []
-        for place, waits in self._places.items():
-            if waits.new and not (self._hints and self._hints.working(place)):
-                self._pace.hurry()
-            new = list(waits.new)
-            to_prove, proven = waits.questions(now, only_new=only_new)
-            if self._questions.can_list(place):
-                asked += [self._list(place, waits, names, False) for names in chunks(to_prove, NAMES_A_CALL)]
-                asked += [self._list(place, waits, names, True) for names in chunks(proven, NAMES_A_CALL)]
-            elif new or not only_new:
-                asked.append(self._look_at_each(place, waits, new if only_new else waits.names(), first=only_new))
-        if asked:
-            self._pace.failed()
-            await asyncio.gather(*asked)
-        calls = self._questions.calls - calls
-        self._free_at = now + calls / self._pace.calls_per_second
-        wanted = min(self._intervals, default=self._pace.longest)
-        return self._pace.next(wanted, calls, self._clock() - now)
-
-    async def _list(self, place: Place, waits: PlaceWaits, names: Sequence[str], terminal_only: bool) -> None:
-        client = self._client
-        answer = await self._questions.list(place, names, terminal_only=terminal_only)
-        if await self._another_client(client, answer):
-            answer = await self._questions.list(place, names, terminal_only=terminal_only)
-        if self._questions.can_list(place):
-            await self._saw(place, waits, answer, surprising=terminal_only)
-        else:
-            await self._look_at_each(place, waits, names)
-
-    async def _look_at_each(
-        self, place: Place, waits: PlaceWaits, names: Sequence[str], *, first: bool = False
-    ) -> None:
-        client, most = self._client, self._pace.calls_in_an_interval()
-        answer = await self._questions.look_at_each(place, names, most, first=first)
-        if await self._another_client(client, answer):
-            answer = await self._questions.look_at_each(place, list(answer.looks), most, first=True)
-        await self._saw(place, waits, answer, surprising=False)
-
-    async def _saw(self, place: Place, waits: PlaceWaits, answer: Answer, *, surprising: bool) -> None:
-        """Tell the waits what a question showed.
-
-        :param surprising: whether an end in it has come about since the question before.
-        """
-        now = self._clock()
-        if answer.no_news or any(not isinstance(look, Trouble) for look in answer.looks.values()):
-            self._pace.answered()
-            self._answered, self._answered_at = True, now
-        work = 0.0
-        for name, look in (*answer.looks.items(), *((name, None) for name in waits.troubled(answer.no_news))):
-            if isinstance(look, Seen):
-                self._note_phase(place.run(name), look.phase)
-                if is_terminal(look.phase) and waits.has(name):
-                    self._ends_by_question += 1
-                    if surprising:
-                        self._owe(place, name, now)
-            work += 1 if waits.saw(name, look, now) else _UNTOLD
-            if work >= _A_SLICE:
-                work = 0.0
-                await asyncio.sleep(0)
-        self._leave_empty(place)
-
-    def _note_phase(self, key: RunKey, phase: int) -> None:
-        if not is_known(phase) and phase not in self._said:
-            self._said.add(phase)
-            log.warning(
-                "Flyte run %s is in %s, which this provider does not know: it counts as not over. A newer provider may "
-                "know it.",
-                key,
-                phase_name(phase),
-            )
-
-    async def _another_client(self, client: FlyteClient, answer: Answer) -> bool:
-        """Whether there is another client than the one whose question had nothing but trouble."""
-        troubles = [look for look in answer.looks.values() if isinstance(look, Trouble)]
-        if not self._renew or not troubles or len(troubles) < len(answer.looks):
+    async def _another_client(self, client: FlyteClient, trouble: Trouble) -> bool:
+        """Whether there is another client than the one whose poll had nothing but trouble."""
+        if not self._renew:
             return False
-        lasting = troubles[0].lasting
         async with self._renewing:
             now = self._clock()
             since = max(self._answered_at, self._renewed_at)
-            if self._client is client and (lasting or now - since >= _RENEW_AFTER_TROUBLE):
+            if self._client is client and (trouble.lasting or now - since >= _RENEW_AFTER_TROUBLE):
                 self._renewed_at = now
                 try:
                     fresh = await self._renew()
@@ -423,43 +337,23 @@ class RunWatcher:
                         self._hints.renew()
             return self._client is not client
 
-    # -- hints
+    # -- for the streams
 
     def _heard(self, key: RunKey, phase: int) -> None:
-        self._owed.pop(key, None)
-        place = Place(key.project, key.domain)
-        waits = self._places.get(place)
-        if waits is None or not waits.has(key.name):
-            return
-        self._note_phase(key, phase)
-        self._ends_by_hint += is_terminal(phase)
-        waits.saw(key.name, Seen(phase), self._clock())
-        self._leave_empty(place)
+        if polls := self._projects.get(key.place):
+            polls.received(key.name, phase)
 
-    def _owe(self, place: Place, name: str, now: float) -> None:
-        if self._hints and self._hints.working(place):
-            self._owed[place.run(name)] = now
-        else:
-            self._pace.hurry()
-
-    def _look_after_hints(self) -> None:
-        """Renew streams that should have told of an end and have not."""
-        if not self._owed or not self._hints:
-            return
-        now = self._clock()
-        late = [key for key, since in self._owed.items() if now - since >= _HINT_MAY_TAKE]
-        for key in late:
-            del self._owed[key]
-        for place, ends in Counter(Place(key.project, key.domain) for key in late).items():
-            self._hints.missed(place, ends)
-            self._pace.hurry()
+    def _has_runs(self, place: Place) -> bool:
+        polls = self._projects.get(place)
+        return polls is not None and bool(polls.waits.groups)
 
     # -- progress
 
     def _tell_progress(self) -> None:
-        now, line = self._clock(), str(self.status)
-        for results in list(itertools.islice(self._open, _A_SLICE)):
+        now, line = self._clock(), ""
+        for results in list(itertools.islice(self._open, _TOLD_AT_ONCE)):
             if now - results.told_at < PROGRESS_EVERY:
                 break
+            line = line or str(self.status)
             self._open[results] = self._open.pop(results)
             results.tell_progress(results.trouble(now) or line, now)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         lost_hints,
         no_name_filter,
         silent_stream,
+        slow_first_message,
         status,
         unavailable,
     )
@@ -41,6 +42,7 @@ _HOMES = {
     "lost_hints": "faults",
     "no_name_filter": "faults",
     "silent_stream": "faults",
+    "slow_first_message": "faults",
     "status": "faults",
     "unavailable": "faults",
 }
@@ -59,6 +61,7 @@ __all__ = [
     "lost_hints",
     "no_name_filter",
     "silent_stream",
+    "slow_first_message",
     "status",
     "unavailable",
 ]

@@ -178,6 +178,20 @@ class _Silent(Fault):
 
 
 @dataclass(frozen=True)
+class _SlowFirst(Fault):
+    seconds: float
+
+    for_streams_only = True
+
+    def stream(self, call: Call, messages: Iterator[Any]) -> Iterator[Any]:
+        # The subscription is there from the beginning, and has room for so many updates as it always has.
+        first = next(messages, None)
+        if first is not None and not call.wait(self.seconds):
+            yield first
+            yield from messages
+
+
+@dataclass(frozen=True)
 class _Lost(Fault):
     share: float
     chance: random.Random = field(compare=False)
@@ -258,6 +272,14 @@ def cut_stream(
 def silent_stream(after: int = 0, *, times: int | None = None) -> Fault:
     """Keep a stream open and send nothing, or nothing more after so many messages."""
     return _Silent(after, times=times)
+
+
+def slow_first_message(seconds: float, *, times: int | None = None) -> Fault:
+    """Send a stream's first message so many seconds late, as a backend with a million runs does, which sorts them all.
+
+    Updates wait meanwhile, as far as there is room for them; what is beyond that is lost.
+    """
+    return _SlowFirst(seconds, times=times)
 
 
 def lost_hints(share: float = 0.5, *, seed: int | None = None, times: int | None = None) -> Fault:

@@ -13,6 +13,7 @@ from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client import hints as hints_module
 from airflow_provider_flyte.client.errors import Status, error_for
 from airflow_provider_flyte.client.hints import MOST_STREAMS, Hints
+from airflow_provider_flyte.client.idl.workflow.run_service_pb2 import WatchRunsResponse
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import Place, RunKey
 from airflow_provider_flyte.client.waiting import Outcome, WaitRules
@@ -22,11 +23,18 @@ from airflow_provider_flyte.testing import (
     cut_stream,
     lost_hints,
     silent_stream,
+    slow_first_message,
     status,
     unavailable,
 )
 from tests.client.conftest import config_for
 from tests.clock import Clock
+
+
+def streams(client: FlyteClient, heard: Callable[[RunKey, int], None], clock: Callable[[], float], sleep: Any) -> Hints:
+    """The streams of a client, in a project that has runs."""
+    return Hints(lambda: client, heard, lambda place: True, clock, sleep)
+
 
 HERE = Place("flytesnacks", "development")
 
@@ -207,7 +215,7 @@ async def test_a_stream_that_tells_nothing_is_given_up(
             await local_flyte.wait_for_call_async("ListRuns", local_flyte.calls.count("ListRuns") + 2)
             run.succeeds()
             assert (await wait).outcome is Outcome.SUCCEEDED
-            while watcher._owed:
+            while any(project._pending for project in watcher._projects.values()):
                 await asyncio.sleep(0.01)
             if said in caplog.text:
                 break
@@ -230,7 +238,7 @@ async def test_a_stream_that_loses_less_than_it_tells_is_kept(local_flyte: Local
         while (name, phase) not in heard:
             await asyncio.sleep(0.001)
 
-    hints = Hints(lambda: client, hear, asyncio.get_running_loop().time, asyncio.sleep)
+    hints = streams(client, hear, Clock(), asyncio.sleep)
     hints.want([HERE])
     await until_heard("r0", RunPhase.RUNNING)
     for number, run in enumerate(runs):
@@ -248,18 +256,185 @@ async def test_a_stream_that_loses_less_than_it_tells_is_kept(local_flyte: Local
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_a_stream_is_renewed_whatever_it_does(local_flyte: LocalFlyte, client: FlyteClient) -> None:
-    """HTTP/1.1 has no keepalive; the server ends the stream when its time is over, and nobody speaks of trouble."""
+async def test_a_stream_without_news_stays_open(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    """Opening it is the dearest call there is on a large installation: never by the clock."""
     local_flyte.run("r1").move("RUNNING")
-    heard: list[str] = []
-    loop = asyncio.get_running_loop()
-    hints = Hints(lambda: client, lambda key, phase: heard.append(key.name), loop.time, asyncio.sleep, renew_after=0.2)
-    hints.want([HERE])
-    await local_flyte.wait_for_call_async("WatchRuns", 4)
-    tasks = hints.tasks
-    hints.close()
+    clock = Clock()
+    async with RunWatcher(client, clock=clock, sleep=clock.sleep) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait("r1"))
+        await stream_is_open(local_flyte, watcher)
+        while clock.now < 24 * 3600:
+            await asyncio.sleep(0)
+        assert local_flyte.calls.count("WatchRuns") == 1
+        local_flyte.run("r1").succeeds()
+        assert (await waiting).outcome is Outcome.SUCCEEDED
+
+
+class Opening:
+    """Streams of a backend that takes long to open one; what a pause before the next is, and no pause is spent."""
+
+    def __init__(self, client: FlyteClient, seconds: float) -> None:
+        self.clock = Clock()
+        self.pauses: list[float] = []
+        self.openings: list[float] = []
+        self._seconds = seconds
+        self._ends = asyncio.Event()
+        self.hints = Hints(lambda: client, lambda key, phase: None, lambda place: True, self.clock, self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.clock.now += seconds
+        await asyncio.sleep(0)
+
+    async def stream(self, *_: Any, **__: Any) -> AsyncGenerator[Any, None]:
+        self.openings.append(self.clock.now)
+        self.clock.now += self._seconds
+        yield WatchRunsResponse()
+        await self._ends.wait()
+        self._ends.clear()
+        raise error_for(Status.INTERNAL, "Received RST_STREAM with error code 2", method="WatchRuns", endpoint="here")
+
+    async def is_cut_after(self, seconds: float) -> None:
+        """A proxy's idle time-out."""
+        while not self.hints.working(HERE):
+            await asyncio.sleep(0)
+        self.clock.now += seconds
+        pauses = len(self.pauses)
+        self._ends.set()
+        while len(self.pauses) == pauses and self.hints.tasks:
+            await asyncio.sleep(0)
+
+
+async def test_opening_takes_at_most_a_hundredth_of_the_time(
+    client: FlyteClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening = Opening(client, 3.0)
+    monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
+    opening.hints.want([HERE])
+    await asyncio.sleep(0)
+    await opening.is_cut_after(60.0)
+    [first] = opening.openings[:1]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert opening.openings[1] - first == pytest.approx(300.0)
+    tasks = opening.hints.tasks
+    opening.hints.close()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert heard.count("r1") >= 3
+
+
+async def test_a_stream_that_is_cut_before_it_pays_is_left_to_polls(
+    client: FlyteClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "airflow_provider_flyte")
+    opening = Opening(client, 3.0)
+    monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
+    opening.hints.want([HERE])
+    await asyncio.sleep(0)
+    for _ in range(2):
+        await opening.is_cut_after(60.0)
+    while opening.hints.tasks:
+        await asyncio.sleep(0)
+    opening.clock.now += 3599
+    opening.hints.want([HERE])
+    assert not opening.hints.tasks
+    [line] = [record for record in caplog.records if "does not pay" in record.getMessage()]
+    assert line.levelno == logging.INFO
+    opening.clock.now += 1
+    opening.hints.want([HERE])
+    [task] = opening.hints.tasks
+    opening.hints.close()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_cheap_stream_that_is_cut_comes_back_without_hurry(
+    client: FlyteClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing happened before a proxy cut it, so nothing is missed by a pause that grows."""
+    opening = Opening(client, 0.005)
+    monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
+    opening.hints.want([HERE])
+    await asyncio.sleep(0)
+    for _ in range(10):
+        await opening.is_cut_after(60.0)
+    assert opening.pauses[0] < 1
+    assert 15 <= opening.pauses[-1] <= 30
+    tasks = opening.hints.tasks
+    opening.hints.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_dear_stream_is_not_opened_again_for_a_missed_end(
+    local_flyte: LocalFlyte, client: FlyteClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening = Opening(client, 3.0)
+    monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
+    opening.hints.want([HERE])
+    while not opening.hints.working(HERE):
+        await asyncio.sleep(0)
+    kept = opening.hints.tasks
+    opening.hints.missed(HERE, 1)
+    assert opening.hints.tasks == kept
+    # Until it tells of an end again, polls do not rely on it.
+    assert not opening.hints.working(HERE)
+    opening.hints.kept_up(HERE)
+    assert opening.hints.working(HERE)
+    opening.clock.now += 300
+    opening.hints.missed(HERE, 1)
+    assert opening.hints.tasks != kept
+    tasks = kept + opening.hints.tasks
+    opening.hints.close()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_only_misses_in_a_row_close_a_stream(client: FlyteClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    opening = Opening(client, 0.0)
+    monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
+    opening.hints.want([HERE])
+    tasks: list[Any] = []
+    for _ in range(5):
+        for _ in range(2):
+            while not opening.hints.working(HERE):
+                await asyncio.sleep(0)
+            tasks += opening.hints.tasks
+            opening.hints.missed(HERE, 1)
+        opening.hints.kept_up(HERE)
+    assert opening.hints.tasks
+    for _ in range(3):
+        tasks += opening.hints.tasks
+        opening.hints.missed(HERE, 1)
+    assert not opening.hints.tasks
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_while_a_stream_takes_long_to_open_polls_find_the_ends(
+    local_flyte: LocalFlyte, client: FlyteClient
+) -> None:
+    local_flyte.run("r1").move("RUNNING")
+    local_flyte.inject("WatchRuns", slow_first_message(60.0))
+    async with RunWatcher(client, interval=0.2, shortest_interval=0.05) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait("r1"))
+        await local_flyte.wait_for_call_async("WatchRuns")
+        assert not watcher.status.hints_work
+        local_flyte.run("r1").succeeds()
+        assert (await waiting).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_stream_that_never_begins_is_given_up(
+    local_flyte: LocalFlyte, client: FlyteClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    local_flyte.run("r1").move("RUNNING")
+    local_flyte.inject("WatchRuns", silent_stream(after=0))
+    clock = Clock()
+    async with RunWatcher(client, clock=clock, sleep=clock.sleep) as watcher:
+        waiting = asyncio.ensure_future(watcher.wait("r1"))
+        while "has sent nothing for 10 s" not in caplog.text:
+            await asyncio.sleep(0)
+        assert clock.now < 30
+        while clock.now < 500:
+            await asyncio.sleep(0)
+        assert local_flyte.calls.count("WatchRuns") == 1
+        local_flyte.run("r1").succeeds()
+        assert (await waiting).outcome is Outcome.SUCCEEDED
 
 
 @pytest.mark.parametrize("progress", [True, False])
@@ -277,7 +452,7 @@ async def test_pauses_grow_only_without_progress(local_flyte: LocalFlyte, client
     def hear(key: object, phase: int) -> None:
         heard.append(phase)
 
-    hints = Hints(lambda: client, hear, asyncio.get_running_loop().time, sleep)
+    hints = streams(client, hear, Clock(), sleep)
     hints.want([HERE])
     for number in range(8):
         # The first message of this stream is here; the second one cuts it.
@@ -310,7 +485,7 @@ async def test_a_cancellation_that_a_library_swallows_ends_the_stream(
 
     monkeypatch.setattr(client.async_transport(), "server_stream", swallowing)
     clock = asyncio.get_running_loop().time
-    hints = Hints(lambda: client, lambda *_: None, clock, asyncio.sleep)
+    hints = streams(client, lambda *_: None, clock, asyncio.sleep)
     hints.want([HERE])
     await asyncio.sleep(0)
     [old] = hints.tasks
@@ -421,13 +596,50 @@ async def test_without_lists_each_run_has_its_turn(local_flyte: LocalFlyte, clie
     async with RunWatcher(client, hints=False, calls_per_second=20, clock=clock, sleep=clock.sleep) as watcher:
         waiting = asyncio.gather(*map(watcher.wait, names))
         await local_flyte.wait_for_call_async("GetRunDetails", 450)
-        asked = [call.request.run_id.name for call in local_flyte.calls("GetRunDetails")][:400]
-        assert {asked.count(name) for name in names} == {4}
+        asked = [call.request.run_id.name for call in local_flyte.calls("GetRunDetails")][:450]
+        for name in names:
+            turns = [number for number, each in enumerate(asked) if each == name]
+            # Two rounds at the most, and calls that are made together arrive in any order.
+            assert max(later - turn for turn, later in zip(turns, [*turns[1:], len(asked)], strict=True)) <= 200
         # The budget, in the watcher's own time.
         assert clock.now >= (len(local_flyte.calls("GetRunDetails")) - 40) / 20
         for name in names:
             local_flyte.run(name).succeeds()
         assert {seen.outcome for seen in await waiting} == {Outcome.SUCCEEDED}
+
+
+async def test_without_lists_new_waits_take_no_turn_from_others(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    """One new wait every 0.7 s kept 100 of 400 from being looked at for 90 s."""
+    clock = Clock()
+    names = [f"r{number}" for number in range(400)]
+    for name in names:
+        local_flyte.run(name).move("RUNNING")
+    local_flyte.inject("ListRuns", status("INVALID_ARGUMENT", "unknown field run_name"))
+    noticed: dict[str, float] = {}
+
+    async def one(name: str) -> None:
+        await watcher.wait(name)
+        noticed[name] = clock.now
+
+    async with RunWatcher(client, hints=False, calls_per_second=20, clock=clock, sleep=clock.sleep) as watcher:
+        waits = [asyncio.ensure_future(one(name)) for name in names]
+        while clock.now < 30:
+            await asyncio.sleep(0)
+        ended, more = clock.now, 0
+        for name in names[::4]:
+            local_flyte.run(name).succeeds()
+        while len(noticed) < 100 and clock.now < ended + 90:
+            if clock.now >= ended + 0.7 * more:
+                more += 1
+                local_flyte.run(f"new-{more}").move("RUNNING")
+                waits.append(asyncio.ensure_future(watcher.wait(f"new-{more}")))
+            await asyncio.sleep(0)
+        assert len(noticed) == 100
+        # 400 runs at ten turns a second, which those who come leave to those who wait.
+        assert max(noticed.values()) - ended <= 60
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
 # -- coming and going
@@ -455,9 +667,11 @@ async def test_ten_thousand_cancelled_waits_leave_nothing(
         assert len(watcher) == 1
         asked = local_flyte.calls.count("ListRuns")
         await local_flyte.wait_for_call_async("ListRuns", asked + 2)
-        [place] = watcher._places.values()
-        assert place.names() == ["stays"]
-        assert (len(watcher._open), len(watcher._intervals), len(place._unproven)) == (1, 1, 0)
+        [project] = watcher._projects.values()
+        assert list(project.waits.names()) == ["stays"]
+        [group] = project.waits.groups
+        assert list(group.names) == ["stays"]
+        assert (len(watcher._open), len(watcher._intervals), len(project.waits.young.names)) == (1, 1, 0)
         assert len(asyncio.all_tasks()) <= before + 2  # a sleep and a wake-up, between two questions
         local_flyte.run("stays").succeeds()
         await stays
@@ -481,4 +695,4 @@ def test_a_loop_that_ends_with_waits_open(local_flyte: LocalFlyte, caplog: pytes
 
 
 def test_constants_are_what_the_page_says() -> None:
-    assert (hints_module.RENEW_AFTER, MOST_STREAMS) == (60.0, 50)
+    assert (hints_module.SHARE, MOST_STREAMS) == (0.01, 50)

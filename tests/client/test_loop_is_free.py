@@ -101,7 +101,9 @@ async def longest_turns(local_flyte: LocalFlyte, project: str, count: int) -> di
             waits.append(asyncio.ensure_future(watcher.wait(f"r{number}", on_news=lines.append)))
             if number % 100 == 0:
                 await asyncio.sleep(0)
-        await until(lambda: watcher.status.hints_work and not any(w._unproven for w in watcher._places.values()))
+        await until(
+            lambda: watcher.status.hints_work and not any(each.waits.young.names for each in watcher._projects.values())
+        )
         stage = "all is quiet"
         asked = watcher.status.calls
         await until(lambda: watcher.status.calls >= asked + 10)

@@ -159,6 +159,48 @@ async def test_an_unknown_phase_goes_on_with_one_warning(
     assert caplog.text.count("is in phase 99, which this provider does not know: it counts as not over") == 1
 
 
+async def test_each_project_has_its_polls(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    """A budget that is too small for all of them is shared."""
+    projects = [f"p{number}" for number in range(60)]
+    for project in projects:
+        local_flyte.run("r1", project=project).move("RUNNING")
+    async with RunWatcher(client, hints=False, interval=0.1, shortest_interval=0.1, calls_per_second=300) as watcher:
+        waits = asyncio.gather(*(watcher.wait("r1", project=project) for project in projects))
+        await local_flyte.wait_for_call_async("ListRuns", 10 * len(projects), timeout=60)
+        asked = [call.request.project_id.name for call in local_flyte.calls("ListRuns")][: 10 * len(projects)]
+        counts = [asked.count(project) for project in projects]
+        assert min(counts) >= 8
+        assert max(counts) <= 12
+        for project in projects:
+            local_flyte.run("r1", project=project).succeeds()
+        assert {seen.outcome for seen in await waits} == {Outcome.SUCCEEDED}
+
+
+async def test_in_trouble_one_poll_a_round_is_enough(
+    local_flyte: LocalFlyte, client: FlyteClient, clock: Clock
+) -> None:
+    names = [f"r{number}" for number in range(4001)]
+    for name in names:
+        local_flyte.run(name).move("RUNNING")
+    news: list[str] = []
+    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher:
+        waits = asyncio.gather(*(watcher.wait(name, on_news=news.append) for name in names))
+        while len([call for call in local_flyte.calls("ListRuns") if is_terminal_only(call)]) < 6:
+            await asyncio.sleep(0.001)
+        local_flyte.inject("ListRuns", unavailable())
+        while len(news) < len(names):
+            await asyncio.sleep(0.001)
+        asked, began = local_flyte.calls.count("ListRuns"), clock.now
+        while clock.now < began + 100:
+            await asyncio.sleep(0.001)
+        assert local_flyte.calls.count("ListRuns") - asked <= 110
+        local_flyte.clear_faults()
+        for name in names:
+            local_flyte.run(name).succeeds()
+        assert {seen.outcome for seen in await waits} == {Outcome.SUCCEEDED}
+    assert len(news) == 2 * len(names)
+
+
 # -- a backend that refuses the filter
 
 
