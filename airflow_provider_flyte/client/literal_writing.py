@@ -29,12 +29,12 @@ from enum import Enum
 from typing import Any
 
 import msgspec
-from google.protobuf.json_format import MessageToDict
 
 from airflow_provider_flyte.client import plain_values as plain
 from airflow_provider_flyte.client import struct_schema
 from airflow_provider_flyte.client.idl.core import literals_pb2, types_pb2
 from airflow_provider_flyte.client.literal_types import is_pickle, is_tuple, type_name
+from airflow_provider_flyte.client.message_dict import message_dict
 from airflow_provider_flyte.client.plain_values import Unfit, within
 from airflow_provider_flyte.client.spelling import unspell
 
@@ -99,7 +99,7 @@ def _packed(value: object, kind: types_pb2.LiteralType) -> bytes:
         value = {f"item_{place}": item for place, item in enumerate(plain.sequence(value))}
     if not kind.HasField("metadata"):
         return msgspec.msgpack.encode(plain.anything(plain.mapping(value)))
-    schema: dict[str, Any] = MessageToDict(kind.metadata)
+    schema = message_dict(kind.metadata)
     return msgspec.msgpack.encode(struct_schema.fit(value, schema, schema))
 
 

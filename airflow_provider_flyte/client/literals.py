@@ -24,10 +24,10 @@ from datetime import timezone
 from typing import Any
 
 import msgspec
-from google.protobuf.json_format import MessageToDict
 
 from airflow_provider_flyte.client.idl.core import literals_pb2, types_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2
+from airflow_provider_flyte.client.message_dict import struct_values
 
 
 def named_values(inputs_or_outputs: common_pb2.Inputs | common_pb2.Outputs) -> dict[str, Any]:
@@ -105,6 +105,6 @@ _SCALARS: dict[str | None, Callable[[Any], Any]] = {
     "blob": _blob,
     "structured_dataset": _dataset,
     "schema": lambda schema: _described("schema", schema.uri, ""),
-    "generic": MessageToDict,
+    "generic": struct_values,
     "error": lambda error: {"type": "error", "message": error.message},
 }

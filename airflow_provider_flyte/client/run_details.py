@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
-
-from google.protobuf.json_format import MessageToDict, MessageToJson
 
 from airflow_provider_flyte.client import calls
 from airflow_provider_flyte.client.abort import AbortedRun, abort, check_reason
@@ -16,6 +15,7 @@ from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.literals import named_values
 from airflow_provider_flyte.client.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
+from airflow_provider_flyte.client.message_dict import message_dict
 from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
 from airflow_provider_flyte.client.run_key import RunKey, run_key
 from airflow_provider_flyte.client.timeline import timeline
@@ -130,12 +130,11 @@ class RunDetails:
 
     def to_dict(self) -> dict[str, Any]:
         """The message as protobuf's JSON mapping gives it, exact: environment values included."""
-        result: dict[str, Any] = MessageToDict(self.pb2)
-        return result
+        return message_dict(self.pb2)
 
     def to_json(self) -> str:
         """:meth:`to_dict` as a JSON text."""
-        return MessageToJson(self.pb2)
+        return json.dumps(self.to_dict(), indent=2)
 
     @property
     def action_id(self) -> identifier_pb2.ActionIdentifier:
