@@ -15,7 +15,7 @@ from airflow_provider_flyte.client.doors import import_all
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.wait_results import WaitResults
 from airflow_provider_flyte.client.waiting import Outcome, Trouble, WaitRules, WaitState
-from airflow_provider_flyte.client.waits import PlaceWaits, Wait
+from airflow_provider_flyte.client.waits import ProjectWaits, Wait
 from airflow_provider_flyte.testing import LocalFlyte, unavailable
 from tests.client.conftest import config_for
 
@@ -56,17 +56,18 @@ async def test_the_longest_turn_does_not_grow_with_the_waits(local_flyte: LocalF
 
 def told_at_once(count: int) -> float:
     """Seconds of this thread's processor that it takes to tell so many waits of trouble in one go."""
-    waits = PlaceWaits()
+    waits = ProjectWaits()
     for number in range(count):
         results = WaitResults(
-            rules=WaitRules(), interval=1.0, on_news=None, on_progress=None, told_at=0.0, close=lambda _: None
+            rules=WaitRules(), interval=1.0, on_news=None, on_progress=None, began=0.0, close=lambda _: None
         )
         wait = Wait(RunKey("p", "d", f"r{number}"), WaitState(absent_since=0.0), results)
         results.take((wait,))
         waits.add(wait)
     before = time.thread_time()
-    for name in waits.names():
-        waits.saw(name, Trouble("away"), 1.0)
+    for name in list(waits.names()):
+        for _ in waits.saw(name, Trouble("away"), 1.0):
+            pass
     return time.thread_time() - before
 
 

@@ -16,7 +16,6 @@ from airflow_provider_flyte.client.launch_request import Launch
 from airflow_provider_flyte.client.named_runs import NameFilterRefused, details_of, list_by_name, look_at, phase_of
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.client.tries import find_tries
 from airflow_provider_flyte.client.waiting import Absent, Outcome, Seen, WaitRules
 from airflow_provider_flyte.testing import LocalFlyte, database_down, no_name_filter, status
 from tests.client.conftest import config_for
@@ -67,8 +66,8 @@ def test_a_launch_finds_the_run_that_is_there(local_flyte: LocalFlyte, way: str,
 def test_the_runs_of_a_tasks_tries_are_found(local_flyte: LocalFlyte, way: str, code: str) -> None:
     local_flyte.run("r2").fails()
     local_flyte.inject("*", no_name_filter(code))
-    found = ask(local_flyte, way, find_tries([key("r1"), key("r2"), key("r3")], ""))
-    assert [(each.name, each.phase) for each in found] == [("r2", RunPhase.FAILED)]
+    found = ask(local_flyte, way, details_of([key("r1"), key("r2"), key("r3")], ""))
+    assert [(each, details.action.status.phase) for each, details in found.items()] == [(key("r2"), RunPhase.FAILED)]
 
 
 @REFUSALS
@@ -115,7 +114,7 @@ async def test_waits_end_and_a_run_that_is_not_there_is_missing(local_flyte: Loc
 def test_a_database_that_is_down_refuses_nothing(local_flyte: LocalFlyte, way: str) -> None:
     local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("*", database_down())
-    for flow in (phase_of(key("r1"), ""), look_at(key("r1"), ""), find_tries([key("r1")], "")):
+    for flow in (phase_of(key("r1"), ""), look_at(key("r1"), ""), details_of([key("r1")], "")):
         with pytest.raises(errors.InternalError, match="connection refused"):
             ask(local_flyte, way, flow)
 
