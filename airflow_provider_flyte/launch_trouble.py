@@ -26,7 +26,7 @@ class LaunchTrouble:
         self._limit = limit
         self.since = since
         self.uncertain = uncertain
-        self._answered = False
+        self._log = log
         self._told = TroubleLog(log)
 
     @property
@@ -43,17 +43,12 @@ class LaunchTrouble:
         if not _may_pass(error):
             raise error
         self.uncertain |= isinstance(error, FlyteLaunchUncertain)
-        # A launch that fails is the same trouble still, though Flyte answers reads.
-        if self.since is None or (self._answered and not isinstance(error, FlyteLaunchFailed)):
+        # What the triggerer hears in between ends nothing: the worker launches, and may be without a way to Flyte.
+        if self.since is None:
             self.since = began
-        self._answered = False
         if self.left == 0:
             raise self._last(error)
         self._told.say(str(error), " before the launch", over=False)
-
-    def answered(self) -> None:
-        """Flyte has answered meanwhile."""
-        self._answered = True
 
     def give_up(self) -> None:
         """Put up with no more."""
@@ -61,7 +56,8 @@ class LaunchTrouble:
 
     def over(self) -> None:
         """The try has its run."""
-        self._told.say("", "", over=False)
+        if self.since is not None:
+            self._log.info("Flyte answers again.")
 
     def _last(self, error: FlyteRunError) -> FlyteRunError:
         if not self.uncertain or isinstance(error, FlyteLaunchUncertain):

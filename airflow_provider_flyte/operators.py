@@ -402,10 +402,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
                 "execution_timeout has passed while Flyte gave no answer before the launch. "
                 + ("The run may have been launched." if trouble.uncertain else "Nothing was launched.")
             )
-        if event.ending in (Ending.MISSING, Ending.SUCCEEDED, Ending.FAILED):
-            self.log.info("Flyte answers again.")
-            trouble.answered()
-        elif event.ending is Ending.CRASHED:
+        if event.ending is Ending.CRASHED:
             # Without a trigger nothing would wait.
             trouble.give_up()
 

@@ -157,28 +157,24 @@ def test_a_deferred_one_ends_too(flyte_default: LocalFlyte) -> None:
     assert flyte_default.runs() == []
 
 
-def test_trouble_is_counted_over_deferrals(flyte_default: LocalFlyte) -> None:
-    """Flyte answers the trigger, and then the launch fails again."""
-    flyte_default.inject("CreateRun", unavailable("no route"))
-    task = operator(True, unreachable_after=2)
-    with pytest.raises(FlyteLaunchFailed, match="no route"):
-        task.run()
-    assert len({deferred.kwargs["began"] for deferred in task.deferrals}) == 1
-    flyte_default.clear_faults()
-    flyte_default.inject("ListRuns", unavailable("no route"))
-    task = operator(True, unreachable_after=2)
+@pytest.mark.parametrize("method", ["CreateRun", "ListRuns"])
+def test_trouble_is_counted_over_deferrals(flyte_default: LocalFlyte, method: str) -> None:
+    """Flyte answers the triggerer, and this worker never."""
+    flyte_default.inject(method, unavailable("no route"))
+    task = operator(True)
+    lines = lines_of(task.task)
     first = deferral(task)
+    flyte_default.clear_faults()
+    event = event_of(first.trigger)
+    assert event["ending"] == "missing"
+    flyte_default.inject(method, unavailable("no route"))
     with pytest.raises(TaskDeferred) as second:
-        task.resume({**event_of_answer(flyte_default, first)}, **first.kwargs)
-    assert second.value.kwargs["began"] > first.kwargs["began"]
-
-
-def event_of_answer(flyte: LocalFlyte, deferred: TaskDeferred) -> Any:
-    """The event of a trigger that Flyte answers, though no worker after it."""
-    flyte.clear_faults()
-    event = event_of(deferred.trigger)
-    flyte.inject("ListRuns", unavailable("no route"))
-    return event
+        task.resume(event, **first.kwargs)
+    assert second.value.kwargs["began"] == first.kwargs["began"]
+    with pytest.raises((FlyteLaunchFailed, FlyteUnreachable), match="no route"):
+        task.resume(event, **first.kwargs | {"began": first.kwargs["began"] - 3600})
+    assert "INFO: Flyte answers again." not in lines
+    assert flyte_default.runs() == []
 
 
 def test_execution_timeout_bounds_it(flyte_default: LocalFlyte) -> None:
