@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from airflow_provider_flyte.compat import AirflowSkipException
 from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteRunTimeout, FlyteUnreachable
 from airflow_provider_flyte.sensors import FlyteRunSensor
+from airflow_provider_flyte.task_wait import TaskWait
 from airflow_provider_flyte.testing import LocalFlyte, unavailable
+from tests.clock import Clock
 from tests.driving import Try
 
 
@@ -29,9 +33,15 @@ def test_trouble_adds_up_over_pokes(flyte_default: LocalFlyte, monkeypatch: pyte
     monkeypatch.setattr("airflow_provider_flyte.sensors._BRIEFLY", 0.0)
     flyte_default.run("r1").move("RUNNING")
     flyte_default.inject("*", unavailable())
+    clock = Clock()
+    monkeypatch.setattr("airflow_provider_flyte.sensors.TaskWait", partial(TaskWait, now=clock))
+    task = Try(run_name="r1", deferrable=False, unreachable_after=300)
+    assert not task.sensor.poke(task.context)
+    clock.now += 299
+    assert not task.sensor.poke(task.context)
+    clock.now += 2
     with pytest.raises(FlyteUnreachable):
-        Try(run_name="r1", deferrable=False, unreachable_after=0.5).run()
-    assert flyte_default.calls.count() > 2
+        task.sensor.poke(task.context)
 
 
 @pytest.mark.parametrize(("flags", "ends"), [({}, FlyteRunFailed), ({"soft_fail": True}, AirflowSkipException)])

@@ -193,8 +193,8 @@ def test_a_backend_that_refuses_to_list_by_name(
         ({"run_names": []}, "run_names is empty; give at least one name"),
         ({"run_names": ["r1", None]}, "run_name is None (NoneType), not the name of a run"),
         ({"run_names": ["r1", ["r2"]]}, "run_name is a list of 1, not the name of a run"),
-        ({"wait_for": "some"}, "wait_for is 'some'; enter 'all' or 'any'"),
-        ({"fail_fast": "no"}, "fail_fast is 'no'; enter True or False"),
+        ({"wait_for": "some"}, "wait_for is 'some'; give one of 'all', 'any'"),
+        ({"fail_fast": "no"}, "fail_fast is 'no'; give True or False"),
     ],
 )
 def test_bad_arguments(
