@@ -3,6 +3,7 @@
     FlyteError
     +-- ConfigError                 a setting or an argument is wrong; nothing was changed
     |   +-- NoClientError           neither client= nor an enclosing ``with FlyteClient(...)`` block
+    |   +-- NotATextError           something else where a text is meant
     |   +-- InputsError             the inputs do not fit the task's interface
     |   +-- NoSuchTaskError         no such task is deployed, or not in this version
     |   +-- NoSuchTriggerError      the task has no such trigger

@@ -84,7 +84,7 @@ def test_reads_are_told_by_their_names() -> None:
     writes = {method.name.partition("/")[2] for method in METHODS} - reads
     assert writes == {
         "CreateRun", "AbortRun", "RecordAction", "UpdateActionStatus", "RecordActionEvents", "UploadInputs",
-        "DeployTask", "DeployTrigger", "JsonValuesToLiterals", "LiteralsToLaunchFormJson",
+        "DeployTask", "DeployTrigger", "JsonValuesToLiterals", "LiteralsToLaunchFormJson", "SignalEvent",
     }  # fmt: skip
 
 

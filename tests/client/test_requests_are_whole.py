@@ -9,6 +9,7 @@ import ast
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,11 @@ from airflow_provider_flyte.client.errors import ConfigError, FlyteError, NoSuch
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
+from airflow_provider_flyte.client.launch_identity import TaskInstance, Try
 from airflow_provider_flyte.client.named_runs import look_at
 from airflow_provider_flyte.client.route import route_to
 from airflow_provider_flyte.client.token_sources import source_for
-from airflow_provider_flyte.client.tries import find_tries
+from airflow_provider_flyte.client.tries import find_launched, find_tries
 from airflow_provider_flyte.testing import LocalFlyte, status, unavailable
 
 _IDS = {
@@ -114,6 +116,7 @@ def methods_in_use() -> set[str]:
 
 
 PROJECT, DOMAIN = "flytesnacks", "development"
+TASK = TaskInstance("sales", "train", "manual__2026-11-23")
 
 
 def config_for(flyte: LocalFlyte, **changed: Any) -> FlyteConfig:
@@ -154,17 +157,19 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
     details.outputs()
     details.log_tail(within=0.1)
     details.abort("enough")
-    keys = [client.config.key(name) for name in ("r1", "over", "nobody")]
-    client.run(find_tries(keys, client.config.org))
+    tries = [Try(TASK, 2, 2, run_name=name) for name in ("r1", "over", "nobody")]
+    for trying in tries:
+        client.run(find_tries(trying, client.config.key, client.config.org))
+    client.run(find_launched(TASK, "demo.train", PROJECT, DOMAIN, client.config.org, datetime.now(timezone.utc)))
     client.run(calls.find_runs(PROJECT, DOMAIN, ["r1"], client.config.org))
     client.run(calls.list_going_runs(PROJECT, DOMAIN, client.config.org, limit=1))
     # The flows that a backend leads elsewhere.
     for fault in (status("INVALID_ARGUMENT", "no such filter"), unavailable("not now")):
         flyte.inject("ListRuns", fault)
         whatever(lambda: client.launch(Launch("demo.train", run_name="another")))
-        whatever(lambda: client.run(find_tries(keys, client.config.org)))
+        whatever(lambda: client.run(find_tries(tries[0], client.config.key, client.config.org)))
         flyte.clear_faults()
-    asyncio.run(wait(client.config))
+    asyncio.run(wait(flyte, client.config))
     assert connection_check.check(client.config)[0]
     assert connection_check.check(FlyteConfig(**{**vars_of(client.config), "project": "", "domain": ""}))[0]
 
@@ -173,9 +178,13 @@ def vars_of(config: FlyteConfig) -> dict[str, Any]:
     return {name: getattr(config, name) for name in ("endpoint", "insecure", "transport", "retry_budget")}
 
 
-async def wait(config: FlyteConfig) -> None:
+async def wait(flyte: LocalFlyte, config: FlyteConfig) -> None:
+    going = flyte.run("going").move("RUNNING")
     async with FlyteClient(config) as client, RunWatcher(client) as watcher:
-        assert (await watcher.wait("over")).outcome.name == "SUCCEEDED"
+        waiting = asyncio.ensure_future(watcher.wait("going"))
+        await flyte.wait_for_call_async("WatchRuns", 1)
+        going.succeeds()
+        assert (await waiting).outcome.name == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("transport", ["grpc", CONNECT])

@@ -211,8 +211,8 @@ def _requests() -> dict[Unary[Any, Any] | ServerStream[Any, Any], Any]:
 
 
 REQUESTS = _requests()
-REFUSED = {RunService.GetActionData, AuthMetadataService.GetOAuth2Metadata}
-"""Reads that the open-source backend answers with no message."""
+REFUSED = {RunService.GetActionData, RunService.WatchActions, AuthMetadataService.GetOAuth2Metadata}
+"""Reads that the open-source backend, or the local server (WatchActions), answers with no message."""
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ LISTENS = {"tls-h2": "ssl http2", "tls-h1": "ssl", "plaintext": ""}
 IDLE = "3s"
 
 _HTTP_1_0 = "proxy_http_version 1.0;"
-"""nginx's default. A buffering nginx passes the chunks of HTTP/1.1 on as they come, but holds back what has none."""
+"""nginx's default. To who speaks HTTP/1.1 with it, as we do, a buffering nginx holds back chunks as well."""
 
 _GRPC_WITHOUT_TRAILERS = 'default_type application/grpc; if ($http_content_type ~ "^application/grpc") { return 200; }'
 """What is left of a real backend's answer to gRPC after a hop of HTTP/1.1. The local server's says 415."""
