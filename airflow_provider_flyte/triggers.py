@@ -118,14 +118,16 @@ class FlyteRunTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, whatever happens but for a cancellation, which is nobody's success."""
         try:
-            event = await self._event()
-            why = self._why(event) + (f": {event.message}" if event.message else ".")
-            self.log.info("The wait for %s is over: %s", self._what, why)
-            await self._before(event)
+            try:
+                event = await self._event()
+                why = self._why(event) + (f": {event.message}" if event.message else ".")
+                self.log.info("The wait for %s is over: %s", self._what, why)
+                await self._before(event)
+            except asyncio.CancelledError:
+                self._cancelled()
+                raise
+            # Not in there: ``dag.test()`` takes the event and closes the loop, which cancels what is left of this.
             yield TriggerEvent(event.to_payload())
-        except asyncio.CancelledError:
-            self._cancelled()
-            raise
         finally:
             self._release()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.driving import DagRun, Driven, TaskInstance, lines_of
@@ -64,6 +66,20 @@ def test_ctrl_c_in_dag_test(
     told = caplog.text + "".join(capfd.readouterr())
     assert f"Flyte run flytesnacks/development/{run.name} is not aborted" in told
     assert f"flyte abort run {run.name} --project flytesnacks --domain development" in told
+
+
+@pytest.mark.usefixtures("no_watcher_left")
+def test_a_wait_that_has_ended_is_not_taken_for_an_interrupted_one(flyte_default: LocalFlyte) -> None:
+    """``dag.test()`` takes one event, drops the generator and closes the loop."""
+    flyte_default.run("r1").succeeds()
+    trigger = FlyteLaunchedRunTrigger(run_name="r1", project="flytesnacks", domain="development")
+    lines = lines_of(trigger)
+
+    async def as_dag_test_does() -> Any:
+        return await trigger.run().__anext__()
+
+    assert asyncio.run(as_dag_test_does()).payload["ending"] == "succeeded"
+    assert "The wait for Flyte run r1 is over" in lines[-1]
 
 
 def test_ctrl_c_while_the_launch_is_on_its_way(flyte_default: LocalFlyte) -> None:
