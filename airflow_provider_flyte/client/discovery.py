@@ -87,7 +87,8 @@ class Discovery:
 class Endpoint:
     """What this process knows of one config's endpoint."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoint: str = "") -> None:
+        self._endpoint = endpoint
         self.transport: str | None = None
         """Through which Flyte answered last; None while it has not."""
         self.told: str | None = None
@@ -98,29 +99,45 @@ class Endpoint:
         self._running: Discovery | None = None
         self._in_vain = 0
         self._next_at = 0.0
-        self._asked_with: int | None = None
+        self._asked_with: set[int] = set()
+        self._has_answered = False
+        """Whether Flyte has answered since the last look began."""
 
     def answered(self, transport: str) -> None:
         """Note that Flyte answered."""
-        self.transport, self.trouble, self._in_vain = transport, None, 0
+        with self._lock:
+            self._note(transport)
+
+    def _note(self, transport: str) -> None:
+        self.transport, self.trouble, self._in_vain, self._has_answered = transport, None, 0, True
 
     def look(
         self, find: Callable[[], Found], metadata: Metadata, now: float, clock: Callable[[], float]
     ) -> Discovery | None:
         """Join the look that is on its way, or begin one where it is time; None where it is not.
 
-        :param metadata: what the calls carry; another token is worth a look at once.
+        :param metadata: what the calls carry; a token that no look has tried yet is worth one at once.
         """
         with self._lock:
             if self._running is not None:
                 return self._running
-            if now < self._next_at and self._asked_with == hash(metadata):
+            if now < self._next_at and hash(metadata) in self._asked_with:
                 return None
-            self._asked_with = hash(metadata)
-            self._running = Discovery()
-            arguments = (self._running, find, clock)
-            threading.Thread(target=self._look, args=arguments, name="flyte-discovery", daemon=True).start()
-            return self._running
+            self._asked_with.add(hash(metadata))
+            discovery = Discovery()
+            arguments = (discovery, find, clock)
+            try:
+                threading.Thread(target=self._look, args=arguments, name="flyte-discovery", daemon=True).start()
+            except RuntimeError as error:
+                # As where a container's processes and threads are limited.
+                words = f"no thread could be started to look how Flyte can be reached: {error}"
+                self._has_answered = False
+                self._end(
+                    discovery, UnavailableError(Status.UNAVAILABLE, words, method="", endpoint=self._endpoint), clock
+                )
+            else:
+                self._running, self._has_answered = discovery, False
+            return discovery
 
     def _look(self, discovery: Discovery, find: Callable[[], Found], clock: Callable[[], float]) -> None:
         outcome: Found | BaseException
@@ -129,19 +146,24 @@ class Endpoint:
         except BaseException as error:
             outcome = error
         with self._lock:
-            before = self.transport
-            if isinstance(outcome, Found):
-                self.answered(outcome.transport)
-            else:
-                self._in_vain += 1
+            self._end(discovery, outcome, clock)
+
+    def _end(self, discovery: Discovery, outcome: Found | BaseException, clock: Callable[[], float]) -> None:
+        """Note what a look showed, and tell those who wait for it."""
+        before = self.transport
+        if isinstance(outcome, RpcError):
+            # Kept for as long as the trouble lasts, so without the frames that it came through.
+            outcome.__traceback__ = outcome.__cause__ = outcome.__context__ = None
+        if isinstance(outcome, Found):
+            self._note(outcome.transport)
+        elif not self._has_answered:
+            self._in_vain += 1
             if isinstance(outcome, RpcError):
-                # Kept for as long as the trouble lasts, so without the frames that it came through.
-                outcome.__traceback__ = outcome.__cause__ = outcome.__context__ = None
                 self.trouble = outcome
-            if self.transport == before:
-                first, longest = Pause.UNKNOWN if before is None else Pause.KNOWN
-                self._next_at = clock() + backoff(max(0, self._in_vain - 1), first, longest)
-            self._running = None
+        if self.transport == before:
+            first, longest = Pause.UNKNOWN if before is None else Pause.KNOWN
+            self._next_at = clock() + backoff(max(0, self._in_vain - 1), first, longest)
+        self._running = None
         if isinstance(outcome, Found | RpcError):
             discovery.outcome.set_result(outcome)
         else:
@@ -157,7 +179,7 @@ _endpoints: dict[FlyteConfig, Endpoint] = {}
 
 def endpoint_of(config: FlyteConfig) -> Endpoint:
     """What this process knows of a config's endpoint."""
-    return _endpoints.get(config) or _endpoints.setdefault(config, Endpoint())
+    return _endpoints.get(config) or _endpoints.setdefault(config, Endpoint(config.endpoint))
 
 
 def forget() -> None:

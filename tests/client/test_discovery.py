@@ -260,6 +260,51 @@ def test_another_token_is_worth_a_look_at_once(look: Callable[..., Any]) -> None
     assert look(0.0, looks, "new").outcome.result(5).details == "away"
 
 
+def test_tokens_in_turn_are_worth_one_look_each(look: Callable[..., Any]) -> None:
+    looks = Looks(*(away() for _ in range(90)))
+    begun = 0
+    for token in ["", "a", "b"] * 30:
+        if made := look(0.0, looks, token):
+            made.outcome.result(5)
+            begun += 1
+    assert begun == 3
+    # The pause has grown with each.
+    assert look(Pause.UNKNOWN[0] * 1.9, looks, "a") is None
+
+
+def test_what_a_look_found_before_an_answer_is_not_kept(look: Callable[..., Any]) -> None:
+    looks = Looks(away())
+    looks.goes_on.clear()
+    begun = look(0.0, looks)
+    look.known.answered(GRPC)  # type: ignore[attr-defined]
+    looks.goes_on.set()
+    assert begun.outcome.result(5).details == "away"
+    assert look.known.trouble is None  # type: ignore[attr-defined]
+
+
+async def test_a_look_that_cannot_begin_is_an_error_and_the_next_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the number of threads is limited."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    clock = Clock()
+    with LocalFlyte(doors=(CONNECT,)) as flyte:
+        flyte.run("r1")
+        async with FlyteClient(config_of(flyte.endpoint), retry=RetryPolicy(0.0, clock=clock)) as client:
+            with monkeypatch.context() as limited:
+                limited.setattr(threading.Thread, "start", refuse)
+                with pytest.raises(errors.UnavailableError) as raised:
+                    await RunDetails.get.aio("r1", client)
+            assert "no thread could be started to look how Flyte can be reached: can't start new" in str(raised.value)
+            assert (raised.value.method, raised.value.endpoint) == ("RunService/GetRunDetails", flyte.endpoint)
+            # Between two looks the same is said.
+            with pytest.raises(errors.UnavailableError, match="no thread could be started"):
+                await RunDetails.get.aio("r1", client)
+            clock.now += Pause.UNKNOWN[0]
+            assert (await RunDetails.get.aio("r1", client)).name == "r1"
+
+
 def test_a_look_that_breaks_says_so_and_is_not_the_last(look: Callable[..., Any]) -> None:
     class Broken(Looks):
         def find(self) -> Found:
