@@ -137,14 +137,16 @@ def dag_run_marks(context: Context) -> DagRunMarks:
     dag_run: Any = context.get("dag_run")
     if dag_run is None:
         return DagRunMarks()
+    run_after = getattr(dag_run, "run_after", None)
     dates = {getattr(dag_run, name, None) for name in ("logical_date", "execution_date", "run_after")} - {None}
     return DagRunMarks(
         key=dag_run_key(dag_run),
-        run_after=getattr(dag_run, "run_after", None),
+        run_after=run_after,
         started=dag_run.start_date,
         clear_number=dag_run.clear_number,
         trace=_trace(context["ti"]),
-        dated=dag_run.start_date in dates,
+        # Where ``run_after`` is another moment, that of triggering, it tells the same as a start would.
+        dated=dag_run.start_date in dates and run_after in (None, dag_run.start_date),
     )
 
 
