@@ -12,7 +12,7 @@ FlyteRunError (AirflowException)    .run .project .domain .url .errors
 +-- FlyteOutputsUnreadable          the run has succeeded, its outputs cannot be read; a retry launches nothing
 +-- FlyteWaitBroken                 the trigger broke, not the run; a retry waits again
 +-- FlyteLaunchFailed               nothing was launched: Flyte refuses it, or was lost on the way; a retry tries again
-+-- FlyteTaskKilled                 the task was killed; what it has launched is aborted, or goes on if nobody meant it
++-- FlyteTaskKilled                 the task was stopped; the log says whether its run was aborted or keeps running
 +-- FlyteRunTaken                   the run's name belongs to somebody else; the task fails without a retry
 FlyteConfigurationError (AirflowException)    the connection cannot work
 +-- FlyteArgumentError              an argument cannot work; the task fails without a retry
@@ -118,7 +118,7 @@ class FlyteRunMissing(FlyteRunError):
 
 
 class FlyteRunTimeout(FlyteRunError, AirflowSensorTimeout):
-    """The sensor's ``timeout`` has passed and the run is not over. The run itself goes on."""
+    """The sensor's ``timeout`` has passed and the run is not over. The run itself keeps running."""
 
 
 class FlyteUnreachable(FlyteRunError):
