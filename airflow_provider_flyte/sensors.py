@@ -114,9 +114,11 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     ) -> None:
         # Airflow's own: it takes 0 as a pause, and breaks with an OverflowError over infinity.
         with argument_errors():
+            # What is not given itself is in the default_args, which Airflow has put together here.
+            given_or_default = {**(kwargs.get("default_args") or {}), **kwargs}
             for name, least in (("poke_interval", LEAST_INTERVAL), ("timeout", 0.0)):
-                if name in kwargs:
-                    kwargs[name] = seconds(name, kwargs[name], least=least)
+                if name in given_or_default:
+                    kwargs[name] = seconds(name, given_or_default[name], least=least)
         super().__init__(**kwargs)
         self.run_name = run_name
         self.run_names = run_names
@@ -132,8 +134,6 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             self.unreachable_after = optional_seconds("unreachable_after", unreachable_after)
             self.resume_after = seconds("resume_after", resume_after)
             self.redact_env = switch("redact_env", redact_env)
-            # By default_args it may have come past the check above.
-            self.poke_interval = seconds("poke_interval", self.poke_interval, least=LEAST_INTERVAL)
 
     def execute(self, context: Context) -> Any:
         """Wait in the mode that the author chose; Airflow calls this."""

@@ -82,6 +82,8 @@ def test_no_task_looks_without_a_pause(make: Callable[..., Any]) -> None:
 def test_airflows_own_times_of_a_sensor(name: str, value: float) -> None:
     with pytest.raises(FlyteArgumentError, match=f"{name} is (inf|nan); give a number of seconds"):
         sensor(**{name: value})
+    with pytest.raises(FlyteArgumentError, match=f"{name} is (inf|nan); give a number of seconds"):
+        sensor(default_args={name: value})
     assert getattr(sensor(**{name: timedelta(minutes=2)}), name) == 120
     assert sensor(timeout=0).timeout == 0
     with pytest.raises(FlyteArgumentError, match=r"poke_interval is 0.*; give a number of seconds from 0\.1 to"):
