@@ -48,6 +48,7 @@ from airflow_provider_flyte.xcom import xcom_value
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunDetails
+    from airflow_provider_flyte.client.run_key import RunKey
 
 _NAMED = 20
 """How many runs a message names, and a log; a task may wait for thousands."""
@@ -117,7 +118,7 @@ class TaskWait:
         self._fail_fast = fail_fast
         self._log = log
         self._logged = ""
-        self._ends_logged = 0
+        self._ends_told: set[RunKey] = set()
         self._told = TroubleLog(log)
         self._now = now
         self._sleep = sleep
@@ -210,10 +211,11 @@ class TaskWait:
         if not self._several:
             return self._runs[0].look(self._until(end))
         left = [run for run in self._runs if not run.settled]
-        self._ask_for_all(left, self._until(end))
+        self._ask_for_all(left, end)
         if self._together_now(run.heard for run in self._runs).over:
             # Not before: a wait that goes on would read them again with each poke.
             self._read_details([run for run in left if run.lacks_details(run.heard)], end)
+            self._say_ends()
         verdict = self._together_now(run.verdict for run in self._runs)
         self._say(verdict)
         return verdict
@@ -226,41 +228,50 @@ class TaskWait:
         return Verdict(decide_together(counts, any_one=self._any_one, fail_fast=self._fail_fast))
 
     def _read_details(self, runs: list[RunWait], end: float | None) -> None:
-        """Read the details of runs that are over; one budget for all of them, and no more asking once it is spent.
+        """Read the details of runs that are over, of some of which the error arrives a moment after the phase.
 
         :param end: of the time for which transient failures are repeated; None: the client's budget.
         """
-        for number, run in enumerate(runs):
-            run.read(self._until(end))
-            if run.trouble:
-                for other in runs[number + 1 :]:
-                    run.share_trouble(other)
-                break
-        # Of some the error arrives a moment after the phase.
+        self._read_each(runs, end)
         lagging, until = [run for run in runs if run.lacks_details(run.verdict)], self._now() + DETAILS_LAG
         while lagging and self._now() < until:
             self._sleep(PAUSE)
             for run in lagging:
                 run.read(0.0)
             lagging = [run for run in lagging if run.lacks_details(run.verdict)]
-        self._say_ends(runs)
 
-    def _say_ends(self, runs: Sequence[RunWait]) -> None:
+    def _read_each(self, runs: Sequence[RunWait], end: float | None) -> None:
+        """Read runs one by one; one budget for all of them, and no more asking once trouble has spent it.
+
+        :param end: of the time for which transient failures are repeated; None: the client's budget.
+        """
+        for number, run in enumerate(runs):
+            run.read(self._until(end))
+            # What is refused at once concerns this run alone, and costs no time.
+            if run.trouble and not self._until(end):
+                for other in runs[number + 1 :]:
+                    run.share_trouble(other)
+                return
+
+    def _say_ends(self) -> None:
         """Log how runs ended, first those that did not succeed; of some of these also what happened when."""
         # Trouble is told once for all of them.
-        for run in sorted((run for run in runs if not run.trouble), key=_good):
-            if self._ends_logged < _NAMED:
-                run.say(run.verdict, timeline=not _good(run) and self._ends_logged < _TIMELINES)
-            elif self._ends_logged == _NAMED:
+        ended = [run for run in self._runs if run.is_over and not run.trouble and run.key not in self._ends_told]
+        for run in sorted(ended, key=_good):
+            told = len(self._ends_told)
+            if told < _NAMED:
+                run.say(run.verdict, timeline=not _good(run) and told < _TIMELINES)
+            elif told == _NAMED:
                 self._log.info("The ends of further runs are not logged one by one; XCom has their details.")
-            self._ends_logged += 1
+            self._ends_told.add(run.key)
 
     def read_ended(self) -> None:
         """Read the details of those runs that are over, of a wait that ends without the others."""
         if self._several:
             self._read_details([run for run in self._runs if run.lacks_details(run.heard)], self._now())
+            self._say_ends()
 
-    def _ask_for_all(self, runs: Sequence[RunWait], retry_for: float | None) -> None:
+    def _ask_for_all(self, runs: Sequence[RunWait], end: float | None) -> None:
         """Note of each run what ListRuns shows; where it is refused, ask for each by itself."""
         from airflow_provider_flyte.client.calls import NAMES_A_CALL, chunks
         from airflow_provider_flyte.client.named_runs import NameFilterRefused, list_by_name
@@ -270,10 +281,10 @@ class TaskWait:
             began = self._now()
             flow = list_by_name(key.project, key.domain, names, self.client.config.org)
             try:
-                found = self.client.run(flow, retry_for=retry_for)
+                found = self.client.run(flow, retry_for=self._until(end))
             except NameFilterRefused:
-                for run in some:
-                    run.look(retry_for)
+                self._read_each(runs, end)
+                return
             except FlyteError as error:
                 for run in some:
                     if not run.is_over:

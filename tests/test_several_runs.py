@@ -24,7 +24,7 @@ from airflow_provider_flyte.exceptions import (
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, no_name_filter, unavailable
 from airflow_provider_flyte.triggers import FlyteRunTrigger
-from tests.driving import Try, settled
+from tests.driving import TaskInstance, Try, lines_of, settled
 from tests.test_triggers import ending
 
 NAMES = ["r1", "r2", "r3"]
@@ -182,6 +182,21 @@ def test_a_backend_that_refuses_to_list_by_name(
         flyte_default.run(name).succeeds()
     flyte_default.inject("*", no_name_filter(code))
     assert phases(several().run()) == dict.fromkeys(NAMES, "SUCCEEDED")
+
+
+def test_runs_that_are_read_one_by_one_share_one_budget(flyte_default: LocalFlyte) -> None:
+    for name in NAMES:
+        flyte_default.run(name).phases("RUNNING")
+    flyte_default.inject("*", no_name_filter())
+    flyte_default.inject("GetRunDetails", unavailable())
+    sensor = Try(run_names=NAMES).sensor
+    lines = lines_of(sensor)
+    with sensor._open({"ti": TaskInstance()}, 0.0) as wait:
+        assert not wait.look(0.0).over
+    assert len(flyte_default.calls("GetRunDetails")) == 1
+    assert [line for line in lines if "No answer" in line] == [
+        line for line in lines if line.startswith("WARNING: No answer from Flyte, still waiting: ")
+    ]
 
 
 @pytest.mark.parametrize(

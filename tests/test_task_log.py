@@ -17,7 +17,7 @@ from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.sensors import FlyteRunSensor
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing import Fault, LocalFlyte, no_name_filter
 from tests.driving import DagRun, Driven, TaskInstance, lines_of
 
 IS_3 = int(version("apache-airflow").split(".")[0]) > 2
@@ -75,7 +75,10 @@ def test_an_aborted_run_is_said_once_to_be_aborted(flyte_default: LocalFlyte, op
     assert str(aborted.value).startswith(f"Flyte run flytesnacks/development/{run.name} is ABORTED: by hand\n")
 
 
-def test_the_log_of_many_runs_is_short(flyte_default: LocalFlyte) -> None:
+@pytest.mark.parametrize("faults", [[], [no_name_filter()]], ids=["listed", "each by itself"])
+def test_the_log_of_many_runs_is_short(flyte_default: LocalFlyte, faults: list[Fault]) -> None:
+    for fault in faults:
+        flyte_default.inject("*", fault)
     names = [f"r{number}" for number in range(60)]
     for name in names[:30]:
         flyte_default.run(name).phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.01)
