@@ -190,12 +190,17 @@ def run(one: Environment, built: Path, *, quick: bool) -> dict[str, str]:
     if one.whole:
         pytest(one, "tests/matrix", *(["-k", "waits"] if quick else []))
         say(one, f"a whole Airflow did after {took}")
-    tried = ["import", "first DAGs", *([] if quick else ["unit tests"])]
+    return {"adds": adds, "tried": tried(one, quick=quick)}
+
+
+def tried(one: Environment, *, quick: bool) -> str:
+    """What the table says of a run that has passed."""
+    parts = ["import", "first DAGs", *([] if quick else ["unit tests"])]
     if one.lowest:
-        tried.append("with the lowest of every library")
+        parts.append("with the lowest of every library")
     if one.whole:
-        tried.append("8 deferred waits in a whole Airflow" if quick else "a whole Airflow")
-    return {"adds": adds, "tried": ", ".join(tried)}
+        parts.append("8 deferred waits in a whole Airflow" if quick else "a whole Airflow")
+    return ", ".join(parts)
 
 
 def pytest(one: Environment, *arguments: str) -> None:

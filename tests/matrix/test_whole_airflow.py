@@ -1,4 +1,4 @@
-"""A whole Airflow of this environment's version: deferred waits, a retry, a mapped launch, kills, button and form.
+"""A whole Airflow of this environment's version: deferred waits, a retry, a mapped launch, kills and the button.
 
 What a version cannot do is asserted too: README and docs say it.
 """
