@@ -165,31 +165,66 @@ def failing_backends(conn_id: str) -> list[str]:
 
     What a failure says is left out where it may quote the connection.
     """
-    backends: list[Any]
-    try:
-        from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
-    except ImportError:
-        from airflow.configuration import ensure_secrets_loaded
-
-        backends = list(ensure_secrets_loaded())
-    else:
-        backends = list(ensure_secrets_backend_loaded())
-    failures = []
-    for backend in backends:
-        try:
-            if found := backend.get_connection(conn_id=conn_id):
-                # Airflow keeps it so, and passes over it too where that fails.
-                found.get_uri()
-        except Exception as error:
-            quotes_nothing = isinstance(error, (json.JSONDecodeError, TypeError))
-            words = f": {error}" if quotes_nothing else ""
-            failures.append(f"{type(backend).__name__} failed with {type(error).__name__}{words}")
-    return failures
+    asked = (_asked(backend, conn_id) for backend in _secrets_backends())
+    return [failure for _, failure in asked if failure]
 
 
 async def afailing_backends(conn_id: str) -> list[str]:
     """:func:`failing_backends` on an event loop."""
     return await in_airflow(failing_backends, conn_id)
+
+
+def unread_variable(conn_id: str) -> str:
+    """How Airflow fails to read the connection's environment variable, or ''.
+
+    Airflow passes over it and takes a connection of that id from the database, which may be another Flyte's. '' too
+    where a secrets backend that goes before the environment has the connection.
+    """
+    before: list[Any] = []
+    for backend in _secrets_backends():
+        if type(backend).__name__ == "EnvironmentVariablesBackend":
+            _, failure = _asked(backend, conn_id)
+            return "" if failure and any(_asked(other, conn_id)[0] for other in before) else failure
+        before.append(backend)
+    return ""
+
+
+async def aunread_variable(conn_id: str) -> str:
+    """:func:`unread_variable` on an event loop."""
+    return await in_airflow(unread_variable, conn_id)
+
+
+def _secrets_backends() -> list[Any]:
+    """In the order in which Airflow asks them."""
+    try:
+        from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+    except ImportError:
+        from airflow.configuration import ensure_secrets_loaded
+
+        return list(ensure_secrets_loaded())
+    return list(ensure_secrets_backend_loaded())
+
+
+def _asked(backend: Any, conn_id: str) -> tuple[bool, str]:
+    """Whether a backend has a connection, and how it fails over it, or ''."""
+    try:
+        if found := backend.get_connection(conn_id=conn_id):
+            # Airflow keeps it so, and passes over it too where that fails.
+            found.get_uri()
+    except Exception as error:
+        words = _quoting_nothing(error)
+        return False, f"{type(backend).__name__} failed with {type(error).__name__}{words and f': {words}'}"
+    return bool(found), ""
+
+
+def _quoting_nothing(error: Exception) -> str:
+    """What an error says, where that quotes nothing of the connection."""
+    if isinstance(error, json.JSONDecodeError | TypeError):
+        return str(error)
+    # Airflow's words for JSON, Python's for a URI. Where a password has a / in it, the port is a part of that.
+    if isinstance(error, ValueError) and str(error).startswith(("Expected integer value for `port`", "Port ")):
+        return "its port is not a number from 0 to 65535"
+    return ""
 
 
 async def amask_secret(secret: Any) -> None:

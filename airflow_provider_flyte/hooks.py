@@ -16,8 +16,10 @@ from airflow_provider_flyte.compat import (
     aconnection,
     afailing_backends,
     amask_secret,
+    aunread_variable,
     failing_backends,
     mask_secret,
+    unread_variable,
 )
 from airflow_provider_flyte.connection_reading import (
     ConnectionProblem,
@@ -122,6 +124,8 @@ class FlyteHook(BaseHook):
 
     def _read(self) -> FlyteConfig | ConnectionProblem:
         self._check_id()
+        if os.environ.get(self._variable) and (failure := unread_variable(self.flyte_conn_id)):
+            raise self._not_found([failure])
         stored: Any = None
         try:
             stored = self.get_connection(self.flyte_conn_id)
@@ -140,6 +144,8 @@ class FlyteHook(BaseHook):
 
     async def _aread(self) -> FlyteConfig | ConnectionProblem:
         self._check_id()
+        if os.environ.get(self._variable) and (failure := await aunread_variable(self.flyte_conn_id)):
+            raise self._not_found([failure])
         stored: Any = None
         with contextlib.suppress(AirflowNotFoundException):
             stored = await aconnection(type(self), self.flyte_conn_id)

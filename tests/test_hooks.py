@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from airflow_provider_flyte import compat
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte
@@ -144,8 +146,14 @@ def test_extra_that_is_no_object(
 VARIABLES = {
     "broken JSON": ('{"conn_type": "flyte", "password": "' + SECRETS["password"] + '"', "JSONDecodeError"),
     "JSON with a name that is none": (json.dumps({"hots": "flyte", "password": SECRETS["password"]}), "'hots'"),
-    "a port that is a text": (json.dumps({"conn_type": "flyte", "port": SECRETS["password"]}), "ValueError"),
-    "a URI with a / in its password": (f"flyte://me:{SECRETS['password']}/x@flyte.example.com", "ValueError"),
+    "a port that is a text": (
+        json.dumps({"conn_type": "flyte", "port": SECRETS["password"]}),
+        "its port is not a number",
+    ),
+    "a URI with a / in its password": (
+        f"flyte://me:{SECRETS['password']}/x@flyte.example.com",
+        "its port is not a number",
+    ),
     "extra that is too deep": (
         json.dumps({"conn_type": "flyte", "host": "h", "extra": "[" * 100_000}),
         "RecursionError",
@@ -167,6 +175,61 @@ def test_a_variable_that_is_no_connection(
     monkeypatch.setenv("AIRFLOW_CONN_ODD", variable)
     advice = "The environment variable AIRFLOW_CONN_ODD is not a connection: set it to a JSON object"
     expect_words("odd", words, caplog, advice)
+
+
+@pytest.fixture
+def stored_odd(airflow_db: None) -> Iterator[None]:
+    """A connection in the database, with the id that a test gives to a variable too."""
+    from airflow.models import Connection
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.add(Connection(conn_id="odd", conn_type="flyte", host="another.example.com"))
+    yield
+    with create_session() as session:
+        session.query(Connection).filter_by(conn_id="odd").delete()
+
+
+@pytest.mark.usefixtures("stored_odd")
+def test_a_variable_that_is_no_connection_does_not_give_way_to_the_database(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Airflow takes the one of the database then, which may be another Flyte's."""
+    # With this, the process reads the database as a scheduler does.
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+    assert FlyteHook("odd").get_config().endpoint == "another.example.com:443"
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", json.dumps({"conn_type": "flyte", "host": "here", "port": "80a"}))
+    advice = "The environment variable AIRFLOW_CONN_ODD is not a connection: set it to a JSON object"
+    expect_words("odd", "its port is not a number from 0 to 65535", caplog, advice)
+
+
+class _Vault:
+    """A secrets backend that goes before the environment."""
+
+    def __init__(self, host: str | None) -> None:
+        self.host = host
+
+    def get_connection(self, conn_id: str) -> Any:
+        if self.host is None:
+            raise ConnectionError("sealed")
+        from airflow_provider_flyte.compat import _find
+
+        return _find("Connection")(conn_id=conn_id, conn_type="flyte", host=self.host)
+
+
+@pytest.mark.parametrize(("host", "is_read"), [("vault.example.com", True), (None, False)])
+def test_a_variable_that_no_one_reads_is_not_minded(
+    airflow_db: None, monkeypatch: pytest.MonkeyPatch, host: str | None, is_read: bool
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", "{")
+    backends = compat._secrets_backends()
+    monkeypatch.setattr(compat, "_secrets_backends", lambda: [_Vault(host), *backends])
+    assert compat.unread_variable("odd") == (
+        ""
+        if is_read
+        else "EnvironmentVariablesBackend failed with JSONDecodeError: Expecting property name enclosed "
+        "in double quotes: line 1 column 2 (char 1)"
+    )
 
 
 @pytest.mark.parametrize("conn_id", [None, "", 7])
