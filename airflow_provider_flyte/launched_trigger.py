@@ -106,7 +106,7 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
 
     @property
     def _what(self) -> str:
-        return super()._what if self.launched else f"an answer of Flyte before {super()._what} is launched"
+        return super()._what if self.launched else f"Flyte to answer ({super()._what} is not launched yet)"
 
     def _why(self, event: RunEvent) -> str:
         # Before the launch any answer about the run will do.

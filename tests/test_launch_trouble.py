@@ -145,7 +145,7 @@ def test_it_waits_with_all_other_waits_of_the_triggerer(flyte_default: LocalFlyt
     assert (trigger.missing_after, trigger.launched, trigger.abort_for) == (0.0, False, None)
     lines = lines_of(trigger)
     trigger._say_what_is_waited_for()
-    assert f"an answer of Flyte before Flyte run {trigger.run_name} is launched" in lines[0]
+    assert f"Flyte to answer (Flyte run {trigger.run_name} is not launched yet)" in lines[0]
 
 
 def test_a_deferred_one_ends_too(flyte_default: LocalFlyte) -> None:

@@ -252,5 +252,5 @@ async def test_a_trigger_that_waits_for_flyte_before_a_launch(flyte_default: Loc
     events = [event async for event in made.run()]
     assert len(events) == 1
     assert one(lines, "is over") == (
-        "INFO: The wait for an answer of Flyte before Flyte run r1 is launched is over: Flyte answers."
+        "INFO: The wait for Flyte to answer (Flyte run r1 is not launched yet) is over: Flyte answers."
     )

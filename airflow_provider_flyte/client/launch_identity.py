@@ -438,7 +438,7 @@ def _refusal(trying: Try, run: Found) -> Refuse | None:
         )
     if run.owner != trying.task:
         advice = (
-            "Give each DAG run another run_name, for instance with {{ ds_nodash }} in it."
+            "Give each DAG run another run_name, also two of one day, or leave run_name out: then each has its own."
             if trying.run_name is not None
             else "Set another run name prefix in one of the two Airflows' Flyte connections."
         )

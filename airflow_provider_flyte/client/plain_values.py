@@ -105,7 +105,9 @@ def given(value: object) -> str:
     if isinstance(value, int):
         shown = str(value) if abs(value) < 10**_SHOWN else "a huge number"
         return f"{shown} ({kind})"
-    if isinstance(value, Mapping | Sequence):
+    if isinstance(value, Mapping):
+        return f"a {kind} with {len(value)} key{'s' * (len(value) != 1)}"
+    if isinstance(value, Sequence):
         return f"a {kind} of {len(value)}"
     return f"a {kind}"
 

@@ -76,7 +76,7 @@ def test_a_value_that_holds_itself_is_refused() -> None:
         ("hunter2" * 9, "a str of 63 characters"),
         ("it's\nhunter2", "a str of 12 characters"),
         (["hunter2"], "a list of 1"),
-        ({"a": "hunter2"}, "a dict of 1"),
+        ({"a": "hunter2"}, "a dict with 1 key"),
         (b"hunter2", "a bytes of 7"),
         (object(), "a object"),
         (True, "True (bool)"),
