@@ -257,11 +257,9 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         if before is None or before.launched is not True:
             return self._start(context, before, read)
         [name] = before.run_names
-        config = FlyteHook(self.flyte_conn_id).get_config()
-        try:
+        with _naming(name):
+            config = FlyteHook(self.flyte_conn_id).get_config()
             key = config.key(name, before.project, before.domain)
-        except ConfigError as error:
-            raise FlyteConfigurationError(f"Flyte run {name} may still be running. {error}") from error
         return self._go_on(context, TryRun(key, config.run_url(key), before.ours, before.endpoint), before, read)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -357,12 +355,19 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         )
         if before is not None and event is not None:
             self._hear_before_launch(event, trouble)
-        # Where Airflow has lost what was settled, the event still names the run.
-        resumes = event.run_name or None if before is None and event is not None else None
+        resumes: str | None = None
+        if before is None and event is not None:
+            # Where Airflow has lost what was settled, the event still names the run.
+            resumes = event.run_name or None
+        elif trouble.uncertain and before is not None:
+            [resumes] = before.run_names
         while True:
             began = time.time()
             # Each time: somebody may have mended the connection.
-            with FlyteHook(self.flyte_conn_id).get_client() as client:
+            with (
+                _naming(resumes if trouble.uncertain else None),
+                FlyteHook(self.flyte_conn_id).get_client() as client,
+            ):
                 runs = self._try_runs(context, client, wanted, resumes)
                 with self._seeing_to(context, runs.key, client.config.run_url(runs.key), runs.there):
                     try:
@@ -370,6 +375,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
                         break
                     except (FlyteUnreachable, FlyteLaunchFailed) as error:
                         trouble.met(error, began)
+                    if trouble.uncertain:
+                        resumes = runs.key.name
                     self._wait_for_flyte(context, runs.key, client.config.endpoint, trouble)
         trouble.over()
         push_run(self, context, run.key.name, run.url)
@@ -656,3 +663,15 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
 
     def _stopping(self, context: Context) -> Stopping:
         return Stopping(context, self.flyte_conn_id, self.abort_on_kill, self.log)
+
+
+@contextmanager
+def _naming(run: str | None) -> Iterator[None]:
+    """Let the error of a connection that cannot be used name the run that may be running meanwhile, if there is one."""
+    try:
+        yield
+    except (ConfigError, FlyteConfigurationError) as error:
+        if run is None:
+            raise
+        kind = type(error) if isinstance(error, FlyteConfigurationError) else FlyteConfigurationError
+        raise kind(f"Flyte run {run} may still be running. {error}") from error

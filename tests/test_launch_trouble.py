@@ -215,10 +215,16 @@ async def test_a_kill_before_the_launch_says_that_there_is_nothing(flyte_default
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "deferred"])
 @pytest.mark.parametrize("launched", [False, True])
+@pytest.mark.parametrize("how", ["scheduled", "tasks test", "dag.test"])
 def test_a_launch_that_may_have_arrived_is_looked_for(
-    flyte_default: LocalFlyte, deferrable: bool, launched: bool
+    flyte_default: LocalFlyte, deferrable: bool, launched: bool, how: str
 ) -> None:
     task = operator(deferrable)
+    if how == "tasks test":
+        task.ti.test_mode = True  # type: ignore[attr-defined]
+    if how == "dag.test":
+        dag_run = task.context["dag_run"]
+        dag_run.run_after = dag_run.start_date
     if launched:
 
         def script(run: Any) -> None:
@@ -252,6 +258,24 @@ def test_at_its_end_the_error_says_that_nobody_knows(flyte_default: LocalFlyte) 
     flyte_default.inject("CreateRun", lost_answer(times=1))
     with pytest.raises(FlyteLaunchUncertain, match=r"may be going|may still be running"):
         operator(False, launch_unreachable_after=0.5).run()
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "deferred"])
+def test_a_connection_that_breaks_after_it_names_the_run(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, deferrable: bool
+) -> None:
+    flyte_default.on_launch(lambda run: flyte_default.inject("ListRuns", unavailable("no route")))
+    flyte_default.inject("CreateRun", lost_answer(times=1))
+    task = operator(deferrable)
+    waits = task.task._wait_for_flyte
+
+    def breaking(*arguments: Any) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default, transport="smoke"))
+        waits(*arguments)
+
+    task.task._wait_for_flyte = breaking
+    with pytest.raises(FlyteConfigurationError, match=r"^Flyte run af-\w+ may still be running\. .*smoke"):
+        task.run()
 
 
 async def test_a_kill_aborts_what_may_have_been_launched(flyte_default: LocalFlyte) -> None:
