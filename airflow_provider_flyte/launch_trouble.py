@@ -48,7 +48,7 @@ class LaunchTrouble:
             self.since = began
         if self.left == 0:
             raise self._last(error)
-        self._told.say(str(error), " before the launch", over=False)
+        self._told.say(_while_waiting(error), " before the launch", over=False)
 
     def give_up(self) -> None:
         """Put up with no more."""
@@ -69,6 +69,16 @@ class LaunchTrouble:
             domain=error.domain,
             url=error.url,
         )
+
+
+def _while_waiting(error: FlyteRunError) -> str:
+    """What went wrong, without the advice to look for the run: the task itself is about to do so."""
+    if not isinstance(error.__cause__, LaunchUncertainError):
+        return str(error)
+    return (
+        f"It is not known whether Flyte run {error.run} was launched. The task looks for it, and launches only if "
+        f"Flyte does not have it. {error.__cause__.__cause__}"
+    )
 
 
 def _may_pass(error: FlyteRunError) -> bool:

@@ -398,6 +398,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
             about_templates=ABOUT_NATIVE if self.rendered_natively else ABOUT_TEXTS,
             retry_for=self._at_most(_BRIEFLY),
             since=first_launch(context),
+            waits=self.wait,
             before_create=self._not_if_killed,
             log=self.log,
         )

@@ -85,6 +85,7 @@ class TryRuns:
     :param about_templates: what to add where inputs have texts for other things, or other things for texts.
     :param retry_for: seconds of trouble that are put up with; None: the client's budget.
     :param since: when the first try can have launched, for a retry that has to seek; None: it does not.
+    :param waits: whether the task waits for the run.
     :param before_create: called right before a run is launched; what it raises keeps it from being launched.
     :param log: the task's log.
     """
@@ -99,6 +100,7 @@ class TryRuns:
         about_templates: str,
         retry_for: float | None,
         since: datetime | None = None,
+        waits: bool = True,
         before_create: Callable[[], None],
         log: TaskLog,
     ) -> None:
@@ -109,6 +111,7 @@ class TryRuns:
         self._about_templates = about_templates
         self._retry_for = retry_for
         self._since = since
+        self._waits = waits
         self._real_names: dict[str, str] = {}
         """Of runs of earlier tries that have another name than today's ``run_name`` would have given them."""
         self._before_create = before_create
@@ -245,7 +248,8 @@ class TryRuns:
     def _take(self, run: Found) -> TryRun:
         key = self._key(run.name)
         by = f"try {run.told('try_number')} of this task" if run.owner else "somebody else than Airflow"
-        told = "Nothing is launched." if run.over else "Nothing is launched; the task waits for this run."
+        waits = self._waits and not run.over
+        told = "Nothing is launched; the task waits for this run." if waits else "Nothing is launched."
         self._log.info("Found Flyte run %s, launched by %s: %s. %s", key, by, phase_name(run.phase), told)
         config = self._client.config
         return TryRun(key, config.run_url(key), run.owner == self._trying.task, config.endpoint)

@@ -253,6 +253,19 @@ def _mend_while_waiting(flyte: LocalFlyte, task: Driven) -> None:
     task.task._wait_for_flyte = mended
 
 
+def test_while_it_waits_the_log_advises_nothing_that_the_task_does_itself(flyte_default: LocalFlyte) -> None:
+    flyte_default.on_launch(lambda run: flyte_default.inject("ListRuns", unavailable("no route")))
+    flyte_default.inject("CreateRun", lost_answer(times=1))
+    task = operator(True)
+    lines = lines_of(task.task)
+    deferral(task)
+    [line] = [line for line in lines if "No answer from Flyte" in line]
+    assert "looks for it" in line
+    assert "CreateRun" in line
+    assert "a retry finds it" not in line
+    assert "before you launch again" not in line
+
+
 def test_at_its_end_the_error_says_that_nobody_knows(flyte_default: LocalFlyte) -> None:
     flyte_default.on_launch(lambda run: flyte_default.inject("ListRuns", unavailable("no route")))
     flyte_default.inject("CreateRun", lost_answer(times=1))
@@ -299,3 +312,18 @@ def test_the_wait_is_not_longer_than_what_is_left(flyte_default: LocalFlyte) -> 
     with pytest.raises(FlyteUnreachable):
         task.run()
     assert time.monotonic() - began < 3600
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_task_that_does_not_wait_does_not_say_so(flyte_default: LocalFlyte, wait: bool) -> None:
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    first, again = operator(True, wait=False), operator(True, wait=wait)
+    again.context["dag_run"] = first.context["dag_run"]
+    first.run()
+    lines = lines_of(again.task)
+    if wait:
+        deferral(again)
+    else:
+        again.run()
+    [line] = [line for line in lines if "Nothing is launched" in line]
+    assert line.endswith("the task waits for this run.") == wait

@@ -146,6 +146,30 @@ def test_a_resumed_task_never_launches(flyte_default: LocalFlyte, rendering: Any
     assert flyte_default.calls.count("CreateRun") == 1
 
 
+@pytest.mark.parametrize("whose", ["ours", "by hand"])
+@pytest.mark.parametrize("end", ["succeeds", "fails"])
+def test_a_resumed_task_never_launches_though_all_but_the_event_is_lost(
+    flyte_default: LocalFlyte, rendering: Any, whose: str, end: str
+) -> None:
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    task = launching()
+    rendering(task)
+    if whose == "by hand":
+        flyte_default.run("now-0").move("RUNNING")
+    deferred = deferral(task)
+    for run in flyte_default.runs():
+        run.succeeds({"o0": 1}) if end == "succeeds" else run.fails()
+    event = event_of(deferred.trigger)
+    task.ti.xcoms.clear()
+    rendering(task)
+    if end == "succeeds":
+        assert name_of(task.resume(event)) == "flytesnacks/development/now-0"
+    else:
+        with pytest.raises(FlyteRunFailed, match="now-0"):
+            task.resume(event)
+    assert flyte_default.calls.count("CreateRun") == (1 if whose == "ours" else 0)
+
+
 @pytest.mark.parametrize("left", ["RUNNING", "SUCCEEDED", "FAILED"])
 def test_a_retry_finds_the_run_by_its_annotations(flyte_default: LocalFlyte, rendering: Any, left: str) -> None:
     """The worker died, and the name renders differently in the retry."""

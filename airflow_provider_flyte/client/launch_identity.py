@@ -339,6 +339,9 @@ Decision = Attach | Answer | Start | Refuse
 def decide(trying: Try, found: Iterable[Found]) -> Decision:
     """What this try does, given the runs of its tries that are there."""
     there = {run.name: run for run in found}
+    resumed = there.get(trying.resumes or "")
+    if resumed is not None and _is_resumed(trying, resumed):
+        return Attach(resumed.name)
     own, *earlier = (list(_named(trying, there, number)) for number in trying.numbers)
     for run in own:
         if refusal := _refusal(trying, run):
@@ -383,6 +386,12 @@ def decide(trying: Try, found: Iterable[Found]) -> Decision:
         end_first=tuple(run.name for run in mine if run not in counting and not run.over),
         others=tuple(run.name for run in others),
     )
+
+
+def _is_resumed(trying: Try, run: Found) -> bool:
+    """Whether the run that bears the name which this try resumes with is the one that it had."""
+    whose = run.owner == trying.task or (run.owner is None and trying.run_name is not None)
+    return whose and trying.compare(run) is Sameness.SAME
 
 
 def next_name(trying: Try, number: int, skipped: int, run: Found) -> str | None:

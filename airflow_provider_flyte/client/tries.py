@@ -16,20 +16,22 @@ from airflow_provider_flyte.client.runs_of_task import runs_of_task
 def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str) -> Flow[list[Found]]:
     """The runs of this try and the earlier ones that are there; mostly by one ListRuns and a look at each.
 
+    With them the run that this try resumes with, which may have a name that no try has today.
+
     :param key_of: the run of a name, all in one project and domain.
     :raises NotFoundError: where ListRuns has a run whose details are said not to be there: the database is in trouble.
     """
     found: list[Found] = []
-    names = {trying.name_of(number): (number, 0) for number in trying.numbers}
+    names: dict[str, tuple[int, int] | None] = {trying.resumes: None} if trying.resumes else {}
+    names |= {trying.name_of(number): (number, 0) for number in trying.numbers}
     while names:
         details = yield from details_of([key_of(name) for name in names], org)
         batch = [_found(key.name, each) for key, each in details.items()]
         found += batch
-        following: dict[str, tuple[int, int]] = {}
+        following: dict[str, tuple[int, int] | None] = {}
         for run in batch:
-            number, skipped = names[run.name]
-            if name := next_name(trying, number, skipped, run):
-                following[name] = number, skipped + 1
+            if (place := names[run.name]) and (name := next_name(trying, *place, run)):
+                following[name] = place[0], place[1] + 1
         names = following
     return found
 
