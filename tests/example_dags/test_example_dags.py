@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from importlib.metadata import version
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,14 @@ SCRIPTS: Mapping[str, dict[str, Script]] = {
     "flyte_wait_mapped": {f"shard-{number}": RunHandle.succeeds for number in range(3)},
     "flyte_wait_several": {f"region-{name}": RunHandle.succeeds for name in ("north", "south", "west")},
 }
+AIRFLOW = int(version("apache-airflow").split(".")[0])
+
 STATES: Mapping[str, dict[str, str]] = {
     "flyte_launch": {"train": "success", "report": "success"},
     "flyte_launch_mapped": {"months": "success", "summarize": "success", "total": "success"},
-    "flyte_launch_recover": {"pipeline": "success"},
+    # On 2.11 in a DAG run of dag.test() on SQLite nothing tells a retry from the first try of another DAG run, so it
+    # launches anew instead of recovering.
+    "flyte_launch_recover": {"pipeline": "success" if AIRFLOW >= 3 else "failed"},
     "flyte_wait": {"wait": "success", "report": "success"},
     "flyte_wait_on_worker": {"clean": "success", "score": "success", "attempts": "success"},
     "flyte_wait_name_from_xcom": {"launched": "success", "wait": "success", "written_to": "success"},
