@@ -187,11 +187,11 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         if before is not None and not before.belongs_to(context, self.log):
             return self._start(context)
         if before is not None:
-            # What is rendered anew may be another run by now.
-            if self.run_names is None:
+            # What is rendered anew may be another run by now, and an edited DAG may give several for one.
+            if self.run_names is None and len(before.run_names) == 1:
                 [self.run_name] = before.run_names
             else:
-                self.run_names = before.run_names
+                self.run_name, self.run_names = None, before.run_names
         self._check_arguments()
         read = read_event(event, self._what, self.log)
         # A run that is over has to be read; whatever else the trigger says is looked at again only briefly.

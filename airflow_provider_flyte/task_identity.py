@@ -60,8 +60,12 @@ def try_of(
 def first_launch(context: Context) -> datetime | None:
     """When the first try can have launched, as far as Airflow tells, with an hour for clocks that differ."""
     dag_run: Any = context.get("dag_run")
-    started = None if dag_run is None else dag_run.start_date
-    return None if started is None else started - timedelta(hours=1)
+    if dag_run is None or dag_run.start_date is None:
+        return None
+    # A DAG run that is set to queued gets another start; these dates nothing moves.
+    kept = getattr(dag_run, "run_after", None) or getattr(dag_run, "logical_date", None) or dag_run.start_date
+    earliest: datetime = min(kept, dag_run.start_date)
+    return earliest - timedelta(hours=1)
 
 
 _executed: tuple[Any, int, set[str]] = (None, 0, set())

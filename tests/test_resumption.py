@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -191,6 +192,22 @@ def test_a_retry_finds_the_run_by_its_annotations(flyte_default: LocalFlyte, ren
     assert flyte_default.calls.count("CreateRun") == (2 if left == "FAILED" else 1)
 
 
+@pytest.mark.parametrize("kept", ["run_after", "logical_date"])
+def test_a_retry_finds_it_after_a_reset_hours_later(flyte_default: LocalFlyte, rendering: Any, kept: str) -> None:
+    """Setting a DAG run to queued gives it another start."""
+    flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.3).succeeds({"o0": 1}))
+    dag_run = DagRun(trace="a" * 32)
+    setattr(dag_run, kept, dag_run.start_date - timedelta(seconds=1))
+    task = launching(deferrable=False, wait=False)
+    first, retry = (Driven(task.task, TaskInstance(number, 1), dag_run) for number in (1, 2))
+    rendering(first)
+    first.run()
+    dag_run.start_date += timedelta(hours=3)
+    rendering(retry)
+    assert name_of(retry.run()) == "flytesnacks/development/now-0"
+    assert flyte_default.calls.count("CreateRun") == 1
+
+
 def test_a_retry_under_a_stable_name_seeks_nothing(flyte_default: LocalFlyte) -> None:
     flyte_default.on_launch(lambda run: run.fails())
     with pytest.raises(FlyteRunFailed):
@@ -234,6 +251,20 @@ def test_a_sensor_waits_for_the_run_that_it_began_with(flyte_default: LocalFlyte
     event = event_of_moved(flyte_default, deferral(task))
     task.task.run_name = None  # the upstream task was cleared, and with it its XCom
     assert name_of(task.resume(event)) == "flytesnacks/development/r1"
+
+
+@pytest.mark.parametrize(("before", "after"), [(["r1", "r2"], "r1"), ("r1", ["r1", "r2"]), (["r1"], "r1")])
+def test_a_dag_that_is_edited_meanwhile_changes_nothing(flyte_default: LocalFlyte, before: Any, after: Any) -> None:
+    def named(names: Any) -> Driven:
+        one = isinstance(names, str)
+        return waiting(run_name=names if one else None, run_names=None if one else names)
+
+    for name in ("r1", "r2"):
+        flyte_default.run(name).move("RUNNING")
+    deferred = deferral(named(before))
+    event = event_of_moved(flyte_default, deferred)
+    value = json.dumps(named(after).resume(event, **deferred.kwargs))
+    assert [name for name in ("r1", "r2") if f'"{name}"' in value] == list(deferred.kwargs["run_names"])
 
 
 # -- another try
