@@ -11,6 +11,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import airflow
 import pytest
 
 from airflow_provider_flyte.client import RunDetails
@@ -194,7 +195,10 @@ def test_a_cleared_task_starts_anew_and_ends_what_was_left(flyte_default: LocalF
     assert call.request.reason == "Airflow: sales.train in manual__1: the task was cleared and starts anew"
 
 
-def test_a_dag_run_that_was_made_again_does_not_take_the_old_runs(flyte_default: LocalFlyte, operator: Make) -> None:
+def test_a_dag_run_that_was_made_again_does_not_take_the_old_runs(
+    flyte_default: LocalFlyte, operator: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(airflow, "__version__", "3.3.2")
     old, new = DagRun(trace="a" * 32), DagRun(trace="b" * 32)
     for name in (None, "nightly"):
         operator(1, 1, dag_run=old, run_name=name, wait=False).run()
@@ -211,8 +215,11 @@ def test_a_dag_run_that_was_made_again_does_not_take_the_old_runs(flyte_default:
     assert len(flyte_default.runs()) == 3
 
 
-def test_a_dag_run_that_is_set_to_queued_keeps_its_run(flyte_default: LocalFlyte, operator: Make) -> None:
+def test_a_dag_run_that_is_set_to_queued_keeps_its_run(
+    flyte_default: LocalFlyte, operator: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It gets another start, and counts no clear."""
+    monkeypatch.setattr(airflow, "__version__", "3.3.2")
     before, after = DagRun(trace="a" * 32), DagRun(trace="a" * 32)
     after.start_date += timedelta(hours=1)
     operator(1, 1, wait=False, dag_run=before).run()
@@ -222,8 +229,13 @@ def test_a_dag_run_that_is_set_to_queued_keeps_its_run(flyte_default: LocalFlyte
     assert len(flyte_default.runs()) == 1
 
 
-def test_where_nothing_tells_a_reset_the_next_try_starts_anew(flyte_default: LocalFlyte, operator: Make) -> None:
-    before, after = DagRun(), DagRun()
+@pytest.mark.parametrize("traces", [(None, None), ("a" * 32, "b" * 32), ("a" * 32, "a" * 32)])
+def test_where_nothing_tells_a_reset_the_next_try_starts_anew(
+    flyte_default: LocalFlyte, operator: Make, monkeypatch: pytest.MonkeyPatch, traces: tuple[str | None, str | None]
+) -> None:
+    """Before 3.3 a trace tells nothing: a DAG run that is set to queued may begin another one."""
+    monkeypatch.setattr(airflow, "__version__", "3.2.1")
+    before, after = (DagRun(trace) for trace in traces)
     after.start_date += timedelta(hours=1)
     operator(1, 1, wait=False, dag_run=before).run()
     [first] = flyte_default.runs()

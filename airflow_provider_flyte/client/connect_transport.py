@@ -16,7 +16,7 @@ import httpx
 from airflow_provider_flyte import __version__
 from airflow_provider_flyte.client import connect_protocol as connect
 from airflow_provider_flyte.client.answers import LARGEST, Unreadable, read, unpack
-from airflow_provider_flyte.client.config import CONNECT, FlyteConfig
+from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import (
     PROXY_STATUSES,
     BadAnswerError,
@@ -223,8 +223,6 @@ class _Wire:
             cls = NotFlyteError
         if cls is not None:
             error = error.turned_into(cls)
-        if isinstance(error, ProxyError):
-            error.connect_may_help = self._config.transport != CONNECT
         error.http_status = number
         return error
 

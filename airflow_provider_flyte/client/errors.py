@@ -223,15 +223,14 @@ class ProxyError(UnavailableError):
         "A proxy at {endpoint} says so, not Flyte: look at the proxy's log for this call, whether it passes "
         "/flyteidl2.* on to the right host and port, and whether Flyte runs there."
     )
-    connect_may_help: bool = False
-    """Whether gRPC may be used, which such a proxy may be unable to pass."""
 
     def _advice(self) -> str:
-        return f"{self.advice} {_CONNECT_MAY_HELP}" if self.connect_may_help else self.advice
+        return _RATE_LIMIT if self.http_status == 429 else self.advice
 
 
-_CONNECT_MAY_HELP = (
-    "If the proxy speaks HTTP/1.1 to Flyte, gRPC cannot pass it: set Transport to connect in the Flyte connection."
+_RATE_LIMIT = (
+    "A proxy at {endpoint} says so, not Flyte: it is a rate limit. Raise it for /flyteidl2.*, or let Airflow ask less "
+    "often (interval in the section flyte of Airflow's configuration)."
 )
 PROXY_STATUSES = (429, 502, 503, 504)
 """What a proxy says while what is behind it is away."""

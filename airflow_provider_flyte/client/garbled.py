@@ -48,7 +48,11 @@ class Judge:
             if level == logging.WARNING:
                 self._logged_at = now
             log.log(level, "An answer could not be read. %s", garbled)
-            self._garbled()
+            try:
+                self._garbled()
+            except Exception:
+                # Such as a metrics backend's, which must not take the place of what happened.
+                log.debug("An unreadable answer could not be counted.", exc_info=True)
             raise garbled from error
 
 

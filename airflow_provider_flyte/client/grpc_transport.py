@@ -62,9 +62,9 @@ _ONLY_FLYTE_SAYS = frozenset(
 """What grpcio makes of no HTTP answer and of no broken connection. It turns 400, 401, 403, 404 and all the others into
 INTERNAL, UNAUTHENTICATED, PERMISSION_DENIED, UNIMPLEMENTED, UNAVAILABLE and UNKNOWN."""
 
-_HTTP_STATUS = re.compile(r"http2 header with status: (\d{3})")
-"""In grpcio's words for an answer that is HTTP's alone, 1.62 to 1.85. Read for what is said of it: of an error whose
-words are others, less is said.
+_HTTP_STATUS = re.compile(r"Received http2 header with status: (\d{3})")
+"""grpcio's whole words for an answer that is HTTP's alone, 1.62 to 1.85. Read for what is said of it: of an error whose
+words are others, less is said. Flyte may quote them, of something that it calls itself.
 """
 
 # What calls on a closed channel raise.
@@ -117,11 +117,10 @@ class _Errors:
         status, details = _status(error.code()), error.details() or ""
         ours = error_for(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
         ours.answered = status in _ONLY_FLYTE_SAYS
-        if found := _HTTP_STATUS.search(details):
+        if not ours.answered and (found := _HTTP_STATUS.fullmatch(details)):
             ours.http_status = int(found[1])
             if ours.http_status in PROXY_STATUSES:
                 ours = ours.turned_into(ProxyError)
-                ours.connect_may_help = True
         return ours
 
     def readable(self, answer: Resp | Unreadable, method: Method[Any, Resp], run: str | None) -> Resp:

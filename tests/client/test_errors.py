@@ -172,6 +172,23 @@ def test_a_name_that_no_run_has_is_refused_before_any_call(local_flyte: LocalFly
     assert local_flyte.calls() == []
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("UNAVAILABLE", "the cluster: Received http2 header with status: 502"),
+        ("NOT_FOUND", "Received http2 header with status: 502"),
+    ],
+)
+@pytest.mark.parametrize("on_a_loop", [False, True])
+def test_flyte_may_quote_what_grpc_says_of_http(
+    local_flyte: LocalFlyte, code: str, words: str, on_a_loop: bool
+) -> None:
+    local_flyte.inject("GetRunDetails", status(code, words))
+    with pytest.raises(EXPECTED[Status[code]]) as raised:
+        ask(config_for(local_flyte), on_a_loop=on_a_loop)
+    assert not isinstance(raised.value, errors.ProxyError)
+
+
 def test_without_a_client_the_error_says_so() -> None:
     with pytest.raises(errors.NoClientError, match=r"call inside `with FlyteClient\(config\):`"):
         RunDetails.get("r1")

@@ -295,6 +295,19 @@ def test_it_is_trouble_once_flyte_was_reached(flyte: LocalFlyte, way: str, caplo
     assert "an answer of 4 bytes (00 ff ff ff) cannot be read as ListRunsResponse" in warned[0]
 
 
+def test_a_count_that_fails_does_not_hide_the_error(flyte: LocalFlyte, way: str) -> None:
+    """As a metrics backend may."""
+
+    def breaks() -> None:
+        raise OSError("no StatsD")
+
+    call = Call(RunService.ListRuns, REQUESTS[RunService.ListRuns], lambda response: response)
+    run(client_of(flyte), way, call)
+    flyte.inject("*", garbled())
+    with pytest.raises(errors.GarbledAnswerError):
+        run(FlyteClient(config_for(flyte), on_garbled=breaks), way, call, retry_for=0)
+
+
 # -- writes
 
 
