@@ -31,7 +31,7 @@ def test_a_run_that_is_over_is_not_deferred_on(flyte_default: LocalFlyte) -> Non
 
 
 def test_a_deferred_wait_returns_the_details(flyte_default: LocalFlyte) -> None:
-    flyte_default.run("r1", envs={"PASSWORD": SECRET}).phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.2)
+    flyte_default.run("r1", envs={"PASSWORD": SECRET}).phases("QUEUED", "RUNNING", "SUCCEEDED", every=1.5)
     task = Try(run_name="r1")
     value = task.run()
     assert value["action"]["id"]["run"]["name"] == "r1"

@@ -155,7 +155,8 @@ async def test_a_backend_that_is_away_is_not_asked_how_it_can_be_reached(
     # grpc's own back-off.
     while not callers.answers:
         await callers.all_call()
-    assert flyte.calls.count(LOOKED) == looks
+    # Once by a call that still failed when the port was there again.
+    assert flyte.calls.count(LOOKED) <= looks + 1
     await callers.close()
 
 
