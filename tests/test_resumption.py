@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -204,8 +205,10 @@ def test_a_retry_finds_it_after_a_reset_hours_later(flyte_default: LocalFlyte, r
     first.run()
     dag_run.start_date += timedelta(hours=3)
     rendering(retry)
-    assert name_of(retry.run()) == "flytesnacks/development/now-0"
-    assert flyte_default.calls.count("CreateRun") == 1
+    # On 2.11 with SQLite nothing tells such a reset from a DAG run that was made again.
+    told = int(version("apache-airflow").split(".")[0]) >= 3
+    assert name_of(retry.run()) == f"flytesnacks/development/{'now-0' if told else 'now-1-2'}"
+    assert flyte_default.calls.count("CreateRun") == (1 if told else 2)
 
 
 def test_a_retry_under_a_stable_name_seeks_nothing(flyte_default: LocalFlyte) -> None:
