@@ -69,6 +69,9 @@ class Questions:
     async def list_ended(self, place: Place, group: Group) -> Answer | None:
         """Those of these runs that are over; None where such a list is refused."""
         org, names = self._client().config.org, group.names
+        if not names:
+            # The stream has told of all of them since this poll was due.
+            return Answer({})
         if group.request is None:
             group.request = list_runs(place.project, place.domain, list(names), org, terminal_only=True)
         return await self._list(place, names, list_ended(group.request, place.run(next(iter(names))), org))

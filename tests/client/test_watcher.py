@@ -12,7 +12,11 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.pace import Budget
+from airflow_provider_flyte.client.questions import Questions
+from airflow_provider_flyte.client.run_key import Place
 from airflow_provider_flyte.client.waiting import Outcome, WaitRules
+from airflow_provider_flyte.client.waits import Group
 from airflow_provider_flyte.testing import LocalFlyte, delay, status, unavailable
 from tests.client.conftest import config_for
 from tests.clock import Clock
@@ -199,6 +203,16 @@ async def test_in_trouble_one_poll_a_round_is_enough(
             local_flyte.run(name).succeeds()
         assert {seen.outcome for seen in await waits} == {Outcome.SUCCEEDED}
     assert len(news) == 2 * len(names)
+
+
+async def test_a_group_that_is_empty_by_now_is_not_polled(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    """The stream may end the last waits of a group between a round and its poll."""
+    clock = Clock()
+    questions = Questions(lambda: client, Budget(20.0, clock, clock.sleep), clock)
+    answer = await questions.list_ended(Place("flytesnacks", "development"), Group(0.0))
+    assert answer is not None
+    assert (answer.looks, answer.trouble) == ({}, None)
+    assert local_flyte.calls() == []
 
 
 # -- a backend that refuses the filter
