@@ -109,7 +109,8 @@ async def test_the_watcher_waits_for_500_runs(backend: Backend, config: FlyteCon
                 seen = await asyncio.wait_for(waits, 120)
                 assert [one.name for one in seen] == some
                 assert {one.outcome for one in seen} == {Outcome.SUCCEEDED}
-                assert watcher.status.calls < 60
+                # However long the ends take, nobody asks for each run.
+                assert watcher.status.calls < len(some)
 
 
 async def test_the_watcher_tells_missing_from_late(backend: Backend, config: FlyteConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 PROGRAM = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 _UNTIL_UP = 20.0
+_UNTIL_LOGGED = 60.0
 
 _WHOLE = """
 daemon off;
@@ -98,18 +100,21 @@ class Nginx:
     def endpoint(self, name: str) -> str:
         return f"localhost:{self.ports[name]}"
 
-    def logged(self, mark: str) -> list[str]:
+    async def logged(self, mark: str, path: str = "") -> list[str]:
         """``HTTP/1.1 200 /path`` for each request with this mark in its header x-test; waits for the first.
 
-        A line is written when its answer has been sent.
+        A line is written when its answer has been sent, or cut off.
+
+        :param path: of which alone.
         """
-        until = time.monotonic() + _UNTIL_UP
+        until = time.monotonic() + _UNTIL_LOGGED
         while True:
             lines = (self._folder / "access.log").read_text().splitlines()
-            found = [line.removeprefix(f"{mark} ") for line in lines if line.startswith(f"{mark} ")]
+            marked = [line.removeprefix(f"{mark} ") for line in lines if line.startswith(f"{mark} ")]
+            found = [line for line in marked if line.endswith(path)]
             if found or time.monotonic() > until:
                 return found
-            time.sleep(0.01)
+            await asyncio.sleep(0.01)
 
     def _wait_until_up(self) -> None:
         until = time.monotonic() + _UNTIL_UP

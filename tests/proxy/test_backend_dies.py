@@ -63,6 +63,7 @@ async def test_nothing_is_lost_and_nothing_flooded(tmp_path: Any, certificate: t
                 *(asyncio.to_thread(launch, client, f"launched-{number}") for number in range(LAUNCHES))
             )
             await flyte.wait_for_call_async("CreateRun")
+            began = time.monotonic()
             await asyncio.to_thread(flyte.stop)
             seen = len(flyte.calls)
             late_waits = asyncio.gather(*(late_watcher.wait(name) for name in names))
@@ -75,6 +76,7 @@ async def test_nothing_is_lost_and_nothing_flooded(tmp_path: Any, certificate: t
             assert len(flyte.calls) == seen
             assert discovery.endpoint_of(new).transport is None
             await asyncio.to_thread(flyte.start)
+            away = time.monotonic() - began
             ends = [result.outcome.name for result in (*await waits, *await late_waits)]
             assert Counter(ends) == {"SUCCEEDED": 2 * WAITS}
             await launches
@@ -86,7 +88,8 @@ async def test_nothing_is_lost_and_nothing_flooded(tmp_path: Any, certificate: t
         assert flyte.calls.count("GetActionDetails") <= 4
         assert not [call for call in flyte.calls if call.code == "INTERNAL"]
         # And the proxy: of who knew nothing, only looks; of who knew the way, the watcher's own pace.
-        looked = Counter(line.split()[-1].rpartition("/")[2] for line in nginx.logged(f"{mark}-new") if " 502 " in line)
+        logged = await nginx.logged(f"{mark}-new")
+        looked = Counter(line.split()[-1].rpartition("/")[2] for line in logged if " 502 " in line)
         assert set(looked) <= {"GetActionDetails", "ListRuns"}
-        assert sum(looked.values()) <= 12
+        assert sum(looked.values()) <= 12 * away / AWAY
     flyte.stop()
