@@ -95,6 +95,8 @@ class Endpoint:
         """The one that the log has named."""
         self.trouble: RpcError | None = None
         """What the last look showed to be wrong; None where Flyte has answered since, and before the first one."""
+        self.kept_back: set[str] = set()
+        """Methods that a proxy answers itself while it passes others on."""
         self._lock = threading.Lock()
         self._running: Discovery | None = None
         self._in_vain = 0

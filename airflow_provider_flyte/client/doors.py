@@ -24,6 +24,7 @@ from airflow_provider_flyte.client.discovery import Discovery, Found, forget, re
 from airflow_provider_flyte.client.errors import (
     BadAnswerError,
     ClosedError,
+    NotFlyteError,
     RpcError,
     Status,
     UnavailableError,
@@ -89,7 +90,7 @@ class _Doors:
         if isinstance(error, ClosedError):
             return None
         if error.answered:
-            self._answered(tried)
+            self._succeeded(tried, error.method)
             return None
         if known.transport is not None and not self._is_about_the_way(error):
             return None
@@ -102,9 +103,10 @@ class _Doors:
             says_less = known.transport is None and (self._config.transport == AUTO or error.http_status is None)
             if says_less or isinstance(trouble, WrongDoorError) or type(trouble) is type(error):
                 raise self._told(trouble, error.method, error.run) from error
-            self._as_outage(error)
         if error.http_status is not None:
             error.details = discovery.through(tried, error)
+        if error.method not in known.kept_back:
+            self._raise_outage(error)
         return None
 
     @staticmethod
@@ -122,19 +124,28 @@ class _Doors:
         return self._known.look(find, metadata, self._clock(), self._clock)
 
     def _conclude(
-        self, outcome: Found | RpcError | None, method: Method[Any, Any], run: str | None, error: RpcError | None = None
-    ) -> str:
-        """The transport that a look found; raises what else it showed.
+        self,
+        outcome: Found | RpcError | None,
+        method: Method[Any, Any],
+        run: str | None,
+        error: RpcError | None = None,
+        tried: str = "",
+    ) -> None:
+        """Take the transport that a look found; raises what else it showed.
 
         :param outcome: None where it is not over in time.
-        :param error: the failure of this call that led to it.
+        :param error: the failure of this call that led to it, through ``tried``.
         """
         if isinstance(outcome, Found):
             self._answered(outcome.transport, outcome.because)
-            return outcome.transport
+            if error is not None and outcome.transport == tried and self._is_a_page(error):
+                # Flyte answers there, so that page is about this method alone.
+                self._known.kept_back.add(method.name)
+            return
         if outcome is not None:
             raise self._told(outcome, method.name, run) from error
         if error is not None:
+            self._raise_outage(error)
             raise error
         words = f"still looking how Flyte can be reached after {LOOK_TAKES:g} s"
         raise UnavailableError(Status.UNAVAILABLE, words, method=method.name, endpoint=self._config.endpoint, run=run)
@@ -144,11 +155,32 @@ class _Doors:
         return self._as_outage(trouble.copy(method=method, run=run))
 
     def _as_outage(self, error: RpcError) -> RpcError:
-        """Where Flyte was reached before, the settings are no mistake: a proxy says so while Flyte is away."""
+        """Where Flyte was reached before, the settings are no mistake: a proxy says so while Flyte is away.
+
+        Nor does Flyte refuse the method. Only a look that finds Flyte on the very way of the call shows anything else,
+        and whether one is due or not changes nothing.
+        """
+        if self._known.transport is None or not self._is_a_page(error):
+            return error
+        outage = error if isinstance(error, WrongDoorError) else error.turned_into(NotFlyteError)
+        outage.transient = True
+        return outage
+
+    def _raise_outage(self, error: RpcError) -> None:
+        outage = self._as_outage(error)
+        if outage is not error:
+            raise outage from error
+
+    @staticmethod
+    def _is_a_page(error: RpcError) -> bool:
+        """Whether something else than Flyte answered, as of a place where Flyte is not."""
         of_a_proxy = isinstance(error, UnimplementedError) and error.http_status is not None
-        if self._known.transport is not None and (of_a_proxy or isinstance(error, WrongDoorError)):
-            error.transient = True
-        return error
+        return of_a_proxy or isinstance(error, WrongDoorError)
+
+    def _succeeded(self, transport: str, method: str) -> None:
+        """Flyte answered a call of this method."""
+        self._known.kept_back.discard(method)
+        self._answered(transport)
 
     def _answered(self, transport: str, because: Status | None = None) -> None:
         """Flyte answered through this transport."""
@@ -188,11 +220,14 @@ class DoorTransport(_Doors):
         except RpcError as error:
             # Another call may have found another way meanwhile.
             if (error.answered or tried == self._transport) and (look := self._after(error, tried, metadata)):
-                self._conclude(self._wait(look), method, run, error)
-            if error.answered or tried == self._transport or not is_read(method):
+                self._conclude(self._wait(look), method, run, error, tried)
+            if error.answered or tried == self._transport:
+                raise
+            if not is_read(method):
+                self._raise_outage(error)
                 raise
             return self._through(self._transport).unary(method, request, timeout=timeout, run=run, metadata=metadata)
-        self._answered(tried)
+        self._succeeded(tried, method.name)
         return response
 
     def server_stream(
@@ -206,8 +241,14 @@ class DoorTransport(_Doors):
     ) -> Iterator[Resp]:
         if look := self._before(method, run, metadata):
             self._conclude(self._wait(look), method, run)
-        stream = self._through(self._transport)
-        yield from stream.server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
+        tried = self._transport
+        stream = self._through(tried)
+        try:
+            yield from stream.server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
+        except RpcError as error:
+            if self._is_a_page(error) and (look := self._after(error, tried, metadata)):
+                self._conclude(self._wait(look), method, run, error, tried)
+            raise
 
     def close(self) -> None:
         with self._lock:
@@ -248,12 +289,15 @@ class AsyncDoorTransport(_Doors):
             response = await self._through(tried).unary(method, request, timeout=timeout, run=run, metadata=metadata)
         except RpcError as error:
             if (error.answered or tried == self._transport) and (look := self._after(error, tried, metadata)):
-                self._conclude(await self._wait(look), method, run, error)
-            if error.answered or tried == self._transport or not is_read(method):
+                self._conclude(await self._wait(look), method, run, error, tried)
+            if error.answered or tried == self._transport:
+                raise
+            if not is_read(method):
+                self._raise_outage(error)
                 raise
             other = self._through(self._transport)
             return await other.unary(method, request, timeout=timeout, run=run, metadata=metadata)
-        self._answered(tried)
+        self._succeeded(tried, method.name)
         return response
 
     async def server_stream(
@@ -267,11 +311,16 @@ class AsyncDoorTransport(_Doors):
     ) -> AsyncGenerator[Resp, None]:
         if look := self._before(method, run, metadata):
             self._conclude(await self._wait(look), method, run)
-        through = self._through(self._transport)
-        stream = through.server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
-        async with aclosing(stream):
-            async for response in stream:
-                yield response
+        tried = self._transport
+        stream = self._through(tried).server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
+        try:
+            async with aclosing(stream):
+                async for response in stream:
+                    yield response
+        except RpcError as error:
+            if self._is_a_page(error) and (look := self._after(error, tried, metadata)):
+                self._conclude(await self._wait(look), method, run, error, tried)
+            raise
 
     async def close(self) -> None:
         self._closed = True

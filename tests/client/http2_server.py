@@ -24,6 +24,8 @@ class Http2Server:
     def __init__(self, message: bytes = b"", flag: int = 0, tls: SSLContext | None = None) -> None:
         self.requests: list[dict[str, str]] = []
         """The headers of each."""
+        self.page: int | None = None
+        """The HTTP status of a page that answers instead."""
         self._message = message
         self._flag = flag
         self._tls = tls
@@ -67,6 +69,10 @@ class Http2Server:
             stream.sendall(frames.data_to_send())
 
     def _answer(self, frames: h2.connection.H2Connection, stream_id: int) -> None:
+        if self.page is not None:
+            page = [(":status", str(self.page)), ("content-type", "text/html")]
+            frames.send_headers(stream_id, page, end_stream=True)
+            return
         frames.send_headers(stream_id, [(":status", "200"), ("content-type", "application/grpc")])
         if self._message:
             length = len(self._message).to_bytes(4, "big")

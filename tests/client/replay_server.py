@@ -24,10 +24,14 @@ class Answer:
 
 
 class ReplayServer:
-    """Gives the same answer to every request; ``requests`` holds what was asked."""
+    """Gives the same answer to every request; ``requests`` holds what was asked.
+
+    ``answers`` has others for some methods, by their names.
+    """
 
     def __init__(self, answer: Answer, port: int = 0) -> None:
         self.answer = answer
+        self.answers: dict[str, Answer] = {}
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self._open: list[socket.socket] = []
         self._listening = socket.create_server(("127.0.0.1", port))
@@ -81,9 +85,10 @@ class ReplayServer:
                 headers[name.lower()] = value.strip()
             body = lines.read(int(headers.get("content-length", "0")))
         self.requests.append((path, headers, body))
-        answer = self.answer
+        answer = self.answers.get(path.rpartition("/")[2], self.answer)
         if answer.status is not None:
-            framing = {"transfer-encoding": "chunked"} if answer.chunked else {"connection": "close"}
+            # Said, because the next request on this connection would meet its end.
+            framing = {"connection": "close"} | ({"transfer-encoding": "chunked"} if answer.chunked else {})
             head = [f"HTTP/1.1 {answer.status} x", *(f"{k}: {v}" for k, v in (answer.headers | framing).items())]
             connection.sendall("\r\n".join([*head, "", ""]).encode())
             for part in answer.body:

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, contextmanager
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from airflow_provider_flyte.client.retry import RetryPolicy
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.testing import LocalFlyte, lost_answer, status, unavailable
 from tests.client.conftest import config_for
+from tests.client.http2_server import http2_server
 from tests.client.replay_server import Answer, ReplayServer
 from tests.clock import Clock
 
@@ -279,6 +280,112 @@ def test_where_flyte_was_reached_a_proxys_page_is_an_outage(transport: str, on_a
     flyte.start()
     assert read(config, on_a_loop=on_a_loop) == "r1"
     flyte.stop()
+
+
+PAGE = Answer(404, {"content-type": "text/plain"}, [b"default backend - 404"])
+NOT_FOUND = Answer(404, {"content-type": "application/json"}, [b'{"code": "not_found", "message": "no such run"}'])
+"""Flyte's own."""
+
+
+@contextmanager
+def changing(door: str) -> Iterator[tuple[str, Callable[[bool], None]]]:
+    """Something that answers as Flyte does, or always with a proxy's page; gives its endpoint and the switch."""
+    if door == GRPC:
+        with http2_server() as server:
+
+            def change(page: bool) -> None:
+                server.page = 404 if page else None
+
+            yield server.endpoint, change
+        return
+    with ReplayServer(NOT_FOUND) as replay:
+
+        def change_answer(page: bool) -> None:
+            replay.answer = PAGE if page else NOT_FOUND
+
+        yield replay.endpoint, change_answer
+
+
+def settings_for(endpoint: str, transport: str) -> FlyteConfig:
+    return FlyteConfig(
+        endpoint=endpoint, insecure=True, project="p", domain="d", transport=transport, retry_budget=0.01
+    )
+
+
+@both
+@pytest.mark.parametrize(("door", "transport"), [(GRPC, AUTO), (GRPC, GRPC), (CONNECT, AUTO), (CONNECT, CONNECT)])
+def test_a_page_is_an_outage_though_no_look_is_due(door: str, transport: str, on_a_loop: bool) -> None:
+    clock = Clock()
+    with changing(door) as (endpoint, answers_with_a_page):
+        config = settings_for(endpoint, transport)
+
+        def ask(kind: type[RpcError]) -> RpcError:
+            with pytest.raises(kind) as raised:
+                read(config, on_a_loop=on_a_loop, clock=clock)
+            assert type(raised.value) is kind
+            return raised.value
+
+        ask(errors.NotFoundError)
+        # A look, which puts the next one off.
+        answers_with_a_page(True)
+        assert not errors.is_lasting(ask(errors.NotFlyteError))
+        answers_with_a_page(False)
+        ask(errors.NotFoundError)
+        answers_with_a_page(True)
+        error = ask(errors.NotFlyteError)
+        assert errors.is_transient(error)
+        assert (error.method, error.run, error.http_status) == ("RunService/GetRunDetails", "r1", 404)
+        with pytest.raises(errors.NotFlyteError) as raised:
+            open_stream(config, on_a_loop=on_a_loop, clock=clock)
+        assert errors.is_transient(raised.value)
+
+
+def open_stream(config: FlyteConfig, *, on_a_loop: bool, clock: Clock) -> None:
+    """Open a stream, and await its first message."""
+    retry = RetryPolicy(config.retry_budget, clock=clock)
+    request = RunService.WatchRuns.request()
+    request.project_id.name, request.project_id.domain = config.project, config.domain
+
+    async def on_loop() -> None:
+        async with FlyteClient(config, retry=retry) as client:
+            await anext(client.async_transport().server_stream(RunService.WatchRuns, request, timeout=20))
+
+    if on_a_loop:
+        return asyncio.run(on_loop())
+    with FlyteClient(config, retry=retry) as client:
+        next(client.transport().server_stream(RunService.WatchRuns, request, timeout=20))
+    return None
+
+
+@both
+@pytest.mark.parametrize("transport", [AUTO, CONNECT])
+def test_a_method_that_a_proxy_keeps_back_is_none_as_long_as_it_does(transport: str, on_a_loop: bool) -> None:
+    clock = Clock()
+    with ReplayServer(NOT_FOUND) as server:
+        config = settings_for(server.endpoint, transport)
+
+        def looks() -> int:
+            return sum(path.endswith("/GetActionDetails") for path, _, _ in server.requests)
+
+        def ask(kind: type[RpcError]) -> RpcError:
+            with pytest.raises(kind) as raised:
+                read(config, on_a_loop=on_a_loop, clock=clock)
+            return raised.value
+
+        ask(errors.NotFoundError)
+        server.answers = {"GetRunDetails": PAGE, "WatchRuns": PAGE}
+        assert errors.is_lasting(ask(errors.UnimplementedError))
+        looked = looks()
+        assert errors.is_lasting(ask(errors.UnimplementedError))
+        assert looks() == looked
+        clock.now += discovery.Pause.KNOWN[0]
+        with pytest.raises(errors.UnimplementedError) as raised:
+            open_stream(config, on_a_loop=on_a_loop, clock=clock)
+        assert errors.is_lasting(raised.value)
+        server.answers = {}
+        ask(errors.NotFoundError)
+        server.answer = PAGE
+        assert not errors.is_lasting(ask(errors.NotFlyteError))
 
 
 @both
