@@ -75,8 +75,9 @@ ifeq ($(ARGS),)
 	$(BIN)/python benchmarks/picture.py .run/waits.json docs/images/waits.png
 endif
 
-bench-scale: $(STAMP)  ## what up to 100,000 waits cost one process, beside the watcher of before
+bench-scale: $(STAMP)  ## what up to 100,000 waits cost one process, beside the watcher of before, and many projects and dear streams
 	$(BIN)/python benchmarks/scale.py $(ARGS)
+	$(BIN)/python benchmarks/large_installation.py
 
 bench-triggerer: $(STAMP)  ## what a thousand deferred sensors cost a real triggerer, beside Airflow's own triggers
 	$(BIN)/python benchmarks/triggerer.py $(ARGS)

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from airflow_provider_flyte.testing import LocalFlyte, RunHandle, lost_hints, unavailable
+from airflow_provider_flyte.testing import (
+    LocalFlyte,
+    RunHandle,
+    cut_stream,
+    lost_hints,
+    slow_first_message,
+    unavailable,
+)
 
 OVER = "over"
 """A run that has ended before anybody waits."""
@@ -25,6 +32,26 @@ def run_names(count: int) -> list[str]:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What the server is like.
+
+    :param lost: the share of hints that get lost.
+    :param projects: over how many projects the runs are spread: ``project-0`` and so on; None: all in flytesnacks.
+    :param opens_after: seconds until a stream's first message.
+    :param cut_every: seconds after which a proxy cuts a stream; 0: never.
+    """
+
+    lost: float = 0.0
+    projects: int | None = None
+    opens_after: float = 0.0
+    cut_every: float = 0.0
+
+    def project(self, number: int) -> str:
+        """Where a run is."""
+        return f"project-{number % self.projects}" if self.projects else "flytesnacks"
+
+
+@dataclass(frozen=True)
 class Asked:
     """What the server was asked."""
 
@@ -36,12 +63,11 @@ class EndingFlyte:
     """The server, as the process that measures sees it; open until the block ends.
 
     :param count: how many runs there are.
-    :param lost: the share of hints that get lost.
     """
 
-    def __init__(self, count: int, *, lost: float = 0.0) -> None:
+    def __init__(self, count: int, shape: Shape = Shape()) -> None:
         self._pipe, self._theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=_serve, args=(self._theirs, count, lost), daemon=True)
+        self._process = _SPAWN.Process(target=_serve, args=(self._theirs, count, shape), daemon=True)
 
     def __enter__(self) -> EndingFlyte:
         self._process.start()
@@ -87,13 +113,20 @@ class EndingFlyte:
         return self._pipe.recv()
 
 
-def _serve(pipe: Connection, count: int, lost: float) -> None:
+def _serve(pipe: Connection, count: int, shape: Shape) -> None:
     # Requests are kept whole, and here nobody looks at them.
     with LocalFlyte(keep_calls=1) as flyte:
         flyte.run(OVER).move("SUCCEEDED")
-        runs = [flyte.run(name).move("RUNNING") for name in run_names(count)]
-        if lost:
-            flyte.inject("WatchRuns", lost_hints(lost, seed=1))
+        runs = [
+            flyte.run(name, project=shape.project(number)).move("RUNNING")
+            for number, name in enumerate(run_names(count))
+        ]
+        if shape.lost:
+            flyte.inject("WatchRuns", lost_hints(shape.lost, seed=1))
+        if shape.opens_after:
+            flyte.inject("WatchRuns", slow_first_message(shape.opens_after))
+        if shape.cut_every:
+            flyte.inject("WatchRuns", cut_stream(seconds=shape.cut_every))
         pipe.send(flyte.endpoint)
         while True:
             try:

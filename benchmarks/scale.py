@@ -47,8 +47,8 @@ COLUMNS = {
 class Waiting:
     """The process that waits."""
 
-    def __init__(self, endpoint: str, count: int) -> None:
-        command = [sys.executable, str(HERE / "scale_waits.py"), endpoint, str(count)]
+    def __init__(self, endpoint: str, count: int, settle: float) -> None:
+        command = [sys.executable, str(HERE / "scale_waits.py"), endpoint, str(count), str(settle)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def hear(self) -> dict[str, Any]:
@@ -83,10 +83,10 @@ class Waiting:
         self._process.wait()
 
 
-def measure(count: int, seconds: float, rate: float) -> dict[str, float]:
+def measure(count: int, seconds: float, rate: float, settle: float) -> dict[str, float]:
     """One row."""
     with EndingFlyte(count) as flyte:
-        waiting = Waiting(flyte.endpoint, count)
+        waiting = Waiting(flyte.endpoint, count, settle)
         try:
             row = waiting.hear()
             idle = waiting.ask(f"cpu {seconds}")
@@ -94,12 +94,12 @@ def measure(count: int, seconds: float, rate: float) -> dict[str, float]:
             row |= {f"idle_{name}": value for name, value in waiting.ask(f"gaps {seconds}").items() if "gap" in name}
             flyte.go_away()
             # All are told of it once; what it costs from then on is another figure.
-            row |= {f"away_{name}": value for name, value in waiting.ask(f"gaps {5 + count / 5000}").items()}
+            row |= {f"away_{name}": value for name, value in waiting.ask(f"gaps {settle / 2 + count / 5000}").items()}
             row |= {f"outage_{name}": value for name, value in waiting.ask(f"gaps {seconds}").items()}
             flyte.come_back()
             row |= {f"back_{name}": value for name, value in waiting.ask(f"gaps {seconds}").items()}
             most = min(count, int(rate * seconds))
-            waiting.tell(f"gaps {most / rate + 5}")
+            waiting.tell(f"gaps {most / rate + settle / 2}")
             ends = flyte.end_all(rate, most)
             row |= {f"ends_{name}": value for name, value in waiting.hear().items()}
             row["streams"] = flyte.asked().streams
@@ -116,6 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--waits", type=int, nargs="+", default=[1000, 10_000, 30_000, 100_000])
     parser.add_argument("--seconds", type=float, default=20.0, help="of each stage")
+    parser.add_argument("--settle", type=float, default=12.0, help="seconds until all is quiet")
     parser.add_argument("--rate", type=float, default=200.0, help="ends a second")
     parser.add_argument("--results", type=Path, default=Path(".run/scale.json"), help="the figures as JSON")
     given = parser.parse_args(arguments)
@@ -124,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{'waits':>14}" + "".join(f"{title:>11}" for title in COLUMNS.values()))
     rows: dict[str, dict[str, float]] = {}
     for count in given.waits:
-        rows[str(count)] = row = measure(count, given.seconds, given.rate)
+        rows[str(count)] = row = measure(count, given.seconds, given.rate, given.settle)
         for title, figures in (("before", before.get(str(count))), ("now", row)):
             if figures:
                 cells = "".join(f"{figures[name]:>11.3g}" if name in figures else f"{'-':>11}" for name in COLUMNS)

@@ -43,7 +43,7 @@ class Gaps:
         return {"gap_ms": self.wall * 1e3, "own_gap_ms": self.own * 1e3}
 
 
-async def main(endpoint: str, count: int) -> None:
+async def main(endpoint: str, count: int, settle: float) -> None:
     """Wait, and do what the lines say."""
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str] = asyncio.Queue()
@@ -69,7 +69,8 @@ async def main(endpoint: str, count: int) -> None:
                 await asyncio.sleep(0)
         while not watcher.status.hints_work or watcher.status.waits < count:
             await asyncio.sleep(0.1)
-        await asyncio.sleep(count / 5000)
+        # Until the interval has grown to what it is when all is quiet.
+        await asyncio.sleep(settle + count / 5000)
         began = {f"begin_{name}": value for name, value in gaps.stop().items()}
         gc.collect()
         gc.freeze()
@@ -95,4 +96,4 @@ def say(**figures: Any) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ending import EndingFlyte
+from ending import EndingFlyte, Shape
 from process import Load, resident_kb
 
 HERE = Path(__file__).parent
@@ -125,7 +125,7 @@ def tell(process: subprocess.Popen[str], line: str) -> None:
 
 def measure(case: Case, waits: int, rate: float, idle: float) -> Row:
     """One row of the table."""
-    with waiting(case, waits) as process, EndingFlyte(waits, lost=case.lost) as flyte:
+    with waiting(case, waits) as process, EndingFlyte(waits, Shape(lost=case.lost)) as flyte:
         tell(process, flyte.endpoint)
         hear(process)
         flyte.forget_calls()

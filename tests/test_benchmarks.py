@@ -62,11 +62,18 @@ def test_no_picture_of_half_the_rows(tmp_path: Path) -> None:
 
 def test_scale(tmp_path: Path) -> None:
     results = tmp_path / "scale.json"
-    said = run("scale.py", "--waits", "20", "--seconds", "0.5", "--results", results)
+    said = run("scale.py", "--waits", "20", "--seconds=0.5", "--settle=1", "--results", results)
     row = json.loads(results.read_text())["20"]
     assert said.splitlines()[-1].split()[:2] == ["20", "now"]
     assert 0 <= row["p50_ms"] <= row["p99_ms"] <= row["max_ms"], row
     assert row["streams"] == 1
+
+
+def test_large_installation() -> None:
+    said = run("large_installation.py", "--projects=5", "--seconds=0.5", "--opens-after=0.1", "--watched-for=0.5")
+    many, dear = said.splitlines()[1:]
+    assert many.startswith("5 projects with a wait each: streams: ")
+    assert "opened 1 times idle, 1 times at 50 ends a second" in dear
 
 
 def test_transports() -> None:

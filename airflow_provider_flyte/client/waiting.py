@@ -69,7 +69,8 @@ class WaitState:
     """All that a wait remembers, in seconds of the caller's clock."""
 
     absent_since: float
-    """When the run was first looked for or, once it had been seen, when it was first gone."""
+    """When the run was first looked for or, once it had been seen, when it was first gone; 0.0 while it is there, so
+    that the states of runs that go alike are equal."""
 
     seen: Seen | None = None
     absent: bool = False
@@ -112,7 +113,7 @@ def observe(state: WaitState, look: Look, now: float) -> WaitState:
         return replace(state, trouble=look, trouble_since=since)
     state = replace(state, trouble=None, trouble_since=None)
     if isinstance(look, Seen):
-        return replace(state, seen=look, absent=False)
+        return replace(state, seen=look, absent=False, absent_since=0.0)
     was_there = state.seen is not None and not state.absent
     return replace(state, absent=True, absent_since=now if was_there else state.absent_since)
 

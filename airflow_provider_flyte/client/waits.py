@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_flyte.client.calls import NAMES_A_CALL
-from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.run_key import Place, RunKey
 from airflow_provider_flyte.client.wait_results import WaitResults
 from airflow_provider_flyte.client.waiting import (
     Look,
@@ -43,10 +43,27 @@ Work = Iterator[bool]
 class Wait:
     """One wait for one run."""
 
-    key: RunKey
+    place: Place
+    name: str
     state: WaitState
     results: WaitResults
     end: Verdict | BaseException | None = None
+    group: Group | None = None
+    """Where the run stands, if nobody else waits for it."""
+
+    @property
+    def key(self) -> RunKey:
+        return self.place.run(self.name)
+
+
+class _Several:
+    """The waits for a run for which several wait."""
+
+    __slots__ = ("group", "waits")
+
+    def __init__(self, first: Wait) -> None:
+        self.waits: dict[Wait, None] = {first: None}
+        self.group = first.group
 
 
 class Group:
@@ -89,7 +106,7 @@ class ProjectWaits:
     """The waits for runs of one project and domain."""
 
     def __init__(self) -> None:
-        self._waits: dict[str, Wait | dict[Wait, None]] = {}
+        self._waits: dict[str, Wait | _Several] = {}
         """By name; mostly one waits for a run."""
 
         self._count = 0
@@ -99,7 +116,9 @@ class ProjectWaits:
         self.groups: list[Group] = []
         """Runs that exist."""
 
-        self._group_of: dict[str, Group] = {}
+        self._newest_state: WaitState | None = None
+        """Kept once for all waits that share it: most runs go alike."""
+
         self._troubled: dict[str, None] = {}
         """Names whose waits were told of trouble."""
 
@@ -121,27 +140,26 @@ class ProjectWaits:
     # -- waits come and go
 
     def add(self, wait: Wait) -> None:
-        name = wait.key.name
+        name = wait.name
         there = self._waits.get(name)
         if there is None:
             self._waits[name] = wait
-        elif isinstance(there, dict):
-            there[wait] = None
         else:
-            self._waits[name] = {there: None, wait: None}
+            if isinstance(there, Wait):
+                there = self._waits[name] = _Several(there)
+            there.waits[wait] = None
         self._count += 1
         self.new.add(name)
         self._put(name, self.young)
 
     def discard(self, wait: Wait) -> None:
-        name = wait.key.name
-        there = self._waits.get(name)
+        there = self._waits.get(wait.name)
         if there is wait:
-            self._forget(name)
-        elif isinstance(there, dict) and there.pop(wait, wait) is None:
+            self._forget(wait.name)
+        elif isinstance(there, _Several) and there.waits.pop(wait, wait) is None:
             self._count -= 1
-            if not there:
-                self._forget(name)
+            if not there.waits:
+                self._forget(wait.name)
 
     def end_all(self, error: BaseException) -> None:
         for name in list(self._waits):
@@ -156,24 +174,25 @@ class ProjectWaits:
 
     def _of(self, name: str) -> Iterable[Wait]:
         there = self._waits.get(name)
-        return () if there is None else there if isinstance(there, dict) else (there,)
+        return () if there is None else (there,) if isinstance(there, Wait) else there.waits
 
     def _forget(self, name: str) -> None:
         there = self._waits.pop(name, None)
-        self._count -= len(there) if isinstance(there, dict) else there is not None
+        if there is None:
+            return
+        self._count -= 1 if isinstance(there, Wait) else len(there.waits)
         self._troubled.pop(name, None)
         self.new.discard(name)
-        if group := self._group_of.pop(name, None):
-            self._take_out(name, group)
+        if there.group is not None:
+            self._take_out(name, there.group)
 
     # -- groups
 
     def _put(self, name: str, group: Group) -> None:
-        before = self._group_of.get(name)
-        if before is not group:
-            if before is not None:
-                self._take_out(name, before)
-            self._group_of[name] = group
+        there = self._waits[name]
+        before, there.group = there.group, group
+        if before is not None and before is not group:
+            self._take_out(name, before)
         group.add(name)
 
     def _take_out(self, name: str, group: Group) -> None:
@@ -220,7 +239,8 @@ class ProjectWaits:
 
     def saw(self, name: str, look: Look, now: float) -> Work:
         """Note what was seen of one run."""
-        if not self.has(name):
+        there = self._waits.get(name)
+        if there is None:
             return
         if isinstance(look, Trouble):
             self._troubled[name] = None
@@ -228,7 +248,7 @@ class ProjectWaits:
             self._troubled.pop(name, None)
             if not isinstance(look, Seen):
                 self._put(name, self.young)
-            elif self._group_of.get(name) is self.young:
+            elif there.group is self.young:
                 self._settle(name, now)
         yield from self._note(name, look, now)
 
@@ -262,12 +282,15 @@ class ProjectWaits:
         for wait in list(self._of(name)):
             before = wait.state
             if look is None:
-                wait.state = heard(before)
+                state = heard(before)
             elif isinstance(look, Trouble) and group is not None and before.trouble is None:
                 # Not from before the wait began.
-                wait.state = observe(before, look, max(group.since, wait.results.began))
+                state = observe(before, look, max(group.since, wait.results.began))
             else:
-                wait.state = observe(before, look, now)
+                state = observe(before, look, now)
+            if state != self._newest_state:
+                self._newest_state = state
+            wait.state = self._newest_state
             verdict = decide(wait.state, now, wait.results.rules)
             told = self._tell(wait, before, now)
             if verdict.over:

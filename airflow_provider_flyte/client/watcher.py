@@ -235,9 +235,12 @@ class RunWatcher:
             close=self._closing,
         )
         state = WaitState(absent_since=now)
-        results.take(tuple(Wait(key, state, results) for key in keys))
-        for wait in results.waits:
-            self._polls(wait.key.place).waits.add(wait)
+        all_polls = [self._polls(key.place) for key in keys]
+        results.take(
+            tuple(Wait(polls.where, key.name, state, results) for polls, key in zip(all_polls, keys, strict=True))
+        )
+        for polls, wait in zip(all_polls, results.waits, strict=True):
+            polls.waits.add(wait)
         self._open[results] = None
         self._intervals[results.interval] += 1
         if timeout is not None:
@@ -245,7 +248,7 @@ class RunWatcher:
             self._deadlines.look_after(results)
         # One who wants to know sooner than all others makes the next rounds come sooner.
         everywhere = results.interval == min(self._intervals) and self._intervals[results.interval] == 1
-        for polls in self._projects.values() if everywhere else {self._polls(key.place) for key in keys}:
+        for polls in self._projects.values() if everywhere else all_polls:
             polls.wake()
         return results
 
@@ -267,7 +270,7 @@ class RunWatcher:
             del self._intervals[results.interval]
         self._deadlines.leave(results)
         for wait in results.waits:
-            if polls := self._projects.get(wait.key.place):
+            if polls := self._projects.get(wait.place):
                 polls.waits.discard(wait)
                 if not polls.waits:
                     self._leave(polls)

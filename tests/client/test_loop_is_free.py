@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunDetails, RunWatcher
 from airflow_provider_flyte.client.doors import import_all
-from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.run_key import Place
 from airflow_provider_flyte.client.wait_results import WaitResults
 from airflow_provider_flyte.client.waiting import Outcome, Trouble, WaitRules, WaitState
 from airflow_provider_flyte.client.waits import ProjectWaits, Wait
@@ -61,7 +61,7 @@ def told_at_once(count: int) -> float:
         results = WaitResults(
             rules=WaitRules(), interval=1.0, on_news=None, on_progress=None, began=0.0, close=lambda _: None
         )
-        wait = Wait(RunKey("p", "d", f"r{number}"), WaitState(absent_since=0.0), results)
+        wait = Wait(Place("p", "d"), f"r{number}", WaitState(absent_since=0.0), results)
         results.take((wait,))
         waits.add(wait)
     before = time.thread_time()

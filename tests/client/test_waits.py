@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_flyte.client.calls import NAMES_A_CALL
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.run_key import Place
 from airflow_provider_flyte.client.wait_results import WaitResults
 from airflow_provider_flyte.client.waiting import Absent, Outcome, Seen, Trouble, Verdict, WaitRules, WaitState
 from airflow_provider_flyte.client.waits import PROOF_LASTS, ProjectWaits, Wait
@@ -24,7 +24,7 @@ class Caller:
         self.results = WaitResults(
             rules=rules, interval=5.0, on_news=None, on_progress=None, began=began, close=lambda results: None
         )
-        self.wait = Wait(RunKey("p", "d", name), WaitState(absent_since=began), self.results)
+        self.wait = Wait(Place("p", "d"), name, WaitState(absent_since=began), self.results)
         self.results.take((self.wait,))
         waits.add(self.wait)
 
