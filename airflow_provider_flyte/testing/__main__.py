@@ -6,9 +6,12 @@ import argparse
 import importlib.util
 import signal
 import sys
+from collections.abc import Sequence
 
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.testing.calls import Refusal
+from airflow_provider_flyte.testing.script import RunHandle
+from airflow_provider_flyte.testing.signature import parse
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
@@ -28,6 +31,14 @@ def main() -> int:
         metavar="NAME=PHASE,PHASE,...",
         help="a run and the phases it goes through; may be given more than once",
     )
+    parser.add_argument(
+        "--deploy",
+        action="append",
+        default=[],
+        metavar="SIGNATURE",
+        help="a task that can be launched, such as 'train.fit(rows: int) -> str'; may be given more than once. Its runs "
+        "are queued, run, and succeed with a value of each output's type",
+    )
     parser.add_argument("--every", type=_seconds, default=1.0, help="seconds between two phases (default: %(default)s)")
     given = parser.parse_args()
 
@@ -46,6 +57,10 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     with flyte:
+        try:
+            _deploy(flyte, given.deploy, given.every)
+        except (ValueError, TypeError, Refusal) as error:
+            parser.error(f"argument --deploy: {error}")
         for text in given.run:
             name, _, phases = text.partition("=")
             try:
@@ -57,6 +72,19 @@ def main() -> int:
             print(f"connect {flyte.connect_endpoint}", flush=True)
         signal.sigwait(STOP_SIGNALS)
     return 0
+
+
+def _deploy(flyte: LocalFlyte, signatures: Sequence[str], every: float) -> None:
+    """Deploy these tasks, and let what is launched of them succeed."""
+    tasks = {task.name: task for task in map(parse, signatures)}
+    for task in tasks.values():
+        flyte.deploy(task.name, inputs=task.inputs, outputs=task.outputs)
+
+    def succeed(run: RunHandle) -> None:
+        if task := tasks.get(run.task[0]):
+            run.writes(task.examples).phases("QUEUED", "RUNNING", "SUCCEEDED", every=every)
+
+    flyte.on_launch(succeed)
 
 
 def _seconds(text: str) -> float:

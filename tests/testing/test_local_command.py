@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import grpc
 import pytest
 
-from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig, Launch, RunDetails
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.testing.conftest import RawClient
@@ -66,9 +67,40 @@ def test_runs_go_through_their_phases(start: Start) -> None:
     assert client.details("r1").action.attempts[0].phase == RunPhase.SUCCEEDED
 
 
+def test_a_deployed_task_is_launched_and_succeeds() -> None:
+    command = [*COMMAND, "--port", "0", "--every", "0.05"]
+    fit, copy = "train.fit(rows: int, rate: float = 0.1) -> tuple[str, dict[str, list[int]]]", "train.copy"
+    process = subprocess.Popen([*command, "--deploy", fit, "--deploy", copy], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout
+        endpoint = process.stdout.readline().split()[1]
+        config = FlyteConfig(endpoint=endpoint, insecure=True, project="flytesnacks", domain="development")
+        with FlyteClient(config) as client:
+            client.launch(Launch("train.fit", inputs={"rows": 3}, run_name="r1"))
+            client.launch(Launch("train.copy", run_name="r2"))
+            fitted = wait_until_done("r1")
+            assert fitted.phase == wait_until_done("r2").phase == RunPhase.SUCCEEDED
+            assert fitted.inputs() == {"rows": 3, "rate": 0.1}
+            assert fitted.outputs() == {"o0": "text", "o1": {"key": [1]}}
+        process.terminate()
+    assert process.returncode == 0
+
+
+def wait_until_done(name: str) -> RunDetails:
+    while not (details := RunDetails.get(name)).done():
+        time.sleep(0.02)
+    return details
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--deploy", "train.fit(rows"], "argument --deploy: no signature of a task: 'train.fit(rows'; write it as"),
+        (["--deploy", "train.fit(rows: path)"], "argument --deploy: no type of an input or output: path; known are int"),
+        (["--deploy", "train.fit(rows)"], "argument --deploy: no type of an input or output: nothing; known are"),
+        (["--deploy", "train.fit(*rows: int)"], "argument --deploy: inputs are named one by one"),
+        (["--deploy", "train.fit(rows: int = x)"], "argument --deploy: no plain value as a default: x"),
+        (["--deploy", "train fit"], "argument --deploy: no name of a task: 'train fit'"),
         (["--port", "99999"], "a port is a number from 0 to 65535, not 99999"),
         (["--connect-port", "-1"], "a port is a number from 0 to 65535, not -1"),
         (["--port", "x"], "argument --port: invalid int value: 'x'"),
