@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.compat import airflow_stats
 
@@ -10,6 +11,33 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunDetails
     from airflow_provider_flyte.client.waiting import Verdict
     from airflow_provider_flyte.client.watcher import WatcherStatus
+
+
+log = logging.getLogger(__name__)
+
+_failed: set[str] = set()
+"""Metrics whose failure this process has logged; the next ones would fill a log."""
+
+
+def _send(kind: str, name: str, *value: Any, tags: dict[str, str]) -> None:
+    """Send one metric; all of them go through here. None is worth a wait or a launch, so a failure is only logged.
+
+    :param kind: the method of Airflow's ``Stats``.
+    :param name: the metric's name.
+    :param value: what it takes.
+    :param tags: its tags.
+    """
+    try:
+        getattr(airflow_stats(), kind)(name, *value, tags=tags)
+    except Exception as error:
+        if name not in _failed:
+            _failed.add(name)
+            log.warning(
+                "The metric %s could not be sent; no task is affected. Check Airflow's section [metrics]. %s: %s",
+                name,
+                type(error).__name__,
+                error,
+            )
 
 
 class Metrics:
@@ -21,9 +49,8 @@ class Metrics:
 
     def report(self, status: WatcherStatus) -> None:
         """Gauges of how it stands, and counters of what was done since the last report."""
-        stats = airflow_stats()
-        stats.gauge("flyte.waits", status.waits, tags=self._tags)
-        stats.gauge("flyte.hints_work", int(status.hints_work), tags=self._tags)
+        _send("gauge", "flyte.waits", status.waits, tags=self._tags)
+        _send("gauge", "flyte.hints_work", int(status.hints_work), tags=self._tags)
         counts = {
             "flyte.calls": status.calls,
             "flyte.streams": status.streams,
@@ -32,25 +59,25 @@ class Metrics:
         }
         for name, count in counts.items():
             if more := count - self._before.get(name, 0):
-                stats.incr(name, more, tags=self._tags)
+                _send("incr", name, more, tags=self._tags)
         self._before = counts
 
 
 def count_garbled_answer(flyte_conn_id: str) -> None:
     """``flyte.garbled_answers``: an answer could not be read although Flyte was reached before."""
-    airflow_stats().incr("flyte.garbled_answers", tags={"flyte_conn_id": flyte_conn_id})
+    _send("incr", "flyte.garbled_answers", tags={"flyte_conn_id": flyte_conn_id})
 
 
 def count_launch(flyte_conn_id: str) -> None:
     """``flyte.launches``: a run was launched."""
-    airflow_stats().incr("flyte.launches", tags={"flyte_conn_id": flyte_conn_id})
+    _send("incr", "flyte.launches", tags={"flyte_conn_id": flyte_conn_id})
 
 
 def count_outcome(flyte_conn_id: str, details: RunDetails | None, verdict: Verdict) -> None:
     """``flyte.outcomes`` and ``flyte.run_duration`` of a run that a task has launched and waited for."""
     tags = {"flyte_conn_id": flyte_conn_id, "outcome": verdict.outcome.value}
-    airflow_stats().incr("flyte.outcomes", tags=tags)
+    _send("incr", "flyte.outcomes", tags=tags)
     status = details.pb2.action.status if details else None
     if status is not None and status.HasField("start_time") and status.HasField("end_time"):
         lasted = status.end_time.ToDatetime() - status.start_time.ToDatetime()
-        airflow_stats().timing("flyte.run_duration", lasted, tags=tags)
+        _send("timing", "flyte.run_duration", lasted, tags=tags)

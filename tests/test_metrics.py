@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flyte import metrics
+from airflow_provider_flyte.client.watcher import WatcherStatus
 from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteRunStuck
 from airflow_provider_flyte.metrics import airflow_stats
 from airflow_provider_flyte.operators import FlyteRunOperator
@@ -73,3 +75,26 @@ def test_a_run_that_never_left_its_queue_has_failed(
         one_try(1, DagRun(), queued_timeout=0.1).run()
     [tags] = [tags for name, _, tags in sent if name == "flyte.outcomes"]
     assert tags == {"flyte_conn_id": "flyte_default", "outcome": "failed"}
+
+
+@pytest.mark.parametrize("door", ["grpc"])
+def test_a_backend_of_metrics_that_raises_harms_no_task(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise ConnectionRefusedError("no StatsD at statsd:8125")
+
+    for kind in ("incr", "timing", "gauge"):
+        monkeypatch.setattr(airflow_stats(), kind, fail, raising=False)
+    monkeypatch.setattr(metrics, "_failed", set())
+    flyte_default.deploy("demo.train")
+    flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.3).succeeds())
+    task = one_try(1, DagRun())
+    task.run()
+    # Deferred, so that the watcher's gauges were sent too.
+    assert task.events[-1]["ending"] == "succeeded"
+    metrics.Metrics("c1").report(WatcherStatus(1, 1, 0, True, 0, 0, None))
+    said = [line for line in caplog.messages if line.startswith("The metric ")]
+    for name in ("flyte.waits", "flyte.calls", "flyte.launches", "flyte.outcomes", "flyte.run_duration"):
+        [line] = [line for line in said if line.startswith(f"The metric {name} could not be sent")]
+        assert "no StatsD at statsd:8125" in line
