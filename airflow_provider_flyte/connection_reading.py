@@ -203,14 +203,14 @@ def _boolean(value: Any) -> bool:
 
 
 def _number(value: Any) -> float:
-    from airflow_provider_flyte.client.arguments import LONGEST, seconds
+    from airflow_provider_flyte.client.arguments import LONGEST_IN_WORDS, seconds
     from airflow_provider_flyte.client.errors import ConfigError
 
     try:
         number = value if isinstance(value, bool) else float(value)
         return seconds("", number, above_least=True)
     except (TypeError, ValueError, ConfigError):
-        raise ValueError(f"enter a number of seconds above 0, at most {LONGEST:.0f}.") from None
+        raise ValueError(f"enter a number of seconds above 0, at most {LONGEST_IN_WORDS}.") from None
 
 
 def _list(value: Any) -> tuple[str, ...]:

@@ -89,6 +89,7 @@ def _text(option: Option) -> str:
 
 
 def _read(option: Option) -> float | bool:
+    from airflow_provider_flyte.client.arguments import is_number
     from airflow_provider_flyte.exceptions import FlyteConfigurationError
 
     text = _text(option)
@@ -103,7 +104,7 @@ def _read(option: Option) -> float | bool:
             number = float(text)
         except ValueError:
             number = math.nan
-        if option.least <= number <= option.most:
+        if is_number(number, least=option.least, most=option.most):
             return number
         wanted = f"a number from {option.least:g} to {option.most:g}"
     raise FlyteConfigurationError(

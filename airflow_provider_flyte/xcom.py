@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flyte.client.plain_values import NOT_STORABLE, TOO_LARGE
+
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.run_details import RunDetails
     from airflow_provider_flyte.compat import Context
@@ -92,7 +94,7 @@ def xcom_value(details: RunDetails, *, redact_env: bool) -> dict[str, Any]:
         for group in ("containers", "initContainers", "ephemeralContainers"):
             for container in pod.get(group) or ():
                 _redact_values(container.get("env") or ())
-    stored: dict[str, Any] = _storable(value, lambda reason: {"type": "not_in_xcom", "reason": reason})
+    stored: dict[str, Any] = _storable(value, lambda reason: {"type": NOT_STORABLE, "reason": reason})
     return stored
 
 
@@ -142,7 +144,7 @@ class _Storing:
         if size <= MOST:
             return value
         self._warn(what, f"it has {size} bytes of JSON, at most {MOST} are allowed")
-        return {"type": "too_large", "uri": self._uri, "size": size}
+        return {"type": TOO_LARGE, "uri": self._uri, "size": size}
 
     def push(self, name: str, value: Any) -> Any:
         """Push one output under its name, and give what stands for it among all of them."""
@@ -176,7 +178,7 @@ class _Storing:
             self._warn(_ALL, reason)
 
     def _description(self, reason: str) -> dict[str, str]:
-        return {"type": "not_in_xcom", "uri": self._uri, "reason": reason}
+        return {"type": NOT_STORABLE, "uri": self._uri, "reason": reason}
 
     def _warn(self, what: str, reason: str) -> None:
         self._log.warning(

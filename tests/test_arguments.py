@@ -72,7 +72,9 @@ def test_a_timedelta_is_as_good_as_seconds(make: Callable[..., Any], name: str) 
 
 @pytest.mark.parametrize("make", [operator, FlyteRunTrigger, FlyteLaunchedRunTrigger])
 def test_no_task_looks_without_a_pause(make: Callable[..., Any]) -> None:
-    with pytest.raises(FlyteArgumentError, match=r"poll_interval is 0; give a number of seconds from 0\.1 to"):
+    with pytest.raises(
+        FlyteArgumentError, match=r"poll_interval is 0; give .* \(at least 0\.1, at most a hundred years\)"
+    ):
         make(poll_interval=0)
     assert make(poll_interval=0.1).poll_interval == 0.1
 
@@ -86,7 +88,9 @@ def test_airflows_own_times_of_a_sensor(name: str, value: float) -> None:
         sensor(default_args={name: value})
     assert getattr(sensor(**{name: timedelta(minutes=2)}), name) == 120
     assert sensor(timeout=0).timeout == 0
-    with pytest.raises(FlyteArgumentError, match=r"poke_interval is 0.*; give a number of seconds from 0\.1 to"):
+    with pytest.raises(
+        FlyteArgumentError, match=r"poke_interval is 0.*; give .* \(at least 0\.1, at most a hundred years\)"
+    ):
         sensor(poke_interval=0)
 
 
@@ -155,7 +159,7 @@ def import_errors(folder: Path) -> list[str]:
 @pytest.mark.parametrize("value", [0, -1, "inf", "nan", 1e300, True, "soon"])
 def test_times_of_a_connection(field: str, value: Any) -> None:
     with pytest.raises(
-        ConnectionProblem, match=f"{field} is .*; enter a number of seconds above 0, at most 3155760000"
+        ConnectionProblem, match=f"{field} is .*; enter a number of seconds above 0, at most a hundred years"
     ):
         config_from(
             SimpleNamespace(

@@ -120,7 +120,7 @@ def test_the_button(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) ->
     # Not the connection's name: the UI tests a copy under another one.
     assert (good, said) == (
         False,
-        'Settings: timeout is "soon"; enter a number of seconds above 0, at most 3155760000.',
+        'Settings: timeout is "soon"; enter a number of seconds above 0, at most a hundred years.',
     )
     good, said = FlyteHook("nowhere").test_connection()
     assert not good

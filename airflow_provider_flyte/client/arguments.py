@@ -10,33 +10,37 @@ from typing import Any
 
 from airflow_provider_flyte.client.errors import ConfigError
 
-LONGEST = 3_155_760_000.0
-"""Most seconds that a time may have, a hundred years: dates and deadlines end somewhere behind it, and whoever means
-"for ever" can say so."""
+LONGEST, LONGEST_IN_WORDS = 3_155_760_000.0, "a hundred years"
+"""Most seconds that a time may have: dates and deadlines end somewhere behind it, and whoever means "for ever" can say
+so."""
 
 
-def seconds(
-    name: str, value: object, *, least: float = 0.0, most: float = LONGEST, above_least: bool = False, or_none: str = ""
-) -> float:
-    """The seconds of a number or a timedelta.
+def is_number(value: object, *, least: float, most: float = math.inf, above_least: bool = False) -> bool:
+    """Whether this is a finite number within bounds. Infinity and NaN are numbers to Python, and True is 1."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    number = float(value)
+    return least <= number <= most and number < math.inf and not (above_least and number == least)
+
+
+def seconds(name: str, value: object, *, least: float = 0.0, above_least: bool = False, or_none: str = "") -> float:
+    """The seconds of a number or a timedelta, at most :data:`LONGEST`.
 
     :param name: what the argument is called.
     :param value: what was given.
     :param least: the least that makes sense.
-    :param most: the most that makes sense.
     :param above_least: whether it has to be more than ``least``.
     :param or_none: what else may be given, for the error.
     :raises ConfigError: naming the argument and what to give.
     """
-    number = value.total_seconds() if isinstance(value, timedelta) else value
-    # Infinity and NaN are numbers to Python, and True is 1.
-    if isinstance(number, Real) and not isinstance(number, bool):
+    given: Any = value.total_seconds() if isinstance(value, timedelta) else value
+    if is_number(given, least=least, most=LONGEST, above_least=above_least):
         # An int stays one, as it is logged and stored.
-        number = int(number) if isinstance(number, Integral) else float(number)
-        if least <= number <= most and not (above_least and number == least):
-            return number
-    lower = f"above {least:g}" if above_least else f"from {least:g}"
-    raise ConfigError(f"{name} is {value!r}; give a number of seconds {lower} to {most:.0f}, or a timedelta{or_none}.")
+        return int(given) if isinstance(given, Integral) else float(given)
+    lower = f"above {least:g}" if above_least else f"at least {least:g}"
+    raise ConfigError(
+        f"{name} is {value!r}; give a number of seconds or a timedelta{or_none} ({lower}, at most {LONGEST_IN_WORDS})."
+    )
 
 
 def optional_seconds(name: str, value: object) -> float | None:
@@ -44,17 +48,14 @@ def optional_seconds(name: str, value: object) -> float | None:
     return None if value is None else seconds(name, value, or_none=", or None for ever")
 
 
-def positive(name: str, value: object, most: float = math.inf) -> float:
+def positive(name: str, value: object) -> float:
     """A finite number above 0.
 
     :raises ConfigError: naming the argument and what to give.
     """
-    if isinstance(value, Real) and not isinstance(value, bool):
-        number = float(value)
-        if 0 < number <= most and number < math.inf:
-            return number
-    up_to = f", at most {most:g}" if most < math.inf else ""
-    raise ConfigError(f"{name} is {value!r}; give a number above 0{up_to}.")
+    if isinstance(value, Real) and is_number(value, least=0, above_least=True):
+        return float(value)
+    raise ConfigError(f"{name} is {value!r}; give a number above 0.")
 
 
 def switch(name: str, value: object, *, optional: bool = False) -> Any:

@@ -6,8 +6,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from airflow_provider_flyte.client import calls
+from airflow_provider_flyte.client.arguments import seconds, whole_number
 from airflow_provider_flyte.client.calls import Flow, StreamCall
-from airflow_provider_flyte.client.errors import ConfigError, NotFoundError, RpcError, UnimplementedError
+from airflow_provider_flyte.client.errors import NotFoundError, RpcError, UnimplementedError
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.rpc import DataProxyService
@@ -57,10 +58,8 @@ def tail_log(key: RunKey, org: str, attempt: int, lines: int, within: float) -> 
 def check_tail(attempt: object, lines: object, within: object) -> None:
     """Refuse what no log can be asked for with."""
     for name, value in (("attempt", attempt), ("lines", lines)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name} is {value!r}. Give a whole number above 0.")
-    if isinstance(within, bool) or not isinstance(within, int | float) or not within > 0:
-        raise ConfigError(f"within is {within!r}. Give a number of seconds above 0.")
+        whole_number(name, value, least=1)
+    seconds("within", within, above_least=True)
 
 
 def _cut(line: str) -> str:

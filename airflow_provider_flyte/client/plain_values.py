@@ -87,7 +87,8 @@ def unpacked(value: Any) -> Any:
     return value
 
 
-NOT_IN_XCOM = ("too_large", "not_in_xcom")
+TOO_LARGE, NOT_STORABLE = "too_large", "not_in_xcom"
+NOT_IN_XCOM = (TOO_LARGE, NOT_STORABLE)
 """The types of descriptions that stand in XCom instead of an output."""
 
 

@@ -36,8 +36,8 @@ def main() -> int:
         action="append",
         default=[],
         metavar="SIGNATURE",
-        help="a task that can be launched, such as 'train.fit(rows: int) -> str'; may be given more than once. Its runs "
-        "are queued, run, and succeed with a value of each output's type",
+        help="a task that can be launched, such as 'train.fit(rows: int) -> str'; may be given more than once. Its "
+        "runs are queued, run, and succeed with a value of each output's type",
     )
     parser.add_argument("--every", type=_seconds, default=1.0, help="seconds between two phases (default: %(default)s)")
     given = parser.parse_args()

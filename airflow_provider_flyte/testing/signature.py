@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from types import GenericAlias
 from typing import Any
 
 _EXAMPLES: dict[str, Any] = {
@@ -83,9 +84,9 @@ def _type(node: ast.expr | None) -> tuple[Any, Any]:
     if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
         if node.value.id == "list":
             kind, example = _type(node.slice)
-            return list[kind], [example]
+            return GenericAlias(list, (kind,)), [example]
         if node.value.id == "dict" and isinstance(node.slice, ast.Tuple) and len(node.slice.elts) == 2:
             kind, example = _type(node.slice.elts[1])
-            return dict[str, kind], {"key": example}
+            return GenericAlias(dict, (str, kind)), {"key": example}
     known = ", ".join([*_EXAMPLES, "list[...]", "dict[str, ...]"])
     raise ValueError(f"no type of an input or output: {ast.unparse(node) if node else 'nothing'}; known are {known}")

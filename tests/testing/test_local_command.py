@@ -96,7 +96,7 @@ def wait_until_done(name: str) -> RunDetails:
     ("arguments", "words"),
     [
         (["--deploy", "train.fit(rows"], "argument --deploy: no signature of a task: 'train.fit(rows'; write it as"),
-        (["--deploy", "train.fit(rows: path)"], "argument --deploy: no type of an input or output: path; known are int"),
+        (["--deploy", "train.fit(rows: path)"], "argument --deploy: no type of an input or output: path; known"),
         (["--deploy", "train.fit(rows)"], "argument --deploy: no type of an input or output: nothing; known are"),
         (["--deploy", "train.fit(*rows: int)"], "argument --deploy: inputs are named one by one"),
         (["--deploy", "train.fit(rows: int = x)"], "argument --deploy: no plain value as a default: x"),
