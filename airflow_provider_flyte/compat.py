@@ -253,6 +253,16 @@ def push_to_database(ti: Any, key: str, value: str) -> None:
         ti.xcom_push(key=key, value=value)
 
 
+def may_be_shown(ti_key: Any, *, resumed: bool) -> bool:
+    """Whether somebody may have stored the button's address, which this process has not.
+
+    :param ti_key: Airflow 2's webserver asks with a key, and does not mind if there is none. Airflow 3 asks at the end
+        of a task's process, with its task instance.
+    :param resumed: whether the task had stored it before it deferred.
+    """
+    return resumed or not hasattr(ti_key, "task")
+
+
 def _past_the_backend(backend: Any) -> bool:
     """Whether there is a custom XCom backend and a way past it. Airflow's own stores a text as it is."""
     if not hasattr(backend, "_set_xcom_in_db"):

@@ -62,6 +62,36 @@ def abort_outcome(aborted: AbortedRun, launched_at: str | None, now_at: str) -> 
     return str(aborted)
 
 
+def not_ours(run: object) -> str:
+    """Why the run of somebody else is left alone."""
+    return f"Flyte run {run} is not aborted, because this task did not launch it."
+
+
+def kept_by_setting(run: object, why: str, then: str) -> str:
+    """Why a run goes on whose task was stopped.
+
+    :param why: what has stopped the task, as `` although ...``; '' where that was not asked.
+    :param then: what else there is to say, with what goes before it.
+    """
+    return (
+        f"Flyte run {run} is not aborted{why} (abort_on_kill=False). If it is still running, it runs until it ends or "
+        f"somebody aborts it in Flyte{then}"
+    )
+
+
+def abort_done(why: str, done: str) -> str:
+    """Why a run was to be aborted, and what became of it."""
+    return f"Because {why}: {done}"
+
+
+def abort_failed(why: str, run: object, error: object) -> str:
+    """Of an abort that could not be carried out."""
+    return (
+        f"Because {why}, Flyte run {run} was to be aborted. That failed, and it may still be running: abort it in "
+        f"Flyte. {error}"
+    )
+
+
 def interrupted(key: RunKey, url: str = "") -> str:
     """What somebody who pressed Ctrl-C in ``airflow dags test`` has to know."""
     page = f", or its page: {url}" if url else ""

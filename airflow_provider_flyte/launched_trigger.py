@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import time
+from typing import TYPE_CHECKING
 
 from airflow_provider_flyte.arguments import argument_errors, timestamp
 from airflow_provider_flyte.client.arguments import switch
@@ -12,8 +13,24 @@ from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import atask_state
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
 from airflow_provider_flyte.events import Ending, RunEvent
-from airflow_provider_flyte.killing import UNKNOWN, abort_outcome, because_of, interrupted, why_killed
+from airflow_provider_flyte.killing import (
+    UNKNOWN,
+    abort_done,
+    abort_failed,
+    abort_outcome,
+    because_of,
+    interrupted,
+    kept_by_setting,
+    not_ours,
+    why_killed,
+)
+from airflow_provider_flyte.task_identity import task_instance_of
 from airflow_provider_flyte.triggers import FlyteRunTrigger
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.compat import Context
+    from airflow_provider_flyte.operators import FlyteRunOperator
+    from airflow_provider_flyte.resumption import Settled
 
 _aborting: set[asyncio.Task[None]] = set()
 """Strong references: the loop keeps only weak ones to its tasks."""
@@ -77,29 +94,6 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         self.endpoint = endpoint
         self.launched = launched
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class path, and every argument of ``__init__``."""
-        return (
-            f"{FlyteLaunchedRunTrigger.__module__}.{FlyteLaunchedRunTrigger.__qualname__}",
-            {
-                "run_name": self.run_name,
-                "project": self.project,
-                "domain": self.domain,
-                "flyte_conn_id": self.flyte_conn_id,
-                "poll_interval": self.poll_interval,
-                "execution_deadline": self.execution_deadline,
-                "not_before": self.not_before,
-                "missing_after": self.missing_after,
-                "unreachable_after": self.unreachable_after,
-                "queued_deadline": self.queued_deadline,
-                "abort_for": self.abort_for,
-                "abort_on_kill": self.abort_on_kill,
-                "abort_on_timeout": self.abort_on_timeout,
-                "endpoint": self.endpoint,
-                "launched": self.launched,
-            },
-        )
-
     @property
     def _deadlines(self) -> dict[Ending, float | None]:
         return super()._deadlines | {Ending.QUEUED: self.queued_deadline}
@@ -129,14 +123,10 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
             self.log.info("Nothing was launched, so there is no Flyte run to abort.")
             return
         if self.abort_for is None:
-            self.log.info("Flyte run %s is not aborted, because this task did not launch it.", self.run_name)
+            self.log.info(not_ours(self.run_name))
             return
         if not self.abort_on_kill:
-            self.log.info(
-                "Flyte run %s is not aborted (abort_on_kill=False). If it is still running, it runs until it ends or "
-                "somebody aborts it in Flyte; after a clear the task's next try aborts it.",
-                self.run_name,
-            )
+            self.log.info(kept_by_setting(self.run_name, "", "; after a clear the task's next try aborts it."))
             return
         # A task of its own: Airflow cancels the trigger again a second later, and the abort is to go on.
         aborting = asyncio.ensure_future(self._abort_if_killed())
@@ -172,12 +162,45 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
                 reason = abort_reason(self.abort_for, why)
                 aborted = await client.abort.aio(self.run_name, reason, project=self.project, domain=self.domain)
                 done = abort_outcome(aborted, self.endpoint, client.config.endpoint)
-            self.log.info("Because %s: %s", why, f"{done}.")
+            self.log.info(abort_done(why, f"{done}."))
         except Exception as error:
-            self.log.exception(
-                "Because %s, Flyte run %s was to be aborted. That failed, and it may still be running: abort it in "
-                "Flyte. %s",
-                why,
-                self.run_name,
-                error,
-            )
+            self.log.exception(abort_failed(why, self.run_name, error))
+
+
+def defer(task: FlyteRunOperator, context: Context, settled: Settled, unreachable_after: float | None) -> None:
+    """Let the triggerer wait for a run, or for Flyte to answer before the launch.
+
+    :param task: the operator.
+    :param context: its context.
+    :param settled: what the task resumes with.
+    :param unreachable_after: seconds of trouble after which it does; None: never.
+    :raises TaskDeferred: always; Airflow takes it for what it is.
+    """
+    launched = settled.launched is True
+    now = time.time()
+    queued_deadline = settled.queued_until
+    if queued_deadline is not None and queued_deadline <= now:
+        # Flyte could not be asked by then: now the trigger counts the trouble, and the look has to wait.
+        queued_deadline = None if task.unreachable_after is None else now + task.unreachable_after
+    task.defer(
+        trigger=FlyteLaunchedRunTrigger(
+            run_name=settled.run_names[0],
+            project=settled.project,
+            domain=settled.domain,
+            flyte_conn_id=task.flyte_conn_id,
+            poll_interval=task.poll_interval,
+            execution_deadline=settled.execution_deadline,
+            not_before=now + task.resume_after,
+            # Before the launch Flyte's answer that there is no such run ends the wait, which is for an answer.
+            missing_after=task.missing_after if launched else 0.0,
+            unreachable_after=unreachable_after,
+            queued_deadline=queued_deadline,
+            abort_for=str(task_instance_of(context)) if settled.ours or settled.launched is None else None,
+            abort_on_kill=task.abort_on_kill,
+            abort_on_timeout=task.abort_on_timeout,
+            endpoint=settled.endpoint,
+            launched=launched,
+        ),
+        method_name="execute_complete",
+        kwargs=settled.keep(context, task.log),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.compat import BaseOperatorLink, XCom, push_to_database
+from airflow_provider_flyte.compat import BaseOperatorLink, XCom, may_be_shown, push_to_database
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import Context
@@ -29,12 +29,27 @@ class FlyteRunLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The address that :func:`show_link` has stored; '' where there is none."""
-        # What lies in Airflow 3's database by itself, a custom XCom backend need not be able to read.
-        return getattr(operator, _SHOWN, None) or XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
+        # What lies in Airflow 3's database by itself, a custom XCom backend need not be able to read. And Airflow 3
+        # logs an error for a key that XCom does not have: it is looked for only where it can be.
+        shown: str | None = getattr(operator, _SHOWN, None)
+        if shown is None and may_be_shown(ti_key, resumed=getattr(operator, _RESUMED, False)):
+            shown = XCom.get_value(key=self.xcom_key, ti_key=ti_key)
+        return shown or ""
 
 
 _SHOWN = "_flyte_url_shown"
 """The operator's attribute with the address, in the process that has stored it."""
+
+_RESUMED = "_flyte_url_shown_before"
+"""The operator's attribute that tells that a process before this one has stored the address."""
+
+
+def link_was_shown(task: Any) -> None:
+    """Note that the task has stored its address before it deferred.
+
+    :param task: the operator.
+    """
+    setattr(task, _RESUMED, True)
 
 
 def show_link(task: Any, context: Context, url: str) -> None:

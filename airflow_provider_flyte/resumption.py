@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 XCOM_KEY = "_flyte_resumption"
 
+OPERATOR, SENSOR = "FlyteRunOperator", "FlyteRunSensor"
+
+_NAMED = 5
+"""How many runs a line names."""
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -25,6 +30,9 @@ class Settled:
 
     A connection that changes while the task waits moves neither the wait nor an abort.
     """
+
+    kind: str
+    """What has settled it: :data:`OPERATOR` or :data:`SENSOR`. An edited DAG may have the other one by now."""
 
     try_number: int
     """The try that it belongs to."""
@@ -60,8 +68,22 @@ class Settled:
     queued_until: float | None = None
     """When the run has to have left its queue."""
 
-    def belongs_to(self, context: Context, log: TaskLog) -> bool:
-        """Whether it was settled in the try that runs now."""
+    def belongs_to(self, context: Context, kind: str, log: TaskLog) -> bool:
+        """Whether it was settled in the try that runs now, by what the task still is."""
+        if kind != self.kind:
+            runs = ", ".join(self.run_names[:_NAMED]) + (" ..." if len(self.run_names) > _NAMED else "")
+            log.warning(
+                "The DAG was edited while this task was deferred: it was a %s, which %s %s, and is a %s now. So this "
+                "try begins from the start.%s",
+                self.kind,
+                "was to wait for" if self.kind == SENSOR else "had launched or was to launch",
+                runs,
+                kind,
+                ""
+                if self.kind == SENSOR
+                else " A run that was launched is not aborted, and runs until it ends or somebody aborts it in Flyte.",
+            )
+            return False
         number = context["ti"].try_number
         if number != self.try_number:
             log.info(

@@ -15,8 +15,6 @@ from airflow_provider_flyte.client.plain_values import given
 from airflow_provider_flyte.client.run_key import check_run_name
 from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
 from airflow_provider_flyte.compat import (
-    TRIGGER_FAILED,
-    TRIGGER_TIMED_OUT,
     AirflowException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -27,17 +25,19 @@ from airflow_provider_flyte.compat import (
     first_reschedule,
 )
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.events import Ending, RunEvent, log_traceback, read_event
+from airflow_provider_flyte.deferral import execution_deadline, resumption, try_start
+from airflow_provider_flyte.events import Ending, RunEvent, read_event
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConfigurationError,
     FlyteRunFailed,
     FlyteRunMissing,
 )
-from airflow_provider_flyte.links import FlyteRunLink, show_link
-from airflow_provider_flyte.resumption import Settled, settled_before
+from airflow_provider_flyte.held_client import HeldClient
+from airflow_provider_flyte.links import FlyteRunLink, link_was_shown, show_link
+from airflow_provider_flyte.resumption import SENSOR, Settled, settled_before
 from airflow_provider_flyte.task_identity import may_defer
-from airflow_provider_flyte.task_wait import TaskWait
+from airflow_provider_flyte.task_wait import BRIEFLY, TaskWait, patience
 from airflow_provider_flyte.templates import KeepsTexts
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 from airflow_provider_flyte.xcom import push_details
@@ -48,10 +48,6 @@ if TYPE_CHECKING:
 _SKIPPED_BY_SOFT_FAIL = (FlyteRunFailed, FlyteRunMissing, AirflowSensorTimeout)
 _NOT_SILENCED = (FlyteRunFailed, AirflowSensorTimeout)
 _TIMEOUTS = (Ending.TIMED_OUT, Ending.TASK_TIMED_OUT)
-_PATIENTLY = 60.0
-"""Seconds of trouble that a worker puts up with to read a run that is over."""
-_BRIEFLY = 5.0
-"""Seconds of trouble that a worker puts up with in one look where another one follows."""
 _BACKSTOP = timedelta(minutes=2)
 """How much later than the trigger's own deadline Airflow ends a deferral, should the trigger not."""
 
@@ -144,7 +140,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         if may_defer(context, self):
             with self._never_failing():
                 began = time.time()
-                return self._look_or_defer(context, self._settle(context, began), self._at_most(_BRIEFLY))
+                return self._look_or_defer(context, self._settle(context, began), BRIEFLY)
         self._first_look, context = first_reschedule(context, self)
         self._wait = None
         try:
@@ -171,7 +167,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                 return False
         left = max(0.0, began + self.timeout - time.time())
         # Trouble adds up over the pokes of one process; a rescheduled one remembers none and has the whole budget.
-        verdict = self._wait.look(self._at_most(left if self.reschedule else min(left, _BRIEFLY)))
+        verdict = self._wait.look(left if self.reschedule else min(left, BRIEFLY))
         return self._conclude(context, self._wait, verdict) or False
 
     # -- deferred
@@ -184,9 +180,10 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             what belongs to another one starts anew.
         """
         before = settled_before(context, settled, self.log)
-        if before is not None and not before.belongs_to(context, self.log):
+        if before is not None and not before.belongs_to(context, SENSOR, self.log):
             return self._start(context)
         if before is not None:
+            link_was_shown(self)
             # What is rendered anew may be another run by now, and an edited DAG may give several for one.
             if self.run_names is None and len(before.run_names) == 1:
                 [self.run_name] = before.run_names
@@ -194,11 +191,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                 self.run_name, self.run_names = None, before.run_names
         self._check_arguments()
         read = read_event(event, self._what, self.log)
-        # A run that is over has to be read; whatever else the trigger says is looked at again only briefly.
-        is_over = read is None or read.ending in (Ending.SUCCEEDED, Ending.FAILED)
         if before is None:
-            before = self._settle(context, _since_start(context, 0.0))
-        return self._look_or_defer(context, before, self._at_most(_PATIENTLY if is_over else _BRIEFLY), read)
+            before = self._settle(context, try_start(context))
+        return self._look_or_defer(context, before, patience(read), read)
 
     def _settle(self, context: Context, began: float) -> Settled:
         """What this try goes by. The connection, which may name project and domain, is read later.
@@ -206,13 +201,14 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         :param began: when it looked first, in seconds since the epoch.
         """
         return Settled(
+            SENSOR,
             context["ti"].try_number,
             self.project,
             self.domain,
             self._names,
             began=began,
             deadline=began + self.timeout,
-            execution_deadline=self._execution_deadline(context),
+            execution_deadline=execution_deadline(self, context),
         )
 
     def _look_or_defer(
@@ -231,7 +227,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                     if done:
                         return done.xcom_value
                 else:
-                    self._explain(context, wait, event)
+                    if event and event.ending not in _TIMEOUTS and (error := wait.explain(event)):
+                        self._end(context, wait, error)
                     if (event and event.ending in _TIMEOUTS) or settled.late:
                         wait.read_ended()
         except FlyteConfigurationError as error:
@@ -244,40 +241,19 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             self._end(context, wait, self._timed_out(wait))
         return self._defer(context, settled)
 
-    def _explain(self, context: Context, wait: TaskWait, event: RunEvent | None) -> None:
-        """End a wait whose run is not over as far as the worker sees, where what the trigger says still holds."""
-        if event is None or event.ending in _TIMEOUTS:
-            return
-        if event.ending is Ending.MISSING and wait.absent:
-            self._end(context, wait, wait.missing())
-        elif event.ending in (Ending.UNREACHABLE, Ending.SUCCEEDED, Ending.FAILED) and wait.trouble:
-            self._end(context, wait, wait.unreachable(wait.trouble))
-        elif event.ending is Ending.CRASHED:
-            self._end(context, wait, wait.broken(event.message))
-        else:
-            self.log.info(
-                "The trigger reported that %s. This is no longer so, and the task keeps waiting.", event.describe()
-            )
-
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume with the same meaning of soft_fail, never_fail and silent_fail as when poking.
 
         Airflow's own version differs from its ``execute`` in which flag covers what, and between 2.11 and 3.3.
         """
-        kwargs = next_kwargs or {}
-        if next_method == TRIGGER_FAILED:
-            log_traceback(kwargs, self.log)
-            reason = str(kwargs.get("error", ""))
-            ending = self._which_timeout(context) if reason in TRIGGER_TIMED_OUT else Ending.CRASHED
-            event = RunEvent(ending, self.run_name or "", message=reason)
-            next_method, kwargs = "execute_complete", {"event": event.to_payload()}
+        next_method, kwargs = resumption(self, next_method, next_kwargs, lambda: self._which_timeout(context))
         with self._never_failing():
             # Past BaseSensorOperator's override, on purpose.
             return super(BaseSensorOperator, self).resume_execution(next_method, kwargs, context)
 
     def _which_timeout(self, context: Context) -> Ending:
         """Airflow's backstop has ended the deferral; on 2.11 it serves execution_timeout too."""
-        end = self._execution_deadline(context)
+        end = execution_deadline(self, context)
         return Ending.TASK_TIMED_OUT if end is not None and end <= time.time() else Ending.TIMED_OUT
 
     def _defer(self, context: Context, settled: Settled) -> None:
@@ -304,11 +280,6 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             kwargs=settled.keep(context, self.log),
             timeout=None if left is None else timedelta(seconds=left) + _BACKSTOP,
         )
-
-    def _execution_deadline(self, context: Context) -> float | None:
-        if self.execution_timeout is None:
-            return None
-        return _since_start(context, self.execution_timeout.total_seconds())
 
     # -- common to all modes
 
@@ -358,13 +329,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     def _what(self) -> str:
         return f"Flyte run {self.run_name}" if self._several is None else f"{len(self._several)} Flyte runs"
 
-    def _at_most(self, seconds: float) -> float:
-        """How long one look puts up with trouble."""
-        return seconds if self.unreachable_after is None else min(seconds, self.unreachable_after)
-
     def _open(self, context: Context, first_look: float, settled: Settled | None = None) -> TaskWait:
         wait = TaskWait(
-            self.flyte_conn_id,
+            HeldClient(self.flyte_conn_id, self.log),
             self._names,
             settled.project if settled else self.project,
             settled.domain if settled else self.domain,
@@ -418,9 +385,3 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                 f"The sensor's timeout of {self.timeout:g} s has passed without a Flyte connection."
             )
         return wait.timed_out(self.timeout)
-
-
-def _since_start(context: Context, seconds: float) -> float:
-    """So many seconds after this try's start, which Airflow keeps over a deferral."""
-    started = context["ti"].start_date
-    return (started.timestamp() if started else time.time()) + seconds

@@ -23,6 +23,7 @@ from airflow_provider_flyte.client.waiting import (
     decide_together,
     describe,
 )
+from airflow_provider_flyte.events import Ending, RunEvent
 from airflow_provider_flyte.exceptions import (
     FlyteConfigurationError,
     FlyteRunError,
@@ -32,7 +33,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteUnreachable,
     FlyteWaitBroken,
 )
-from airflow_provider_flyte.hooks import FlyteHook
+from airflow_provider_flyte.held_client import HeldClient
 from airflow_provider_flyte.resumption import Settled
 from airflow_provider_flyte.run_wait import (
     DETAILS_LAG,
@@ -47,7 +48,7 @@ from airflow_provider_flyte.run_wait import (
 from airflow_provider_flyte.xcom import xcom_value
 
 if TYPE_CHECKING:
-    from airflow_provider_flyte.client import RunDetails
+    from airflow_provider_flyte.client import FlyteClient, RunDetails
     from airflow_provider_flyte.client.run_key import RunKey
 
 _NAMED = 20
@@ -56,11 +57,26 @@ _NAMED = 20
 _TIMELINES = 3
 """Of how many runs the log has the timeline."""
 
+BRIEFLY = 5.0
+"""Seconds of trouble that a worker puts up with in one look where another one follows."""
+
+_PATIENTLY = 60.0
+"""Seconds of trouble that a worker puts up with to read a run that is over."""
+
+
+def patience(event: RunEvent | None) -> float:
+    """Seconds of trouble that a worker puts up with after an event, or after one that could not be read.
+
+    A run that is over has to be read; whatever else the trigger says is looked at again only briefly.
+    """
+    is_over = event is None or event.ending in (Ending.SUCCEEDED, Ending.FAILED)
+    return _PATIENTLY if is_over else BRIEFLY
+
 
 class TaskWait:
     """The runs that one task waits for; use it as ``with TaskWait(...) as wait``.
 
-    :param flyte_conn_id: the Airflow connection, read once, and again when the wait would end because of trouble.
+    :param client: whom to ask; its connection is read again when the wait would end because of trouble.
     :param run_names: the runs, each once.
     :param project: their project; by default the connection's.
     :param domain: their domain; by default the connection's.
@@ -77,7 +93,7 @@ class TaskWait:
 
     def __init__(
         self,
-        flyte_conn_id: str,
+        client: HeldClient,
         run_names: Sequence[str],
         project: str | None,
         domain: str | None,
@@ -93,12 +109,12 @@ class TaskWait:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._hook = FlyteHook(flyte_conn_id)
-        self.client = self._hook.get_client()
+        self._held = client
         try:
             keys = [self.client.config.key(name, project, domain) for name in run_names]
         except ConfigError as error:
-            raise FlyteConfigurationError(f"{error} (Flyte connection {flyte_conn_id!r})") from error
+            raise FlyteConfigurationError(f"{error} (Flyte connection {client.flyte_conn_id!r})") from error
+        self._rules = rules
         self._runs = [
             RunWait(
                 self.client,
@@ -133,7 +149,12 @@ class TaskWait:
 
     def close(self) -> None:
         """Give the channel back; more than once does no harm."""
-        self.client.close()
+        self._held.close()
+
+    @property
+    def client(self) -> FlyteClient:
+        """Whom to ask."""
+        return self._held.get()
 
     @property
     def absent(self) -> bool:
@@ -179,12 +200,12 @@ class TaskWait:
 
     # -- looking
 
-    def look(self, retry_for: float | None = None) -> Verdict:
+    def look(self, retry_for: float) -> Verdict:
         """Ask Flyte once, and decide.
 
-        :param retry_for: seconds for which a transient failure is repeated; by default the client's budget.
+        :param retry_for: seconds for which a transient failure is repeated, as far as ``unreachable_after`` lasts.
         """
-        end = None if retry_for is None else self._now() + retry_for
+        end = self._now() + self._rules.at_most(retry_for)
         verdict = self._look(end)
         if any(run.stuck for run in self._runs) and self._has_another_client():
             verdict = self._look(end)
@@ -192,22 +213,12 @@ class TaskWait:
 
     def _has_another_client(self) -> bool:
         """Read the connection again: its secret may have been replaced while the wait went on."""
-        try:
-            fresh = self._hook.get_another_client(self.client)
-        except FlyteConfigurationError as error:
-            self._log.warning(
-                "The Airflow connection could not be read again, so the wait continues with its old settings. %s", error
-            )
-            return False
-        if fresh is None:
-            return False
-        self.client.close()
-        self.client = fresh
+        changed = self._held.refresh()
         for run in self._runs:
-            run.client = fresh
-        return True
+            run.client = self.client
+        return changed
 
-    def _look(self, end: float | None) -> Verdict:
+    def _look(self, end: float) -> Verdict:
         if not self._several:
             return self._runs[0].look(self._until(end))
         left = [run for run in self._runs if not run.settled]
@@ -220,17 +231,17 @@ class TaskWait:
         self._say(verdict)
         return verdict
 
-    def _until(self, end: float | None) -> float | None:
-        return None if end is None else max(0.0, end - self._now())
+    def _until(self, end: float) -> float:
+        return max(0.0, end - self._now())
 
     def _together_now(self, verdicts: Iterable[Verdict]) -> Verdict:
         counts = Counter(verdict.outcome for verdict in verdicts)
         return Verdict(decide_together(counts, any_one=self._any_one, fail_fast=self._fail_fast))
 
-    def _read_details(self, runs: list[RunWait], end: float | None) -> None:
+    def _read_details(self, runs: list[RunWait], end: float) -> None:
         """Read the details of runs that are over, of some of which the error arrives a moment after the phase.
 
-        :param end: of the time for which transient failures are repeated; None: the client's budget.
+        :param end: of the time for which transient failures are repeated.
         """
         self._read_each(runs, end)
         lagging, until = [run for run in runs if run.lacks_details(run.verdict)], self._now() + DETAILS_LAG
@@ -240,10 +251,10 @@ class TaskWait:
                 run.read(0.0)
             lagging = [run for run in lagging if run.lacks_details(run.verdict)]
 
-    def _read_each(self, runs: Sequence[RunWait], end: float | None) -> None:
+    def _read_each(self, runs: Sequence[RunWait], end: float) -> None:
         """Read runs one by one; one budget for all of them, and no more asking once trouble has spent it.
 
-        :param end: of the time for which transient failures are repeated; None: the client's budget.
+        :param end: of the time for which transient failures are repeated.
         """
         for number, run in enumerate(runs):
             run.read(self._until(end))
@@ -271,7 +282,7 @@ class TaskWait:
             self._read_details([run for run in self._runs if run.lacks_details(run.heard)], self._now())
             self._say_ends()
 
-    def _ask_for_all(self, runs: Sequence[RunWait], end: float | None) -> None:
+    def _ask_for_all(self, runs: Sequence[RunWait], end: float) -> None:
         """Note of each run what ListRuns shows; where it is refused, ask for each by itself."""
         from airflow_provider_flyte.client.calls import NAMES_A_CALL, chunks
         from airflow_provider_flyte.client.named_runs import NameFilterRefused, list_by_name
@@ -321,15 +332,15 @@ class TaskWait:
             why = tail.trouble or "Flyte sent no lines of it."
             self._log.info("No log of attempt %d: %s The run's page: %s", attempt, why, self.url)
 
-    def outputs(self, brief: float, budget: float | None) -> dict[str, Any]:
+    def outputs(self, brief: float) -> dict[str, Any]:
         """The outputs of a task's only run, which has succeeded, as plain values by name.
 
-        :param brief: seconds of trouble after which it is logged.
-        :param budget: seconds of trouble after which the outputs are given up; None: never.
+        :param brief: seconds of trouble after which it is logged; after ``unreachable_after`` they are given up.
         :raises FlyteOutputsUnreadable: when Flyte does not give them.
         """
         [run] = self._runs
         began = self._now()
+        budget = self._rules.unreachable_after
         patience = math.inf if budget is None else budget
         told = False
         while True:
@@ -353,6 +364,28 @@ class TaskWait:
                     told = True
 
     # -- how it ended
+
+    def explain(self, event: RunEvent) -> Exception | None:
+        """What a wait ends with whose run is not over as far as the worker sees, where what the trigger says still
+        holds; None where it does not, which is logged.
+
+        :param event: what the trigger said; its timeouts are the caller's.
+        """
+        if event.ending is Ending.MISSING and self.absent:
+            return self.missing()
+        if event.ending in (Ending.UNREACHABLE, Ending.SUCCEEDED, Ending.FAILED) and self.trouble:
+            return self.unreachable(self.trouble)
+        if event.ending is Ending.CRASHED:
+            return self.broken(event.message)
+        if event.ending is Ending.NO_CONNECTION:
+            return FlyteConfigurationError(
+                f"The triggerer cannot use the Airflow connection, and this worker can. The Flyte run may still be "
+                f"running: {self.url} {event.message}"
+            )
+        self._log.info(
+            "The trigger reported that %s. This is no longer so, and the task keeps waiting.", event.describe()
+        )
+        return None
 
     def error(self, verdict: Verdict) -> FlyteRunError:
         """The exception for a wait that ended without success."""

@@ -7,6 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
+from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -94,26 +95,10 @@ class FlyteRunTrigger(BaseTrigger):
         self._lease: Lease | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class path, and every argument of ``__init__``."""
-        return (
-            f"{FlyteRunTrigger.__module__}.{FlyteRunTrigger.__qualname__}",
-            {
-                "run_name": self.run_name,
-                "project": self.project,
-                "domain": self.domain,
-                "flyte_conn_id": self.flyte_conn_id,
-                "poll_interval": self.poll_interval,
-                "deadline": self.deadline,
-                "execution_deadline": self.execution_deadline,
-                "not_before": self.not_before,
-                "missing_after": self.missing_after,
-                "unreachable_after": self.unreachable_after,
-                "keep_waiting": self.keep_waiting,
-                "run_names": self.run_names,
-                "any_one": self.any_one,
-                "fail_fast": self.fail_fast,
-            },
-        )
+        """The class path, and every argument of ``__init__``, each of which is an attribute too."""
+        kind = type(self)
+        names = [name for name in signature(kind.__init__).parameters if name != "self"]
+        return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, whatever happens but for a cancellation, which is nobody's success."""

@@ -47,8 +47,9 @@ from airflow_provider_flyte.exceptions import (
 from airflow_provider_flyte.run_wait import TaskLog
 
 if TYPE_CHECKING:
-    from airflow_provider_flyte.client import FlyteClient
+    from airflow_provider_flyte.client import FlyteClient, FlyteConfig
     from airflow_provider_flyte.client.launch_request import Launch
+    from airflow_provider_flyte.resumption import Settled
 
 RETRY_AS = ("new", "rerun", "recover")
 
@@ -73,6 +74,16 @@ class TryRun:
 
     new: bool = False
     """Whether it was launched just now."""
+
+
+def settled_run(config: FlyteConfig, settled: Settled) -> TryRun:
+    """The run that a try has had since before it deferred.
+
+    :param config: the connection's.
+    :param settled: what the try goes by.
+    """
+    key = config.key(settled.run_names[0], settled.project, settled.domain)
+    return TryRun(key, config.run_url(key), settled.ours, settled.endpoint)
 
 
 class TryRuns:

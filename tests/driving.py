@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow_provider_flyte.compat import TaskDeferred
-from airflow_provider_flyte.resumption import Settled
+from airflow_provider_flyte.resumption import SENSOR, Settled
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from tests.xcoms import through_xcom
 
@@ -102,9 +102,9 @@ class Driven:
         return self.task.resume_execution("__fail__", {"error": error, "traceback": traceback}, self.context)
 
 
-def settled(*run_names: str, number: int = 1, **more: Any) -> dict[str, Any]:
+def settled(*run_names: str, kind: str = SENSOR, number: int = 1, **more: Any) -> dict[str, Any]:
     """What a try that waits for these runs resumes with."""
-    return asdict(Settled(number, "flytesnacks", "development", list(run_names), **more))
+    return asdict(Settled(kind, number, "flytesnacks", "development", list(run_names), **more))
 
 
 class Try(Driven):

@@ -16,7 +16,9 @@ from airflow_provider_flyte.exceptions import (
     FlyteTaskKilled,
     FlyteUnreachable,
 )
+from airflow_provider_flyte.launching import Launching
 from airflow_provider_flyte.operators import FlyteRunOperator
+from airflow_provider_flyte.stopping import Stopping
 from airflow_provider_flyte.testing import LocalFlyte, lost_answer, status, unavailable
 from tests.driving import DagRun, Driven, TaskInstance, event_of, lines_of, made_again
 from tests.own_airflow import connection_json
@@ -28,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("demo")
 def demo(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
     flyte_default.deploy("demo.train", outputs={"o0": int})
     flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
-    monkeypatch.setattr("airflow_provider_flyte.operators._BRIEFLY", 0.2)
+    monkeypatch.setattr("airflow_provider_flyte.launching.BRIEFLY", 0.2)
 
 
 def operator(deferrable: bool, **arguments: Any) -> Driven:
@@ -49,18 +51,20 @@ def phase(value: Any) -> str:
 # -- on a worker
 
 
-def test_a_worker_says_what_is_wrong_at_once_and_goes_on(flyte_default: LocalFlyte) -> None:
+def test_a_worker_says_what_is_wrong_at_once_and_goes_on(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flyte_default.inject("ListRuns", unavailable("no route"))
     task = operator(False)
     lines = lines_of(task.task)
     looks = []
 
-    def paused(seconds: float, see_to_kill: Any) -> None:
+    def paused(stopping: Stopping, seconds: float, check: Any) -> None:
         looks.append([line for line in lines if "no route" in line])
         if len(looks) == 2:
             flyte_default.clear_faults()
 
-    task.task._sleep = paused
+    monkeypatch.setattr(Stopping, "sleep", paused)
     assert phase(task.run()) == "ACTION_PHASE_SUCCEEDED"
     # Once, not with each look.
     assert looks[0] == looks[1]
@@ -81,12 +85,14 @@ def test_a_worker_gives_its_slot_back_after_a_time_of_its_own(flyte_default: Loc
 
 
 @pytest.mark.parametrize("method", ["GetTaskDetails", "CreateRun"])
-def test_what_comes_after_the_look_is_waited_through_too(flyte_default: LocalFlyte, method: str) -> None:
+def test_what_comes_after_the_look_is_waited_through_too(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
     flyte_default.inject(method, unavailable("no route"))
     with pytest.raises(FlyteLaunchFailed, match=r"was not launched.*no route"):
         operator(False, launch_unreachable_after=0.3).run()
     task = operator(False)
-    task.task._sleep = lambda *arguments: flyte_default.clear_faults()
+    monkeypatch.setattr(Stopping, "sleep", lambda *arguments: flyte_default.clear_faults())
     assert phase(task.run()) == "ACTION_PHASE_SUCCEEDED"
     assert [run.enqueued for run in flyte_default.runs()] == [1]
 
@@ -98,21 +104,21 @@ def test_what_waiting_cannot_mend_ends_at_once(flyte_default: LocalFlyte) -> Non
             operator(deferrable).run()
 
 
-def test_a_worker_that_is_stopped_while_it_cannot_ask(flyte_default: LocalFlyte) -> None:
+def test_a_worker_that_is_stopped_while_it_cannot_ask(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flyte_default.inject("ListRuns", unavailable("no route"))
     task = operator(False)
-    task.task._wait_for_flyte = _killing(task.task, task.task._wait_for_flyte)
+    waits = Launching._wait_for_flyte
+
+    def killed_meanwhile(*arguments: Any) -> None:
+        task.task.on_kill()
+        waits(*arguments)
+
+    monkeypatch.setattr(Launching, "_wait_for_flyte", killed_meanwhile)
     with pytest.raises(FlyteTaskKilled, match="nothing is launched"):
         task.run()
     assert flyte_default.runs() == []
-
-
-def _killing(task: Any, then: Any) -> Any:
-    def kill(*arguments: Any) -> None:
-        task.on_kill()
-        then(*arguments)
-
-    return kill
 
 
 # -- deferred
@@ -217,7 +223,7 @@ async def test_a_kill_before_the_launch_says_that_there_is_nothing(flyte_default
 @pytest.mark.parametrize("launched", [False, True])
 @pytest.mark.parametrize("how", ["scheduled", "tasks test", "dag.test"])
 def test_a_launch_that_may_have_arrived_is_looked_for(
-    flyte_default: LocalFlyte, deferrable: bool, launched: bool, how: str
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, deferrable: bool, launched: bool, how: str
 ) -> None:
     task = operator(deferrable)
     if how == "tasks test":
@@ -235,22 +241,26 @@ def test_a_launch_that_may_have_arrived_is_looked_for(
         flyte_default.inject("CreateRun", lost_answer(times=1))
     else:
         flyte_default.inject("CreateRun", unavailable("no route", times=1))
-        task.task._not_if_killed = lambda: flyte_default.inject("ListRuns", unavailable("no route"))
-    _mend_while_waiting(flyte_default, task)
+
+        def break_lists(stopping: Stopping) -> None:
+            flyte_default.inject("ListRuns", unavailable("no route"))
+
+        monkeypatch.setattr(Stopping, "check_before_launch", break_lists)
+    _mend_while_waiting(flyte_default, monkeypatch)
     assert phase(task.run()) == "ACTION_PHASE_SUCCEEDED"
     assert [deferred.kwargs["launched"] for deferred in task.deferrals] == ([None] if deferrable else [])
     assert [run.enqueued for run in flyte_default.runs()] == [1]
 
 
-def _mend_while_waiting(flyte: LocalFlyte, task: Driven) -> None:
-    waits = task.task._wait_for_flyte
+def _mend_while_waiting(flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = Launching._wait_for_flyte
 
     def mended(*arguments: Any) -> None:
         flyte.clear_faults()
-        task.task._not_if_killed = lambda: None
+        monkeypatch.setattr(Stopping, "check_before_launch", lambda stopping: None)
         waits(*arguments)
 
-    task.task._wait_for_flyte = mended
+    monkeypatch.setattr(Launching, "_wait_for_flyte", mended)
 
 
 def test_while_it_waits_the_log_advises_nothing_that_the_task_does_itself(flyte_default: LocalFlyte) -> None:
@@ -280,13 +290,13 @@ def test_a_connection_that_breaks_after_it_names_the_run(
     flyte_default.on_launch(lambda run: flyte_default.inject("ListRuns", unavailable("no route")))
     flyte_default.inject("CreateRun", lost_answer(times=1))
     task = operator(deferrable)
-    waits = task.task._wait_for_flyte
+    waits = Launching._wait_for_flyte
 
     def breaking(*arguments: Any) -> None:
         monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default, transport="smoke"))
         waits(*arguments)
 
-    task.task._wait_for_flyte = breaking
+    monkeypatch.setattr(Launching, "_wait_for_flyte", breaking)
     with pytest.raises(FlyteConfigurationError, match=r"^Flyte run af-\w+ may still be running\. .*smoke"):
         task.run()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.compat import TaskDeferred
+from airflow_provider_flyte.compat import TaskDeferred, XCom
 from airflow_provider_flyte.links import FlyteRunLink
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
@@ -90,3 +90,22 @@ def test_the_button_leads_to_flyte_whatever_the_xcom_backend() -> None:
     assert came["while waiting"] == came["afterwards"] == came["pages"]
     assert f"7 of {came['pages']['worker']}" in came["in files"]
     assert "is no reference of this backend" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("door", ["grpc"])
+def test_a_task_that_never_had_a_run_logs_no_error_about_its_button(
+    airflow_db: None, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow 3 asks for the address when a task's process ends, and logs an error where XCom has no such key."""
+    looked_up: list[str] = []
+    get_value = XCom.get_value
+
+    def get(*, key: str, ti_key: Any) -> Any:
+        looked_up.append(key)
+        return get_value(key=key, ti_key=ti_key)
+
+    monkeypatch.setattr(XCom, "get_value", get)
+    dag = load_dag_file("links_without_a_run").dag
+    states = {ti.task_id: str(ti.state) for ti in dag.test().get_task_instances()}
+    assert states == {"launch": "failed", "wait": "failed"}
+    assert looked_up == []

@@ -33,6 +33,8 @@ from airflow_provider_flyte.exceptions import (
 from airflow_provider_flyte.hidden_values import HiddenValues
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.operators import FlyteRunOperator
+from airflow_provider_flyte.resumption import OPERATOR
+from airflow_provider_flyte.stopping import Stopping
 from airflow_provider_flyte.testing import LocalFlyte, lost_answer, unavailable
 from tests.driving import DagRun, Driven, TaskInstance, event_of, settled
 
@@ -482,12 +484,14 @@ def test_a_run_that_left_its_queue_is_waited_for(flyte_default: LocalFlyte, oper
 
 
 @pytest.mark.parametrize("aborted", [False, True])
-def test_the_tasks_own_timeout(flyte_default: LocalFlyte, operator: Make, aborted: bool) -> None:
+def test_the_tasks_own_timeout(
+    flyte_default: LocalFlyte, operator: Make, aborted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a worker Airflow raises it; deferred, the trigger tells."""
     task = operator(execution_timeout=timedelta(seconds=1), abort_on_timeout=aborted)
     flyte_default.on_launch(lambda run: run.move("RUNNING"))
     if not task.task.deferrable:
-        task.task._sleep = lambda *args: (_ for _ in ()).throw(AirflowTaskTimeout("Timeout"))
+        monkeypatch.setattr(Stopping, "sleep", lambda *args: (_ for _ in ()).throw(AirflowTaskTimeout("Timeout")))
     with pytest.raises(AirflowTaskTimeout):
         task.run()
     assert len(flyte_default.calls("AbortRun")) == aborted
@@ -507,7 +511,8 @@ def test_the_trigger_aborts_at_the_timeout_by_itself(flyte_default: LocalFlyte, 
 def test_an_outage_at_the_look_into_the_queue_is_no_busy_loop(
     flyte_default: LocalFlyte, operator: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.operators._BRIEFLY", 0.2)
+    for place in ("launching", "task_wait"):
+        monkeypatch.setattr(f"airflow_provider_flyte.{place}.BRIEFLY", 0.2)
     task = operator(deferrable=True, queued_timeout=0.1, unreachable_after=60)
     with pytest.raises(TaskDeferred) as deferred:
         task.task.execute(task.context)
@@ -633,7 +638,7 @@ def test_the_run_is_looked_up_where_airflow_has_lost_it(flyte_default: LocalFlyt
     run.succeeds({"o0": 1})
     task = operator(deferrable=True)
     assert phase(task.resume(RunEvent(Ending.SUCCEEDED, run.name).to_payload())) == "SUCCEEDED"
-    assert phase(task.resume("nonsense", **settled(run.name, ours=True))) == "SUCCEEDED"
+    assert phase(task.resume("nonsense", **settled(run.name, kind=OPERATOR, ours=True))) == "SUCCEEDED"
     assert len(flyte_default.runs()) == 1
 
 
@@ -652,7 +657,9 @@ def test_a_wrong_event_makes_no_success(flyte_default: LocalFlyte, operator: Mak
     [run] = flyte_default.runs()
     run.move("RUNNING")
     with pytest.raises(TaskDeferred):
-        operator(deferrable=True).resume(RunEvent(Ending.SUCCEEDED, run.name).to_payload(), **settled(run.name))
+        operator(deferrable=True).resume(
+            RunEvent(Ending.SUCCEEDED, run.name).to_payload(), **settled(run.name, kind=OPERATOR)
+        )
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_the_budget_is_the_operators(
     assert flyte.calls.count("GetActionData") == 1
     # Brief looks, and a word after the first.
     flyte.clear_faults()
-    monkeypatch.setattr("airflow_provider_flyte.operators._BRIEFLY", 0.0)
+    monkeypatch.setattr("airflow_provider_flyte.launched_wait.BRIEFLY", 0.0)
     flyte.inject("GetActionData", unavailable("try later", times=4))
     task = launching(unreachable_after=None)
     task.run()

@@ -16,7 +16,7 @@ from airflow_provider_flyte.events import Ending, RunEvent
 from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteRunMissing, FlyteUnreachable
 from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.operators import FlyteRunOperator
-from airflow_provider_flyte.resumption import XCOM_KEY
+from airflow_provider_flyte.resumption import OPERATOR, XCOM_KEY
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, status
 from tests.driving import DagRun, Driven, TaskInstance, event_of, lines_of, made_again, settled
@@ -141,7 +141,7 @@ def test_a_resumed_task_never_launches(flyte_default: LocalFlyte, rendering: Any
     for resume in (
         lambda: task.resume(event),
         lambda: task.fail("Trigger failure"),
-        lambda: task.resume(event, **settled("now-0", ours=True)),
+        lambda: task.resume(event, **settled("now-0", kind=OPERATOR, ours=True)),
     ):
         rendering(task)
         assert name_of(resume()) == "flytesnacks/development/now-0"
@@ -371,3 +371,48 @@ def test_an_xcom_backend_that_fails_does_not_end_the_task(flyte_default: LocalFl
         assert task.resume(event, **kwargs)["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
     assert [line for line in lines if "no bucket" in line and line.startswith("WARNING: XCom did not take what")]
     assert isinstance(deferred.trigger, FlyteLaunchedRunTrigger)
+
+
+# -- a DAG that was edited meanwhile: a sensor became an operator, or the other way round
+
+
+@pytest.mark.parametrize("names", [{"run_name": "r1"}, {"run_names": ["r1", "r2"]}], ids=["one", "several"])
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
+def test_an_operator_takes_no_run_that_a_sensor_waited_for(
+    flyte_default: LocalFlyte, names: dict[str, Any], lost: bool
+) -> None:
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    for name in ("r1", "r2"):
+        flyte_default.run(name).move("RUNNING")
+    was = waiting(**{"run_name": None} | names)
+    deferred = deferral(was)
+    for name in ("r1", "r2"):
+        flyte_default.run(name).succeeds({"o0": 0})
+    event = event_of(deferred.trigger)
+    task = launching(was.ti)
+    task.ti.task_id = was.task.task_id
+    lines = lines_of(task.task)
+    assert name_of(task.resume(event, **({} if lost else deferred.kwargs))).rpartition("/")[2].startswith("af-")
+    [line] = [line for line in lines if "The DAG was edited" in line]
+    assert "it was a FlyteRunSensor, which was to wait for r1" in line
+    assert "is a FlyteRunOperator now. So this try begins from the start." in line
+
+
+@pytest.mark.parametrize("reached", [True, False], ids=["launched", "not launched"])
+def test_a_sensor_takes_no_run_that_an_operator_waited_for(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, reached: bool
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.launching.BRIEFLY", 0.2)
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    if not reached:
+        flyte_default.inject("ListRuns", status("UNAVAILABLE", "no route"))
+    was = launching(unreachable_after=60.0)
+    deferred = deferral(was)
+    flyte_default.clear_faults()
+    flyte_default.run("r1").succeeds()
+    task = waiting(was.ti)
+    lines = lines_of(task.task)
+    assert name_of(task.resume(RunEvent(Ending.MISSING, "af-1").to_payload(), **deferred.kwargs)).endswith("/r1")
+    [line] = [line for line in lines if "The DAG was edited" in line]
+    assert "it was a FlyteRunOperator" in line
+    assert "A run that was launched is not aborted" in line

@@ -30,7 +30,7 @@ def test_trouble_between_pokes_is_ridden_out(flyte_default: LocalFlyte) -> None:
 
 
 def test_trouble_adds_up_over_pokes(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.sensors._BRIEFLY", 0.0)
+    monkeypatch.setattr("airflow_provider_flyte.sensors.BRIEFLY", 0.0)
     flyte_default.run("r1").move("RUNNING")
     flyte_default.inject("*", unavailable())
     clock = Clock()

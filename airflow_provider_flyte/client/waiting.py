@@ -63,6 +63,13 @@ class WaitRules:
         for name in ("missing_after", "unreachable_after"):
             object.__setattr__(self, name, optional_seconds(name, getattr(self, name)))
 
+    def at_most(self, patience: float) -> float:
+        """How long one look repeats a transient failure, which is part of the trouble.
+
+        :param patience: seconds that would make sense for this look.
+        """
+        return patience if self.unreachable_after is None else min(patience, self.unreachable_after)
+
 
 @dataclass(frozen=True, slots=True)
 class WaitState:
