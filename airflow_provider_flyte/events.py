@@ -52,6 +52,11 @@ class RunEvent:
 
     version: int = VERSION
 
+    @property
+    def answered(self) -> bool:
+        """Whether Flyte has answered the triggerer about the run."""
+        return self.ending in (Ending.SUCCEEDED, Ending.FAILED, Ending.MISSING)
+
     def describe(self) -> str:
         """What ended the wait, as a clause without a full stop."""
         run, phase = f"run {self.run_name}", phase_name(self.phase or 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from airflow_provider_flyte.client.errors import DeadlineExceededError, LaunchUncertainError, is_lasting, is_transient
-from airflow_provider_flyte.exceptions import FlyteLaunchFailed, FlyteLaunchUncertain, FlyteRunError
+from airflow_provider_flyte.exceptions import FlyteLaunchFailed, FlyteLaunchUncertain, FlyteRunError, FlyteUnreachable
 from airflow_provider_flyte.run_wait import TaskLog, TroubleLog
 
 _GATEWAY_TIMEOUT = 504
@@ -17,15 +17,23 @@ class LaunchTrouble:
     :param limit: seconds of trouble that are put up with; None: for ever.
     :param since: when it began, in seconds since the epoch; None: there is none yet.
     :param uncertain: whether the run may have been launched all the same.
+    :param answers_triggerer: whether Flyte has just answered the triggerer.
     :param log: the task's log.
     """
 
     def __init__(
-        self, limit: float | None, log: TaskLog, *, since: float | None = None, uncertain: bool = False
+        self,
+        limit: float | None,
+        log: TaskLog,
+        *,
+        since: float | None = None,
+        uncertain: bool = False,
+        answers_triggerer: bool = False,
     ) -> None:
         self._limit = limit
         self.since = since
         self.uncertain = uncertain
+        self._answers_triggerer = answers_triggerer
         self._log = log
         self._told = TroubleLog(log)
 
@@ -46,6 +54,12 @@ class LaunchTrouble:
         # What the triggerer hears in between ends nothing: the worker launches, and may be without a way to Flyte.
         if self.since is None:
             self.since = began
+        if self._answers_triggerer and isinstance(error, FlyteUnreachable):
+            self._log.warning(
+                "Flyte has just answered the triggerer, and does not answer this worker. The run is launched from a "
+                "worker: compare how the two reach Flyte (network, proxy, DNS, certificates)."
+            )
+            self._answers_triggerer = False
         if self.left == 0:
             raise self._last(error)
         self._told.say(_while_waiting(error), " before the launch", over=False)

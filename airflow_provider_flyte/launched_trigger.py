@@ -104,8 +104,7 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
 
     def _why(self, event: RunEvent) -> str:
         # Before the launch any answer about the run will do.
-        answered = not self.launched and event.ending in (Ending.MISSING, Ending.SUCCEEDED, Ending.FAILED)
-        return "Flyte answers" if answered else super()._why(event)
+        return "Flyte answers" if event.answered and not self.launched else super()._why(event)
 
     def _cancelled(self) -> None:
         # A triggerer says whose trigger it is. ``dag.test()`` does not: there a cancellation is the author's Ctrl-C.

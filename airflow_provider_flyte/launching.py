@@ -68,6 +68,7 @@ class Launching:
             task.log,
             since=before.began if before else None,
             uncertain=before is not None and before.launched is None,
+            answers_triggerer=event is not None and event.answered,
         )
         resumes: str | None = None
         if before is None:

@@ -373,15 +373,27 @@ class TaskWait:
         """
         if event.ending is Ending.MISSING and self.absent:
             return self.missing()
-        if event.ending in (Ending.UNREACHABLE, Ending.SUCCEEDED, Ending.FAILED) and self.trouble:
+        if self.trouble and event.ending in (Ending.SUCCEEDED, Ending.FAILED):
+            return self.unreachable(
+                f"Flyte answered the triggerer, which reported that {event.describe()}, and this worker got no usable "
+                f"answer: compare how the two reach Flyte (network, proxy, DNS, certificates). {self.trouble}"
+            )
+        if self.trouble and event.ending is Ending.UNREACHABLE:
             return self.unreachable(self.trouble)
         if event.ending is Ending.CRASHED:
             return self.broken(event.message)
         if event.ending is Ending.NO_CONNECTION:
             return FlyteConfigurationError(
-                f"The triggerer cannot use the Airflow connection, and this worker can. The Flyte run may still be "
-                f"running: {self.url} {event.message}"
+                f"The triggerer could not use the Airflow connection, which this worker can use. The Flyte run may still "
+                f"be running: {self.url} {event.message}"
             )
+        if event.ending is Ending.UNREACHABLE:
+            self._log.warning(
+                "Flyte answers this worker, and gave the triggerer no usable answer. The task keeps waiting. If this "
+                "comes again, compare how the two reach Flyte (network, proxy, DNS, certificates). %s",
+                event.message,
+            )
+            return None
         self._log.info(
             "The trigger reported that %s. This is no longer so, and the task keeps waiting.", event.describe()
         )

@@ -180,6 +180,9 @@ def test_trouble_is_counted_over_deferrals(flyte_default: LocalFlyte, method: st
     with pytest.raises((FlyteLaunchFailed, FlyteUnreachable), match="no route"):
         task.resume(event, **first.kwargs | {"began": first.kwargs["began"] - 3600})
     assert "INFO: Flyte answers again." not in lines
+    said = [line for line in lines if "Flyte has just answered the triggerer, and does not answer this worker" in line]
+    # Once a resumption; of a launch that is refused nothing is known but that Flyte answers.
+    assert len(said) == (2 if method == "ListRuns" else 0)
     assert flyte_default.runs() == []
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.events import Ending, RunEvent
-from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteRunMissing, FlyteUnreachable
+from airflow_provider_flyte.exceptions import FlyteConfigurationError, FlyteRunFailed, FlyteRunMissing, FlyteUnreachable
 from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.resumption import OPERATOR, XCOM_KEY
@@ -416,3 +416,54 @@ def test_a_sensor_takes_no_run_that_an_operator_waited_for(
     [line] = [line for line in lines if "The DAG was edited" in line]
     assert "it was a FlyteRunOperator" in line
     assert "A run that was launched is not aborted" in line
+
+
+# -- Flyte is reached from one of the two alone
+
+
+@pytest.mark.parametrize("make", [launching, waiting])
+def test_flyte_answers_the_worker_and_not_the_triggerer(flyte_default: LocalFlyte, make: Any) -> None:
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    flyte_default.run("r1").move("RUNNING")
+    task = make(unreachable_after=60.0)
+    deferred = deferral(task)
+    lines = lines_of(task.task)
+    event = RunEvent(Ending.UNREACHABLE, deferred.trigger.run_name, message="no route").to_payload()
+    with pytest.raises(TaskDeferred):
+        task.resume(event, **deferred.kwargs)
+    [line] = [line for line in lines if "gave the triggerer no usable answer" in line]
+    assert line.startswith("WARNING: Flyte answers this worker")
+    assert line.endswith("no route")
+
+
+@pytest.mark.parametrize("make", [launching, waiting])
+def test_flyte_answers_the_triggerer_and_not_the_worker(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, make: Any
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.task_wait._PATIENTLY", 0.2)
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    flyte_default.run("r1").move("RUNNING")
+    task = make()
+    deferred = deferral(task)
+    flyte_default.inject("*", status("UNAVAILABLE", "no route"))
+    event = RunEvent(Ending.SUCCEEDED, "r1", 5).to_payload()
+    says = (
+        "Flyte answered the triggerer, which reported that run r1 has succeeded, and this worker got no usable answer"
+    )
+    with pytest.raises(FlyteUnreachable, match=f"{says}.*no route"):
+        task.resume(event, **deferred.kwargs)
+
+
+@pytest.mark.parametrize("make", [launching, waiting])
+def test_a_connection_that_the_triggerer_alone_cannot_use_ends_the_wait(flyte_default: LocalFlyte, make: Any) -> None:
+    """Deferred again, it would be back after ten seconds, and so on."""
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    flyte_default.run("r1").move("RUNNING")
+    task = make()
+    deferred = deferral(task)
+    event = RunEvent(Ending.NO_CONNECTION, "r1", message="no file /etc/flyte/ca.pem").to_payload()
+    says = (
+        r"The triggerer cannot use the Airflow connection, and this worker can\. .*/runs/.* no file /etc/flyte/ca\.pem"
+    )
+    with pytest.raises(FlyteConfigurationError, match=says):
+        task.resume(event, **deferred.kwargs)
