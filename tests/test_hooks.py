@@ -119,7 +119,7 @@ def expect_words(conn_id: str, words: str, caplog: pytest.LogCaptureFixture, adv
     good, said = FlyteHook(conn_id).test_connection()
     assert not good
     for text in (str(blocking.value), str(on_a_loop.value), said):
-        if AIRFLOW[:2] == (3, 0) and "EnvironmentVariablesBackend failed with ValueError" in text:
+        if (3,) <= AIRFLOW < (3, 2) and "EnvironmentVariablesBackend failed with ValueError" in text:
             # It refuses such an environment variable itself.
             continue
         assert words in text

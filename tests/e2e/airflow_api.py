@@ -96,6 +96,12 @@ class AirflowApi:
         """Put a connection into the database."""
         self._ask("POST", "/connections", json=connection)
 
+    def form(self, conn_type: str) -> dict[str, Any]:
+        """What the connection form is drawn from."""
+        forms: list[dict[str, Any]] = self._ask("GET", "/connections/hook_meta", base="/ui")
+        [found] = [form for form in forms if form["connection_type"] == conn_type]
+        return found
+
     def connections(self) -> list[dict[str, Any]]:
         """All connections as the list shows them, each also by itself."""
         found = self._pages("/connections", "connections")
@@ -117,6 +123,23 @@ class AirflowApi:
         wanted = {"logical_date": None, "conf": conf} | ({"dag_run_id": run_id} if run_id else {})
         made: str = self._ask("POST", f"/dags/{dag_id}/dagRuns", json=wanted)["dag_run_id"]
         return made
+
+    def trigger_for(self, dag_id: str, logical_date: str) -> str:
+        """Start the DAG run of a date and return its id."""
+        made: str = self._ask("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": logical_date})["dag_run_id"]
+        return made
+
+    def queue_run(self, dag_id: str, run_id: str) -> None:
+        """Set a DAG run to queued, as a person does."""
+        self._ask("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", json={"state": "queued"})
+
+    def clear_run(self, dag_id: str, run_id: str) -> None:
+        """Clear a DAG run, as a person does."""
+        self._ask("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", json={"dry_run": False, "only_failed": False})
+
+    def delete_run(self, dag_id: str, run_id: str) -> bool:
+        """Delete a DAG run; False where Airflow refuses, because it is running."""
+        return self._ask("DELETE", f"/dags/{dag_id}/dagRuns/{run_id}", conflict=False) is not False
 
     def dag_run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """A DAG run."""
@@ -238,23 +261,28 @@ class AirflowApi:
         answer.raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
-    def _ask(self, method: str, path: str, *, missing: Any = ..., **request: Any) -> Any:
+    def _ask(
+        self, method: str, path: str, *, base: str = "", missing: Any = ..., conflict: Any = ..., **request: Any
+    ) -> Any:
+        path = f"{base or self.version_path}{path}"
         if not self._authorized:
             self._authorize()
             self._authorized = True
-        answer = self._http.request(method, f"{self.version_path}{path}", **request)
+        answer = self._http.request(method, path, **request)
         # SQLite refuses a writer whose snapshot has become old, however long it would wait.
         for _ in range(_REPEATS):
             if "Database error" not in answer.text[:100]:
                 break
             time.sleep(0.2)
-            answer = self._http.request(method, f"{self.version_path}{path}", **request)
+            answer = self._http.request(method, path, **request)
         if self.answers is not None:
             self.answers.append((f"{method} {path}", answer.text))
         if answer.status_code == httpx.codes.NOT_FOUND and missing is not ...:
             return missing
+        if answer.status_code == httpx.codes.CONFLICT and conflict is not ...:
+            return conflict
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 def until(question: Callable[[], T], timeout: float, what: str, explain: Callable[[], str] = lambda: "") -> T:

@@ -1,19 +1,22 @@
-"""A whole Airflow of this environment's version: deferred waits, a retry, a mapped launch, kills and the button.
+"""A whole Airflow of this environment's version: deferred waits, a retry, a mapped launch, kills, the button, the form.
 
 What a version cannot do is asserted too: README and docs say it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from airflow_provider_flyte.connection import CONN_NAME, FIELDS
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e.airflow_api import Task, until
-from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
+from tests.e2e.airflow_process import USER, StandaloneAirflow, flyte_connection
 from tests.matrix.airflow_two import AirflowTwo
 from tests.own_airflow import AIRFLOW
 
@@ -21,7 +24,10 @@ pytestmark = pytest.mark.timeout(600)
 
 FOLDERS = {"matrix": Path(__file__).parent / "dags"}
 WAITS = [f"waited-{number}" for number in range(8)]
-DAGS = ("matrix_waits", "matrix_retry", "matrix_mapped", "matrix_marked", "matrix_cleared")
+FORMED = {"project": "by-form", "domain": "production"}
+"""Of the connection that is made by the form."""
+DAGS = ("matrix_waits", "matrix_retry", "matrix_mapped", "matrix_marked", "matrix_cleared", "matrix_form", "matrix_signalled")
+SIGNALLED = ("int", "quit", "watcher_int", "watcher_quit")
 BROKEN_TRIGGERER = re.compile(
     r"attached to a different loop|Response read out of order|runner process has died|DeadlockImminentError"
 )
@@ -30,7 +36,7 @@ BROKEN_TRIGGERER = re.compile(
 @pytest.fixture(scope="module")
 def flyte() -> Iterator[LocalFlyte]:
     with LocalFlyte() as server:
-        for task in ("fails_once", "succeeds", "marked", "cleared"):
+        for task in ("fails_once", "succeeds", "marked", "cleared", *SIGNALLED):
             server.deploy(f"matrix.{task}", inputs={"rows": int}, outputs={"o0": int})
         launched: list[str] = []
 
@@ -48,6 +54,8 @@ def flyte() -> Iterator[LocalFlyte]:
         server.on_launch(play)
         for name in WAITS:
             server.run(name).phases("RUNNING")
+        for where in ("worker", "triggerer"):
+            server.run(f"formed-{where}", **FORMED).phases("RUNNING")
         yield server
 
 
@@ -79,7 +87,7 @@ def test_eight_deferred_waits_at_once(airflow: StandaloneAirflow, flyte: LocalFl
 @pytest.fixture(scope="module")
 def runs(airflow: StandaloneAirflow) -> dict[str, str]:
     """DAG id -> id of its run, of those that launch; they go on side by side."""
-    return {dag_id: airflow.api.trigger(dag_id) for dag_id in DAGS[1:]}
+    return {dag_id: airflow.api.trigger(dag_id) for dag_id in DAGS[1:5]}
 
 
 def names(flyte: LocalFlyte, task: str) -> list[str]:
@@ -142,3 +150,79 @@ def test_a_deferred_task_that_is_marked_failed(
         late = airflow.api.trigger("matrix_retry")
         airflow.api.wait_for_run("matrix_retry", late, timeout=240)
         assert name not in aborted(flyte)
+
+
+def make_by_form(airflow: StandaloneAirflow, flyte: LocalFlyte, extra: dict[str, str | bool]) -> None:
+    """Make the connection of ``matrix_form`` with the fields that Airflow's form has for it."""
+    standard = {"host": flyte.host, "port": flyte.port}
+    if AIRFLOW < (3,):
+        from tests.form_of_2 import NAMES as names
+        from tests.form_of_2 import Pages
+
+        with httpx.Client(base_url=airflow.url, trust_env=False, timeout=60) as http:
+            pages = Pages(http, USER, airflow.password)
+            form = pages.add()
+            assert {f"extra__flyte__{name}" for name in names} <= {*form.fields, *form.checkboxes}
+            pages.save(form.enter({"conn_id": "flyte_by_form", **standard, **extra}))
+        return
+    drawn = airflow.api.form("flyte")
+    assert drawn["hook_name"] == CONN_NAME
+    if AIRFLOW < (3, 1):
+        # Nothing but the standard fields under their own names; the extra is written as JSON.
+        assert (drawn["standard_fields"], drawn["extra_fields"]) == (None, None)
+    else:
+        assert [name for name, field in drawn["standard_fields"].items() if field and field["hidden"]] == ["url_schema"]
+        assert drawn["standard_fields"]["password"]["title"] == "Secret"
+        fields = {name: field["schema"] for name, field in drawn["extra_fields"].items()}
+        assert list(fields) == [field.name for field in FIELDS]
+        for name, value in extra.items():
+            assert fields[name]["type"] == ["boolean" if isinstance(value, bool) else "string", "null"]
+    body = {"connection_id": "flyte_by_form", "conn_type": drawn["connection_type"], "extra": json.dumps(extra)}
+    airflow.api.create_connection(body | standard)
+
+
+def test_a_connection_by_the_form(airflow: StandaloneAirflow, flyte: LocalFlyte) -> None:
+    extra = {"insecure": True, "transport": "grpc", "metadata": '{"x-team": "by-form"}', **FORMED}
+    make_by_form(airflow, flyte, extra)
+    run_id = airflow.api.trigger("matrix_form", "matrix_signalled")
+    airflow.api.wait_for_task("matrix_form", run_id, "in_triggerer", ("deferred",), timeout=240)
+    for where in ("worker", "triggerer"):
+        flyte.run(f"formed-{where}", **FORMED).succeeds()
+    assert airflow.api.wait_for_run("matrix_form", run_id, timeout=240) == "success", airflow.tails()
+    asked = [call for call in flyte.calls() if call.metadata.get("x-team") == "by-form"]
+    assert {"GetRunDetails", "ListRuns"} <= {call.method.rpartition("/")[2] for call in asked}
+
+
+def test_signals_to_a_worker_that_waits(airflow: StandaloneAirflow, flyte: LocalFlyte) -> None:
+    run_id = airflow.api.trigger("matrix_signalled")
+    for name in SIGNALLED:
+        task = airflow.api.wait_for_task("matrix_signalled", run_id, name, ("running",), timeout=240)
+        until(lambda name=name: names(flyte, f"matrix.{name}"), 120, "its launch", airflow.tails)
+        pid = airflow.api.task("matrix_signalled", run_id, name)["pid"]
+        import psutil, subprocess
+        p = psutil.Process(pid)
+        print(name, pid, p.cmdline(), [q.cmdline() for q in p.parents()], [q.cmdline() for q in p.children()])
+    print(airflow.home)
+    import time, signal
+    time.sleep(5)
+    for name in SIGNALLED:
+        pid = airflow.api.task("matrix_signalled", run_id, name)["pid"]
+        p = psutil.Process(pid)
+        if "watcher" in name:
+            p = p.parent() 
+        p.send_signal(signal.SIGINT if "int" in name else signal.SIGQUIT)
+    for i in range(12):
+        time.sleep(5)
+        print(i, [(t["task_id"], t["state"], t["try_number"], t["pid"]) for t in airflow.api.tasks("matrix_signalled", run_id)])
+    for name in SIGNALLED:
+        for run in names(flyte, f"matrix.{name}"):
+            flyte.run(run).succeeds({"o0": 7})
+    for i in range(12):
+        time.sleep(5)
+        print(i, [(t["task_id"], t["state"], t["try_number"], t["pid"]) for t in airflow.api.tasks("matrix_signalled", run_id)])
+    for t in airflow.api.tasks("matrix_signalled", run_id):
+        print("=====", t["task_id"], names(flyte, f"matrix.{t['task_id']}"))
+        for n in range(1, t["try_number"]+1):
+            print("-- try", n); print(airflow.api.log_text(t, n)[-2500:])
+    print(aborted(flyte))
+    assert 0

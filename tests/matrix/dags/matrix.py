@@ -33,3 +33,21 @@ with dag("matrix_mapped"):
 for name in ("matrix_marked", "matrix_cleared"):
     with dag(name):
         FlyteRunOperator(task_id="train", task_name=f"{name.replace('_', '.')}", retries=0, **LAUNCH)
+
+with dag("matrix_form"):
+    # Project, domain and transport are the connection's.
+    for where in ("worker", "triggerer"):
+        FlyteRunSensor(
+            task_id=f"in_{where}",
+            flyte_conn_id="flyte_by_form",
+            run_name=f"formed-{where}",
+            deferrable=where == "triggerer",
+            poke_interval=1,
+        )
+
+with dag("matrix_signalled"):
+    # Airflow 2.11 has a process beside the task's own one, which watches over it.
+    for name in ("int", "quit", "watcher_int", "watcher_quit"):
+        FlyteRunOperator(
+            task_id=name, task_name=f"matrix.{name}", retries=1, **LAUNCH | {"deferrable": False, "poll_interval": 0.5}
+        )
