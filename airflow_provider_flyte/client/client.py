@@ -199,12 +199,12 @@ class FlyteClient:
     def _with_token(self, inner: Transport) -> Transport:
         if self.config.credentials is None:
             return inner
-        return AuthTransport(inner, tokens_of(self.config, self._route), self._retry, self.config.timeout)
+        return AuthTransport(inner, tokens_of(self.config), self._retry, self.config.timeout)
 
     def _with_token_on_loop(self, inner: AsyncTransport) -> AsyncTransport:
         if self.config.credentials is None:
             return inner
-        return AsyncAuthTransport(inner, tokens_of(self.config, self._route), self._retry, self.config.timeout)
+        return AsyncAuthTransport(inner, tokens_of(self.config), self._retry, self.config.timeout)
 
     def close(self) -> None:
         """Close the blocking channel; the client can be used again."""

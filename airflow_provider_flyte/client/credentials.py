@@ -65,6 +65,10 @@ class ClientCredentials:
         if self.oauth_endpoint:
             check_token_url(self.oauth_endpoint, "oauth_endpoint")
 
+    def without_secret(self) -> tuple[object, ...]:
+        """Whose they are; the same with another secret."""
+        return self.client_id, self.scopes, self.audience, self.oauth_endpoint
+
 
 @dataclass(frozen=True)
 class StaticToken:
@@ -76,6 +80,10 @@ class StaticToken:
         check_token(self.token, "the token")
         hide(self, "token")
 
+    def without_secret(self) -> tuple[object, ...]:
+        """Whose it is: nobody can tell."""
+        return ()
+
 
 @dataclass(frozen=True)
 class TokenFile:
@@ -86,6 +94,10 @@ class TokenFile:
     def __post_init__(self) -> None:
         if not self.path or "\0" in self.path:
             raise ConfigError("The path of the token file is empty or no path. Enter the path of a file with a token.")
+
+    def without_secret(self) -> tuple[object, ...]:
+        """The file: what is in it changes."""
+        return (self.path,)
 
 
 Credentials: TypeAlias = ClientCredentials | StaticToken | TokenFile

@@ -1,8 +1,9 @@
 """How Flyte can be reached at an endpoint: through gRPC, through Connect, or why through neither.
 
 Found out by looking, never by grpc's words: the port (TCP, TLS, ALPN), then a harmless request through gRPC, then the
-same through Connect. What a process knows of an endpoint is shared by all clients of one config, threads and event
-loops alike, and so is each look: one at a time, in a thread of its own, and the longer nothing is found the rarer.
+same through Connect. What a process knows of an endpoint is shared by all its clients, threads and event loops alike,
+whatever their secrets are, and so is each look of those who carry the same: in a thread of its own, and the longer
+nothing is found the rarer.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ from airflow_provider_flyte.client.grpc_transport import GrpcTransport
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
+from airflow_provider_flyte.client.kept import Kept
 from airflow_provider_flyte.client.pace import backoff
-from airflow_provider_flyte.client.route import Route
+from airflow_provider_flyte.client.route import EndpointKey, Route, endpoint_key
 from airflow_provider_flyte.client.rpc import AuthMetadataService, RunService, Unary
 from airflow_provider_flyte.client.transport import Metadata, Transport
 from airflow_provider_flyte.client.unverified import UnverifiedGrpcTransport
@@ -52,6 +54,9 @@ NOWHERE = "no-such-project"
 
 TIMEOUT = 2.0
 """Seconds for one request of a look."""
+
+MOST_ASKERS = 32
+"""Whose looks are remembered of an endpoint: a token that is renewed is another asker each time."""
 
 _NAMES = {GRPC: "gRPC", CONNECT: "Connect"}
 
@@ -82,6 +87,8 @@ class Discovery:
         self.outcome: Future[Found | RpcError] = Future()
         """The error tells what is wrong; it is shared, so raise a copy."""
         self.outcome.set_running_or_notify_cancel()
+        self.is_outdated = False
+        """Whether Flyte has answered since it began."""
 
 
 class Endpoint:
@@ -93,17 +100,14 @@ class Endpoint:
         """Through which Flyte answered last; None while it has not."""
         self.told: str | None = None
         """The one that the log has named."""
-        self.trouble: RpcError | None = None
-        """What the last look showed to be wrong; None where Flyte has answered since, and before the first one."""
         self.kept_back: set[str] = set()
         """Methods that a proxy answers itself while it passes others on."""
         self._lock = threading.Lock()
-        self._running: Discovery | None = None
+        self._running: dict[int, Discovery] = {}
         self._in_vain = 0
         self._next_at = 0.0
-        self._asked_with: set[int] = set()
-        self._has_answered = False
-        """Whether Flyte has answered since the last look began."""
+        self._asked: dict[int, RpcError | None] = {}
+        """What the last look showed to be wrong, by who asked; None where Flyte has answered since."""
 
     def answered(self, transport: str) -> None:
         """Note that Flyte answered."""
@@ -111,46 +115,55 @@ class Endpoint:
             self._note(transport)
 
     def _note(self, transport: str) -> None:
-        self.transport, self.trouble, self._in_vain, self._has_answered = transport, None, 0, True
+        self.transport, self._in_vain = transport, 0
+        self._asked = dict.fromkeys(self._asked)
+        for discovery in self._running.values():
+            discovery.is_outdated = True
 
-    def look(
-        self, find: Callable[[], Found], metadata: Metadata, now: float, clock: Callable[[], float]
-    ) -> Discovery | None:
+    def trouble(self, asker: int) -> RpcError | None:
+        """What the last look of this asker showed to be wrong; None where Flyte has answered since."""
+        return self._asked.get(asker)
+
+    def look(self, find: Callable[[], Found], asker: int, now: float, clock: Callable[[], float]) -> Discovery | None:
         """Join the look that is on its way, or begin one where it is time; None where it is not.
 
-        :param metadata: what the calls carry; a token that no look has tried yet is worth one at once.
+        :param asker: stands for the token and whatever else the calls carry: one that no look has tried yet is worth a
+            look at once, and learns nothing of another one's refusal.
         """
         with self._lock:
-            if self._running is not None:
-                return self._running
-            if now < self._next_at and hash(metadata) in self._asked_with:
+            if asker in self._running:
+                return self._running[asker]
+            if now < self._next_at and (asker in self._asked or len(self._asked) >= MOST_ASKERS):
                 return None
-            self._asked_with.add(hash(metadata))
+            trouble = self._asked.pop(asker, None)
+            if len(self._asked) >= MOST_ASKERS:
+                del self._asked[next(iter(self._asked))]
+            self._asked[asker] = trouble
             discovery = Discovery()
-            arguments = (discovery, find, clock)
+            arguments = (asker, discovery, find, clock)
             try:
                 threading.Thread(target=self._look, args=arguments, name="flyte-discovery", daemon=True).start()
             except RuntimeError as error:
                 # As where a container's processes and threads are limited.
                 words = f"no thread could be started to look how Flyte can be reached: {error}"
-                self._has_answered = False
-                self._end(
-                    discovery, UnavailableError(Status.UNAVAILABLE, words, method="", endpoint=self._endpoint), clock
-                )
+                failure = UnavailableError(Status.UNAVAILABLE, words, method="", endpoint=self._endpoint)
+                self._end(asker, discovery, failure, clock)
             else:
-                self._running, self._has_answered = discovery, False
+                self._running[asker] = discovery
             return discovery
 
-    def _look(self, discovery: Discovery, find: Callable[[], Found], clock: Callable[[], float]) -> None:
+    def _look(self, asker: int, discovery: Discovery, find: Callable[[], Found], clock: Callable[[], float]) -> None:
         outcome: Found | BaseException
         try:
             outcome = find()
         except BaseException as error:
             outcome = error
         with self._lock:
-            self._end(discovery, outcome, clock)
+            self._end(asker, discovery, outcome, clock)
 
-    def _end(self, discovery: Discovery, outcome: Found | BaseException, clock: Callable[[], float]) -> None:
+    def _end(
+        self, asker: int, discovery: Discovery, outcome: Found | BaseException, clock: Callable[[], float]
+    ) -> None:
         """Note what a look showed, and tell those who wait for it."""
         before = self.transport
         if isinstance(outcome, RpcError):
@@ -158,14 +171,14 @@ class Endpoint:
             outcome.__traceback__ = outcome.__cause__ = outcome.__context__ = None
         if isinstance(outcome, Found):
             self._note(outcome.transport)
-        elif not self._has_answered:
+        elif not discovery.is_outdated:
             self._in_vain += 1
             if isinstance(outcome, RpcError):
-                self.trouble = outcome
+                self._asked[asker] = outcome
         if self.transport == before:
             first, longest = Pause.UNKNOWN if before is None else Pause.KNOWN
             self._next_at = clock() + backoff(max(0, self._in_vain - 1), first, longest)
-        self._running = None
+        self._running.pop(asker, None)
         if isinstance(outcome, Found | RpcError):
             discovery.outcome.set_result(outcome)
         else:
@@ -173,15 +186,15 @@ class Endpoint:
 
     def after_fork(self) -> None:
         """Forget a look that goes on in the parent, and a lock that may have been held."""
-        self._lock, self._running = threading.Lock(), None
+        self._lock, self._running = threading.Lock(), {}
 
 
-_endpoints: dict[FlyteConfig, Endpoint] = {}
+_endpoints: Kept[EndpointKey, Endpoint] = Kept(64)
 
 
 def endpoint_of(config: FlyteConfig) -> Endpoint:
-    """What this process knows of a config's endpoint."""
-    return _endpoints.get(config) or _endpoints.setdefault(config, Endpoint(config.endpoint))
+    """What this process knows of a config's endpoint, whatever the config's secrets are."""
+    return _endpoints.get(endpoint_key(config), lambda: Endpoint(config.endpoint))
 
 
 def forget() -> None:
@@ -191,8 +204,7 @@ def forget() -> None:
 
 def reached_through(config: FlyteConfig) -> str:
     """The name of the transport through which Flyte answered this process, for people; '' while it has not."""
-    known = _endpoints.get(config)
-    return _NAMES.get(known.transport or "", "") if known else ""
+    return _NAMES.get(endpoint_of(config).transport or "", "")
 
 
 def _after_fork() -> None:

@@ -76,7 +76,7 @@ class _Doors:
         """
         if self._config.transport != AUTO or self._known.transport is not None:
             return None
-        trouble = self._known.trouble
+        trouble = self._known.trouble(self._asker(metadata))
         if trouble is None and isinstance(method, Unary) and is_read(method):
             return None
         look = self._look(metadata)
@@ -97,7 +97,7 @@ class _Doors:
         look = self._look(metadata, error, tried)
         if look is not None:
             return look
-        trouble = known.trouble
+        trouble = known.trouble(self._asker(metadata))
         if trouble is not None:
             # What the transport says of itself says less, but for the HTTP status that it got.
             says_less = known.transport is None and (self._config.transport == AUTO or error.http_status is None)
@@ -121,7 +121,11 @@ class _Doors:
         def find() -> Found:
             return discovery.find(self._config, self._route, metadata, error, tried)
 
-        return self._known.look(find, metadata, self._clock(), self._clock)
+        return self._known.look(find, self._asker(metadata), self._clock(), self._clock)
+
+    def _asker(self, metadata: Metadata) -> int:
+        """Stands for what is shown there and may be refused."""
+        return hash((metadata, self._config.metadata, self._config.client_private_key))
 
     def _conclude(
         self,

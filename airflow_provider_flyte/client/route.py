@@ -6,6 +6,7 @@ nor ``SSL_CERT_FILE`` nor the upper-case ``HTTPS_PROXY``, and httpx reads all of
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import ssl
@@ -14,6 +15,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from airflow_provider_flyte.client.config import FlyteConfig
@@ -56,8 +58,7 @@ class Route:
     @property
     def proxy_name(self) -> str:
         """The proxy without its password."""
-        parts = urlsplit(self.proxy or "")
-        return f"{parts.hostname}:{parts.port or 80}"
+        return _without_password(self.proxy)
 
     @property
     def unverified(self) -> bool:
@@ -91,6 +92,28 @@ class Route:
                 # Raised only here, where the key is not among the locals that a traceback may show.
                 raise problem
         return context
+
+
+class EndpointKey(NamedTuple):
+    """What tells one endpoint from another in what a process keeps of it. It holds no secret and no PEM."""
+
+    endpoint: str
+    transport: str
+    security: str
+    """``plaintext``, or a digest of what is believed and shown."""
+
+    proxy: str
+
+
+def endpoint_key(config: FlyteConfig) -> EndpointKey:
+    """The key of a config's endpoint; also where only a secret of the config is another one."""
+    if config.insecure:
+        security = "plaintext"
+    else:
+        shown = repr((config.ca_bundle, config.client_certificate, config.server_name, config.verify))
+        security = hashlib.sha256(shown.encode()).hexdigest()
+    proxy = environment_proxy(config.endpoint, plaintext=config.insecure)
+    return EndpointKey(config.endpoint, config.transport, security, _without_password(proxy) if proxy else "")
 
 
 def route_to(config: FlyteConfig) -> Route:
@@ -147,6 +170,11 @@ def environment_proxy(endpoint: str, *, plaintext: bool) -> Secret | None:
             "be used. Change HTTPS_PROXY (HTTP_PROXY with plaintext), or name the host in NO_PROXY."
         )
     return Secret(proxy)
+
+
+def _without_password(proxy: str | None) -> str:
+    parts = urlsplit(proxy or "")
+    return f"{parts.hostname}:{parts.port or 80}"
 
 
 def system_roots() -> bytes | None:

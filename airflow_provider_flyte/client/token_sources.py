@@ -36,7 +36,7 @@ from airflow_provider_flyte.client.errors import (
 )
 from airflow_provider_flyte.client.garbled import Judge, JudgingTransport
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
-from airflow_provider_flyte.client.route import Route
+from airflow_provider_flyte.client.route import route_to
 from airflow_provider_flyte.client.rpc import AuthMetadataService, Req, Resp, Unary
 from airflow_provider_flyte.client.token_server import TokenServer
 
@@ -68,9 +68,9 @@ Fetch = Callable[[float], Fresh]
 """Gives a token, within so many seconds."""
 
 
-def source_for(config: FlyteConfig, route: Route) -> Fetch:
+def source_for(config: FlyteConfig) -> Fetch:
     """Where the tokens of a config with credentials come from."""
-    deployment, credentials = _Deployment(config, route), config.credentials
+    deployment, credentials = _Deployment(config), config.credentials
     if isinstance(credentials, ClientCredentials):
         return _Granted(config, credentials, deployment).fetch
     if isinstance(credentials, TokenFile):
@@ -83,9 +83,8 @@ def source_for(config: FlyteConfig, route: Route) -> Fetch:
 class _Deployment:
     """What Flyte says of how to prove oneself (AuthMetadataService); asked without a token."""
 
-    def __init__(self, config: FlyteConfig, route: Route) -> None:
+    def __init__(self, config: FlyteConfig) -> None:
         self._config = config
-        self._route = route
         self._public: auth_service_pb2.GetPublicClientConfigResponse | None = None
         self._token_endpoint = ""
 
@@ -141,7 +140,9 @@ class _Deployment:
         self._public, self._token_endpoint = None, ""
 
     def _ask(self, method: Unary[Req, Resp], timeout: float) -> Resp:
-        transport = JudgingTransport(DoorTransport(self._config, self._route), Judge(self._config))
+        # A way of its own, and not kept: its TLS context is a megabyte, and this is asked once or twice a process.
+        doors = DoorTransport(self._config, route_to(self._config))
+        transport = JudgingTransport(doors, Judge(self._config))
         try:
             return transport.unary(method, method.request(), timeout=timeout)
         finally:

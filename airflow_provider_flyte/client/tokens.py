@@ -16,10 +16,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow_provider_flyte.client.config import FlyteConfig
-from airflow_provider_flyte.client.credentials import Secret
+from airflow_provider_flyte.client.credentials import Credentials, Secret
 from airflow_provider_flyte.client.errors import (
     FlyteError,
     NotFlyteError,
@@ -28,8 +28,9 @@ from airflow_provider_flyte.client.errors import (
     TokenServerError,
     is_lasting,
 )
+from airflow_provider_flyte.client.kept import Kept
 from airflow_provider_flyte.client.retry import is_read
-from airflow_provider_flyte.client.route import Route
+from airflow_provider_flyte.client.route import EndpointKey, endpoint_key
 from airflow_provider_flyte.client.rpc import Method
 from airflow_provider_flyte.client.token_sources import Fresh, source_for
 from airflow_provider_flyte.client.transport import Metadata
@@ -204,17 +205,36 @@ class Tokens:
             flight.exception()
 
 
-_tokens: dict[tuple[int, FlyteConfig], Tokens] = {}
+class _Entry(NamedTuple):
+    config: FlyteConfig
+    tokens: Tokens
 
 
-def tokens_of(config: FlyteConfig, route: Route) -> Tokens:
-    """The tokens that this process has for a config."""
-    # A process of its own after a fork: a lock may have been held in the middle of it.
-    key = (os.getpid(), config)
-    if key not in _tokens:
-        for old in list(_tokens)[:-_MOST_TOKENS]:
-            _tokens.pop(old, None)
-    return _tokens.setdefault(key, Tokens(source_for(config, route)))
+_tokens: Kept[tuple[EndpointKey, type[Credentials], tuple[object, ...]], _Entry] = Kept(_MOST_TOKENS)
+
+
+def tokens_of(config: FlyteConfig) -> Tokens:
+    """The tokens that this process has for a config.
+
+    Another secret takes the place of the old one, whose tokens are dropped with the last client that uses them.
+    """
+    credentials = config.credentials
+    assert credentials is not None
+    key = (endpoint_key(config), type(credentials), credentials.without_secret())
+
+    def is_of_this_config(entry: _Entry) -> bool:
+        return _proof(entry.config) == _proof(config)
+
+    return _tokens.get(key, lambda: _Entry(config, Tokens(source_for(config))), is_of_this_config).tokens
+
+
+def _proof(config: FlyteConfig) -> tuple[object, ...]:
+    """What a config shows to whoever gives tokens, and names them with."""
+    return config.credentials, config.metadata, config.metadata_header, config.client_private_key
+
+
+# A lock may have been held in the middle of a fork.
+os.register_at_fork(after_in_child=_tokens.clear)
 
 
 def forget() -> None:

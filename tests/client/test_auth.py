@@ -172,8 +172,8 @@ def test_a_child_process_gets_a_token_of_its_own(guarded: LocalFlyte, oauth2: OA
             domain="development", credentials=ClientCredentials("my-id", "correct-horse"),
         ))
         assert RunDetails.get("r1", client=client).name == "r1"
-        for tokens in of_process.values():
-            tokens._lock.acquire()
+        for entry in of_process.values():
+            entry.tokens._lock.acquire()
         child = os.fork()
         if child == 0:
             os._exit(0 if RunDetails.get("r1", client=client).name == "r1" else 1)

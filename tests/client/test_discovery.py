@@ -248,8 +248,7 @@ def look() -> Callable[..., Any]:
 
     def at(now: float, looks: Looks, token: str = "") -> Any:
         clock.now = now
-        metadata = (("authorization", token),) if token else ()
-        return known.look(looks.find, metadata, now, clock)
+        return known.look(looks.find, hash(token), now, clock)
 
     at.known = known  # type: ignore[attr-defined]
     return at
@@ -281,14 +280,44 @@ def test_what_a_look_found_before_an_answer_is_not_kept(look: Callable[..., Any]
     look.known.answered(GRPC)  # type: ignore[attr-defined]
     looks.goes_on.set()
     assert begun.outcome.result(5).details == "away"
-    assert look.known.trouble is None  # type: ignore[attr-defined]
+    assert look.known.trouble(hash("")) is None  # type: ignore[attr-defined]
+
+
+def test_who_carries_another_token_learns_nothing_of_a_refused_one(look: Callable[..., Any]) -> None:
+    """Connections that differ in their secrets alone know the same endpoint."""
+    refused, others = Looks(away()), Looks(Found(GRPC))
+    refused.goes_on.clear()
+    mine = look(0.0, refused, "bad")
+    theirs = look(0.0, others, "good")
+    assert theirs is not mine
+    assert theirs.outcome.result(5) == Found(GRPC)
+    refused.goes_on.set()
+    assert mine.outcome.result(5).details == "away"
+    # Flyte has answered since that look began.
+    assert look.known.trouble(hash("bad")) is None  # type: ignore[attr-defined]
+
+
+def test_tokens_that_are_renewed_in_an_outage_are_remembered_up_to_a_bound(look: Callable[..., Any]) -> None:
+    begun = 0
+    for number in range(800):
+        if made := look(0.0, Looks(away()), f"token {number}"):
+            made.outcome.result(5)
+            begun += 1
+    assert begun == len(look.known._asked) == discovery.MOST_ASKERS  # type: ignore[attr-defined]
+    # When it is time again, whoever comes may look, and the oldest is forgotten.
+    assert look(Pause.UNKNOWN[1], Looks(Found(GRPC)), "another").outcome.result(5) == Found(GRPC)
+    assert len(look.known._asked) == discovery.MOST_ASKERS  # type: ignore[attr-defined]
 
 
 async def test_a_look_that_cannot_begin_is_an_error_and_the_next_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the number of threads is limited."""
+    start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+        # Ours alone: grpc breaks the process's memory where its own is refused.
+        if thread.name == "flyte-discovery":
+            raise RuntimeError("can't start new thread")
+        start(thread)
 
     clock = Clock()
     with LocalFlyte(doors=(CONNECT,)) as flyte:

@@ -194,9 +194,7 @@ def test_every_request_is_whole(transport: str) -> None:
         with FlyteClient(config) as client:
             use_everything(flyte, client)
         # What is asked before there is a token, and to find out what leads to Flyte.
-        whatever(
-            lambda: source_for(config_for(flyte, credentials=ClientCredentials("id", "secret")), route_to(config))(1)
-        )
+        whatever(lambda: source_for(config_for(flyte, credentials=ClientCredentials("id", "secret")))(1))
         for each in (config, FlyteConfig(**vars_of(config))):
             for metadata in ((), (("authorization", "Bearer x"),)):
                 discovery.find(each, route_to(each), metadata)

@@ -47,7 +47,7 @@ async def test_nothing_is_lost_and_nothing_flooded(tmp_path: Any, certificate: t
         }
         known = FlyteConfig(**made, metadata=(("x-test", f"{mark}-known"),))
         # Another one, as a process that begins in the outage: it has never reached Flyte.
-        new = FlyteConfig(**made, metadata=(("x-test", f"{mark}-new"),))
+        new = FlyteConfig(**made, metadata=(("x-test", f"{mark}-new"),), server_name="localhost")
         names = [f"r{number}" for number in range(WAITS)]
         runs = [flyte.run(name).move("RUNNING") for name in names]
         async with (
