@@ -384,8 +384,8 @@ class TaskWait:
             return self.broken(event.message)
         if event.ending is Ending.NO_CONNECTION:
             return FlyteConfigurationError(
-                f"The triggerer could not use the Airflow connection, which this worker can use. The Flyte run may still "
-                f"be running: {self.url} {event.message}"
+                "The triggerer could not use the Airflow connection, which this worker can use. The Flyte run may "
+                f"still be running: {self.url} {event.message}"
             )
         if event.ending is Ending.UNREACHABLE:
             self._log.warning(
