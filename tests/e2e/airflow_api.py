@@ -137,9 +137,21 @@ class AirflowApi:
         """Clear a DAG run, as a person does."""
         self._ask("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", json={"dry_run": False, "only_failed": False})
 
-    def delete_run(self, dag_id: str, run_id: str) -> bool:
-        """Delete a DAG run; False where Airflow refuses, because it is running."""
-        return self._ask("DELETE", f"/dags/{dag_id}/dagRuns/{run_id}", conflict=False) is not False
+    def delete_run(self, dag_id: str, run_id: str) -> None:
+        """Delete a DAG run."""
+        self._ask("DELETE", f"/dags/{dag_id}/dagRuns/{run_id}")
+
+    def pause(self, dag_id: str, *, paused: bool = True) -> None:
+        """Pause a DAG, or let it go on."""
+        self._ask("PATCH", f"/dags/{dag_id}", json={"is_paused": paused})
+
+    def backfill(self, dag_id: str, day: str, reprocess: str) -> None:
+        """Backfill a DAG for one day, as a person does.
+
+        :param reprocess: what becomes of a DAG run that is there: none, failed, completed.
+        """
+        body = {"dag_id": dag_id, "from_date": day, "to_date": day, "reprocess_behavior": reprocess}
+        self._ask("POST", "/backfills", json=body)
 
     def dag_run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """A DAG run."""
@@ -261,9 +273,7 @@ class AirflowApi:
         answer.raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
-    def _ask(
-        self, method: str, path: str, *, base: str = "", missing: Any = ..., conflict: Any = ..., **request: Any
-    ) -> Any:
+    def _ask(self, method: str, path: str, *, base: str = "", missing: Any = ..., **request: Any) -> Any:
         path = f"{base or self.version_path}{path}"
         if not self._authorized:
             self._authorize()
@@ -271,7 +281,7 @@ class AirflowApi:
         answer = self._http.request(method, path, **request)
         # SQLite refuses a writer whose snapshot has become old, however long it would wait.
         for _ in range(_REPEATS):
-            if "Database error" not in answer.text[:100]:
+            if "Database error" not in answer.text[:100] and answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 break
             time.sleep(0.2)
             answer = self._http.request(method, path, **request)
@@ -279,8 +289,6 @@ class AirflowApi:
             self.answers.append((f"{method} {path}", answer.text))
         if answer.status_code == httpx.codes.NOT_FOUND and missing is not ...:
             return missing
-        if answer.status_code == httpx.codes.CONFLICT and conflict is not ...:
-            return conflict
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 

@@ -220,13 +220,6 @@ class StandaloneAirflow:
                     found.append(process.pid)
         return found
 
-    def command(self, *arguments: str, timeout: float = 60.0) -> None:
-        """Run ``airflow`` with these arguments, to its end.
-
-        :raises AirflowProcessError: if it fails or takes longer.
-        """
-        self._run(arguments[0], *arguments, until=time.monotonic() + timeout)
-
     # -- what they said
 
     def log_of(self, name: str) -> str:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from airflow_provider_flyte.connection import CONN_NAME, FIELDS
@@ -26,7 +28,15 @@ FOLDERS = {"matrix": Path(__file__).parent / "dags"}
 WAITS = [f"waited-{number}" for number in range(8)]
 FORMED = {"project": "by-form", "domain": "production"}
 """Of the connection that is made by the form."""
-DAGS = ("matrix_waits", "matrix_retry", "matrix_mapped", "matrix_marked", "matrix_cleared", "matrix_form", "matrix_signalled")
+DAGS = (
+    "matrix_waits",
+    "matrix_retry",
+    "matrix_mapped",
+    "matrix_marked",
+    "matrix_cleared",
+    "matrix_form",
+    "matrix_signalled",
+)
 SIGNALLED = ("int", "quit", "watcher_int", "watcher_quit")
 BROKEN_TRIGGERER = re.compile(
     r"attached to a different loop|Response read out of order|runner process has died|DeadlockImminentError"
@@ -193,36 +203,31 @@ def test_a_connection_by_the_form(airflow: StandaloneAirflow, flyte: LocalFlyte)
     assert {"GetRunDetails", "ListRuns"} <= {call.method.rpartition("/")[2] for call in asked}
 
 
-def test_signals_to_a_worker_that_waits(airflow: StandaloneAirflow, flyte: LocalFlyte) -> None:
-    run_id = airflow.api.trigger("matrix_signalled")
-    for name in SIGNALLED:
-        task = airflow.api.wait_for_task("matrix_signalled", run_id, name, ("running",), timeout=240)
-        until(lambda name=name: names(flyte, f"matrix.{name}"), 120, "its launch", airflow.tails)
-        pid = airflow.api.task("matrix_signalled", run_id, name)["pid"]
-        import psutil, subprocess
-        p = psutil.Process(pid)
-        print(name, pid, p.cmdline(), [q.cmdline() for q in p.parents()], [q.cmdline() for q in p.children()])
-    print(airflow.home)
-    import time, signal
-    time.sleep(5)
-    for name in SIGNALLED:
-        pid = airflow.api.task("matrix_signalled", run_id, name)["pid"]
-        p = psutil.Process(pid)
-        if "watcher" in name:
-            p = p.parent() 
-        p.send_signal(signal.SIGINT if "int" in name else signal.SIGQUIT)
-    for i in range(12):
-        time.sleep(5)
-        print(i, [(t["task_id"], t["state"], t["try_number"], t["pid"]) for t in airflow.api.tasks("matrix_signalled", run_id)])
-    for name in SIGNALLED:
-        for run in names(flyte, f"matrix.{name}"):
-            flyte.run(run).succeeds({"o0": 7})
-    for i in range(12):
-        time.sleep(5)
-        print(i, [(t["task_id"], t["state"], t["try_number"], t["pid"]) for t in airflow.api.tasks("matrix_signalled", run_id)])
-    for t in airflow.api.tasks("matrix_signalled", run_id):
-        print("=====", t["task_id"], names(flyte, f"matrix.{t['task_id']}"))
-        for n in range(1, t["try_number"]+1):
-            print("-- try", n); print(airflow.api.log_text(t, n)[-2500:])
-    print(aborted(flyte))
-    assert 0
+if AIRFLOW < (3,):
+
+    def test_signals_to_a_worker_that_waits(airflow: StandaloneAirflow, flyte: LocalFlyte) -> None:
+        """docs/launch.md says what each did; of Airflow 3.3 it was tried by hand."""
+        run_id = airflow.api.trigger("matrix_signalled")
+        for task_id in SIGNALLED:
+            airflow.api.wait_for_task("matrix_signalled", run_id, task_id, ("running",), timeout=240)
+            until(lambda task=f"matrix.{task_id}": names(flyte, task), 120, "its launch", airflow.tails)
+            flyte.wait_for_call("GetRunDetails", flyte.calls.count("GetRunDetails") + 1, timeout=60)
+            pid = airflow.api.task("matrix_signalled", run_id, task_id)["pid"]
+            process = psutil.Process(pid).parent() if task_id.startswith("watcher") else psutil.Process(pid)
+            assert process is not None
+            process.send_signal(signal.SIGINT if task_id.endswith("int") else signal.SIGQUIT)
+        # Only this one's try fails. The retry waits for the run that is there.
+        until(
+            lambda: airflow.api.task("matrix_signalled", run_id, "int")["try_number"] == 2,
+            120,
+            "a retry",
+            airflow.tails,
+        )
+        for task_id in SIGNALLED:
+            [name] = names(flyte, f"matrix.{task_id}")
+            flyte.run(name).succeeds({"o0": 7})
+        assert airflow.api.wait_for_run("matrix_signalled", run_id, timeout=240) == "success", airflow.tails()
+        tries = {task["task_id"]: task["try_number"] for task in airflow.api.tasks("matrix_signalled", run_id)}
+        assert tries == {"int": 2, "quit": 1, "watcher_int": 1, "watcher_quit": 1}
+        launched = {name for task_id in SIGNALLED for name in names(flyte, f"matrix.{task_id}")}
+        assert (len(launched), launched & set(aborted(flyte))) == (4, set())

@@ -13,8 +13,8 @@ from airflow_provider_flyte.operators import FlyteRunOperator
 DAY = datetime(2026, 1, 1, tzinfo=timezone.utc)
 PAST = {"schedule": "@daily", "start_date": DAY, "end_date": DAY + timedelta(days=1), "catchup": False}
 
-for name, retries in (("e2e_reset", 1), ("e2e_reprocessed", 0)):
-    with DAG(name, max_active_runs=64, **(PAST if retries == 0 else {"schedule": None})):
+for name in ("e2e_reset", "e2e_made_again", "e2e_reprocessed"):
+    with DAG(name, **(PAST if name == "e2e_reprocessed" else {"schedule": None})):
         FlyteRunOperator(
             task_id="train",
             task_name="demo.train",
@@ -22,12 +22,12 @@ for name, retries in (("e2e_reset", 1), ("e2e_reprocessed", 0)):
             deferrable=True,
             poll_interval=0.5,
             resume_after=3,
-            retries=retries,
+            retries=0 if name == "e2e_reprocessed" else 1,
             # Long enough to reset it between two tries.
             retry_delay=timedelta(seconds=15),
         )
 
-with DAG("e2e_resetting", schedule=None, max_active_runs=8):
+with DAG("e2e_resetting", schedule=None):
     TriggerDagRunOperator(
         task_id="reset",
         trigger_dag_id="e2e_reset",
