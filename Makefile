@@ -27,7 +27,7 @@ IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test test-inside check nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements bench bench-scale bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test test-inside check nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements mutants bench bench-scale bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -68,6 +68,9 @@ test-e2e: $(STAMP) $(BROWSER)  ## the real Airflow
 # By themselves: they have an Airflow of their own, and kill parts of it.
 test-crashes: $(STAMP)  ## runs that a real Airflow launches while tasks are killed and processes die
 	$(BIN)/python -m pytest tests/e2e/launches $(ARGS)
+
+mutants: $(STAMP)  ## change the code one line at a time: does a test notice? ARGS="client/waits.py --sample 40 --seed 1"
+	$(BIN)/python scripts/mutants.py $(ARGS)
 
 bench: $(STAMP) $(PEER_STAMP)  ## what waiting costs, beside the Flyte SDK; ARGS="--help" says what can be left out
 	PEER_PYTHON=.venv-peer/bin/python $(BIN)/python benchmarks/waits.py $(ARGS)

@@ -1,0 +1,268 @@
+"""Change the code one line at a time, and see whether a test notices: ``make mutants``.
+
+For each file the tests that protect it are in ``tests/mutants/protected_by.json``. They are run once to record which
+of them run which line; a mutant is then shown to those that run its line, the quickest first. One that hangs is
+noticed. All happens in a copy of the project. Mutants that change nothing that anybody could see are in
+``tests/mutants/equivalents.json``, each with its reason, and do not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import itertools
+import json
+import os
+import queue
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from mutations import Mutant, mutants_of
+
+ROOT = Path(__file__).resolve().parent.parent
+PROTECTED_BY = ROOT / "tests/mutants/protected_by.json"
+EQUIVALENTS = ROOT / "tests/mutants/equivalents.json"
+RECORDS = ROOT / ".run/mutants"
+PACKAGE = "airflow_provider_flyte"
+
+MOST_AT_ONCE = 2
+
+_ticks = itertools.count(int(time.time()))
+"""Python takes a compiled file for that of a source of the same size and second."""
+
+
+@dataclass(frozen=True)
+class Tests:
+    """The tests that run each line of one file, the quickest first."""
+
+    by_line: dict[int, set[str]]
+    took: dict[str, float]
+
+    def of(self, lines: Iterable[int], most: float) -> list[str]:
+        """Those that run one of these lines, as many as take so many seconds; all of the file's where none does by
+        itself, because it is run by the import.
+        """
+        names = set[str]().union(*(self.by_line.get(line, set()) for line in lines))
+        names = names or set[str]().union(*self.by_line.values())
+        chosen, spent = [], 0.0
+        for name in sorted(names, key=lambda name: (self.took[name], name)):
+            spent += self.took[name]
+            if spent > most and chosen:
+                break
+            chosen.append(name)
+        return chosen
+
+
+class Worker:
+    """A copy of the project and the process that runs tests in it."""
+
+    def __init__(self, number: int, folder: Path) -> None:
+        self.copy = folder / f"copy{number}"
+        _copy(self.copy)
+        self._process = subprocess.Popen(
+            [sys.executable, str(self.copy / "scripts/mutants_worker.py"), str(self.copy)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, **asked: Any) -> dict[str, Any]:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("The process that runs the tests has ended; its words are above.")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def write(self, file: str, source: str) -> None:
+        path = self.copy / file
+        path.write_text(source)
+        tick = next(_ticks)
+        os.utime(path, (tick, tick))
+
+    def close(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def _copy(to: Path) -> None:
+    """What git knows or would add, so that no environment and no leftover is in it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, to / name)
+
+
+def protectors(file: str, rules: dict[str, list[str]]) -> list[str]:
+    """The test files that protect a file of the package, as they are today."""
+    patterns = [*rules.get(file, []), *rules["*"]] if file in rules else []
+    return sorted({str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern)})
+
+
+def _record(worker: Worker, test_file: str) -> dict[str, Any]:
+    """Which lines the tests of a file run; from the last time, if they and the package are the same."""
+    digest = hashlib.sha256()
+    for path in sorted([*(ROOT / PACKAGE).rglob("*.py"), ROOT / test_file]):
+        digest.update(path.read_bytes())
+    record = RECORDS / f"{test_file.replace('/', '.')}.{digest.hexdigest()[:16]}.json"
+    if not record.exists():
+        RECORDS.mkdir(parents=True, exist_ok=True)
+        for old in RECORDS.glob(f"{test_file.replace('/', '.')}.*.json"):
+            old.unlink()
+        print(f"  recording {test_file}", flush=True)
+        answer = worker.ask(tests=[test_file], record=str(record), most=900)
+        if not record.exists():
+            print(f"  {test_file} could not be recorded: {answer['output'][-1500:]}")
+            return {"lines": {}, "took": {}, "bad": []}
+    read: dict[str, Any] = json.loads(record.read_text())
+    if read["bad"]:
+        print(f"  left out of {test_file}: {', '.join(read['bad'])}")
+    return read
+
+
+def _tests(worker: Worker, file: str, test_files: list[str]) -> Tests:
+    by_line: dict[int, set[str]] = {}
+    took: dict[str, float] = {}
+    for test_file in test_files:
+        record = _record(worker, test_file)
+        good = {name for name in record["took"] if name not in record["bad"]}
+        for line, names in record["lines"].get(file, {}).items():
+            by_line.setdefault(int(line), set()).update(good & set(names))
+        took |= record["took"]
+    return Tests(by_line, took)
+
+
+def _noticed(worker: Worker, file: str, mutant: Mutant, tests: Tests, most: float) -> str:
+    """How the tests noticed the mutant, '' if they did not."""
+    chosen = tests.of(mutant.lines, most)
+    if not chosen:
+        return ""
+    longest, together = max(tests.took[name] for name in chosen), sum(tests.took[name] for name in chosen)
+    worker.write(file, mutant.source)
+    try:
+        answer = worker.ask(tests=chosen, each=10 + 5 * longest, most=30 + 5 * together)
+    finally:
+        worker.write(file, (ROOT / file).read_text())
+    if answer["code"] is None:
+        return "hangs"
+    return "fails" if answer["code"] else ""
+
+
+def _of(file: str, mutants: list[Mutant], known: list[dict[str, str]]) -> list[Mutant]:
+    """Those that are no equivalents; tells of entries that fit none."""
+    entries = {(each["where"], each["before"], each["after"]) for each in known if each["file"] == file}
+    for where, before, after in sorted(entries - {mutant.key for mutant in mutants}):
+        print(f"  no such mutant any more: {file} {where}: {before} -> {after}")
+    return [mutant for mutant in mutants if mutant.key not in entries]
+
+
+def _show(file: str, mutant: Mutant, why: str) -> None:
+    print(f"{file}:{mutant.line}  {mutant.where or 'module'}{why}")
+    for sign, text in (("-", mutant.before), ("+", mutant.after)):
+        for line in text.splitlines():
+            print(f"    {sign} {line}")
+    sys.stdout.flush()
+
+
+def _try_all(file: str, mutants: list[Mutant], workers: list[Worker], tests: Tests, most: float) -> int:
+    """How many were noticed."""
+    left: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
+    for mutant in mutants:
+        left.put(mutant)
+    noticed: list[str] = []
+    talking = threading.Lock()
+
+    def work(worker: Worker) -> None:
+        while True:
+            try:
+                mutant = left.get_nowait()
+            except queue.Empty:
+                return
+            how = _noticed(worker, file, mutant, tests, most)
+            with talking:
+                if how:
+                    noticed.append(how)
+                else:
+                    ran = any(tests.by_line.get(line) for line in mutant.lines)
+                    _show(file, mutant, "" if ran else "  (no test runs it by itself)")
+
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(noticed)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("files", nargs="*", help="files of the package, or patterns; by default all that are listed")
+    parser.add_argument("--sample", type=int, help="so many mutants of each file, by chance; by default all")
+    parser.add_argument("--seed", type=int, default=1, help="which sample (default: 1)")
+    parser.add_argument("--jobs", type=int, default=1, choices=range(1, MOST_AT_ONCE + 1), help="at once (default: 1)")
+    parser.add_argument("--most", type=float, default=20.0, help="seconds of tests for a mutant (default: 20)")
+    parser.add_argument("--line", type=int, action="append", help="only mutants of this line")
+    parser.add_argument("--list", action="store_true", help="show the mutants, and run nothing")
+    arguments = parser.parse_args()
+
+    rules: dict[str, list[str]] = json.loads(PROTECTED_BY.read_text())
+    known: list[dict[str, str]] = json.loads(EQUIVALENTS.read_text())
+    files = [name for name in rules if name != "*"]
+    if arguments.files:
+        wanted = [name.removeprefix("./") for name in arguments.files]
+        files = [name for name in files if any(fnmatch(name, f"*{each}") for each in wanted)]
+    if not files:
+        parser.error(f"no such file in {PROTECTED_BY.relative_to(ROOT)}")
+
+    def chosen(file: str) -> list[Mutant]:
+        mutants = _of(file, mutants_of((ROOT / file).read_text()), known)
+        if arguments.line:
+            mutants = [mutant for mutant in mutants if mutant.line in arguments.line]
+        if arguments.sample is not None and arguments.sample < len(mutants):
+            mutants = random.Random(f"{arguments.seed} {file}").sample(mutants, arguments.sample)
+        return mutants
+
+    if arguments.list:
+        for file in files:
+            for mutant in chosen(file):
+                _show(file, mutant, "")
+        return
+
+    table: list[tuple[str, int, int]] = []
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        workers = [Worker(number, Path(folder)) for number in range(arguments.jobs)]
+        for file in files:
+            mutants = chosen(file)
+            print(f"{file}: {len(mutants)} mutants", flush=True)
+            tests = _tests(workers[0], file, protectors(file, rules))
+            table.append((file, _try_all(file, mutants, workers, tests, arguments.most), len(mutants)))
+        for worker in workers:
+            worker.close()
+    print()
+    for file, good, all_of_them in [*table, ("all", sum(row[1] for row in table), sum(row[2] for row in table))]:
+        print(f"{file:60} {good:5} of {all_of_them:5}  {100 * good / max(1, all_of_them):5.1f} %")
+
+
+if __name__ == "__main__":
+    main()
