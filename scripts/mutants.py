@@ -69,6 +69,11 @@ class Worker:
     def __init__(self, number: int, folder: Path) -> None:
         self.copy = folder / f"copy{number}"
         _copy(self.copy)
+        self.sources = {
+            str(path.relative_to(self.copy)): path.read_text() for path in (self.copy / PACKAGE).rglob("*.py")
+        }
+        """What is mutated: the work tree may be edited meanwhile."""
+
         self._process = subprocess.Popen(
             [sys.executable, str(self.copy / "scripts/mutants_worker.py"), str(self.copy)],
             stdin=subprocess.PIPE,
@@ -114,16 +119,15 @@ def _copy(to: Path) -> None:
             shutil.copy2(ROOT / name, to / name)
 
 
-def protectors(file: str, rules: dict[str, list[str]]) -> list[str]:
-    """The test files that protect a file of the package, as they are today."""
-    patterns = [*rules.get(file, []), *rules["*"]] if file in rules else []
-    return sorted({str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern)})
+def _protectors(root: Path, patterns: list[str]) -> list[str]:
+    """The test files that these patterns mean."""
+    return sorted({str(path.relative_to(root)) for pattern in patterns for path in root.glob(pattern)})
 
 
 def _record(worker: Worker, test_file: str) -> dict[str, Any]:
     """Which lines the tests of a file run; from the last time, if they and the package are the same."""
     digest = hashlib.sha256()
-    for path in sorted([*(ROOT / PACKAGE).rglob("*.py"), ROOT / test_file]):
+    for path in sorted([*(worker.copy / PACKAGE).rglob("*.py"), worker.copy / test_file]):
         digest.update(path.read_bytes())
     record = RECORDS / f"{test_file.replace('/', '.')}.{digest.hexdigest()[:16]}.json"
     if not record.exists():
@@ -133,9 +137,11 @@ def _record(worker: Worker, test_file: str) -> dict[str, Any]:
         print(f"  recording {test_file}", flush=True)
         answer = worker.ask(tests=[test_file], record=str(record), most=900)
         if not record.exists():
-            print(f"  {test_file} could not be recorded: {answer['output'][-1500:]}")
-            return {"lines": {}, "took": {}, "bad": []}
+            raise SystemExit(f"{test_file} could not be recorded:\n{answer['output'][-1500:]}")
     read: dict[str, Any] = json.loads(record.read_text())
+    if not read["took"]:
+        record.unlink()
+        raise SystemExit(f"{test_file} has no tests")
     if read["bad"]:
         print(f"  left out of {test_file}: {', '.join(read['bad'])}")
     return read
@@ -163,7 +169,7 @@ def _noticed(worker: Worker, file: str, mutant: Mutant, tests: Tests, most: floa
     try:
         answer = worker.ask(tests=chosen, each=10 + 5 * longest, most=30 + 5 * together)
     finally:
-        worker.write(file, (ROOT / file).read_text())
+        worker.write(file, worker.sources[file])
     if answer["code"] is None:
         return "hangs"
     return "fails" if answer["code"] else ""
@@ -231,12 +237,13 @@ def main() -> None:
     files = [name for name in rules if name != "*"]
     if arguments.files:
         wanted = [name.removeprefix("./") for name in arguments.files]
-        files = [name for name in files if any(fnmatch(name, f"*{each}") for each in wanted)]
+        # In the order in which they are asked for, each once.
+        files = list(dict.fromkeys(name for each in wanted for name in files if fnmatch(name, f"*{each}")))
     if not files:
         parser.error(f"no such file in {PROTECTED_BY.relative_to(ROOT)}")
 
-    def chosen(file: str) -> list[Mutant]:
-        mutants = _of(file, mutants_of((ROOT / file).read_text()), known)
+    def chosen(file: str, source: str) -> list[Mutant]:
+        mutants = _of(file, mutants_of(source), known)
         if arguments.line:
             mutants = [mutant for mutant in mutants if mutant.line in arguments.line]
         if arguments.sample is not None and arguments.sample < len(mutants):
@@ -245,20 +252,22 @@ def main() -> None:
 
     if arguments.list:
         for file in files:
-            for mutant in chosen(file):
+            for mutant in chosen(file, (ROOT / file).read_text()):
                 _show(file, mutant, "")
         return
 
     table: list[tuple[str, int, int]] = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         workers = [Worker(number, Path(folder)) for number in range(arguments.jobs)]
-        for file in files:
-            mutants = chosen(file)
-            print(f"{file}: {len(mutants)} mutants", flush=True)
-            tests = _tests(workers[0], file, protectors(file, rules))
-            table.append((file, _try_all(file, mutants, workers, tests, arguments.most), len(mutants)))
-        for worker in workers:
-            worker.close()
+        try:
+            for file in files:
+                mutants = chosen(file, workers[0].sources[file])
+                print(f"{file}: {len(mutants)} mutants", flush=True)
+                tests = _tests(workers[0], file, _protectors(workers[0].copy, [*rules[file], *rules["*"]]))
+                table.append((file, _try_all(file, mutants, workers, tests, arguments.most), len(mutants)))
+        finally:
+            for worker in workers:
+                worker.close()
     print()
     for file, good, all_of_them in [*table, ("all", sum(row[1] for row in table), sum(row[2] for row in table))]:
         print(f"{file:60} {good:5} of {all_of_them:5}  {100 * good / max(1, all_of_them):5.1f} %")
