@@ -314,8 +314,15 @@ def wrong_secret(server: OAuth2Server) -> None:
     ],
 )
 def test_what_the_token_server_refuses_is_lasting(
-    guarded: LocalFlyte, oauth2: OAuth2Server, wrong: Wrong, words: str, on_a_loop: bool
+    guarded: LocalFlyte,
+    oauth2: OAuth2Server,
+    wrong: Wrong,
+    words: str,
+    on_a_loop: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # However busy the machine is.
+    monkeypatch.setattr("airflow_provider_flyte.client.tokens._AGAIN_AFTER", 600.0)
     wrong(oauth2)
     config = config_for(guarded, credentials=CREDENTIALS)
     for _ in range(2):

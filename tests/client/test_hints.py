@@ -50,7 +50,8 @@ async def never(seconds: float) -> None:
 
 
 async def stream_is_open(flyte: LocalFlyte, watcher: RunWatcher, count: int = 1) -> None:
-    await flyte.wait_for_call_async("WatchRuns", count)
+    # A busy machine makes the first one dear, and its budget then puts off the next.
+    await flyte.wait_for_call_async("WatchRuns", count, timeout=50)
     while not watcher.status.hints_work:
         await asyncio.sleep(0.001)
 
