@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 
+POLL_INTERVAL = 5.0
+"""Most seconds until a task notices an end, where its author does not say otherwise."""
+
 LEAST_INTERVAL = 0.1
 """Least seconds between two looks of one task. A look is a call to Flyte and a query to its database: with 0, a single
 task made 2,622 of them in four seconds."""

@@ -6,10 +6,11 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from airflow_provider_flyte.arguments import argument_errors, timestamp
+from airflow_provider_flyte.arguments import POLL_INTERVAL, argument_errors, timestamp
 from airflow_provider_flyte.client.arguments import switch
 from airflow_provider_flyte.client.launch_identity import abort_reason
 from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.waiting import MISSING_AFTER, UNREACHABLE_AFTER
 from airflow_provider_flyte.compat import atask_state
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
 from airflow_provider_flyte.events import Ending, RunEvent
@@ -63,11 +64,11 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         project: str | None = None,
         domain: str | None = None,
         flyte_conn_id: str = DEFAULT_CONN_ID,
-        poll_interval: float = 5.0,
+        poll_interval: float = POLL_INTERVAL,
         execution_deadline: float | None = None,
         not_before: float | None = None,
-        missing_after: float | None = 60.0,
-        unreachable_after: float | None = 300.0,
+        missing_after: float | None = MISSING_AFTER,
+        unreachable_after: float | None = UNREACHABLE_AFTER,
         queued_deadline: float | None = None,
         abort_for: str | None = None,
         abort_on_kill: bool = True,

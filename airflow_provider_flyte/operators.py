@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import LEAST_INTERVAL, argument_errors
+from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argument_errors
 from airflow_provider_flyte.client.arguments import choice, optional_seconds, seconds, switch, whole_number
 from airflow_provider_flyte.client.errors import ConfigError, NotATextError
-from airflow_provider_flyte.compat import BaseOperator, XComArg, conf
+from airflow_provider_flyte.client.waiting import MISSING_AFTER, UNREACHABLE_AFTER
+from airflow_provider_flyte.compat import BaseOperator, XComArg
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.deferral import execution_deadline, resumption
+from airflow_provider_flyte.deferral import DEFAULT_DEFERRABLE, RESUME_AFTER, execution_deadline, resumption
 from airflow_provider_flyte.events import RunEvent, read_event
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.held_client import HeldClient
@@ -138,17 +139,17 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         raw_data_prefix: str | None = None,
         max_action_concurrency: int | None = None,
         wait: bool = True,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poll_interval: float | timedelta = 5.0,
+        deferrable: bool = DEFAULT_DEFERRABLE,
+        poll_interval: float | timedelta = POLL_INTERVAL,
         retry_as: str = "new",
         fail_fast_on: str | None = None,
         queued_timeout: float | timedelta | None = None,
         abort_on_kill: bool = True,
         abort_on_timeout: bool = False,
-        missing_after: float | timedelta | None = 60.0,
-        unreachable_after: float | timedelta | None = 300.0,
+        missing_after: float | timedelta | None = MISSING_AFTER,
+        unreachable_after: float | timedelta | None = UNREACHABLE_AFTER,
         launch_unreachable_after: float | timedelta | None = 60.0,
-        resume_after: float | timedelta = 10.0,
+        resume_after: float | timedelta = RESUME_AFTER,
         log_lines: int = 50,
         redact_env: bool = True,
         **kwargs: Any,

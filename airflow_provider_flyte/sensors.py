@@ -13,7 +13,7 @@ from airflow_provider_flyte.client.arguments import choice, optional_seconds, se
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.plain_values import given
 from airflow_provider_flyte.client.run_key import check_run_name
-from airflow_provider_flyte.client.waiting import Outcome, Verdict, WaitRules
+from airflow_provider_flyte.client.waiting import MISSING_AFTER, UNREACHABLE_AFTER, Outcome, Verdict, WaitRules
 from airflow_provider_flyte.compat import (
     AirflowException,
     AirflowSensorTimeout,
@@ -21,11 +21,16 @@ from airflow_provider_flyte.compat import (
     AirflowTaskTimeout,
     BaseSensorOperator,
     PokeReturnValue,
-    conf,
     first_reschedule,
 )
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.deferral import execution_deadline, resumption, try_start
+from airflow_provider_flyte.deferral import (
+    DEFAULT_DEFERRABLE,
+    RESUME_AFTER,
+    execution_deadline,
+    resumption,
+    try_start,
+)
 from airflow_provider_flyte.events import Ending, RunEvent, read_event
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
@@ -101,10 +106,10 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         project: str | None = None,
         domain: str | None = None,
         flyte_conn_id: str = DEFAULT_CONN_ID,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        missing_after: float | timedelta | None = 60.0,
-        unreachable_after: float | timedelta | None = 300.0,
-        resume_after: float | timedelta = 10.0,
+        deferrable: bool = DEFAULT_DEFERRABLE,
+        missing_after: float | timedelta | None = MISSING_AFTER,
+        unreachable_after: float | timedelta | None = UNREACHABLE_AFTER,
+        resume_after: float | timedelta = RESUME_AFTER,
         redact_env: bool = True,
         **kwargs: Any,
     ) -> None:

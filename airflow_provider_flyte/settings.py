@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_flyte.client.pace import CALLS_PER_SECOND, INTERVAL, SHORTEST_INTERVAL
+
 SECTION = "flyte"
 
 
@@ -27,17 +29,17 @@ class Option:
 OPTIONS = (
     Option(
         "interval",
-        5.0,
+        INTERVAL,
         "Most seconds between two polls while all is quiet; a deferred sensor's poke_interval may ask for less.",
     ),
     Option(
         "shortest_interval",
-        0.5,
+        SHORTEST_INTERVAL,
         "Seconds between two polls while there is something to find: waits are young, or no stream is open.",
     ),
     Option(
         "calls_per_second",
-        60.0,
+        CALLS_PER_SECOND,
         "Never more calls to Flyte than this on average, for each connection of a triggerer.",
     ),
     Option("hints", True, "Whether Flyte sends updates by itself, over one stream for each project and domain."),

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_flyte.arguments import LEAST_INTERVAL, argument_errors, timestamp
+from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argument_errors, timestamp
 from airflow_provider_flyte.client.arguments import optional_seconds, seconds, switch
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.waiting import MISSING_AFTER, UNREACHABLE_AFTER
 from airflow_provider_flyte.connection import DEFAULT_CONN_ID
 from airflow_provider_flyte.events import Ending, RunEvent
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
@@ -65,12 +66,12 @@ class FlyteRunTrigger(BaseTrigger):
         project: str | None = None,
         domain: str | None = None,
         flyte_conn_id: str = DEFAULT_CONN_ID,
-        poll_interval: float = 5.0,
+        poll_interval: float = POLL_INTERVAL,
         deadline: float | None = None,
         execution_deadline: float | None = None,
         not_before: float | None = None,
-        missing_after: float | None = 60.0,
-        unreachable_after: float | None = 300.0,
+        missing_after: float | None = MISSING_AFTER,
+        unreachable_after: float | None = UNREACHABLE_AFTER,
         keep_waiting: bool = False,
         run_names: list[str] | None = None,
         any_one: bool = False,

@@ -8,6 +8,9 @@ import random
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 
+INTERVAL, SHORTEST_INTERVAL, CALLS_PER_SECOND = 5.0, 0.5, 60.0
+"""A watcher's, where nobody says otherwise."""
+
 SLOWER = 1.5
 """What a round without news makes of the interval."""
 

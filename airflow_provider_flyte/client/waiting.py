@@ -12,6 +12,9 @@ from enum import Enum
 from airflow_provider_flyte.client.arguments import optional_seconds
 from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
 
+MISSING_AFTER, UNREACHABLE_AFTER = 60.0, 300.0
+"""Seconds, where nobody says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunError:
@@ -53,10 +56,10 @@ Look = Seen | Absent | Trouble
 class WaitRules:
     """How long a wait puts up with what is not an answer."""
 
-    missing_after: float | None = 60.0
+    missing_after: float | None = MISSING_AFTER
     """Seconds for which a run may not exist yet; None: for ever."""
 
-    unreachable_after: float | None = 300.0
+    unreachable_after: float | None = UNREACHABLE_AFTER
     """Seconds of unbroken trouble after which the run's state is unknown; None: never."""
 
     def __post_init__(self) -> None:

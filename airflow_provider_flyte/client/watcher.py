@@ -21,7 +21,7 @@ from airflow_provider_flyte.client.arguments import positive, seconds
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.deadlines import Deadlines
 from airflow_provider_flyte.client.hints import Hints
-from airflow_provider_flyte.client.pace import Budget, Pace
+from airflow_provider_flyte.client.pace import CALLS_PER_SECOND, INTERVAL, SHORTEST_INTERVAL, Budget, Pace
 from airflow_provider_flyte.client.project_polls import Means, ProjectPolls, start, waits_of
 from airflow_provider_flyte.client.questions import Questions
 from airflow_provider_flyte.client.run_key import Place, RunKey
@@ -84,10 +84,10 @@ class RunWatcher:
         self,
         client: FlyteClient,
         *,
-        interval: float = 5.0,
+        interval: float = INTERVAL,
         rules: WaitRules | None = None,
-        shortest_interval: float = 0.5,
-        calls_per_second: float = 60.0,
+        shortest_interval: float = SHORTEST_INTERVAL,
+        calls_per_second: float = CALLS_PER_SECOND,
         hints: bool = True,
         renew: Callable[[], Awaitable[FlyteClient | None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
