@@ -120,7 +120,7 @@ class Endpoint:
         for discovery in self._running.values():
             discovery.is_outdated = True
 
-    def trouble(self, asker: int) -> RpcError | None:
+    def trouble_met(self, asker: int) -> RpcError | None:
         """What the last look of this asker showed to be wrong; None where Flyte has answered since."""
         return self._asked.get(asker)
 

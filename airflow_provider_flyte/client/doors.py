@@ -76,7 +76,7 @@ class _Doors:
         """
         if self._config.transport != AUTO or self._known.transport is not None:
             return None
-        trouble = self._known.trouble(self._asker(metadata))
+        trouble = self._known.trouble_met(self._asker(metadata))
         if trouble is None and isinstance(method, Unary) and is_read(method):
             return None
         look = self._look(metadata)
@@ -97,7 +97,7 @@ class _Doors:
         look = self._look(metadata, error, tried)
         if look is not None:
             return look
-        trouble = known.trouble(self._asker(metadata))
+        trouble = known.trouble_met(self._asker(metadata))
         if trouble is not None:
             # What the transport says of itself says less, but for the HTTP status that it got.
             says_less = known.transport is None and (self._config.transport == AUTO or error.http_status is None)

@@ -280,7 +280,7 @@ def test_what_a_look_found_before_an_answer_is_not_kept(look: Callable[..., Any]
     look.known.answered(GRPC)  # type: ignore[attr-defined]
     looks.goes_on.set()
     assert begun.outcome.result(5).details == "away"
-    assert look.known.trouble(hash("")) is None  # type: ignore[attr-defined]
+    assert look.known.trouble_met(hash("")) is None  # type: ignore[attr-defined]
 
 
 def test_who_carries_another_token_learns_nothing_of_a_refused_one(look: Callable[..., Any]) -> None:
@@ -294,7 +294,7 @@ def test_who_carries_another_token_learns_nothing_of_a_refused_one(look: Callabl
     refused.goes_on.set()
     assert mine.outcome.result(5).details == "away"
     # Flyte has answered since that look began.
-    assert look.known.trouble(hash("bad")) is None  # type: ignore[attr-defined]
+    assert look.known.trouble_met(hash("bad")) is None  # type: ignore[attr-defined]
 
 
 def test_tokens_that_are_renewed_in_an_outage_are_remembered_up_to_a_bound(look: Callable[..., Any]) -> None:
