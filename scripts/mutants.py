@@ -265,12 +265,17 @@ def main() -> None:
                 print(f"{file}: {len(mutants)} mutants", flush=True)
                 tests = _tests(workers[0], file, _protectors(workers[0].copy, [*rules[file], *rules["*"]]))
                 table.append((file, _try_all(file, mutants, workers, tests, arguments.most), len(mutants)))
+                print(f"  {_row(*table[-1])}", flush=True)
         finally:
             for worker in workers:
                 worker.close()
     print()
-    for file, good, all_of_them in [*table, ("all", sum(row[1] for row in table), sum(row[2] for row in table))]:
-        print(f"{file:60} {good:5} of {all_of_them:5}  {100 * good / max(1, all_of_them):5.1f} %")
+    for row in [*table, ("all", sum(row[1] for row in table), sum(row[2] for row in table))]:
+        print(_row(*row))
+
+
+def _row(file: str, noticed: int, mutants: int) -> str:
+    return f"{file:50} {noticed:5} of {mutants:5}  {100 * noticed / max(1, mutants):5.1f} %"
 
 
 if __name__ == "__main__":

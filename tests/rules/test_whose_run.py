@@ -281,6 +281,10 @@ def test_what_it_resumes_with_comes_first() -> None:
     assert decide(a_try(resumes="r"), [other]) == Start(a_try().name)
     by_hand = Found("nightly", RunPhase.RUNNING, {})
     assert decide(a_try(2, resumes="nightly", run_name="nightly"), [by_hand]) == Attach("nightly")
+    # Whatever has become of it since.
+    over = Found("nightly", RunPhase.FAILED, {})
+    assert decide(a_try(2, resumes="nightly", run_name="nightly"), [over]) == Attach("nightly")
+    assert "another task instance" in refused(a_try(resumes="r", run_name="r"), other)
     assert decide(a_try(2, resumes="r"), [Found("r", RunPhase.RUNNING, {})]) == Start(a_try(2).name)
 
 
