@@ -86,7 +86,7 @@ def test_the_worker_dies_as_it_resumes(crashed: Scenes) -> None:
     """The run of the try before has succeeded: it is the answer."""
     scene = crashed["deferred-resumed"]
     scene.wait("success", tries=2)
-    assert "launched by try 1 of this task: SUCCEEDED; nothing is launched." in scene.log(2)
+    assert "launched by try 1 of this task: SUCCEEDED. Nothing is launched." in scene.log(2)
     assert scene.told() == ONE_RUN
     assert scene.airflow.api.xcom(scene.task(), "o0") == 1
 
