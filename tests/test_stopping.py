@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flyte import stopping
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import AirflowTaskTimeout
 from airflow_provider_flyte.exceptions import FlyteTaskKilled
@@ -17,6 +18,7 @@ from airflow_provider_flyte.stopping import Stopping
 from airflow_provider_flyte.testing import LocalFlyte, status
 from airflow_provider_flyte.try_run import TryRun
 from tests.driving import DagRun, TaskInstance, lines_of
+from tests.own_airflow import connection_json
 
 KEY = RunKey("flytesnacks", "development", "r1")
 URL = "http://f/r1"
@@ -251,3 +253,53 @@ def test_what_goes_well_is_left_alone(worker: Any) -> None:
     with made.stopping.watching(KEY, URL, the_run):
         pass
     assert made.lines == []
+
+
+# -- the connection may have changed meanwhile
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_an_abort_reads_the_connection_again_where_it_is_refused(
+    flyte_default: LocalFlyte, door: str, worker: Any, monkeypatch: pytest.MonkeyPatch, mended: bool
+) -> None:
+    """The secret may have been replaced while the task waited."""
+    run = flyte_default.run("r1").move("RUNNING")
+    with LocalFlyte(doors=(door,)) as other:
+        other.inject("AbortRun", status("UNAUTHENTICATED", "who are you"))
+        other.run("r1").move("RUNNING")
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(other))
+        made = worker("failed")
+        made.stopping._client.get()
+        if mended:
+            monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default))
+        done = made.stopping.abort(the_run(), "it is late")
+        assert len(other.calls("AbortRun")) == 1
+    assert run.phase.name == ("ABORTED" if mended else "RUNNING")
+    assert ("could not be aborted" in done) != mended
+    assert mended or "who are you" in made.lines[-1]
+
+
+# -- a worker that sleeps
+
+
+@pytest.mark.parametrize(("seconds", "checks"), [(-1.0, 0), (0.0, 0), (0.3, 1), (1.2, 3)])
+def test_a_sleep_looks_up_now_and_then(
+    worker: Any, monkeypatch: pytest.MonkeyPatch, seconds: float, checks: int
+) -> None:
+    slept: list[float] = []
+    looks: list[int] = []
+    # A binary fraction, so that the rest is exact.
+    monkeypatch.setattr(stopping.time, "time", lambda: 1024.0 + sum(slept))
+    monkeypatch.setattr(stopping.time, "sleep", slept.append)
+    worker("running").stopping.sleep(seconds, lambda: looks.append(len(slept)))
+    assert looks == list(range(checks))
+    assert sum(slept) == pytest.approx(max(0.0, seconds))
+    assert all(0 < each <= 0.5 for each in slept)
+
+
+def test_what_a_look_raises_ends_the_sleep(worker: Any) -> None:
+    def check() -> None:
+        raise FlyteTaskKilled("stopped", run="", project="", domain="")
+
+    with pytest.raises(FlyteTaskKilled):
+        worker("failed").stopping.sleep(3600.0, check)
