@@ -143,3 +143,43 @@ def test_the_defaults_are_the_watchers() -> None:
 
     parameters = inspect.signature(RunWatcher).parameters
     assert {name: parameters[name].default for name in watcher_settings()} == watcher_settings()
+
+
+async def test_a_retired_watcher_leaves_its_successor_alone() -> None:
+    """Else each wait that comes later would open a connection of its own."""
+    loop = asyncio.get_running_loop()
+    old = watching.Lease("elsewhere")
+    old.retire()
+    assert "elsewhere" not in watching._of_loop(loop)
+    new, newer = watching.Lease("elsewhere"), watching.Lease("elsewhere")
+    assert new._shared is newer._shared is watching._of_loop(loop)["elsewhere"]
+    assert new._shared is not old._shared
+    old.retire()
+    old.release()
+    old.release()
+    assert watching._of_loop(loop)["elsewhere"] is new._shared
+    assert new._shared.users == 2
+    new.release()
+    newer.release()
+
+
+async def test_a_watcher_stays_for_a_while_when_nobody_waits() -> None:
+    loop = asyncio.get_running_loop()
+    first = watching.Lease("elsewhere")
+    shared = first._shared
+    assert shared is not None
+    assert shared._lingering is None
+    first.release()
+    assert shared._lingering is not None
+    assert shared._lingering.when() - loop.time() == pytest.approx(watching.LINGER, abs=5)
+    ending_soon = shared._lingering
+    second = watching.Lease("elsewhere")
+    assert second._shared is shared
+    assert ending_soon.cancelled()
+    assert shared._lingering is None
+    with pytest.raises(RuntimeError, match="released"):
+        await first.watcher()
+    assert first.ready is None
+    first.retire()  # it has nothing to retire
+    assert watching._of_loop(loop)["elsewhere"] is shared
+    second.release()

@@ -221,3 +221,30 @@ def test_a_run_joins_a_group_that_is_half_empty_and_not_in_trouble(left: int, fi
     else:
         assert [group.proved_at for group in waits.groups] == [0.0, 0.0, 9.0]
         assert list(waits.groups[2].names) == ["new"]
+
+
+# -- who is new
+
+
+def test_who_comes_is_new_until_the_next_poll_or_its_end() -> None:
+    waits = ProjectWaits()
+    callers = [Caller(waits, name) for name in ("r1", "r2", "r2")]
+    assert waits.new == {"r1", "r2"}
+    waits.discard(callers[1].wait)
+    assert waits.new == {"r1", "r2"}
+    waits.discard(callers[2].wait)
+    assert waits.new == {"r1"}
+    done(waits.saw("r1", SUCCEEDED, 1.0))
+    assert waits.new == set()
+
+
+def test_trouble_in_the_middle_of_telling_that_it_is_over_ends_that() -> None:
+    waits, callers = existing(10)
+    [group] = waits.groups
+    for now in (1.0, 2.0):
+        done(waits.failed(group, AWAY, now))
+    telling = waits.answered(group, 3.0)
+    next(telling)
+    done(waits.failed(group, AWAY, 4.0))
+    assert done(telling) == 0
+    assert sorted(len(caller.lines) for caller in callers) == [1] * 9 + [2]

@@ -64,3 +64,11 @@ async def test_nothing_is_done_after_the_end() -> None:
     turns.close()
     await asyncio.sleep(0)
     assert len(done) == 20
+
+
+async def test_one_who_has_nothing_to_do_can_be_closed() -> None:
+    turns = Turns(lambda: None, lambda error: None)
+    turns.close()
+    turns.do(iter([True]))
+    turns.close()
+    turns.close()

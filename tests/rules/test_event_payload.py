@@ -109,6 +109,14 @@ def test_what_ended_the_wait(ending: Ending) -> None:
     assert RunEvent(ending, "r1", RunPhase.ABORTED).describe() == DESCRIBED[ending]
 
 
+ANSWERS = {Ending.SUCCEEDED, Ending.FAILED, Ending.MISSING}
+
+
+@pytest.mark.parametrize("ending", list(Ending))
+def test_what_is_an_answer_of_flyte(ending: Ending) -> None:
+    assert RunEvent(ending, "r1").answered is (ending in ANSWERS)
+
+
 def test_a_failure_whose_phase_is_not_known() -> None:
     assert RunEvent(Ending.FAILED, "r1").describe() == "run r1 is UNSPECIFIED"
 
