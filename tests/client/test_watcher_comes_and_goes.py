@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client.waiting import Outcome
 from airflow_provider_flyte.client.watcher import WatcherStatus
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing import LocalFlyte, delay
 from tests.client.conftest import config_for
 from tests.clock import Clock
 
@@ -75,6 +75,22 @@ async def test_nothing_runs_on_when_the_watcher_is_closed(
         with pytest.raises(asyncio.CancelledError):
             await wait
     await watcher.aclose()
+
+
+async def test_nothing_runs_on_of_a_project_that_nobody_waits_in_any_more(
+    local_flyte: LocalFlyte, client: FlyteClient
+) -> None:
+    """Its last poll may be on its way when the watcher is closed."""
+    local_flyte.inject("ListRuns", delay(60))
+    others = asyncio.all_tasks()
+    watcher = RunWatcher(client, hints=False)
+    wait = asyncio.ensure_future(watcher.wait("r1"))
+    await local_flyte.wait_for_call_async("ListRuns")
+    wait.cancel()
+    await turns()
+    assert len(asyncio.all_tasks() - others) >= 1
+    await watcher.aclose()
+    assert asyncio.all_tasks() - others == set()
 
 
 async def test_the_tasks_of_a_project_end_with_its_last_wait(local_flyte: LocalFlyte, client: FlyteClient) -> None:
