@@ -72,3 +72,27 @@ async def test_one_who_has_nothing_to_do_can_be_closed() -> None:
     turns.do(iter([True]))
     turns.close()
     turns.close()
+
+
+async def test_after_the_end_nothing_is_called_and_work_may_begin_again() -> None:
+    calls: list[str] = []
+    turns = Turns(lambda: calls.append("after"), lambda error: None)
+    turns.do(iter([True] * 30))
+    turns.close()
+    assert calls == ["after"]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert calls == ["after"]
+    turns.do(iter([True]))
+    assert calls == ["after", "after"]
+
+
+async def test_work_without_anybody_to_tell_costs_a_little_too() -> None:
+    slices: list[int] = []
+    turns = Turns(lambda: slices.append(1), lambda error: None)
+    turns.do(iter([True] * 20))
+    for _ in range(1000):
+        turns.do(iter([]))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(slices) == 1 + 3

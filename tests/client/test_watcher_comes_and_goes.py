@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
-from airflow_provider_flyte.client.waiting import Outcome
+from airflow_provider_flyte.client.waiting import Outcome, Trouble
 from airflow_provider_flyte.client.watcher import WatcherStatus
-from airflow_provider_flyte.testing import LocalFlyte, delay
+from airflow_provider_flyte.testing import LocalFlyte, delay, status
 from tests.client.conftest import config_for
 from tests.clock import Clock
 
@@ -214,3 +214,81 @@ async def test_an_end_that_the_stream_has_told_of_is_counted_as_its_own(
 def test_how_the_waiting_goes_in_words(answered_ago: float | None, stream: bool, line: str) -> None:
     status = WatcherStatus(3, 10, 1, stream, 1, 2, answered_ago)
     assert str(status) == f"Still waiting (3 waits share this connection to Flyte). Flyte {line}"
+
+
+async def test_a_watcher_that_was_closed_begins_anew(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    """One that broke, too: whoever comes next must not join what has ended."""
+    local_flyte.run("r1").move("RUNNING")
+    async with RunWatcher(client, hints=False) as watcher:
+        first = asyncio.ensure_future(watcher.wait("r1"))
+        await local_flyte.wait_for_call_async("ListRuns")
+        local_flyte.run("r1").succeeds()
+        watcher.close()
+        assert watcher.status.waits == 0
+        # In the same turn of the loop, before those who were ended have noticed.
+        with watcher.wait_each(["r1"]) as results:
+            assert (await anext(results)).outcome is Outcome.SUCCEEDED
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+
+# -- another client
+
+
+@pytest.mark.parametrize(
+    ("lasting", "after", "asked"), [(True, 0.0, True), (False, 0.0, False), (False, 29.9, False), (False, 30.0, True)]
+)
+async def test_when_another_client_is_asked_for(client: FlyteClient, lasting: bool, after: float, asked: bool) -> None:
+    clock, trouble, asks = Clock(), Trouble("away", lasting), []
+
+    async def renew() -> FlyteClient | None:
+        asks.append(clock.now)
+        return None
+
+    watcher = RunWatcher(client, renew=renew, clock=clock, sleep=clock.sleep)
+    clock.now += after
+    assert await watcher._another_client(client, trouble) is False
+    assert len(asks) == asked
+    # At once it is asked for only where trouble lasts, and else half a minute after the last time.
+    await watcher._another_client(client, trouble)
+    assert len(asks) == asked + (asked and lasting)
+    await watcher.aclose()
+
+
+async def test_those_who_are_late_get_the_client_that_the_first_one_got(client: FlyteClient) -> None:
+    asks: list[str] = []
+    async with FlyteClient(client.config) as other:
+
+        async def renew() -> FlyteClient | None:
+            asks.append("one")
+            await asyncio.sleep(0)
+            return other
+
+        async with RunWatcher(client, renew=renew) as watcher:
+            refused = Trouble("refused", lasting=True)
+            assert await asyncio.gather(*(watcher._another_client(client, refused) for _ in range(5))) == [True] * 5
+            assert asks == ["one"]
+            assert watcher._client is other
+        async with RunWatcher(client) as watcher:
+            assert await watcher._another_client(client, refused) is False
+
+
+async def test_the_streams_move_to_the_other_client_too(
+    local_flyte: LocalFlyte, door: str, client: FlyteClient
+) -> None:
+    """A stream to the old one may stay open, and tell of nothing."""
+    local_flyte.run("r1").move("RUNNING")
+    with LocalFlyte(doors=(door,)) as moved:
+        run = moved.run("r1").move("RUNNING")
+        async with FlyteClient(config_for(moved)) as other:
+
+            async def renew() -> FlyteClient | None:
+                return other
+
+            async with RunWatcher(client, renew=renew, interval=0.5) as watcher:
+                wait = asyncio.ensure_future(watcher.wait("r1"))
+                await local_flyte.wait_for_call_async("WatchRuns")
+                local_flyte.inject("ListRuns", status("UNAUTHENTICATED", "revoked"))
+                await moved.wait_for_call_async("WatchRuns")
+                run.succeeds()
+                assert (await wait).outcome is Outcome.SUCCEEDED
