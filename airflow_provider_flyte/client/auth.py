@@ -6,135 +6,81 @@ is made once more with a new one.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from airflow_provider_flyte.client.errors import RpcError
+from airflow_provider_flyte.client.layer import AsyncLayer, BlockingLayer, Do, Layer, Send, Steps
 from airflow_provider_flyte.client.retry import RetryPolicy, is_read
-from airflow_provider_flyte.client.rpc import AuthMetadataService, Method, Req, Resp, ServerStream, Unary
-from airflow_provider_flyte.client.tokens import Token, Tokens
+from airflow_provider_flyte.client.rpc import AuthMetadataService, Method, Unary
+from airflow_provider_flyte.client.tokens import Tokens
 from airflow_provider_flyte.client.transport import AsyncTransport, Metadata, Transport
 
 _FOR_A_TOKEN = AuthMetadataService.GetOAuth2Metadata
 """A read: a write is not repeated by its caller, but asking for its token may be."""
 
 
-class AuthTransport:
-    """Blocking calls.
+class _Auth(Layer):
+    """What the blocking and the asyncio transport do alike.
 
-    :param inner: makes them.
     :param policy: how long a token is asked for again before a write.
+    :param timeout: seconds for a stream's token.
     """
 
-    def __init__(self, inner: Transport, tokens: Tokens, policy: RetryPolicy, timeout: float) -> None:
-        self._inner = inner
+    def __init__(self, tokens: Tokens, policy: RetryPolicy, timeout: float) -> None:
         self._tokens = tokens
         self._policy = policy
         self._timeout = timeout
 
-    def unary(
-        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
-    ) -> Resp:
-        token, refused = self._token(method, timeout), None
+    def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
+        tokens, refused = self._tokens, None
+        within = timeout if isinstance(method, Unary) and timeout is not None else self._timeout
+        get, aget = partial(tokens.get, within), partial(tokens.aget, within)
+        if is_read(method):
+            token = yield Do(get, aget)
+        else:
+            policy = self._policy
+            token = yield Do(
+                lambda: policy.retrying(_FOR_A_TOKEN)(get), lambda: policy.async_retrying(_FOR_A_TOKEN)(aget)
+            )
         while True:
-            carried = (*metadata, *token.metadata)
             try:
-                return self._inner.unary(method, request, timeout=timeout, run=run, metadata=carried)
+                return (yield Send((*metadata, *token.metadata)))
             except RpcError as error:
-                if not self._tokens.may_help(error, method, after=refused):
+                if not tokens.may_help(error, method, after=refused):
                     raise
-                token, refused = self._tokens.get(timeout, refused=token), token
+                refused = token
+                token = yield Do(partial(get, refused), partial(aget, refused))
                 if not token.is_another_than(refused):
                     raise
 
-    def server_stream(
-        self,
-        method: ServerStream[Req, Resp],
-        request: Req,
-        *,
-        timeout: float | None = None,
-        run: str | None = None,
-        metadata: Metadata = (),
-    ) -> Iterator[Resp]:
-        token, refused, begun = self._token(method, self._timeout), None, False
-        while True:
-            carried = (*metadata, *token.metadata)
-            try:
-                for response in self._inner.server_stream(method, request, timeout=timeout, run=run, metadata=carried):
-                    begun = True
-                    yield response
-                return
-            except RpcError as error:
-                if begun or not self._tokens.may_help(error, method, after=refused):
-                    raise
-                token, refused = self._tokens.get(self._timeout, refused=token), token
-                if not token.is_another_than(refused):
-                    raise
+
+class AuthTransport(_Auth, BlockingLayer):
+    """Blocking calls.
+
+    :param inner: makes them.
+    """
+
+    def __init__(self, inner: Transport, tokens: Tokens, policy: RetryPolicy, timeout: float) -> None:
+        super().__init__(tokens, policy, timeout)
+        self._inner = inner
+
+    def _through(self, transport: str) -> Transport:
+        return self._inner
 
     def close(self) -> None:
         self._inner.close()
 
-    def _token(self, method: Method[Any, Any], timeout: float) -> Token:
-        if is_read(method):
-            return self._tokens.get(timeout)
-        return self._policy.retrying(_FOR_A_TOKEN)(self._tokens.get, timeout)
 
-
-class AsyncAuthTransport:
+class AsyncAuthTransport(_Auth, AsyncLayer):
     """Calls on one event loop."""
 
     def __init__(self, inner: AsyncTransport, tokens: Tokens, policy: RetryPolicy, timeout: float) -> None:
+        super().__init__(tokens, policy, timeout)
         self._inner = inner
-        self._tokens = tokens
-        self._policy = policy
-        self._timeout = timeout
 
-    async def unary(
-        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
-    ) -> Resp:
-        token, refused = await self._token(method, timeout), None
-        while True:
-            carried = (*metadata, *token.metadata)
-            try:
-                return await self._inner.unary(method, request, timeout=timeout, run=run, metadata=carried)
-            except RpcError as error:
-                if not self._tokens.may_help(error, method, after=refused):
-                    raise
-                token, refused = await self._tokens.aget(timeout, refused=token), token
-                if not token.is_another_than(refused):
-                    raise
-
-    async def server_stream(
-        self,
-        method: ServerStream[Req, Resp],
-        request: Req,
-        *,
-        timeout: float | None = None,
-        run: str | None = None,
-        metadata: Metadata = (),
-    ) -> AsyncGenerator[Resp, None]:
-        token, refused, begun = await self._token(method, self._timeout), None, False
-        while True:
-            carried = (*metadata, *token.metadata)
-            stream = self._inner.server_stream(method, request, timeout=timeout, run=run, metadata=carried)
-            try:
-                async with aclosing(stream):
-                    async for response in stream:
-                        begun = True
-                        yield response
-                return
-            except RpcError as error:
-                if begun or not self._tokens.may_help(error, method, after=refused):
-                    raise
-                token, refused = await self._tokens.aget(self._timeout, refused=token), token
-                if not token.is_another_than(refused):
-                    raise
+    def _through(self, transport: str) -> AsyncTransport:
+        return self._inner
 
     async def close(self) -> None:
         await self._inner.close()
-
-    async def _token(self, method: Method[Any, Any], timeout: float) -> Token:
-        if is_read(method):
-            return await self._tokens.aget(timeout)
-        return await self._policy.async_retrying(_FOR_A_TOKEN)(self._tokens.aget, timeout)

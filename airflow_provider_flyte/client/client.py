@@ -22,6 +22,7 @@ from airflow_provider_flyte.client.errors import NoClientError
 from airflow_provider_flyte.client.garbled import AsyncJudgingTransport, Judge, JudgingTransport
 from airflow_provider_flyte.client.launch import LaunchedRun, launch
 from airflow_provider_flyte.client.launch_request import Launch
+from airflow_provider_flyte.client.layer import adrive, drive
 from airflow_provider_flyte.client.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
 from airflow_provider_flyte.client.retry import RetryPolicy
 from airflow_provider_flyte.client.route import route_to
@@ -84,36 +85,14 @@ class FlyteClient:
         policy = self._policy(retry_for)
         if isinstance(asked, Call):
             return self._call(asked, policy)
-        try:
-            call = next(asked)
-            while True:
-                try:
-                    result = self._ask(call, policy)
-                except Exception as error:
-                    call = asked.throw(error)
-                else:
-                    call = asked.send(result)
-        except StopIteration as end:
-            answer: T = end.value
-            return answer
+        return drive(asked, lambda call: self._ask(call, policy))
 
     async def arun(self, asked: Call[T] | Flow[T], *, retry_for: float | None = None) -> T:
         """:meth:`run` on an event loop."""
         policy = self._policy(retry_for)
         if isinstance(asked, Call):
             return await self._acall(asked, policy)
-        try:
-            call = next(asked)
-            while True:
-                try:
-                    result = await self._aask(call, policy)
-                except Exception as error:
-                    call = asked.throw(error)
-                else:
-                    call = asked.send(result)
-        except StopIteration as end:
-            answer: T = end.value
-            return answer
+        return await adrive(asked, lambda call: self._aask(call, policy))
 
     @blocking
     def launch(self, wanted: Launch) -> Asked[LaunchedRun]:

@@ -6,7 +6,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
 from typing import Any
 from urllib.parse import urlsplit
@@ -268,7 +268,7 @@ class ConnectTransport:
         timeout: float | None = None,
         run: str | None = None,
         metadata: Metadata = (),
-    ) -> Iterator[Resp]:
+    ) -> Generator[Resp, None, None]:
         until = None if timeout is None else time.monotonic() + timeout + _GRACE
         silence = None if timeout is None else timeout + _GRACE
         try:

@@ -13,8 +13,7 @@ import concurrent.futures
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing
+from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_flyte.client import discovery
@@ -32,9 +31,10 @@ from airflow_provider_flyte.client.errors import (
     WrongDoorError,
 )
 from airflow_provider_flyte.client.grpc_transport import AsyncGrpcTransport
+from airflow_provider_flyte.client.layer import AsyncLayer, BlockingLayer, Do, Layer, Send, Steps
 from airflow_provider_flyte.client.retry import is_read
 from airflow_provider_flyte.client.route import Route
-from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
+from airflow_provider_flyte.client.rpc import Method, Unary
 from airflow_provider_flyte.client.transport import AsyncTransport, Metadata, Transport
 from airflow_provider_flyte.client.unverified import AsyncUnverifiedGrpcTransport
 
@@ -51,7 +51,7 @@ both, and a broken database breaks both.
 """
 
 
-class _Doors:
+class _Doors(Layer):
     """What the blocking and the asyncio transport decide alike."""
 
     def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
@@ -67,6 +67,29 @@ class _Doors:
         if self._config.transport != AUTO:
             return self._config.transport
         return self._known.transport or GRPC
+
+    def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
+        if look := self._before(method, run, metadata):
+            self._conclude((yield _end_of(look)), method, run)
+        tried = self._transport
+        try:
+            answer = yield Send(metadata, tried)
+        except RpcError as error:
+            # Another call may have found another way meanwhile.
+            is_up_to_date = error.answered or tried == self._transport
+            # A stream ends for many reasons: only a page is looked into.
+            is_worth_it = isinstance(method, Unary) or self._is_a_page(error)
+            if is_up_to_date and is_worth_it and (look := self._after(error, tried, metadata)):
+                self._conclude((yield _end_of(look)), method, run, error, tried)
+            if error.answered or tried == self._transport:
+                raise
+            if not is_read(method):
+                self._raise_outage(error)
+                raise
+            return (yield Send(metadata, self._transport))
+        if isinstance(method, Unary):
+            self._succeeded(tried, method.name)
+        return answer
 
     def _before(self, method: Method[Any, Any], run: str | None, metadata: Metadata) -> Discovery | None:
         """The look that must end before this call is made; raises what is known to be wrong.
@@ -199,60 +222,37 @@ class _Doors:
         return ClosedError(Status.CANCELLED, "the client was closed", method="", endpoint=self._config.endpoint)
 
 
+def _end_of(look: Discovery) -> Do:
+    """Wait for a look; None where it is not over in time."""
+
+    def wait() -> Found | RpcError | None:
+        try:
+            return look.outcome.result(LOOK_TAKES)
+        except concurrent.futures.TimeoutError:
+            return None
+
+    async def wait_on_loop() -> Found | RpcError | None:
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(look.outcome), LOOK_TAKES)
+        except (TimeoutError, asyncio.TimeoutError):
+            return None
+
+    return Do(wait, wait_on_loop)
+
+
 def _async_transport(transport: str, config: FlyteConfig, route: Route) -> AsyncTransport:
     if transport == CONNECT:
         return AsyncConnectTransport(config, route)
     return AsyncUnverifiedGrpcTransport(config, route) if route.unverified else AsyncGrpcTransport(config, route)
 
 
-class DoorTransport(_Doors):
+class DoorTransport(_Doors, BlockingLayer):
     """Blocking calls, through the transport that leads to Flyte."""
 
     def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(config, route, clock)
         self._lock = threading.Lock()
         self._open: dict[str, Transport] = {}
-
-    def unary(
-        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
-    ) -> Resp:
-        if look := self._before(method, run, metadata):
-            self._conclude(self._wait(look), method, run)
-        tried = self._transport
-        try:
-            response = self._through(tried).unary(method, request, timeout=timeout, run=run, metadata=metadata)
-        except RpcError as error:
-            # Another call may have found another way meanwhile.
-            if (error.answered or tried == self._transport) and (look := self._after(error, tried, metadata)):
-                self._conclude(self._wait(look), method, run, error, tried)
-            if error.answered or tried == self._transport:
-                raise
-            if not is_read(method):
-                self._raise_outage(error)
-                raise
-            return self._through(self._transport).unary(method, request, timeout=timeout, run=run, metadata=metadata)
-        self._succeeded(tried, method.name)
-        return response
-
-    def server_stream(
-        self,
-        method: ServerStream[Req, Resp],
-        request: Req,
-        *,
-        timeout: float | None = None,
-        run: str | None = None,
-        metadata: Metadata = (),
-    ) -> Iterator[Resp]:
-        if look := self._before(method, run, metadata):
-            self._conclude(self._wait(look), method, run)
-        tried = self._transport
-        stream = self._through(tried)
-        try:
-            yield from stream.server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
-        except RpcError as error:
-            if self._is_a_page(error) and (look := self._after(error, tried, metadata)):
-                self._conclude(self._wait(look), method, run, error, tried)
-            raise
 
     def close(self) -> None:
         with self._lock:
@@ -268,63 +268,13 @@ class DoorTransport(_Doors):
                 self._open[transport] = discovery.open_transport(transport, self._config, self._route)
             return self._open[transport]
 
-    @staticmethod
-    def _wait(look: Discovery) -> Found | RpcError | None:
-        try:
-            return look.outcome.result(LOOK_TAKES)
-        except concurrent.futures.TimeoutError:
-            return None
 
-
-class AsyncDoorTransport(_Doors):
+class AsyncDoorTransport(_Doors, AsyncLayer):
     """Calls on one event loop, through the transport that leads to Flyte."""
 
     def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(config, route, clock)
         self._open: dict[str, AsyncTransport] = {}
-
-    async def unary(
-        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
-    ) -> Resp:
-        if look := self._before(method, run, metadata):
-            self._conclude(await self._wait(look), method, run)
-        tried = self._transport
-        try:
-            response = await self._through(tried).unary(method, request, timeout=timeout, run=run, metadata=metadata)
-        except RpcError as error:
-            if (error.answered or tried == self._transport) and (look := self._after(error, tried, metadata)):
-                self._conclude(await self._wait(look), method, run, error, tried)
-            if error.answered or tried == self._transport:
-                raise
-            if not is_read(method):
-                self._raise_outage(error)
-                raise
-            other = self._through(self._transport)
-            return await other.unary(method, request, timeout=timeout, run=run, metadata=metadata)
-        self._succeeded(tried, method.name)
-        return response
-
-    async def server_stream(
-        self,
-        method: ServerStream[Req, Resp],
-        request: Req,
-        *,
-        timeout: float | None = None,
-        run: str | None = None,
-        metadata: Metadata = (),
-    ) -> AsyncGenerator[Resp, None]:
-        if look := self._before(method, run, metadata):
-            self._conclude(await self._wait(look), method, run)
-        tried = self._transport
-        stream = self._through(tried).server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
-        try:
-            async with aclosing(stream):
-                async for response in stream:
-                    yield response
-        except RpcError as error:
-            if self._is_a_page(error) and (look := self._after(error, tried, metadata)):
-                self._conclude(await self._wait(look), method, run, error, tried)
-            raise
 
     async def close(self) -> None:
         self._closed = True
@@ -337,10 +287,3 @@ class AsyncDoorTransport(_Doors):
         if transport not in self._open:
             self._open[transport] = _async_transport(transport, self._config, self._route)
         return self._open[transport]
-
-    @staticmethod
-    async def _wait(look: Discovery) -> Found | RpcError | None:
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(look.outcome), LOOK_TAKES)
-        except (TimeoutError, asyncio.TimeoutError):
-            return None

@@ -8,14 +8,14 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.doors import reached_through
 from airflow_provider_flyte.client.errors import BadAnswerError, GarbledAnswerError
-from airflow_provider_flyte.client.rpc import Req, Resp, ServerStream, Unary
-from airflow_provider_flyte.client.transport import AsyncTransport, Metadata, Transport
+from airflow_provider_flyte.client.layer import AsyncLayer, BlockingLayer
+from airflow_provider_flyte.client.transport import AsyncTransport, Transport
 
 log = logging.getLogger(__name__)
 
@@ -56,62 +56,35 @@ class Judge:
             raise garbled from error
 
 
-class JudgingTransport:
+class JudgingTransport(BlockingLayer):
     """Blocking calls over another transport."""
 
     def __init__(self, inner: Transport, judge: Judge) -> None:
         self._inner = inner
         self._judge = judge
 
-    def unary(
-        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
-    ) -> Resp:
-        with self._judge.judging():
-            return self._inner.unary(method, request, timeout=timeout, run=run, metadata=metadata)
+    def _around(self) -> AbstractContextManager[None]:
+        return self._judge.judging()
 
-    def server_stream(
-        self,
-        method: ServerStream[Req, Resp],
-        request: Req,
-        *,
-        timeout: float | None = None,
-        run: str | None = None,
-        metadata: Metadata = (),
-    ) -> Iterator[Resp]:
-        with self._judge.judging():
-            yield from self._inner.server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
+    def _through(self, transport: str) -> Transport:
+        return self._inner
 
     def close(self) -> None:
         self._inner.close()
 
 
-class AsyncJudgingTransport:
+class AsyncJudgingTransport(AsyncLayer):
     """Calls on one event loop over another transport."""
 
     def __init__(self, inner: AsyncTransport, judge: Judge) -> None:
         self._inner = inner
         self._judge = judge
 
-    async def unary(
-        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
-    ) -> Resp:
-        with self._judge.judging():
-            return await self._inner.unary(method, request, timeout=timeout, run=run, metadata=metadata)
+    def _around(self) -> AbstractContextManager[None]:
+        return self._judge.judging()
 
-    async def server_stream(
-        self,
-        method: ServerStream[Req, Resp],
-        request: Req,
-        *,
-        timeout: float | None = None,
-        run: str | None = None,
-        metadata: Metadata = (),
-    ) -> AsyncGenerator[Resp, None]:
-        stream = self._inner.server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
-        with self._judge.judging():
-            async with aclosing(stream):
-                async for response in stream:
-                    yield response
+    def _through(self, transport: str) -> AsyncTransport:
+        return self._inner
 
     async def close(self) -> None:
         await self._inner.close()

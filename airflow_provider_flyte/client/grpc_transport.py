@@ -6,7 +6,7 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import grpc
@@ -166,7 +166,7 @@ class GrpcTransport:
         timeout: float | None = None,
         run: str | None = None,
         metadata: Metadata = (),
-    ) -> Iterator[Resp]:
+    ) -> Generator[Resp, None, None]:
         call, until = None, time.monotonic() + (math.inf if timeout is None else timeout)
         try:
             call = self._channel.unary_stream(

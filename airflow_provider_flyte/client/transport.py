@@ -6,7 +6,7 @@ Above this line nobody knows which transport it is. Requests and responses are m
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from typing import Protocol, TypeAlias
 
 from airflow_provider_flyte.client.rpc import Req, Resp, ServerStream, Unary
@@ -30,7 +30,7 @@ class Transport(Protocol):
         timeout: float | None = None,
         run: str | None = None,
         metadata: Metadata = (),
-    ) -> Iterator[Resp]:
+    ) -> Generator[Resp, None, None]:
         """Open a stream; closing the iterator ends it. A quiet stream sends nothing, not even headers.
 
         :param metadata: of this call, beside the config's.

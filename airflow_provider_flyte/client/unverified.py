@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
 
 from airflow_provider_flyte.client import probe
@@ -49,7 +49,7 @@ class UnverifiedGrpcTransport:
         timeout: float | None = None,
         run: str | None = None,
         metadata: Metadata = (),
-    ) -> Iterator[Resp]:
+    ) -> Generator[Resp, None, None]:
         return self._current().server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
 
     def close(self) -> None:
