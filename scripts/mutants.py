@@ -210,7 +210,7 @@ def _try_all(file: str, mutants: list[Mutant], workers: list[Worker], tests: Tes
                 if how:
                     noticed.append(how)
                 else:
-                    ran = any(tests.by_line.get(line) for line in mutant.lines)
+                    ran = not mutant.lines or any(tests.by_line.get(line) for line in mutant.lines)
                     _show(file, mutant, "" if ran else "  (no test runs it by itself)")
 
     threads = [threading.Thread(target=work, args=(worker,)) for worker in workers]

@@ -41,7 +41,7 @@ class Mutant:
     """Where the change begins, from 1."""
 
     lines: range
-    """Of the statement around it."""
+    """Of the statement around it; none where the import runs it."""
 
     where: str
     """The qualified name of the function or class around it, '' for the module itself."""
@@ -77,6 +77,8 @@ class _Finder(ast.NodeVisitor):
             self._starts.append(self._starts[-1] + len(line))
         self._where: list[str] = []
         self._statement: ast.stmt | None = None
+        self._functions = 0
+        """How many functions are around."""
 
     # -- changes
 
@@ -104,6 +106,9 @@ class _Finder(ast.NodeVisitor):
         lines = range(line, self._source.count(b"\n", 0, end) + 2)
         if statement is not None and not head:
             lines = range(statement.lineno, (statement.end_lineno or line) + 1)
+        if not self._functions:
+            # The import runs it, in whichever test that comes first.
+            lines = range(0)
         before = self._source[first:last].decode()
         after = (self._source[first:start] + new.encode() + self._source[end:last]).decode()
         self.mutants.append(Mutant(line, lines, ".".join(self._where), _plain(before), _plain(after), mutated.decode()))
@@ -128,9 +133,11 @@ class _Finder(ast.NodeVisitor):
             inner: list[ast.AST] = []
         else:
             self._statement = node.body[0]
+            self._functions += 1
             inner = [*node.args.defaults, *(each for each in node.args.kw_defaults if each)]
         for each in (*inner, *node.body):
             self.visit(each)
+        self._functions -= not isinstance(node, ast.ClassDef)
         self._where.pop()
 
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _scope

@@ -86,6 +86,8 @@ def test_a_mutant_says_where_it_is_and_which_lines_run_it(mutations: ModuleType)
     assert (one.line, list(one.lines), one.where, one.before) == (5, [4, 5], "A.f", "1)")
     assert one.source == source.replace("1)", "2)")
     assert list(found["if True:"].lines) == [3]
+    # What the import runs is run by each test.
+    assert [list(mutant.lines) for mutant in mutations.mutants_of("class A:\n  x: int = 1\n")] == [[]]
     # Known by its text when lines move.
     moved = {mutant.key for mutant in mutations.mutants_of("\n\n" + source)}
     assert moved == {mutant.key for mutant in found.values()}
