@@ -69,7 +69,7 @@ test-e2e: $(STAMP) $(BROWSER)  ## the real Airflow
 test-crashes: $(STAMP)  ## runs that a real Airflow launches while tasks are killed and processes die
 	$(BIN)/python -m pytest tests/e2e/launches $(ARGS)
 
-mutants: $(STAMP)  ## change the code one line at a time: does a test notice? ARGS="client/waits.py --sample 40 --seed 1"
+mutants: $(STAMP)  ## change the code one line at a time: does a test notice? ARGS="client/watch/waits.py --sample 40 --seed 1"
 	$(BIN)/python scripts/mutants.py $(ARGS)
 
 bench: $(STAMP) $(PEER_STAMP)  ## what waiting costs, beside the Flyte SDK; ARGS="--help" says what can be left out
@@ -90,7 +90,7 @@ bench-transports: $(STAMP)  ## gRPC and Connect, side by side
 
 older-grpcio: $(STAMP) nginx  ## every way to Flyte with an older grpcio, whose words differ; GRPCIO=1.62.3 is the oldest supported
 	$(UV) pip install --quiet --python $(BIN)/python --target .run/grpcio-$(GRPCIO) --no-deps grpcio==$(GRPCIO)
-	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/test_doors.py tests/client/test_tls.py tests/proxy \
+	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/transport/test_selector.py tests/client/transport/test_tls.py tests/proxy \
 		--numprocesses 4 --dist load $(ARGS)
 
 matrix: $(UV)  ## each Airflow as it was released; AIRFLOW=3.0.6 only that one, QUICK=1 less of each

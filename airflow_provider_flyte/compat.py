@@ -16,8 +16,6 @@ from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from airflow_provider_flyte.killing import UNKNOWN, plain_state, state_in
-
 if TYPE_CHECKING:
     # isort: off
     from airflow.sdk import (
@@ -325,3 +323,26 @@ def dag_run_key(dag_run: Any) -> str | None:
 
     # SQLite gives the key of a deleted row to the next one.
     return None if settings.engine is None or settings.engine.dialect.name == "sqlite" else str(key)
+
+
+UNKNOWN = "unknown"
+"""A state that could not be read."""
+
+
+def state_in(states: Any, task: Any) -> str | None:
+    """The state of a task instance in Airflow's answer about many.
+
+    :param states: from the DAG run's id to a dict by task, whose key is ``task_id``, or ``task_id_3`` for a mapped one.
+    :param task: the task instance.
+    """
+    index = task.map_index if task.map_index is not None else -1
+    key = task.task_id if index < 0 else f"{task.task_id}_{index}"
+    try:
+        return plain_state(states[task.run_id][key])
+    except (KeyError, TypeError):
+        return UNKNOWN
+
+
+def plain_state(state: Any) -> str | None:
+    """A state as Airflow gives it, an enum's member or its text, as a text."""
+    return None if state is None else str(getattr(state, "value", state))

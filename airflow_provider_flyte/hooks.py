@@ -9,7 +9,6 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte import connection
 from airflow_provider_flyte.compat import (
     AirflowNotFoundException,
     BaseHook,
@@ -21,7 +20,8 @@ from airflow_provider_flyte.compat import (
     mask_secret,
     unread_variable,
 )
-from airflow_provider_flyte.connection_reading import (
+from airflow_provider_flyte.connection import fields
+from airflow_provider_flyte.connection.reader import (
     ConnectionProblem,
     StoredConnection,
     config_from,
@@ -43,23 +43,23 @@ class FlyteHook(BaseHook):
     """
 
     conn_name_attr = "flyte_conn_id"
-    default_conn_name = connection.DEFAULT_CONN_ID
-    conn_type = connection.CONN_TYPE
-    hook_name = connection.CONN_NAME
+    default_conn_name = fields.DEFAULT_CONN_ID
+    conn_type = fields.CONN_TYPE
+    hook_name = fields.CONN_NAME
 
-    def __init__(self, flyte_conn_id: str = connection.DEFAULT_CONN_ID, **kwargs: Any) -> None:
+    def __init__(self, flyte_conn_id: str = fields.DEFAULT_CONN_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.flyte_conn_id = flyte_conn_id
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """The extra fields of the form in Airflow 2.11; Airflow 3 reads ``get_provider_info``."""
-        return connection.form_widgets()
+        return fields.form_widgets()
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """The standard fields of the form in Airflow 2.11."""
-        return {key.replace("-", "_"): value for key, value in connection.ui_field_behaviour().items()}
+        return {key.replace("-", "_"): value for key, value in fields.ui_field_behaviour().items()}
 
     def get_config(self) -> FlyteConfig:
         """The client's settings, read from the connection each time.
@@ -108,8 +108,8 @@ class FlyteHook(BaseHook):
         return self.get_client()
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether a task could use the connection, and in words what is wrong: see ``connection_check.py``."""
-        from airflow_provider_flyte.connection_check import check
+        """Whether a task could use the connection, and in words what is wrong: see ``connection/check.py``."""
+        from airflow_provider_flyte.connection.check import check
 
         try:
             read = self._read()
@@ -172,7 +172,7 @@ class FlyteHook(BaseHook):
         """On a loop in a thread: the first import of grpc and protobuf holds it for 150 ms, and the roots are files."""
         from airflow_provider_flyte.client.client import FlyteClient
         from airflow_provider_flyte.client.errors import ConfigError
-        from airflow_provider_flyte.metrics import count_garbled_answer
+        from airflow_provider_flyte.report.metrics import count_garbled_answer
 
         try:
             return FlyteClient(config, on_garbled=partial(count_garbled_answer, self.flyte_conn_id))
@@ -183,7 +183,7 @@ class FlyteHook(BaseHook):
         if not isinstance(self.flyte_conn_id, str) or not self.flyte_conn_id.strip():
             raise FlyteArgumentError(
                 f"flyte_conn_id is {self.flyte_conn_id!r}. Give the id of an Airflow connection of type "
-                f"{connection.CONN_NAME!r}, or leave it out for {connection.DEFAULT_CONN_ID!r}."
+                f"{fields.CONN_NAME!r}, or leave it out for {fields.DEFAULT_CONN_ID!r}."
             )
 
     def _not_found(self, failures: list[str]) -> FlyteConfigurationError:
@@ -199,7 +199,7 @@ class FlyteHook(BaseHook):
             )
         return FlyteConfigurationError(
             f"There is no Airflow connection {self.flyte_conn_id!r}. Create it under Admin > Connections with type "
-            f"{connection.CONN_NAME!r}, or set {self._variable}."
+            f"{fields.CONN_NAME!r}, or set {self._variable}."
         )
 
     @property

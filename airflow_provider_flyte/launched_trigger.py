@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_flyte.arguments import POLL_INTERVAL, argument_errors, timestamp
 from airflow_provider_flyte.client.arguments import switch
-from airflow_provider_flyte.client.launch_identity import abort_reason
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.client.waiting import MISSING_AFTER, UNREACHABLE_AFTER
-from airflow_provider_flyte.compat import atask_state
-from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.events import Ending, RunEvent
-from airflow_provider_flyte.killing import (
-    UNKNOWN,
+from airflow_provider_flyte.client.verdict import MISSING_AFTER, UNREACHABLE_AFTER
+from airflow_provider_flyte.compat import UNKNOWN, atask_state
+from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_flyte.tries.identity import abort_reason
+from airflow_provider_flyte.tries.kill_reason import (
     abort_done,
     abort_failed,
     abort_outcome,
@@ -25,13 +23,14 @@ from airflow_provider_flyte.killing import (
     not_ours,
     why_killed,
 )
-from airflow_provider_flyte.task_identity import task_instance_of
+from airflow_provider_flyte.tries.task_instance import task_instance_of
 from airflow_provider_flyte.triggers import FlyteRunTrigger
+from airflow_provider_flyte.wait.event import Ending, RunEvent
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import Context
     from airflow_provider_flyte.operators import FlyteRunOperator
-    from airflow_provider_flyte.resumption import Settled
+    from airflow_provider_flyte.wait.resumption import Settled
 
 _aborting: set[asyncio.Task[None]] = set()
 """Strong references: the loop keeps only weak ones to its tasks."""

@@ -10,30 +10,30 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argument_errors
 from airflow_provider_flyte.client.arguments import choice, optional_seconds, seconds, switch, whole_number
 from airflow_provider_flyte.client.errors import ConfigError, NotATextError
-from airflow_provider_flyte.client.waiting import MISSING_AFTER, UNREACHABLE_AFTER
+from airflow_provider_flyte.client.verdict import MISSING_AFTER, UNREACHABLE_AFTER
 from airflow_provider_flyte.compat import BaseOperator, XComArg
-from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.deferral import DEFAULT_DEFERRABLE, RESUME_AFTER, execution_deadline, resumption
-from airflow_provider_flyte.events import RunEvent, read_event
+from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import FlyteArgumentError
-from airflow_provider_flyte.held_client import HeldClient
-from airflow_provider_flyte.hidden_values import HiddenValues
-from airflow_provider_flyte.launched_wait import LaunchedWait
-from airflow_provider_flyte.launching import Launching, naming
-from airflow_provider_flyte.lineage import operator_lineage
+from airflow_provider_flyte.launch.launched_wait import LaunchedWait
+from airflow_provider_flyte.launch.launching import Launching, naming
 from airflow_provider_flyte.links import FlyteRunLink, link_was_shown, show_link
-from airflow_provider_flyte.resumption import OPERATOR, Settled, settled_before
-from airflow_provider_flyte.stopping import Stopping
-from airflow_provider_flyte.task_identity import check_executed_once, may_defer
+from airflow_provider_flyte.report.openlineage import operator_lineage
+from airflow_provider_flyte.report.redaction import HiddenValues
 from airflow_provider_flyte.templates import ABOUT_NATIVE, KeepsTexts
-from airflow_provider_flyte.try_run import RETRY_AS, TryRun, settled_run
+from airflow_provider_flyte.tries.attempt import RETRY_AS, TryRun, settled_run
+from airflow_provider_flyte.tries.held_client import HeldClient
+from airflow_provider_flyte.tries.kill import Stopping
+from airflow_provider_flyte.tries.task_instance import check_executed_once, may_defer
+from airflow_provider_flyte.wait.deferral import DEFAULT_DEFERRABLE, RESUME_AFTER, execution_deadline, resumption
+from airflow_provider_flyte.wait.event import RunEvent, read_event
+from airflow_provider_flyte.wait.resumption import OPERATOR, Settled, settled_before
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_flyte.client import Launch
     from airflow_provider_flyte.compat import Context
-    from airflow_provider_flyte.task_wait import TaskWait
+    from airflow_provider_flyte.wait.task_wait import TaskWait
 
 
 class FlyteRunOperator(KeepsTexts, BaseOperator):
@@ -217,8 +217,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         """Resume after the trigger's event: look at the run, and let the event explain what the look cannot.
 
         :param event: what the trigger sent.
-        :param settled: what was settled before the deferral (``resumption.py``). Airflow may lose it. A try that gets
-            what belongs to another one starts anew.
+        :param settled: what was settled before the deferral (``wait/resumption.py``). Airflow may lose it. A try that
+            gets what belongs to another one starts anew.
         """
         read = read_event(event, "the Flyte run", self.log)
         before = settled_before(context, settled, self.log)
@@ -291,7 +291,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
 
     def _wanted(self) -> Launch:
         """What to launch. Templates are rendered only now."""
-        from airflow_provider_flyte.client.launch_request import Launch
+        from airflow_provider_flyte.client.flows.launch_request import Launch
 
         try:
             self._check_arguments()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_flyte.connection import CONN_NAME, CONN_TYPE, conn_fields, ui_field_behaviour
+from airflow_provider_flyte.connection.fields import CONN_NAME, CONN_TYPE, conn_fields, ui_field_behaviour
 from airflow_provider_flyte.settings import SECTION, config_section
 
 _TRIGGERS = ["airflow_provider_flyte.triggers", "airflow_provider_flyte.launched_trigger"]

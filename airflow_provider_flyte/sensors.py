@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_flyte.arguments import LEAST_INTERVAL, argument_errors
 from airflow_provider_flyte.client.arguments import choice, optional_seconds, seconds, switch
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.plain_values import given
+from airflow_provider_flyte.client.given import given
 from airflow_provider_flyte.client.run_key import check_run_name
-from airflow_provider_flyte.client.waiting import MISSING_AFTER, UNREACHABLE_AFTER, Outcome, Verdict, WaitRules
+from airflow_provider_flyte.client.verdict import MISSING_AFTER, UNREACHABLE_AFTER, Outcome, Verdict, WaitRules
 from airflow_provider_flyte.compat import (
     AirflowException,
     AirflowSensorTimeout,
@@ -23,29 +23,29 @@ from airflow_provider_flyte.compat import (
     PokeReturnValue,
     first_reschedule,
 )
-from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.deferral import (
-    DEFAULT_DEFERRABLE,
-    RESUME_AFTER,
-    execution_deadline,
-    resumption,
-    try_start,
-)
-from airflow_provider_flyte.events import Ending, RunEvent, read_event
+from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConfigurationError,
     FlyteRunFailed,
     FlyteRunMissing,
 )
-from airflow_provider_flyte.held_client import HeldClient
 from airflow_provider_flyte.links import FlyteRunLink, link_was_shown, show_link
-from airflow_provider_flyte.resumption import SENSOR, Settled, settled_before
-from airflow_provider_flyte.task_identity import may_defer
-from airflow_provider_flyte.task_wait import BRIEFLY, TaskWait, patience
+from airflow_provider_flyte.report.xcom import push_details
 from airflow_provider_flyte.templates import KeepsTexts
+from airflow_provider_flyte.tries.held_client import HeldClient
+from airflow_provider_flyte.tries.task_instance import may_defer
 from airflow_provider_flyte.triggers import FlyteRunTrigger
-from airflow_provider_flyte.xcom import push_details
+from airflow_provider_flyte.wait.deferral import (
+    DEFAULT_DEFERRABLE,
+    RESUME_AFTER,
+    execution_deadline,
+    resumption,
+    try_start,
+)
+from airflow_provider_flyte.wait.event import Ending, RunEvent, read_event
+from airflow_provider_flyte.wait.resumption import SENSOR, Settled, settled_before
+from airflow_provider_flyte.wait.task_wait import BRIEFLY, TaskWait, patience
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import Context
@@ -181,8 +181,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         """Resume after the trigger's event: look at the runs, and let the event explain what the look cannot.
 
         :param event: what the trigger sent.
-        :param settled: what was settled before the deferral (``resumption.py``). Airflow may lose it. A try that gets
-            what belongs to another one starts anew.
+        :param settled: what was settled before the deferral (``wait/resumption.py``). Airflow may lose it. A try that
+            gets what belongs to another one starts anew.
         """
         before = settled_before(context, settled, self.log)
         if before is not None and not before.belongs_to(context, SENSOR, self.log):

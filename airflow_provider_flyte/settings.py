@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_flyte.client.pace import CALLS_PER_SECOND, INTERVAL, SHORTEST_INTERVAL
+from airflow_provider_flyte.client.watch.pacing import CALLS_PER_SECOND, INTERVAL, SHORTEST_INTERVAL
 
 SECTION = "flyte"
 

@@ -10,9 +10,9 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.client.plain_values import ReadFromText
+from airflow_provider_flyte.client.literals.values import ReadFromText
 from airflow_provider_flyte.exceptions import FlyteArgumentError
-from airflow_provider_flyte.hidden_values import HiddenValues
+from airflow_provider_flyte.report.redaction import HiddenValues
 
 if TYPE_CHECKING:
     import jinja2

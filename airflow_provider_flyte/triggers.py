@@ -15,15 +15,15 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argument_errors, timestamp
 from airflow_provider_flyte.client.arguments import optional_seconds, seconds, switch
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.waiting import MISSING_AFTER, UNREACHABLE_AFTER
-from airflow_provider_flyte.connection import DEFAULT_CONN_ID
-from airflow_provider_flyte.events import Ending, RunEvent
+from airflow_provider_flyte.client.verdict import MISSING_AFTER, UNREACHABLE_AFTER
+from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
-from airflow_provider_flyte.watching import Lease
+from airflow_provider_flyte.wait.event import Ending, RunEvent
+from airflow_provider_flyte.wait.shared_watcher import Lease
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunWatcher
-    from airflow_provider_flyte.client.wait_results import WaitResult
+    from airflow_provider_flyte.client.watch.results import WaitResult
 
 T = TypeVar("T")
 
@@ -127,7 +127,7 @@ class FlyteRunTrigger(BaseTrigger):
     async def _event(self) -> RunEvent:
         """A thousand of these wait side by side: what stays alive meanwhile is kept small, one frame, few objects."""
         try:
-            from airflow_provider_flyte.client.waiting import Outcome, WaitRules, decide_together
+            from airflow_provider_flyte.client.verdict import Outcome, WaitRules, decide_together
 
             self._lease = Lease(self.flyte_conn_id)
             watcher = self._lease.ready

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunWatcher
-from airflow_provider_flyte.client.doors import import_all
+from airflow_provider_flyte.client.transport.selector import import_all
 
 BEAT = 0.005
 """Seconds between two looks at the clock while gaps are measured."""

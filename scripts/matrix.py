@@ -38,8 +38,8 @@ RELEASED = {
 """An Airflow and the day of its release, whose evening is the newest that anything in its environment may be."""
 
 UNIT_TESTS = (
-    *("compat", "connection", "events", "hooks", "launch_in_dags", "links", "metrics", "operator", "run_wait"),
-    *("sensor_deferred", "sensor_flags", "sensor_poke", "several_runs", "triggers", "watching", "xcom"),
+    *("compat", "connection", "event", "hooks", "launch_in_dags", "links", "metrics", "operator", "run_wait"),
+    *("sensor_deferred", "sensor_flags", "sensor_poke", "several_runs", "triggers", "shared_watcher", "xcom"),
 )
 """Those of the tests that meet Airflow."""
 
@@ -185,7 +185,7 @@ def run(one: Environment, built: Path, *, quick: bool) -> dict[str, str]:
     pytest(one, "tests/test_docs.py", "-k", "first_dag")
     say(one, f"the README's first DAGs ran after {took}")
     if not quick:
-        pytest(one, *(f"tests/test_{name}.py" for name in UNIT_TESTS))
+        pytest(one, *(f"tests/airflow/test_{name}.py" for name in UNIT_TESTS))
         say(one, f"the tests that meet Airflow passed after {took}")
     if one.whole:
         pytest(one, "tests/matrix", *(["-k", "waits"] if quick else []))

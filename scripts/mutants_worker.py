@@ -48,7 +48,7 @@ def serve(copy: Path) -> None:
     sys.path.insert(0, str(copy))
     os.environ["PYTHONPATH"] = str(copy)
     sys.dont_write_bytecode = False
-    home = importlib.import_module("tests.own_airflow").__dict__["_HOME"]
+    home = importlib.import_module("tests.support.own_airflow").__dict__["_HOME"]
     for name in (*_OTHERS, *_OF_AIRFLOW):
         with suppress(ImportError):
             importlib.import_module(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import zlib
 from collections.abc import AsyncIterator, Iterator
 from enum import Enum
 from importlib.metadata import version
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 # Before anything imports Airflow.
-from tests.own_airflow import connection_json
+from tests.support.own_airflow import connection_json
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.testing import LocalFlyte
@@ -23,16 +22,17 @@ if TYPE_CHECKING:
 
 if int(version("apache-airflow").split(".")[0]) > 2:
     # Its pages are of Airflow 2.11; those of 3.3 need a browser: tests/e2e/test_connection_form.py.
-    collect_ignore = ["test_connection_form_of_2.py"]
+    collect_ignore = ["airflow/test_connection_form_of_2.py"]
 
 
 @pytest.fixture(autouse=True)
 def _forget_servers() -> None:
     """Servers of different tests may come to listen on the same port."""
-    from airflow_provider_flyte.client import doors, route, tokens
+    from airflow_provider_flyte.client.auth import token_cache
+    from airflow_provider_flyte.client.transport import route, selector
 
-    doors.forget()
-    tokens.forget()
+    selector.forget()
+    token_cache.forget()
     route.forget()
 
 
@@ -62,16 +62,16 @@ DOORS = ("grpc", "connect")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Whatever stands above the transports is tested through both doors.
 
-    What stands on Airflow knows of no door, and its tests take longest: each is behind one, by turns, and behind the
-    other one with the other Airflow.
+    What stands on Airflow knows of no door, and its tests take longest: a module of them names one in the mark
+    ``one_transport``, which is that of Airflow 3; with Airflow 2.11 it is the other one.
     """
     chosen = any("door" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     if chosen or "door" not in metafunc.fixturenames:
         return
     doors: tuple[str, ...] = DOORS
-    if metafunc.definition.path.parent == Path(__file__).parent:
-        turn = zlib.crc32(metafunc.definition.name.encode()) + int(version("apache-airflow").split(".")[0])
-        doors = (DOORS[turn % len(DOORS)],)
+    if mark := metafunc.definition.get_closest_marker("one_transport"):
+        is_3 = int(version("apache-airflow").split(".")[0]) > 2
+        doors = tuple(door for door in DOORS if (door == mark.args[0]) is is_3)
     metafunc.parametrize("door", doors, indirect=True)
 
 
@@ -108,20 +108,20 @@ def flyte_default(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> L
 @pytest.fixture
 async def no_watcher_left() -> AsyncIterator[None]:
     """A test of triggers gives its watchers back; an idle one would linger, and here the loop ends."""
-    from airflow_provider_flyte import watching
+    from airflow_provider_flyte.wait import shared_watcher
 
     yield
-    for shared in list(watching._of_loop(asyncio.get_running_loop()).values()):
+    for shared in list(shared_watcher._of_loop(asyncio.get_running_loop()).values()):
         assert shared.users == 0
         shared.close()
-    await asyncio.gather(*watching._closing)
+    await asyncio.gather(*shared_watcher._closing)
     gc.collect()
 
 
 @pytest.fixture(scope="session")
 def certificate() -> tuple[bytes, bytes]:
     """A certificate for localhost that nobody trusts, and its key, as PEM."""
-    from tests.certificates import make_certificate
+    from tests.support.certificates import make_certificate
 
     return make_certificate("localhost")
 

@@ -16,7 +16,7 @@ from airflow_provider_flyte.client import RunDetails
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.e2e.airflow_process import flyte_connection
-from tests.own_airflow import DAGS_FOLDER, connection_json, for_this_airflow, load_dag_file
+from tests.support.own_airflow import DAGS_FOLDER, connection_json, for_this_airflow, load_dag_file
 
 ROOT = Path(__file__).parents[1]
 IS_3 = int(version("apache-airflow").split(".")[0]) > 2
@@ -133,7 +133,7 @@ def test_local_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_table_of_flags_is_the_tested_one() -> None:
-    from tests.test_sensor_flags import ERRORS, TABLE
+    from tests.airflow.test_sensor_flags import ERRORS, TABLE
 
     words = {"fails": "fails", "fails for good": "fails, no retry", "skips": "skipped", "waits on": "waits on"}
     page = (ROOT / "docs" / "sensor.md").read_text()

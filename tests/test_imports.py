@@ -35,12 +35,12 @@ def loaded_by(module: str) -> list[str]:
         "launched_trigger",
         "links",
         "hooks",
-        "watching",
-        "run_wait",
+        "wait.shared_watcher",
+        "wait.run_wait",
         "provider_info",
         "exceptions",
         "client",
-        "client.launch_identity",
+        "tries.identity",
         "testing",
     ],
 )
@@ -49,7 +49,7 @@ def test_importing_it_loads_neither_grpc_nor_protobuf(module: str) -> None:
     assert [name for name in modules if name.startswith(HEAVY)] == []
 
 
-@pytest.mark.parametrize("module", ["client", "client.watcher", "testing.server"])
+@pytest.mark.parametrize("module", ["client", "client.watch.watcher", "testing.server"])
 def test_client_and_local_server_load_no_airflow(module: str) -> None:
     modules = loaded_by(f"airflow_provider_flyte.{module}")
     assert [name for name in modules if name == "airflow" or name.startswith("airflow.")] == []

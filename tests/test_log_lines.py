@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.log_lines import FILLED, Line, LostTrackError, Sources, package
+from tests.support.log_lines import FILLED, Line, LostTrackError, Sources, package
 
 PAGE = Path(__file__).parents[1] / "docs" / "task-log.md"
 

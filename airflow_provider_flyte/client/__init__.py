@@ -9,17 +9,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_flyte.client.abort import Abort, AbortedRun
     from airflow_provider_flyte.client.client import FlyteClient
     from airflow_provider_flyte.client.config import FlyteConfig
-    from airflow_provider_flyte.client.launch import LaunchedRun
-    from airflow_provider_flyte.client.launch_request import Launch
-    from airflow_provider_flyte.client.log_tail import LogTail
+    from airflow_provider_flyte.client.flows.abort import Abort, AbortedRun
+    from airflow_provider_flyte.client.flows.launch import LaunchedRun
+    from airflow_provider_flyte.client.flows.launch_request import Launch
+    from airflow_provider_flyte.client.flows.log_tail import LogTail
+    from airflow_provider_flyte.client.literals.spelling import restored
     from airflow_provider_flyte.client.phase import RunPhase
     from airflow_provider_flyte.client.run_details import RunDetails
     from airflow_provider_flyte.client.run_key import RunKey
-    from airflow_provider_flyte.client.spelling import restored
-    from airflow_provider_flyte.client.watcher import RunWatcher
+    from airflow_provider_flyte.client.watch.watcher import RunWatcher
 
 __all__ = [
     "Abort",
@@ -37,18 +37,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Abort": "abort",
-    "AbortedRun": "abort",
+    "Abort": "flows.abort",
+    "AbortedRun": "flows.abort",
     "FlyteClient": "client",
     "FlyteConfig": "config",
-    "Launch": "launch_request",
-    "LaunchedRun": "launch",
-    "LogTail": "log_tail",
+    "Launch": "flows.launch_request",
+    "LaunchedRun": "flows.launch",
+    "LogTail": "flows.log_tail",
     "RunDetails": "run_details",
     "RunKey": "run_key",
     "RunPhase": "phase",
-    "RunWatcher": "watcher",
-    "restored": "spelling",
+    "RunWatcher": "watch.watcher",
+    "restored": "literals.spelling",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from airflow_provider_flyte.client.calls import Flow
+from airflow_provider_flyte.client.flows.calls import Flow
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.client import FlyteClient

@@ -12,22 +12,22 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
-from airflow_provider_flyte.client.abort import AbortedRun, abort, check_reason
-from airflow_provider_flyte.client.auth import AsyncAuthTransport, AuthTransport
+from airflow_provider_flyte.client.auth.token_cache import tokens_of
+from airflow_provider_flyte.client.auth.transport import AsyncAuthTransport, AuthTransport
 from airflow_provider_flyte.client.blocking import Asked, blocking
-from airflow_provider_flyte.client.calls import Call, Flow, StreamCall
 from airflow_provider_flyte.client.config import FlyteConfig
-from airflow_provider_flyte.client.doors import AsyncDoorTransport, DoorTransport
 from airflow_provider_flyte.client.errors import NoClientError
-from airflow_provider_flyte.client.garbled import AsyncJudgingTransport, Judge, JudgingTransport
-from airflow_provider_flyte.client.launch import LaunchedRun, launch
-from airflow_provider_flyte.client.launch_request import Launch
-from airflow_provider_flyte.client.layer import adrive, drive
-from airflow_provider_flyte.client.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
-from airflow_provider_flyte.client.retry import RetryPolicy
-from airflow_provider_flyte.client.route import route_to
-from airflow_provider_flyte.client.tokens import tokens_of
-from airflow_provider_flyte.client.transport import AsyncTransport, Transport
+from airflow_provider_flyte.client.flows.abort import AbortedRun, abort, check_reason
+from airflow_provider_flyte.client.flows.calls import Call, Flow, StreamCall
+from airflow_provider_flyte.client.flows.launch import LaunchedRun, launch
+from airflow_provider_flyte.client.flows.launch_request import Launch
+from airflow_provider_flyte.client.flows.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
+from airflow_provider_flyte.client.transport.base import AsyncTransport, Transport
+from airflow_provider_flyte.client.transport.layer import adrive, drive
+from airflow_provider_flyte.client.transport.retry import RetryPolicy
+from airflow_provider_flyte.client.transport.route import route_to
+from airflow_provider_flyte.client.transport.selector import AsyncDoorTransport, DoorTransport
+from airflow_provider_flyte.client.transport.unreadable import AsyncJudgingTransport, Judge, JudgingTransport
 
 T = TypeVar("T")
 

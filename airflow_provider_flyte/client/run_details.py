@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from airflow_provider_flyte.client import calls
-from airflow_provider_flyte.client.abort import AbortedRun, abort, check_reason
 from airflow_provider_flyte.client.blocking import Asked, blocking, blocking_on_class
-from airflow_provider_flyte.client.calls import Flow
 from airflow_provider_flyte.client.client import FlyteClient, current_client
 from airflow_provider_flyte.client.errors import NotFoundError
+from airflow_provider_flyte.client.flows import calls
+from airflow_provider_flyte.client.flows.abort import AbortedRun, abort, check_reason
+from airflow_provider_flyte.client.flows.calls import Flow
+from airflow_provider_flyte.client.flows.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
-from airflow_provider_flyte.client.literals import named_values
-from airflow_provider_flyte.client.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
-from airflow_provider_flyte.client.message_dict import message_dict
+from airflow_provider_flyte.client.literals.message_dict import message_dict
+from airflow_provider_flyte.client.literals.reader import named_values
 from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
 from airflow_provider_flyte.client.run_key import RunKey, run_key
 from airflow_provider_flyte.client.timeline import timeline
-from airflow_provider_flyte.client.waiting import RunError
+from airflow_provider_flyte.client.verdict import RunError
 
 
 class RunDetails:
@@ -66,7 +66,7 @@ class RunDetails:
     def inputs(self) -> Asked[dict[str, Any]]:
         """The run's inputs as plain Python values, defaults filled in (DataProxyService/GetActionData).
 
-        What each type becomes stands in ``literals.py``; a literal that cannot be read becomes a description of
+        What each type becomes stands in ``literals/reader.py``; a literal that cannot be read becomes a description of
         itself, never an exception.
         """
         return current_client(self._client), self.read_values("inputs")

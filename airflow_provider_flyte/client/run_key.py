@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.plain_values import given
+from airflow_provider_flyte.client.given import given
 
 # CreateRun's own rule: a DNS-1035 label of at most 30 characters.
 _RUN_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")

@@ -14,8 +14,8 @@ from airflow_provider_flyte.client.idl.workflow import internal_run_service_pb2,
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import answers
 from airflow_provider_flyte.testing.calls import Call
-from airflow_provider_flyte.testing.executor import ExecutorHandlers
-from airflow_provider_flyte.testing.launch import LaunchHandlers
+from airflow_provider_flyte.testing.handlers.executor import ExecutorHandlers
+from airflow_provider_flyte.testing.handlers.launch import LaunchHandlers
 from airflow_provider_flyte.testing.store import Action, Store
 
 Kind: TypeAlias = Literal["USER", "SYSTEM"]

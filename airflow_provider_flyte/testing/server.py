@@ -14,21 +14,21 @@ from airflow_provider_flyte.client.idl.trigger import trigger_definition_pb2, tr
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.testing import plain
 from airflow_provider_flyte.testing.calls import Call, CallLog, RecordedCall
-from airflow_provider_flyte.testing.catalog import AuthHandlers, ProjectHandlers, TaskHandlers
-from airflow_provider_flyte.testing.data import DataHandlers
 from airflow_provider_flyte.testing.dispatch import NAMES, STREAMS, Dispatcher, HandlerGroup, resolve
-from airflow_provider_flyte.testing.executor import ExecutorHandlers
 from airflow_provider_flyte.testing.fault_box import FaultBox
 from airflow_provider_flyte.testing.faults import Fault, When
-from airflow_provider_flyte.testing.grpc_door import GrpcDoor
-from airflow_provider_flyte.testing.launch import LaunchHandlers
+from airflow_provider_flyte.testing.handlers.catalog import AuthHandlers, ProjectHandlers, TaskHandlers
+from airflow_provider_flyte.testing.handlers.data import DataHandlers
+from airflow_provider_flyte.testing.handlers.executor import ExecutorHandlers
+from airflow_provider_flyte.testing.handlers.launch import LaunchHandlers
+from airflow_provider_flyte.testing.handlers.reads import ReadHandlers
+from airflow_provider_flyte.testing.handlers.streams import StreamHandlers
+from airflow_provider_flyte.testing.handlers.triggers import TriggerHandlers
 from airflow_provider_flyte.testing.moving import Mover
-from airflow_provider_flyte.testing.reads import ReadHandlers
 from airflow_provider_flyte.testing.scheduler import Scheduler
 from airflow_provider_flyte.testing.script import RunHandle
+from airflow_provider_flyte.testing.servers.grpc_server import GrpcDoor
 from airflow_provider_flyte.testing.store import Action, Store
-from airflow_provider_flyte.testing.streams import StreamHandlers
-from airflow_provider_flyte.testing.triggers import TriggerHandlers
 
 PROJECT = "flytesnacks"
 DOMAIN = "development"
@@ -169,7 +169,7 @@ class LocalFlyte:
         if name == "grpc":
             return GrpcDoor(self._dispatcher, self._tls, self._client_roots)
         try:
-            from airflow_provider_flyte.testing.connect_door import ConnectDoor
+            from airflow_provider_flyte.testing.servers.connect_server import ConnectDoor
         except ImportError as error:
             raise ImportError(
                 f"the Connect door needs uvicorn: pip install 'airflow-provider-flyte[testing]' ({error})"

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.client.strangers import Stranger
+from tests.support.strangers import Stranger
 
 
 def config_for(flyte: LocalFlyte | Stranger, **changed: Any) -> FlyteConfig:

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunDetails
-from airflow_provider_flyte.client.calls import Call
 from airflow_provider_flyte.client.errors import InvalidArgumentError, NotFoundError, UnavailableError
+from airflow_provider_flyte.client.flows.calls import Call
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
-from airflow_provider_flyte.client.retry import RetryPolicy, is_read
 from airflow_provider_flyte.client.rpc import METHODS, RunService
+from airflow_provider_flyte.client.transport.retry import RetryPolicy, is_read
 from airflow_provider_flyte.testing import LocalFlyte, status, unavailable
 from tests.client.conftest import config_for
 

@@ -13,7 +13,7 @@ from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, 
 from airflow_provider_flyte.client.errors import FlyteError, RpcError, Status
 from airflow_provider_flyte.testing import LocalFlyte, cut_stream, delay, status
 from tests.client.conftest import config_for
-from tests.client.strangers import stranger
+from tests.support.strangers import stranger
 
 EXPECTED = {
     Status.CANCELLED: errors.CancelledError,
@@ -37,7 +37,7 @@ EXPECTED = {
 
 def ask(config: FlyteConfig, *, on_a_loop: bool) -> Any:
     """GetRunDetails of r1, once."""
-    from airflow_provider_flyte.client.calls import get_run_details, run_identifier
+    from airflow_provider_flyte.client.flows.calls import get_run_details, run_identifier
 
     call = get_run_details(run_identifier(config.key("r1"), config.org))
 

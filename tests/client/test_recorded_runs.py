@@ -19,7 +19,7 @@ from airflow_provider_flyte.client import RunDetails
 from airflow_provider_flyte.client.idl.core import literals_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
-from airflow_provider_flyte.client.literals import named_values, value_of
+from airflow_provider_flyte.client.literals.reader import named_values, value_of
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 EXPECTED = json.loads((RECORDINGS / "expected.json").read_text())

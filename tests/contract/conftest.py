@@ -20,7 +20,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
-from airflow_provider_flyte.client.calls import ROOT_ACTION, Call, run_identifier
+from airflow_provider_flyte.client.flows.calls import ROOT_ACTION, Call, run_identifier
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2, task_service_pb2
 from airflow_provider_flyte.client.idl.workflow import internal_run_service_pb2, run_definition_pb2, run_service_pb2

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_flyte.client import Abort, Launch
-from airflow_provider_flyte.client.calls import Call
 from airflow_provider_flyte.client.errors import InputsError, NoSuchTaskError, NoSuchTriggerError
+from airflow_provider_flyte.client.flows.calls import Call
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.core import types_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2, task_service_pb2
 from airflow_provider_flyte.client.idl.trigger import trigger_definition_pb2, trigger_service_pb2
-from airflow_provider_flyte.client.literals import value_of
+from airflow_provider_flyte.client.literals.reader import value_of
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.rpc import TaskService, TriggerService
 from airflow_provider_flyte.testing import plain
-from tests.client.test_literal_writing import GIVEN, recorded_literal, recorded_type
+from tests.client.literals.test_writer import GIVEN, recorded_literal, recorded_type
 from tests.contract.conftest import DOMAIN, ORG, PROJECT, Backend
 
 CASES = [name for name in GIVEN if name != "float_nan"]

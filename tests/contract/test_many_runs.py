@@ -7,13 +7,13 @@ import asyncio
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunWatcher
-from airflow_provider_flyte.client.calls import PAGE_SIZE, find_runs
 from airflow_provider_flyte.client.errors import InternalError
+from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, find_runs
 from airflow_provider_flyte.client.idl.common import list_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.rpc import RunService
-from airflow_provider_flyte.client.waiting import Outcome, WaitRules
+from airflow_provider_flyte.client.verdict import Outcome, WaitRules
 from tests.contract.conftest import DOMAIN, ORG, PROJECT, Backend
 
 
@@ -60,7 +60,7 @@ def test_value_in_with_one_value_is_refused(backend: Backend) -> None:
     only = list_pb2.Filter(function=list_pb2.Filter.VALUE_IN, field="run_name", values=[backend.launch()])
     request = run_service_pb2.ListRunsRequest(request=list_pb2.ListRequest(limit=10, filters=[only]))
     request.project_id.organization, request.project_id.name, request.project_id.domain = ORG, PROJECT, DOMAIN
-    from airflow_provider_flyte.client.calls import Call
+    from airflow_provider_flyte.client.flows.calls import Call
 
     with pytest.raises(InternalError):
         backend.client.run(Call(RunService.ListRuns, request, lambda response: response), retry_for=0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_flyte.client.errors import InvalidArgumentError, NotFoundError
+from airflow_provider_flyte.client.flows.named_runs import look_at
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
-from airflow_provider_flyte.client.named_runs import look_at
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.rpc import RunService
-from airflow_provider_flyte.client.waiting import (
+from airflow_provider_flyte.client.verdict import (
     Absent,
     Outcome,
     RunError,

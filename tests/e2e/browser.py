@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 
-from airflow_provider_flyte.connection import CONN_NAME, FIELDS
+from airflow_provider_flyte.connection.fields import CONN_NAME, FIELDS
 
 PROGRAM = shutil.which("chromium")
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")

@@ -14,9 +14,9 @@ from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.idl.core import tasks_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status
-from tests.certificates import Authority
-from tests.client.oauth2 import OAuth2Server
 from tests.e2e.after_first_look import AfterFirstLook
+from tests.support.certificates import Authority
+from tests.support.oauth2 import OAuth2Server
 
 CLIENT_ID = "canary-id"
 _FIELDS = ("client_secret", "token", "token_file", "secret_metadata", "wrong_secret", "broken_key")

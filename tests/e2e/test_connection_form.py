@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e import browser
 from tests.e2e.airflow_process import USER, StandaloneAirflow
-from tests.guarded_flytes import AUTHENTICATIONS, RUN, TOKEN, GuardedFlyte, guarded_flytes
+from tests.support.guarded_flytes import AUTHENTICATIONS, RUN, TOKEN, GuardedFlyte, guarded_flytes
 
 # Without a browser, Airflow need not be started for it.
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.usefixtures("chromium")]

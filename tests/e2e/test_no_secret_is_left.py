@@ -10,7 +10,7 @@ from tests.e2e.airflow_api import AirflowApi, until
 from tests.e2e.airflow_process import USER, StandaloneAirflow
 from tests.e2e.canary import Canary
 from tests.e2e.left_behind import ProcessNotes, columns, files
-from tests.secret_search import found
+from tests.support.secret_search import found
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -18,7 +18,7 @@ import pytest
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests import example_launches
 from tests.e2e.after_first_look import AfterFirstLook
-from tests.own_airflow import DAGS_FOLDER, for_this_airflow, load_dag_file
+from tests.support.own_airflow import DAGS_FOLDER, for_this_airflow, load_dag_file
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "example_dags").glob("*.py"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 # Not only imported by pytest's conftest, but before: it takes all of Airflow's settings out of the environment.
-from tests.own_airflow import DAGS_FOLDER
+from tests.support.own_airflow import DAGS_FOLDER
 
 EVENTS = DAGS_FOLDER.parent / "events.jsonl"
 

@@ -11,8 +11,8 @@ import pytest
 
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.driving import DagRun, Driven, TaskInstance
-from tests.own_airflow import DAGS_FOLDER, load_dag_file
+from tests.support.driving import DagRun, Driven, TaskInstance
+from tests.support.own_airflow import DAGS_FOLDER, load_dag_file
 
 pytestmark = [
     pytest.mark.usefixtures("airflow_db"),

@@ -15,12 +15,12 @@ import httpx
 import psutil
 import pytest
 
-from airflow_provider_flyte.connection import CONN_NAME, FIELDS
+from airflow_provider_flyte.connection.fields import CONN_NAME, FIELDS
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e.airflow_api import Task, until
 from tests.e2e.airflow_process import USER, StandaloneAirflow, flyte_connection
 from tests.matrix.airflow_two import AirflowTwo
-from tests.own_airflow import AIRFLOW
+from tests.support.own_airflow import AIRFLOW
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -166,8 +166,8 @@ def make_by_form(airflow: StandaloneAirflow, flyte: LocalFlyte, extra: dict[str,
     """Make the connection of ``matrix_form`` with the fields that Airflow's form has for it."""
     standard = {"host": flyte.host, "port": flyte.port}
     if AIRFLOW < (3,):
-        from tests.form_of_2 import NAMES as names
-        from tests.form_of_2 import Pages
+        from tests.support.form_of_2 import NAMES as names
+        from tests.support.form_of_2 import Pages
 
         with httpx.Client(base_url=airflow.url, trust_env=False, timeout=60) as http:
             pages = Pages(http, USER, airflow.password)

@@ -8,8 +8,9 @@ import uuid
 from collections import Counter
 from typing import Any
 
-from airflow_provider_flyte.client import FlyteClient, FlyteConfig, Launch, RunDetails, RunWatcher, discovery, errors
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig, Launch, RunDetails, RunWatcher, errors
 from airflow_provider_flyte.client.config import CONNECT
+from airflow_provider_flyte.client.transport import discovery
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.proxy.nginx import Nginx, Server
 

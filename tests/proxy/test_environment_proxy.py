@@ -12,9 +12,9 @@ from airflow_provider_flyte.client import FlyteConfig, errors
 from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.client.replay_server import Answer, ReplayServer
 from tests.proxy.forward import ForwardProxy
 from tests.proxy.test_through_nginx import both, read, refused
+from tests.support.replay_server import Answer, ReplayServer
 
 
 @pytest.fixture

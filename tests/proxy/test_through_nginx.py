@@ -13,17 +13,18 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, RunWatcher, discovery
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, RunWatcher
 from airflow_provider_flyte.client import errors as flyte_errors
-from airflow_provider_flyte.client.calls import Call, run_identifier
 from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC
 from airflow_provider_flyte.client.errors import RpcError, Status
+from airflow_provider_flyte.client.flows.calls import Call, run_identifier
 from airflow_provider_flyte.client.rpc import METHODS, RunService
+from airflow_provider_flyte.client.transport import discovery
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.certificates import make_certificate
-from tests.clock import Clock
 from tests.proxy.nginx import Nginx
 from tests.proxy.ways import CHART_SERVICES, LISTENS, STATUSES
+from tests.support.certificates import make_certificate
+from tests.support.clock import Clock
 
 Config = Callable[..., FlyteConfig]
 both = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])

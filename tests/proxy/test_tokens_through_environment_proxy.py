@@ -11,11 +11,11 @@ import pytest
 from airflow_provider_flyte.client.credentials import ClientCredentials
 from airflow_provider_flyte.client.errors import TokenServerError, is_transient
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.client.oauth2 import OAuth2Server
 from tests.proxy.forward import ForwardProxy
 from tests.proxy.test_environment_proxy import settings, wait_until_seen
 from tests.proxy.test_through_nginx import both, read
-from tests.secret_search import found, shown_by
+from tests.support.oauth2 import OAuth2Server
+from tests.support.secret_search import found, shown_by
 
 CREDENTIALS = ClientCredentials("my-id", "correct-horse")
 NOWHERE = "http://user:battery-staple@127.0.0.1:1"

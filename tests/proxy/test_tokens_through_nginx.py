@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from airflow_provider_flyte.client import FlyteConfig, discovery
+from airflow_provider_flyte.client import FlyteConfig
 from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC
 from airflow_provider_flyte.client.credentials import ClientCredentials, StaticToken
 from airflow_provider_flyte.client.errors import NotFlyteError, TokenError, UnauthenticatedError, UnknownError
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
+from airflow_provider_flyte.client.transport import discovery
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.client.oauth2 import OAuth2Server
 from tests.proxy.test_through_nginx import both, read
 from tests.proxy.ways import TOKEN
+from tests.support.oauth2 import OAuth2Server
 
 DOORS = {"grpc": GRPC, "http-behind-h2": CONNECT, "http-behind-tls": CONNECT}
 CREDENTIALS = ClientCredentials("my-id", "correct-horse")

@@ -9,8 +9,8 @@ import pytest
 from airflow_provider_flyte import launched_trigger
 from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.operators import FlyteRunOperator
-from airflow_provider_flyte.resumption import OPERATOR, XCOM_KEY, Settled
-from tests.driving import DagRun, TaskInstance
+from airflow_provider_flyte.wait.resumption import OPERATOR, XCOM_KEY, Settled
+from tests.support.driving import DagRun, TaskInstance
 
 NOW = 1000.0
 SETTLED: dict[str, Any] = {

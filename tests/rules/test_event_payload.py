@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.events import VERSION, Ending, EventError, RunEvent, log_traceback, read_event
+from airflow_provider_flyte.wait.event import VERSION, Ending, EventError, RunEvent, log_traceback, read_event
 
 PAYLOAD: dict[str, Any] = {
     "ending": "failed",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.hidden_values import HiddenValues
+from airflow_provider_flyte.report.redaction import HiddenValues
 
 
 @pytest.mark.parametrize("made", [dict, UserDict])

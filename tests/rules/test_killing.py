@@ -8,19 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.client.abort import Abort, AbortedRun
+from airflow_provider_flyte.client.flows.abort import Abort, AbortedRun
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.killing import (
-    CLEARED,
-    UNKNOWN,
-    abort_outcome,
-    because_of,
-    interrupted,
-    plain_state,
-    state_in,
-    why_killed,
-)
+from airflow_provider_flyte.compat import UNKNOWN, plain_state, state_in
+from airflow_provider_flyte.tries.kill_reason import CLEARED, abort_outcome, because_of, interrupted, why_killed
 
 KILLED = {
     "failed": "the task was marked failed, or its DAG run was",

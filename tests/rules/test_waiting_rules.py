@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.client.waiting import (
+from airflow_provider_flyte.client.verdict import (
     Absent,
     Outcome,
     RunError,

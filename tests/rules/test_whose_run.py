@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.launch_identity import (
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.tries.identity import (
     DEFAULT_PREFIX,
     Answer,
     Attach,
@@ -25,7 +26,6 @@ from airflow_provider_flyte.client.launch_identity import (
     next_name,
     run_name,
 )
-from airflow_provider_flyte.client.phase import RunPhase
 
 KEY = "airflow.apache.org/"
 TASK = TaskInstance("sales", "train", "x")

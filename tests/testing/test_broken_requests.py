@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.client import connect_protocol as connect
 from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.client.errors import Status
+from airflow_provider_flyte.client.transport import connect_protocol as connect
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.testing.dispatch import NEEDS_AN_ID
 from tests.testing.test_replay import ROWS, load

@@ -16,8 +16,8 @@ from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.testing.calls import Call
-from airflow_provider_flyte.testing.grpc_door import STREAMS_A_CONNECTION
 from airflow_provider_flyte.testing.hub import BUFFER, Hub
+from airflow_provider_flyte.testing.servers.grpc_server import STREAMS_A_CONNECTION
 
 
 def refusal(ask: Any) -> tuple[str, str]:

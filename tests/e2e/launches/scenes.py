@@ -6,8 +6,8 @@ import os
 import signal
 from typing import Any
 
-from airflow_provider_flyte.client.launch_identity import DEFAULT_PREFIX, run_name
 from airflow_provider_flyte.testing import LocalFlyte, RecordedCall, RunHandle
+from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX, run_name
 from tests.e2e.airflow_api import Task, until
 from tests.e2e.airflow_process import StandaloneAirflow
 

@@ -1,0 +1,172 @@
+"""One request for a token: OAuth2's client-credentials grant (RFC 6749, 4.4), over httpx. Blocking.
+
+The client secret leaves this machine here only, so the server's certificate is always checked. It is reached
+through the environment's proxy as Flyte is, verified against the config's CA bundle and the system's roots (it may be
+another company's), and shown no client certificate.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpx
+
+from airflow_provider_flyte import __version__
+from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.credentials import ClientCredentials, Secret, check_token
+from airflow_provider_flyte.client.errors import ConfigError, Status, TokenError, TokenServerError
+from airflow_provider_flyte.client.transport.route import Route, environment_proxy, roots_of, system_roots
+
+_LONGEST_ANSWER = 1 << 20
+_ERROR = re.compile(r"[a-z_]{1,60}")
+"""The error codes of RFC 6749, 5.2, and what servers add to them."""
+
+_LONGEST_WORDS = 200
+_MAY_PASS = (407, 408, 425, 429)
+"""407 is the environment's proxy, not the server."""
+
+
+class Grant(NamedTuple):
+    """What a token server gives."""
+
+    token: Secret
+    lifetime: float | None
+    """Seconds; None where the server does not say."""
+
+
+class TokenServer:
+    """The server that a URL names.
+
+    :param config: whose proxy and authorities count.
+    :param url: https, or a local host's; checked before.
+    """
+
+    def __init__(self, config: FlyteConfig, url: str) -> None:
+        parts = urlsplit(url)
+        # Without the query, which may belong to nobody else.
+        self.name = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        self._url = url
+        plaintext = parts.scheme == "http"
+        port = parts.port or (80 if plaintext else 443)
+        proxy = environment_proxy(f"{parts.hostname}:{port}", plaintext=plaintext)
+        roots = None
+        if not plaintext:
+            both = [roots_of(config)] + ([system_roots()] if config.ca_bundle else [])
+            roots = b"\n".join(each for each in both if each) or None
+        self._route = Route(parts.hostname or "", port, plaintext, roots=roots, proxy=proxy)
+
+    def ask(self, credentials: ClientCredentials, scopes: tuple[str, ...], audience: str, timeout: float) -> Grant:
+        """Ask for a token.
+
+        :raises TokenError: where the server refuses; asking again cannot help.
+        :raises TokenServerError: where it gives no usable answer; it may later.
+        """
+        form = {"grant_type": "client_credentials"}
+        if scopes:
+            form["scope"] = " ".join(scopes)
+        if audience:
+            form["audience"] = audience
+        with self._told(timeout):
+            got = self._read(*self._post(_basic(credentials), form, timeout), credentials)
+        # Raised only here, where no answer is at hand that a traceback's locals could show.
+        if isinstance(got, TokenError):
+            raise got
+        return got
+
+    @contextmanager
+    def _told(self, timeout: float) -> Iterator[None]:
+        """From httpx's errors to ours. Without the cause: its traceback would hold the request and so the secret."""
+        try:
+            yield
+            return
+        except (httpx.TimeoutException, TimeoutError):
+            status, words = Status.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s"
+        except (httpx.HTTPError, OSError) as error:
+            status, words = Status.UNAVAILABLE, str(error) or type(error).__name__
+        raise self._unusable(words, status) from None
+
+    def _post(self, authorization: Secret, form: dict[str, str], timeout: float) -> tuple[int, bytes]:
+        until = time.monotonic() + timeout
+        request = httpx.Request(
+            "POST",
+            self._url,
+            headers={
+                "authorization": authorization,
+                "content-type": "application/x-www-form-urlencoded",
+                "accept": "application/json",
+                "user-agent": f"airflow-provider-flyte/{__version__}",
+            },
+            content=urlencode(form).encode(),
+            extensions={"timeout": httpx.Timeout(timeout).as_dict()},
+        )
+        # Without httpx's client: a redirect must not take the secret elsewhere.
+        transport = httpx.HTTPTransport(
+            verify=True if self._route.insecure else self._route.tls,
+            proxy=httpx.Proxy(self._route.proxy) if self._route.proxy else None,
+            trust_env=False,
+        )
+        with closing(transport), closing(transport.handle_request(request)) as response:
+            body = bytearray()
+            for part in response.iter_bytes():
+                body += part
+                if len(body) > _LONGEST_ANSWER or time.monotonic() > until:
+                    raise TimeoutError
+            return response.status_code, bytes(body)
+
+    def _read(self, status: int, body: bytes, credentials: ClientCredentials) -> Grant | TokenError:
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            answer = {}
+        if status == 200:
+            return self._grant(answer)
+        error, words = answer.get("error"), answer.get("error_description")
+        told = error if isinstance(error, str) and _ERROR.fullmatch(error) else f"HTTP {status}"
+        if isinstance(words, str) and words:
+            told += f" ({_without(credentials, words)})"
+        if status >= 500 or status in _MAY_PASS:
+            return self._unusable(f"HTTP {status}" if told == f"HTTP {status}" else f"HTTP {status}, {told}")
+        if status < 400:
+            told = f"HTTP {status} instead of a token"
+        return TokenError(Status.UNAUTHENTICATED, told, method="The request for a token", endpoint=self.name)
+
+    def _grant(self, answer: dict[str, object]) -> Grant | TokenError:
+        token, lifetime = answer.get("access_token"), answer.get("expires_in")
+        try:
+            token = Secret(check_token(token if isinstance(token, str) else "", "the token"))
+        except ConfigError:
+            token = None
+        if token is None:
+            return self._unusable("the answer holds no token")
+        try:
+            seconds = float(lifetime) if isinstance(lifetime, int | float | str) else None
+        except ValueError:
+            seconds = None
+        return Grant(token, seconds if seconds and seconds > 0 else None)
+
+    def _unusable(self, words: str, status: Status = Status.UNAVAILABLE) -> TokenServerError:
+        if self._route.proxy:
+            words += f", through the proxy {self._route.proxy_name}"
+        return TokenServerError(status, words, method="The request for a token", endpoint=self.name)
+
+
+def _basic(credentials: ClientCredentials) -> Secret:
+    pair = f"{quote(credentials.client_id, safe='')}:{quote(credentials.client_secret, safe='')}"
+    return Secret("Basic " + base64.b64encode(pair.encode()).decode())
+
+
+def _without(credentials: ClientCredentials, words: str) -> str:
+    """A server's words on one line, cut, and without the secret should it repeat it."""
+    for secret in (credentials.client_secret, quote(credentials.client_secret, safe=""), _basic(credentials)[6:]):
+        words = words.replace(secret, "***")
+    line = " ".join("".join(each if each.isprintable() else " " for each in words).split())
+    return line if len(line) <= _LONGEST_WORDS else line[:_LONGEST_WORDS] + "..."

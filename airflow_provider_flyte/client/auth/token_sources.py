@@ -1,0 +1,207 @@
+"""Where a token comes from: a setting, a file, or a server that Flyte names. Blocking."""
+
+from __future__ import annotations
+
+import logging
+import math
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from airflow_provider_flyte.client.auth.oauth2 import TokenServer
+from airflow_provider_flyte.client.config import AUTHORIZATION, METADATA_KEY, FlyteConfig
+from airflow_provider_flyte.client.credentials import (
+    ClientCredentials,
+    Secret,
+    StaticToken,
+    TokenFile,
+    check_token,
+    check_token_url,
+)
+from airflow_provider_flyte.client.errors import (
+    ConfigError,
+    DeadlineExceededError,
+    GarbledAnswerError,
+    NotFlyteError,
+    PermissionDeniedError,
+    RpcError,
+    Status,
+    TokenError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnimplementedError,
+    is_lasting,
+)
+from airflow_provider_flyte.client.idl.auth import auth_service_pb2
+from airflow_provider_flyte.client.rpc import AuthMetadataService, Req, Resp, Unary
+from airflow_provider_flyte.client.transport.route import route_to
+from airflow_provider_flyte.client.transport.selector import DoorTransport
+from airflow_provider_flyte.client.transport.unreadable import Judge, JudgingTransport
+
+log = logging.getLogger(__name__)
+
+_LOOK_AT_FILE_EVERY = 1.0
+_FILE_MAY_BE_GONE = 60.0
+"""Seconds for which the token that was read is used where its file is away: it may be in the middle of a change."""
+
+_LONGEST_FILE = 65536
+_SAYS_NOTHING_NOW = (UnavailableError, DeadlineExceededError, GarbledAnswerError)
+_NO_DISCOVERY = (UnimplementedError, NotFlyteError, PermissionDeniedError, UnauthenticatedError)
+"""With which a deployment, or a proxy before it, refuses to say how to prove oneself."""
+
+
+class Fresh(NamedTuple):
+    """A token just got."""
+
+    text: Secret
+    header: str
+    lifetime: float = math.inf
+    """Seconds from when it was asked for."""
+
+    check_after: float | None = None
+    """Seconds after which to look whether there is another one; None: shortly before the end of its life."""
+
+
+Fetch = Callable[[float], Fresh]
+"""Gives a token, within so many seconds."""
+
+
+def source_for(config: FlyteConfig) -> Fetch:
+    """Where the tokens of a config with credentials come from."""
+    deployment, credentials = _Deployment(config), config.credentials
+    if isinstance(credentials, ClientCredentials):
+        return _Granted(config, credentials, deployment).fetch
+    if isinstance(credentials, TokenFile):
+        return _FromFile(credentials, deployment).fetch
+    assert isinstance(credentials, StaticToken)
+    token = credentials.token
+    return lambda timeout: Fresh(Secret(token), deployment.header(timeout))
+
+
+class _Deployment:
+    """What Flyte says of how to prove oneself (AuthMetadataService); asked without a token."""
+
+    def __init__(self, config: FlyteConfig) -> None:
+        self._config = config
+        self._public: auth_service_pb2.GetPublicClientConfigResponse | None = None
+        self._token_endpoint = ""
+
+    def header(self, timeout: float) -> str:
+        """The metadata key of the token."""
+        if self._config.metadata_header:
+            return self._config.metadata_header
+        said = self.public(timeout).authorization_metadata_key.lower()
+        return said if METADATA_KEY.fullmatch(said) else AUTHORIZATION
+
+    def public(self, timeout: float) -> auth_service_pb2.GetPublicClientConfigResponse:
+        """Scopes, audience and metadata key; empty where Flyte does not say."""
+        if self._public is None:
+            try:
+                self._public = self._ask(AuthMetadataService.GetPublicClientConfig, timeout)
+            except RpcError as error:
+                if isinstance(error, _SAYS_NOTHING_NOW) and not isinstance(error, NotFlyteError):
+                    raise
+                log.debug("Flyte does not say which metadata key, scopes and audience to use: %s", error)
+                nothing = auth_service_pb2.GetPublicClientConfigResponse()
+                if not is_lasting(error):
+                    return nothing
+                self._public = nothing
+        return self._public
+
+    def token_endpoint(self, timeout: float) -> str:
+        """URL of the server that gives tokens.
+
+        :raises TokenError: where Flyte names none that may be used.
+        """
+        if self._token_endpoint:
+            return self._token_endpoint
+        method, why = AuthMetadataService.GetOAuth2Metadata, ""
+        try:
+            url = self._ask(method, timeout).token_endpoint
+            self._token_endpoint = check_token_url(url, "the token endpoint that it names") if url else ""
+        except _NO_DISCOVERY as error:
+            why = f"{error.status.name} ({error.details})"
+        except ConfigError as error:
+            why = str(error)
+        if not self._token_endpoint:
+            raise TokenError(
+                Status.UNAUTHENTICATED,
+                f"Flyte names no server that gives tokens: {why or 'its answer has no token endpoint'}. Enter that "
+                "server's URL as OAuth endpoint in the Flyte connection",
+                method=method.name,
+                endpoint=self._config.endpoint,
+            )
+        return self._token_endpoint
+
+    def forget(self) -> None:
+        """Ask again the next time: something has changed."""
+        self._public, self._token_endpoint = None, ""
+
+    def _ask(self, method: Unary[Req, Resp], timeout: float) -> Resp:
+        # A way of its own, and not kept: its TLS context is a megabyte, and this is asked once or twice a process.
+        doors = DoorTransport(self._config, route_to(self._config))
+        transport = JudgingTransport(doors, Judge(self._config))
+        try:
+            return transport.unary(method, method.request(), timeout=timeout)
+        finally:
+            transport.close()
+
+
+class _Granted:
+    """Tokens of OAuth2's client-credentials grant."""
+
+    def __init__(self, config: FlyteConfig, credentials: ClientCredentials, deployment: _Deployment) -> None:
+        self._config = config
+        self._credentials = credentials
+        self._deployment = deployment
+
+    def fetch(self, timeout: float) -> Fresh:
+        until = time.monotonic() + timeout
+
+        def left() -> float:
+            return max(0.1, until - time.monotonic())
+
+        wanted, deployment = self._credentials, self._deployment
+        header = deployment.header(left())
+        url = wanted.oauth_endpoint or deployment.token_endpoint(left())
+        scopes = wanted.scopes or tuple(deployment.public(left()).scopes)
+        audience = wanted.audience or deployment.public(left()).audience
+        try:
+            grant = TokenServer(self._config, url).ask(wanted, scopes, audience, left())
+        except TokenError:
+            deployment.forget()
+            raise
+        return Fresh(grant.token, header, math.inf if grant.lifetime is None else grant.lifetime)
+
+
+class _FromFile:
+    """The token in a file, read again when the file is another one."""
+
+    def __init__(self, file: TokenFile, deployment: _Deployment) -> None:
+        self._path = file.path
+        self._deployment = deployment
+        self._read: tuple[int, int, int] | None = None
+        self._text = Secret()
+
+    def fetch(self, timeout: float) -> Fresh:
+        try:
+            self._look()
+        except (OSError, ValueError) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise ConfigError(
+                f"The token file {self._path!r} cannot be used: {why}. Check the path in the Flyte connection, and "
+                "what writes the file."
+            ) from None
+        return Fresh(self._text, self._deployment.header(timeout), _FILE_MAY_BE_GONE, _LOOK_AT_FILE_EVERY)
+
+    def _look(self) -> None:
+        path = Path(self._path)
+        seen = path.stat()
+        if not stat.S_ISREG(seen.st_mode) or seen.st_size > _LONGEST_FILE:
+            raise ValueError("it is no file with a token")
+        now = (seen.st_mtime_ns, seen.st_ino, seen.st_size)
+        if now != self._read:
+            self._text = Secret(check_token(path.read_bytes().decode("latin-1").strip(), "its content"))
+            self._read = now

@@ -1,0 +1,266 @@
+"""What the client asks, and what it reads out of the answers: one place for blocking and asyncio callers.
+
+A :class:`Call` is plain data; a *flow* is a generator that yields calls and is sent their results, for questions that
+take more than one. :meth:`FlyteClient.run` and :meth:`FlyteClient.arun` drive either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from airflow_provider_flyte.client.errors import RpcError
+from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
+from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
+from airflow_provider_flyte.client.idl.project import project_service_pb2
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.phase import TERMINAL, RunPhase
+from airflow_provider_flyte.client.rpc import DataProxyService, ProjectService, RunService, ServerStream, Unary
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.verdict import RunError, Seen
+
+T = TypeVar("T")
+
+ROOT_ACTION = "a0"
+"""Name of a run's root action."""
+
+PAGE_SIZE = 200
+"""ListRuns refuses more than this a page."""
+
+NAMES_A_CALL = 2000
+"""Most names in one ListRuns; 2,500 cost the server 7 ms."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One unary call: the row, the request, and how to read the response."""
+
+    method: Unary[Any, Any]
+    request: Any
+    read: Callable[[Any], T]
+    run: str | None = None
+    final: type[RpcError] | None = None
+    """What is not repeated whatever the policy: ``RpcError`` where the answer is welcome, but not worth a wait."""
+
+
+@dataclass(frozen=True)
+class StreamCall(Generic[T]):
+    """One server stream: the row, the request, and how to read each message."""
+
+    method: ServerStream[Any, Any]
+    request: Any
+    read: Callable[[Any], T]
+    timeout: float | None = None
+    """Seconds after which it ends by itself, without an error; None: never."""
+    run: str | None = None
+
+
+Flow = Generator["Call[Any] | StreamCall[Any]", Any, T]
+"""What is sent for a stream is None, once it has ended: its messages went to ``read``."""
+
+
+class RunsPage(NamedTuple):
+    """One page of ListRuns: the phases by run, and the token of the next page or ''."""
+
+    phases: dict[RunKey, int]
+    next_token: str
+
+
+def run_identifier(key: RunKey, org: str) -> identifier_pb2.RunIdentifier:
+    return identifier_pb2.RunIdentifier(org=org, project=key.project, domain=key.domain, name=key.name)
+
+
+def get_run_details(
+    run_id: identifier_pb2.RunIdentifier, final: type[RpcError] | None = None
+) -> Call[run_definition_pb2.RunDetails]:
+    """RunService/GetRunDetails."""
+    return Call(
+        RunService.GetRunDetails,
+        run_service_pb2.GetRunDetailsRequest(run_id=run_id),
+        lambda response: response.details,
+        run=run_id.name,
+        final=final,
+    )
+
+
+def get_action_data(
+    action_id: identifier_pb2.ActionIdentifier,
+) -> Call[dataproxy_service_pb2.GetActionDataResponse]:
+    """DataProxyService/GetActionData; the method of the same name in RunService is UNIMPLEMENTED."""
+    return Call(
+        DataProxyService.GetActionData,
+        dataproxy_service_pb2.GetActionDataRequest(action_id=action_id),
+        lambda response: response,
+        run=action_id.run.name,
+    )
+
+
+def list_runs(
+    project: str,
+    domain: str,
+    names: Sequence[str],
+    org: str,
+    *,
+    terminal_only: bool = False,
+    final: type[RpcError] | None = None,
+) -> Call[RunsPage]:
+    """RunService/ListRuns over these names; with ``terminal_only`` the server leaves out what is not over."""
+    filters = [_name_filter(names), *([_phase_filter(TERMINAL)] if terminal_only else ())]
+    request = list_pb2.ListRequest(limit=PAGE_SIZE, filters=filters)
+    run = names[0] if len(names) == 1 else None
+    return _list(project, domain, org, request, run=run, final=final)
+
+
+def list_going_runs(
+    project: str, domain: str, org: str, *, limit: int, final: type[RpcError] | None = None
+) -> Call[RunsPage]:
+    """RunService/ListRuns over some runs that are not over: quick with this filter, however many runs there are."""
+    request = list_pb2.ListRequest(limit=limit, filters=[_phase_filter(set(RunPhase) - {0} - TERMINAL)])
+    return _list(project, domain, org, request, final=final)
+
+
+def _list(
+    project: str,
+    domain: str,
+    org: str,
+    request: list_pb2.ListRequest,
+    *,
+    run: str | None = None,
+    final: type[RpcError] | None = None,
+) -> Call[RunsPage]:
+    project_id = identifier_pb2.ProjectIdentifier(organization=org, domain=domain, name=project)
+    listing = run_service_pb2.ListRunsRequest(request=request, project_id=project_id)
+    return Call(RunService.ListRuns, listing, _read_runs, run=run, final=final)
+
+
+def _phase_filter(phases: Iterable[int]) -> list_pb2.Filter:
+    values = [str(int(phase)) for phase in sorted(phases)]
+    return list_pb2.Filter(function=list_pb2.Filter.VALUE_IN, field="phase", values=values)
+
+
+def watch_runs(project: str, domain: str, org: str) -> StreamCall[dict[RunKey, int]]:
+    """RunService/WatchRuns of a project and domain: some of its runs, then each that changes."""
+    project_id = identifier_pb2.ProjectIdentifier(organization=org, domain=domain, name=project)
+    return StreamCall(RunService.WatchRuns, run_service_pb2.WatchRunsRequest(project_id=project_id), _phases)
+
+
+def _phases(response: Any) -> dict[RunKey, int]:
+    return {_key(run): run.action.status.phase for run in response.runs}
+
+
+def _name_filter(names: Sequence[str]) -> list_pb2.Filter:
+    # VALUE_IN with a single value is INTERNAL ("unable to convert string to array").
+    function = list_pb2.Filter.EQUAL if len(names) == 1 else list_pb2.Filter.VALUE_IN
+    return list_pb2.Filter(function=function, field="run_name", values=names)
+
+
+def _read_runs(response: run_service_pb2.ListRunsResponse) -> RunsPage:
+    return RunsPage(_phases(response), response.token)
+
+
+def _key(run: run_definition_pb2.Run) -> RunKey:
+    # The org is left out on purpose: ListRuns answers carry none.
+    run_id = run.action.id.run
+    return RunKey(run_id.project, run_id.domain, run_id.name)
+
+
+def find_runs(
+    project: str,
+    domain: str,
+    names: Sequence[str],
+    org: str,
+    *,
+    terminal_only: bool = False,
+    final: type[RpcError] | None = None,
+) -> Flow[dict[RunKey, int]]:
+    """The phases of those of these runs that ListRuns has. For callers see ``named_runs.py``: a backend may refuse the
+    filter.
+
+    :param terminal_only: only of runs that are over.
+    """
+    found: dict[RunKey, int] = {}
+    # Without the phase filter a call is for no more than fits on a page: ListRuns orders by phase, so that a run may be
+    # on no page when another one ends between two of them. What is over stays on its side of a page's border.
+    for some in chunks(names, NAMES_A_CALL if terminal_only else PAGE_SIZE):
+        listing = list_runs(project, domain, some, org, terminal_only=terminal_only, final=final)
+        found.update((yield from all_pages(listing)))
+    return found
+
+
+def all_pages(listing: Call[RunsPage]) -> Flow[dict[RunKey, int]]:
+    """The phases on this page of ListRuns and on those after it."""
+    found: dict[RunKey, int] = {}
+    while True:
+        page = yield listing
+        found.update(page.phases)
+        if not page.next_token:
+            return found
+        request = run_service_pb2.ListRunsRequest()
+        request.CopyFrom(listing.request)
+        request.request.token = page.next_token
+        listing = replace(listing, request=request)
+
+
+def counted(asked: Call[T] | Flow[T], count: Callable[[], None]) -> Flow[T]:
+    """The same as a flow that tells of each of its calls."""
+    flow = _just(asked) if isinstance(asked, Call) else asked
+    try:
+        call = next(flow)
+        while True:
+            count()
+            try:
+                answer = yield call
+            except Exception as error:
+                call = flow.throw(error)
+            else:
+                call = flow.send(answer)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+def _just(call: Call[T]) -> Flow[T]:
+    answer: T = yield call
+    return answer
+
+
+def seen(details: run_definition_pb2.RunDetails) -> Seen:
+    """What the details say about whether the run is over, and how."""
+    return Seen(details.action.status.phase, run_error(details.action))
+
+
+def run_error(action: run_definition_pb2.ActionDetails) -> RunError | None:
+    """Why the run did not succeed, as far as the server knows yet."""
+    which = action.WhichOneof("result")
+    if which == "error_info" and action.error_info.ByteSize():
+        # FAILED arrives before its error: until then error_info is there but empty.
+        kind = run_definition_pb2.ErrorInfo.Kind
+        names = {kind.KIND_USER: "USER", kind.KIND_SYSTEM: "SYSTEM"}
+        return RunError(names.get(action.error_info.kind, "UNKNOWN"), action.error_info.message)
+    if which == "abort_info":
+        return RunError("ABORTED", action.abort_info.reason)
+    return None
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in lists of at most ``size``."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def list_projects() -> Call[list[str]]:
+    """ProjectService/ListProjects: the ids of the projects that can be seen."""
+    return Call(
+        ProjectService.ListProjects,
+        project_service_pb2.ListProjectsRequest(),
+        lambda response: [project.id for project in response.projects.projects],
+    )
+
+
+def get_domains(project: str, org: str) -> Call[list[str]]:
+    """ProjectService/GetProject: the ids of a project's domains."""
+    return Call(
+        ProjectService.GetProject,
+        project_service_pb2.GetProjectRequest(id=project, org=org),
+        lambda response: [domain.id for domain in response.project.domains],
+    )

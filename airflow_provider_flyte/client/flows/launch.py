@@ -1,0 +1,174 @@
+"""Launching a run: everything is checked first, and the one call that launches is never repeated blindly."""
+
+from __future__ import annotations
+
+import random
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.errors import (
+    AlreadyExistsError,
+    ClosedError,
+    ConfigError,
+    DeadlineExceededError,
+    FlyteError,
+    InvalidArgumentError,
+    LaunchUncertainError,
+    NotFoundError,
+    PermissionDeniedError,
+    RpcError,
+    UnauthenticatedError,
+    UnimplementedError,
+)
+from airflow_provider_flyte.client.flows import calls
+from airflow_provider_flyte.client.flows.calls import Call, Flow
+from airflow_provider_flyte.client.flows.launch_request import Launch, run_spec
+from airflow_provider_flyte.client.flows.named_runs import phase_of
+from airflow_provider_flyte.client.flows.tasks import find_task
+from airflow_provider_flyte.client.flows.triggers import find_trigger, fire
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.literals.inputs import make_inputs
+from airflow_provider_flyte.client.phase import is_terminal, phase_name
+from airflow_provider_flyte.client.rpc import RunService
+from airflow_provider_flyte.client.run_key import RunKey
+
+
+@dataclass(frozen=True)
+class LaunchedRun:
+    """The run that a launch led to."""
+
+    key: RunKey
+    """Project, domain and name."""
+
+    phase: int
+    """Its phase at that moment; 0 where it is not known."""
+
+    new: bool
+    """Whether this launch made it. False: a run of this name was there, and nothing was launched."""
+
+    url: str
+    """Address of its page in the Flyte console."""
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.key.name
+
+    def __str__(self) -> str:
+        what = "launched" if self.new else f"was there already, {phase_name(self.phase)}"
+        return f"Run {self.key} {what}: {self.url}"
+
+
+def launch(
+    config: FlyteConfig, wanted: Launch, *, before_create: Callable[[], None] = lambda: None
+) -> Flow[LaunchedRun]:
+    """Launch a run, or find the one that has the name.
+
+    :param before_create: called right before each CreateRun; what it raises keeps the run from being launched.
+    """
+    key = config.key(wanted.run_name or new_run_name(), wanted.project, wanted.domain)
+    related = config.key(wanted.related_to, wanted.project, wanted.domain) if wanted.related_to else None
+    if wanted.run_name:
+        # The backend would overwrite the inputs of a run that is there, and enqueue it again.
+        phase = yield from phase_of(key, config.org, to_launch=True)
+        if phase is not None:
+            return LaunchedRun(key, phase, False, config.run_url(key))
+    request = run_service_pb2.CreateRunRequest(run_id=calls.run_identifier(key, config.org))
+    saved = None
+    if wanted.trigger_name:
+        trigger = yield from find_trigger(wanted, key, config.org)
+        saved = trigger.spec.run_spec
+        yield from fire(request, trigger, wanted, key, config.org)
+    else:
+        version = wanted.version
+        if related is not None:
+            version = yield from _version_to_repeat(related, config.org, wanted)
+        details = yield from find_task(key.project, key.domain, config.org, wanted.task_name, version)
+        request.inputs.CopyFrom(make_inputs(details, wanted.inputs))
+        request.task_id.CopyFrom(details.task_id)
+        request.task_id.org = config.org
+    request.run_spec.CopyFrom(run_spec(wanted, related, config.org, saved))
+    if run_as := request.run_spec.security_context.run_as.k8s_service_account:
+        config.check_run_as(run_as)
+    phase, new = yield from _create(key, config.org, request, before_create)
+    return LaunchedRun(key, phase, new, config.run_url(key))
+
+
+def _version_to_repeat(related: RunKey, org: str, wanted: Launch) -> Flow[str | None]:
+    """The version of the earlier run, which its successful actions belong to.
+
+    :raises ConfigError: for a run of another task, or one that cannot be recovered yet. The server may not look.
+    """
+    details: run_definition_pb2.RunDetails = yield calls.get_run_details(calls.run_identifier(related, org))
+    task, status = details.action.metadata.task.id, details.action.status
+    if task.name and task.name != wanted.task_name:
+        raise ConfigError(
+            f"Run {related} is one of task {task.name}, so a launch of {wanted.task_name} cannot repeat it."
+        )
+    if wanted.relation == "recover" and not is_terminal(status.phase) and not status.HasField("end_time"):
+        raise ConfigError(
+            f"Run {related} is still {phase_name(status.phase)}: only a run that is over can be recovered."
+        )
+    return wanted.version or task.version or None
+
+
+_REFUSALS = (
+    InvalidArgumentError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+    UnimplementedError,
+)
+"""What says, if Flyte itself says it, that nothing was launched."""
+
+
+_GATEWAY_TIMEOUT = 504
+
+
+def _create(
+    key: RunKey, org: str, request: run_service_pb2.CreateRunRequest, before_create: Callable[[], None]
+) -> Flow[tuple[int, bool]]:
+    """CreateRun: the phase, and whether the run is new.
+
+    After an answer that leaves open whether the run was launched, ListRuns is asked before anything else. If it does
+    not have the run, an outage is behind us and the call is made once more: its name makes it the same run, should the
+    first one still arrive. Not so after a deadline, ours or a proxy's: then Flyte has the request and may yet carry it
+    out.
+    """
+    call = Call(RunService.CreateRun, request, lambda response: response.run.action.status.phase, run=key.name)
+    again = True
+    while True:
+        before_create()
+        try:
+            created: int = yield call
+            return created, True
+        except AlreadyExistsError:
+            # A hosted backend's answer to a second run of the name.
+            phase = yield from phase_of(key, org, to_launch=True)
+            return phase or 0, not again
+        except RpcError as error:
+            if isinstance(error, ClosedError):
+                raise error.turned_into(LaunchUncertainError) from error
+            if error.answered and isinstance(error, _REFUSALS):
+                raise
+            try:
+                phase = yield from phase_of(key, org, to_launch=True)
+            except FlyteError as second:
+                if isinstance(error, _REFUSALS) and type(second) is type(error):
+                    raise error from None
+                raise error.turned_into(LaunchUncertainError) from error
+            if phase is not None:
+                return phase, True
+            if isinstance(error, DeadlineExceededError) or error.http_status == _GATEWAY_TIMEOUT:
+                raise error.turned_into(LaunchUncertainError) from error
+            if not (again and error.transient):
+                raise
+            again = False
+
+
+def new_run_name() -> str:
+    """A name that no run has, like those that the backend makes."""
+    letters = string.ascii_lowercase + string.digits
+    return "r" + "".join(random.SystemRandom().choices(letters, k=19))

@@ -1,0 +1,198 @@
+"""What to launch: a task, its inputs, and everything that Flyte's RunSpec lets a caller say about the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_flyte.client.errors import ConfigError, NotATextError
+from airflow_provider_flyte.client.flows import calls
+from airflow_provider_flyte.client.flows.kubernetes import (
+    check_annotations,
+    check_env_vars,
+    check_labels,
+    check_service_account,
+    check_texts,
+)
+from airflow_provider_flyte.client.idl.common import run_pb2 as common_run_pb2
+from airflow_provider_flyte.client.idl.core import literals_pb2, security_pb2
+from airflow_provider_flyte.client.idl.task import run_pb2
+from airflow_provider_flyte.client.run_key import RunKey, check_run_name
+
+RELATIONS = {"rerun": common_run_pb2.RELATION_TYPE_RERUN, "recover": common_run_pb2.RELATION_TYPE_RECOVER}
+"""How a run may stand to an earlier one."""
+
+_MOST_CONCURRENT = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What to launch, and how it is to run. Checked when made; names and types of the inputs when launched."""
+
+    task_name: str
+    """Name of a deployed task, for instance ``train.fit``."""
+
+    version: str | None = None
+    """Its version; None takes the latest that is deployed, or that of ``related_to``."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Plain values by name; what fits which type stands in ``client/literals/writer.py``."""
+
+    trigger_name: str | None = None
+    """A Flyte trigger of the task: the run counts as fired by it, and has its version, inputs and settings where the
+    launch says nothing else."""
+
+    run_name: str | None = None
+    """Name of the run; a run that has it already is not launched again. None makes a new name."""
+
+    project: str | None = None
+    """Project of task and run; None takes the config's."""
+
+    domain: str | None = None
+    """Domain of task and run; None takes the config's."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the run, as Kubernetes takes them: values of at most 63 letters, digits, ``-``, ``_`` or ``.``."""
+
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Annotations of the run: any texts, 256 KiB of them."""
+
+    env_vars: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Environment variables of the run. Kept out of the repr, because they may hold secrets."""
+
+    queue: str | None = None
+    """Queue to run in; None leaves it to the task and to Flyte."""
+
+    interruptible: bool | None = None
+    """Whether it may run on machines that can be taken away; None leaves it to the task."""
+
+    overwrite_cache: bool = False
+    """Compute anew what is cached, and cache the results."""
+
+    service_account: str | None = None
+    """Kubernetes service account to run as; None leaves it to the task and to Flyte."""
+
+    raw_data_prefix: str | None = None
+    """URI under which the run stores its data, for instance ``s3://bucket/prefix``."""
+
+    max_action_concurrency: int | None = None
+    """How many of its actions may run at once; None leaves it to Flyte."""
+
+    related_to: str | None = None
+    """An earlier run of the same task, project and domain that this one repeats, in its version. The inputs are those
+    of the launch, not that run's."""
+
+    relation: str | None = None
+    """How it repeats that run: ``rerun`` (everything) or ``recover`` (keep what succeeded). A backend that cannot do
+    this runs everything."""
+
+    force_rerun_actions: tuple[str, ...] = ()
+    """Actions that ``recover`` is to run again although they succeeded."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.task_name, str) or not self.task_name.strip():
+            raise NotATextError(
+                f"task_name is {self.task_name!r}. Give the name of a deployed task, such as 'train.fit'."
+            )
+        for name in ("version", "trigger_name", "queue", "service_account", "raw_data_prefix", "relation"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or not value.strip()):
+                raise NotATextError(f"{name} is {value!r}. Give a string, or None.")
+        for name in ("run_name", "related_to"):
+            if getattr(self, name) is not None:
+                check_run_name(getattr(self, name))
+        if self.trigger_name and self.version:
+            raise ConfigError(
+                "version has no meaning with trigger_name: the trigger runs the version it was deployed with."
+            )
+        if not isinstance(self.inputs, Mapping):
+            raise ConfigError(f"inputs is a {type(self.inputs).__name__}. Give a dict of values by the inputs' names.")
+        self._check_texts()
+        for name in ("interruptible", "overwrite_cache"):
+            if not isinstance(getattr(self, name), bool | None) or (name, getattr(self, name)) == (
+                "overwrite_cache",
+                None,
+            ):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}. Give True or False.")
+        if self.raw_data_prefix and "://" not in self.raw_data_prefix:
+            raise ConfigError(
+                f"raw_data_prefix {self.raw_data_prefix!r} is no URI. Give one such as 's3://bucket/prefix'."
+            )
+        most = self.max_action_concurrency
+        if most is not None and (
+            isinstance(most, bool) or not isinstance(most, int) or not 0 < most <= _MOST_CONCURRENT
+        ):
+            raise ConfigError(f"max_action_concurrency is {most!r}. Give a whole number above 0, or None.")
+        self._check_relation()
+
+    def _check_texts(self) -> None:
+        for name in ("labels", "annotations", "env_vars"):
+            check_texts(name, getattr(self, name))
+        check_labels(self.labels)
+        check_annotations(self.annotations)
+        check_env_vars(self.env_vars)
+        if self.service_account:
+            check_service_account(self.service_account)
+
+    def _check_relation(self) -> None:
+        if self.relation is not None and self.relation not in RELATIONS:
+            raise ConfigError(f"relation {self.relation!r} is unknown; give one of {', '.join(RELATIONS)}.")
+        if (self.related_to is None) != (self.relation is None):
+            raise ConfigError(
+                "related_to and relation belong together: name the earlier run, and 'rerun' or 'recover'."
+            )
+        if self.related_to is not None and self.related_to == self.run_name:
+            raise ConfigError(
+                f"related_to is {self.related_to!r}, which is the run_name too: a run cannot repeat itself."
+            )
+        if self.force_rerun_actions and self.relation != "recover":
+            raise ConfigError("force_rerun_actions has a meaning only with relation='recover'.")
+        if isinstance(self.force_rerun_actions, str) or not all(
+            isinstance(each, str) for each in self.force_rerun_actions
+        ):
+            raise ConfigError(
+                f"force_rerun_actions is {self.force_rerun_actions!r}. Give the actions' names as a list."
+            )
+
+
+def run_spec(wanted: Launch, related: RunKey | None, org: str, saved: run_pb2.RunSpec | None = None) -> run_pb2.RunSpec:
+    """The part of CreateRun that says how to run.
+
+    :param saved: what a trigger of Flyte's says, under what the launch says.
+    """
+    # Fields that nobody set stay unset, and the cache's is set in both places, as the SDK does.
+    spec = run_pb2.RunSpec()
+    if saved is not None:
+        spec.CopyFrom(saved)
+        for own in ("relation", "related_to", "recover"):
+            spec.ClearField(own)
+    if wanted.queue is not None:
+        spec.queue = wanted.queue
+    if wanted.max_action_concurrency is not None:
+        spec.max_action_concurrency = wanted.max_action_concurrency
+    if wanted.labels:
+        spec.labels.values.update(wanted.labels)
+    if wanted.annotations:
+        spec.annotations.values.update(wanted.annotations)
+    if wanted.env_vars:
+        variables = {pair.key: pair.value for pair in spec.envs.values} | dict(wanted.env_vars)
+        pairs = [literals_pb2.KeyValuePair(key=key, value=value) for key, value in variables.items()]
+        spec.envs.CopyFrom(run_pb2.Envs(values=pairs))
+    if wanted.interruptible is not None:
+        spec.interruptible.value = wanted.interruptible
+    if wanted.overwrite_cache:
+        spec.overwrite_cache = True
+        spec.cache_config.overwrite_cache = True
+    if wanted.service_account:
+        spec.security_context.CopyFrom(
+            security_pb2.SecurityContext(run_as=security_pb2.Identity(k8s_service_account=wanted.service_account))
+        )
+    if wanted.raw_data_prefix:
+        spec.raw_data_storage.raw_data_prefix = wanted.raw_data_prefix
+    if related is not None and wanted.relation is not None:
+        spec.relation.related_to.CopyFrom(calls.run_identifier(related, org))
+        spec.relation.relation_type = RELATIONS[wanted.relation]
+        if wanted.force_rerun_actions:
+            spec.recover.force_rerun_actions.extend(wanted.force_rerun_actions)
+    return spec

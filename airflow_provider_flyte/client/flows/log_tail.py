@@ -1,0 +1,67 @@
+"""The last lines that an attempt of a run logged, where the backend serves them (DataProxyService/TailLogs)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from airflow_provider_flyte.client.arguments import seconds, whole_number
+from airflow_provider_flyte.client.errors import NotFoundError, RpcError, UnimplementedError
+from airflow_provider_flyte.client.flows import calls
+from airflow_provider_flyte.client.flows.calls import Flow, StreamCall
+from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
+from airflow_provider_flyte.client.rpc import DataProxyService
+from airflow_provider_flyte.client.run_key import RunKey
+
+LINES, WITHIN = 50, 5.0
+_LONGEST_LINE = 2000
+
+
+@dataclass(frozen=True)
+class LogTail:
+    """What could be had of a log."""
+
+    lines: tuple[str, ...] = ()
+    """The last lines, oldest first; a very long one is cut."""
+
+    trouble: str = ""
+    """Why there is no more: the pod is gone, the backend serves no logs, the credentials are not enough ..."""
+
+
+def tail_log(key: RunKey, org: str, attempt: int, lines: int, within: float) -> Flow[LogTail]:
+    """Read the log of an attempt of the root action, and keep its end.
+
+    Never a failed call: a log is welcome where something else is told. The backend sends the log from its beginning,
+    and a hosted one leaves the stream open, so what came until then counts.
+    """
+    kept: deque[str] = deque(maxlen=lines)
+
+    def read(message: dataproxy_service_pb2.TailLogsResponse) -> None:
+        kept.extend(_cut(line.message) for log in message.logs for line in log.lines)
+
+    request = dataproxy_service_pb2.TailLogsRequest(
+        action_id=identifier_pb2.ActionIdentifier(run=calls.run_identifier(key, org), name=calls.ROOT_ACTION),
+        attempt=attempt,
+    )
+    try:
+        yield StreamCall(DataProxyService.TailLogs, request, read, timeout=within, run=key.name)
+    except (NotFoundError, UnimplementedError) as error:
+        # Without the error's advice to check the name and the address: the backend has no log (data_plane.json), or
+        # serves none.
+        return LogTail(tuple(kept), f"Flyte has none ({error.status.name}: {error.details}).")
+    except RpcError as error:
+        return LogTail(tuple(kept), str(error))
+    return LogTail(tuple(kept))
+
+
+def check_tail(attempt: object, lines: object, within: object) -> None:
+    """Refuse what no log can be asked for with."""
+    for name, value in (("attempt", attempt), ("lines", lines)):
+        whole_number(name, value, least=1)
+    seconds("within", within, above_least=True)
+
+
+def _cut(line: str) -> str:
+    line = line.rstrip("\r\n")
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ... ({len(line)} characters)"

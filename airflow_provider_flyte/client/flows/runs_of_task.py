@@ -1,0 +1,51 @@
+"""The newest runs of a Flyte task: for a retry whose earlier try launched under a name that nobody knows any more."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from airflow_provider_flyte.client.flows import calls
+from airflow_provider_flyte.client.flows.calls import Call, Flow
+from airflow_provider_flyte.client.idl.common import list_pb2
+from airflow_provider_flyte.client.idl.task import task_definition_pb2
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.rpc import RunService
+from airflow_provider_flyte.client.run_key import RunKey
+
+MOST = 50
+"""How many runs are looked at: labels and annotations are in no list, so that each costs a call."""
+
+
+def runs_of_task(
+    project: str, domain: str, task_name: str, org: str, since: datetime
+) -> Flow[dict[RunKey, run_definition_pb2.RunDetails]]:
+    """The details of the newest :data:`MOST` runs of a task.
+
+    :param since: when the first of them can have been created. It keeps the list cheap: without, a large database is
+        read from end to end for a task that never ran.
+    :raises NotFoundError: of a run that is listed: the database is in trouble.
+    """
+    request = run_service_pb2.ListRunsRequest(
+        request=list_pb2.ListRequest(
+            limit=MOST,
+            filters=[
+                list_pb2.Filter(
+                    function=list_pb2.Filter.GREATER_THAN_OR_EQUAL,
+                    field="created_at",
+                    values=[since.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")],
+                )
+            ],
+            sort_by_fields=[list_pb2.Sort(key="created_at", direction=list_pb2.Sort.DESCENDING)],
+        ),
+        task_name=task_definition_pb2.TaskName(org=org, project=project, domain=domain, name=task_name),
+    )
+    keys: list[RunKey] = yield Call(RunService.ListRuns, request, _keys)
+    found = {}
+    for key in keys:
+        found[key] = yield calls.get_run_details(calls.run_identifier(key, org))
+    return found
+
+
+def _keys(response: run_service_pb2.ListRunsResponse) -> list[RunKey]:
+    ids = [run.action.id.run for run in response.runs]
+    return [RunKey(each.project, each.domain, each.name) for each in ids]

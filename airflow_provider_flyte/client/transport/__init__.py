@@ -1,0 +1,1 @@
+"""Bytes to Flyte and back: TLS, proxies, gRPC or Connect."""

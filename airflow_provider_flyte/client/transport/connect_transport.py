@@ -1,0 +1,409 @@
+"""The Connect transport, over httpx: unary calls and server streams by POST, through any HTTP ingress."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from airflow_provider_flyte import __version__
+from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.errors import (
+    PROXY_STATUSES,
+    BadAnswerError,
+    ClosedError,
+    InvalidArgumentError,
+    LoginPageError,
+    NotFlyteError,
+    ProxyError,
+    RpcError,
+    SpeaksTlsError,
+    Status,
+    error_for,
+)
+from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
+from airflow_provider_flyte.client.transport import connect_protocol as connect
+from airflow_provider_flyte.client.transport.answers import LARGEST, Unreadable, read, unpack
+from airflow_provider_flyte.client.transport.base import Metadata
+from airflow_provider_flyte.client.transport.route import Route
+
+# Two pools: a stream holds its connection as long as it lasts, and would keep it from the questions. Idle connections
+# are given up before proxies usually do it (60 s and more).
+_QUESTIONS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20.0)
+_STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+
+_GRACE = 0.5
+"""Seconds that a stream gets beyond its time for the server's own, tidy end of it."""
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MAY_PASS = (401, 403, 404, 408, 429, 500, 502, 503, 504)
+"""HTTP statuses with an error class of their own, or that a proxy gives while something behind it is away."""
+
+_LONGEST_PAGE = 65536
+"""Bytes that are read of what is no answer of Flyte's."""
+_SERVER = re.compile(r"[\w./+-]{1,40}", re.ASCII)
+"""The beginning of the header that names a proxy: nginx/1.22.1, awselb/2.0, envoy."""
+
+_TITLE = re.compile(rb"<title[^>]*>\s*(.{1,80}?)\s*</title>", re.IGNORECASE | re.DOTALL)
+
+
+def import_all() -> None:
+    """Import now what httpx leaves to its first use, which would hold an event loop for some 90 ms. Not on a loop."""
+    import anyio
+
+    httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
+    anyio.run(anyio.sleep, 0)
+
+
+class _Wire:
+    """What a call is on the wire, and what an answer means: the same for both transports. No network here."""
+
+    def __init__(self, config: FlyteConfig, route: Route) -> None:
+        self._config = config
+        self._base = f"{'http' if config.insecure else 'https'}://{config.endpoint}"
+        self._urls: dict[str, httpx.URL] = {}
+        self._headers = [
+            (b"connect-protocol-version", connect.VERSION.encode()),
+            (b"user-agent", f"airflow-provider-flyte/{__version__}".encode()),
+            *((key.encode(), value.encode()) for key, value in config.metadata),
+        ]
+        # Also what the certificate is checked for.
+        self._sni = {"sni_hostname": route.server_name} if route.server_name else {}
+        self.closed = False
+        """Whether the transport was closed by us."""
+        self.options: dict[str, Any] = {
+            # An empty one with plaintext: httpx would read a list of authorities for nothing.
+            "verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if config.insecure else route.tls,
+            "proxy": httpx.Proxy(route.proxy) if route.proxy else None,
+            # By HTTP/2 httpx breaks one call in a thousand, writes too: nginx says GOAWAY after so many on a connection
+            # and httpcore 1.0 takes what comes then for a mistake.
+            "http2": False,
+            # Proxy and roots are decided by the route.
+            "trust_env": False,
+        }
+
+    def request(
+        self,
+        method: Method[Any, Any],
+        message: Any,
+        timeout: float | None,
+        *,
+        read_timeout: float | None,
+        metadata: Metadata,
+    ) -> httpx.Request:
+        url = self._urls.get(method.path) or self._urls.setdefault(method.path, httpx.URL(self._base + method.path))
+        body = message.SerializeToString()
+        if isinstance(method, ServerStream):
+            body = connect.envelope(body)
+            kind = [
+                (b"content-type", connect.STREAM.encode()),
+                (b"accept-encoding", b"identity"),
+                (b"connect-accept-encoding", b"gzip"),
+            ]
+        else:
+            kind = [(b"content-type", connect.UNARY.encode()), (b"accept-encoding", b"gzip")]
+        if timeout is not None:
+            kind.append((b"connect-timeout-ms", str(max(1, int(timeout * 1000))).encode()))
+        limits = httpx.Timeout(self._config.timeout if timeout is None else timeout, read=read_timeout).as_dict()
+        return httpx.Request(
+            "POST",
+            url,
+            headers=[*self._headers, *kind, *((key.encode(), value.encode()) for key, value in metadata)],
+            content=body,
+            extensions={"timeout": limits} | self._sni,
+        )
+
+    def message(self, method: Method[Any, Resp], response: httpx.Response, body: bytes, run: str | None) -> Resp:
+        """The message of a unary answer, or the error that the answer is."""
+        if response.status_code == 200 and _content_type(response) == connect.UNARY:
+            if self.is_enough(response, body):
+                raise self._bad(method, f"unpacked the answer is more than {LARGEST >> 20} MiB", run)
+            return self._parse(method, body, run)
+        raise self.refusal(method, response, body, run)
+
+    @staticmethod
+    def is_enough(response: httpx.Response, body: bytes | bytearray) -> bool:
+        """Whether an answer is not to be read any further, which httpx unpacks part by part."""
+        if response.status_code == 200 and _content_type(response) == connect.UNARY:
+            return "content-encoding" in response.headers and len(body) > LARGEST
+        return len(body) > _LONGEST_PAGE
+
+    @staticmethod
+    def is_stream(response: httpx.Response) -> bool:
+        return response.status_code == 200 and _content_type(response) == connect.STREAM
+
+    def unpack(
+        self, method: Method[Any, Resp], response: httpx.Response, flags: int, payload: bytes, run: str | None
+    ) -> Resp | None:
+        """The message in an envelope, or None for the last one; raises the error in it."""
+        if flags & connect.COMPRESSED:
+            encoding = response.headers.get("connect-content-encoding", "")
+            try:
+                if encoding != "gzip":
+                    raise ValueError(f"an envelope is compressed as {encoding!r}")
+                payload = unpack(payload)
+            except ValueError as error:
+                raise self._bad(method, f"an envelope cannot be read: {error}", run) from error
+        if not flags & connect.LAST:
+            return self._parse(method, payload, run)
+        end = connect.read_json(payload)
+        if not isinstance(end, dict):
+            raise self._bad(method, "the last envelope is no JSON", run)
+        if end.get("error") is not None:
+            status, words = connect.read_error(end["error"]) or (Status.UNKNOWN, "an error without a code")
+            raise self._error(method, status, words, run, answered=True)
+        return None
+
+    def broke_off(self, method: Method[Any, Any], run: str | None) -> RpcError:
+        """For a stream that ended without its last envelope."""
+        return self._error(method, Status.UNAVAILABLE, "the stream broke off", run)
+
+    def late(self, method: Method[Any, Any], timeout: float, run: str | None) -> RpcError:
+        return self._error(method, Status.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s", run)
+
+    def failure(self, error: BaseException, method: Method[Any, Any], timeout: float, run: str | None) -> RpcError:
+        """The error that stands for one of httpx's."""
+        if self.closed:
+            return ClosedError(
+                Status.CANCELLED, "the client was closed", method=method.name, endpoint=self._config.endpoint, run=run
+            )
+        if isinstance(error, httpx.TimeoutException | TimeoutError | asyncio.TimeoutError):
+            return self.late(method, timeout, run)
+        if isinstance(error, httpx.DecodingError):
+            return self._bad(method, str(error), run)
+        words = str(error) or type(error).__name__
+        return self._error(method, Status.UNAVAILABLE, words, run)
+
+    def _parse(self, method: Method[Any, Resp], body: bytes, run: str | None) -> Resp:
+        message = read(method, body)
+        if isinstance(message, Unreadable):
+            raise self._bad(method, message.words, run)
+        return message
+
+    def refusal(self, method: Method[Any, Any], response: httpx.Response, body: bytes, run: str | None) -> RpcError:
+        """The error that an answer is which is neither a message nor a stream."""
+        if _content_type(response) == connect.JSON and response.status_code != 200:
+            read = connect.read_error(connect.read_json(body))
+            if read is not None:
+                return self._error(method, *read, run, answered=True)
+        return self._from_elsewhere(method, response, body, run)
+
+    def _from_elsewhere(
+        self, method: Method[Any, Any], response: httpx.Response, body: bytes, run: str | None
+    ) -> RpcError:
+        """For an answer that Flyte did not give: a proxy's page, a web server's, a login's."""
+        number, kind = response.status_code, _content_type(response)
+        title = _TITLE.search(body)
+        said = f'"{title[1].decode("utf-8", "replace")}"' if title else kind or "no content"
+        server = _SERVER.match(response.headers.get("server", ""))
+        by = f" from {server[0]}" if server else ""
+        words = f"HTTP {number}{by} with {said} instead of an answer of Flyte's"
+        error = self._error(method, connect.status_of_http(number), words, run)
+        cls: type[RpcError] | None = None
+        if number in _REDIRECTS:
+            place = urlsplit(response.headers.get("location", ""))
+            # No query: a login's carries what belongs to nobody else.
+            error.details = f"HTTP {number}, a redirect to {place.scheme}://{place.netloc}{place.path}"
+            to_tls = place.scheme == "https" and place.path == method.path
+            cls = SpeaksTlsError if to_tls and self._config.insecure else LoginPageError
+        elif number == 200:
+            cls = LoginPageError if kind == "text/html" else NotFlyteError
+        elif number == 413:
+            cls = InvalidArgumentError
+        elif number in PROXY_STATUSES:
+            cls = ProxyError
+        elif number not in _MAY_PASS:
+            cls = NotFlyteError
+        if cls is not None:
+            error = error.turned_into(cls)
+        error.http_status = number
+        return error
+
+    def _error(
+        self, method: Method[Any, Any], status: Status, words: str, run: str | None, *, answered: bool = False
+    ) -> RpcError:
+        error = error_for(status, words, method=method.name, endpoint=self._config.endpoint, run=run)
+        error.answered = answered
+        return error
+
+    def _bad(self, method: Method[Any, Any], words: str, run: str | None) -> RpcError:
+        return BadAnswerError(Status.INTERNAL, words, method=method.name, endpoint=self._config.endpoint, run=run)
+
+
+class ConnectTransport:
+    """Blocking calls over two pools of connections."""
+
+    def __init__(self, config: FlyteConfig, route: Route) -> None:
+        self._wire = _Wire(config, route)
+        self._questions = httpx.HTTPTransport(limits=_QUESTIONS, **self._wire.options)
+        self._streams = httpx.HTTPTransport(limits=_STREAMS, **self._wire.options)
+
+    def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
+        until = time.monotonic() + timeout
+        try:
+            self._check_open()
+            response = self._questions.handle_request(
+                self._wire.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
+            )
+            with closing(response):
+                body = self._body(response, until)
+        except _FAILURES as error:
+            raise self._wire.failure(error, method, timeout, run) from error
+        return self._wire.message(method, response, body, run)
+
+    def server_stream(
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
+    ) -> Generator[Resp, None, None]:
+        until = None if timeout is None else time.monotonic() + timeout + _GRACE
+        silence = None if timeout is None else timeout + _GRACE
+        try:
+            self._check_open()
+            response = self._streams.handle_request(
+                self._wire.request(method, request, timeout, read_timeout=silence, metadata=metadata)
+            )
+            with closing(response):
+                if not self._wire.is_stream(response):
+                    raise self._wire.refusal(method, response, self._body(response, until), run)
+                envelopes = connect.Envelopes()
+                for part in response.iter_raw():
+                    for flags, payload in envelopes.feed(part):
+                        message = self._wire.unpack(method, response, flags, payload, run)
+                        if message is None:
+                            return
+                        yield message
+                    if until is not None and time.monotonic() > until:
+                        return
+        except httpx.ReadTimeout:
+            # Only with a time: the server did not end the stream itself.
+            return
+        except _FAILURES as error:
+            raise self._wire.failure(error, method, timeout or 0.0, run) from error
+        raise self._wire.broke_off(method, run)
+
+    def _body(self, response: httpx.Response, until: float | None) -> bytes:
+        body = bytearray()
+        for part in response.iter_bytes():
+            body += part
+            if self._wire.is_enough(response, body):
+                break
+            # httpx bounds each read; the whole is bounded here.
+            if until is not None and time.monotonic() > until:
+                raise TimeoutError
+        return bytes(body)
+
+    def close(self) -> None:
+        self._wire.closed = True
+        self._questions.close()
+        self._streams.close()
+
+    def __del__(self) -> None:
+        # As a channel of grpc's does; sockets that nobody closes would be warned of.
+        if hasattr(self, "_streams"):
+            self.close()
+
+    def _check_open(self) -> None:
+        # httpx would open a closed pool again.
+        if self._wire.closed:
+            raise RuntimeError
+
+
+class AsyncConnectTransport:
+    """Calls on one event loop, over two pools of connections."""
+
+    def __init__(self, config: FlyteConfig, route: Route) -> None:
+        self._wire = _Wire(config, route)
+        self._questions = httpx.AsyncHTTPTransport(limits=_QUESTIONS, **self._wire.options)
+        self._streams = httpx.AsyncHTTPTransport(limits=_STREAMS, **self._wire.options)
+
+    async def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
+        async def ask() -> tuple[httpx.Response, bytes]:
+            response = await self._questions.handle_async_request(
+                self._wire.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
+            )
+            async with aclosing(response):
+                return response, await self._body(response)
+
+        try:
+            self._check_open()
+            response, body = await asyncio.wait_for(ask(), timeout)
+        except _FAILURES as error:
+            raise self._wire.failure(error, method, timeout, run) from error
+        return self._wire.message(method, response, body, run)
+
+    async def server_stream(
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
+    ) -> AsyncGenerator[Resp, None]:
+        until = None if timeout is None else time.monotonic() + timeout + _GRACE
+        silence = None if timeout is None else timeout + _GRACE
+        try:
+            self._check_open()
+            response = await self._streams.handle_async_request(
+                self._wire.request(method, request, timeout, read_timeout=silence, metadata=metadata)
+            )
+            async with aclosing(response):
+                if not self._wire.is_stream(response):
+                    raise self._wire.refusal(method, response, await self._body(response), run)
+                envelopes = connect.Envelopes()
+                async for part in response.aiter_raw():
+                    for flags, payload in envelopes.feed(part):
+                        message = self._wire.unpack(method, response, flags, payload, run)
+                        if message is None:
+                            return
+                        yield message
+                    if until is not None and time.monotonic() > until:
+                        return
+        except httpx.ReadTimeout:
+            return
+        except _FAILURES as error:
+            raise self._wire.failure(error, method, timeout or 0.0, run) from error
+        raise self._wire.broke_off(method, run)
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if self._wire.is_enough(response, body):
+                break
+        return bytes(body)
+
+    async def close(self) -> None:
+        self._wire.closed = True
+        await self._questions.aclose()
+        await self._streams.aclose()
+
+    def _check_open(self) -> None:
+        if self._wire.closed:
+            raise RuntimeError
+
+
+# RuntimeError: what a pool raises whose connections are closed under a call. OSError: what a socket says that httpx
+# does not translate.
+_FAILURES = (httpx.HTTPError, TimeoutError, asyncio.TimeoutError, RuntimeError, OSError)
+
+
+def _content_type(response: httpx.Response) -> str:
+    kind: str = response.headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower()

@@ -1,0 +1,354 @@
+"""How Flyte can be reached at an endpoint: through gRPC, through Connect, or why through neither.
+
+Found out by looking, never by grpc's words: the port (TCP, TLS, ALPN), then a harmless request through gRPC, then the
+same through Connect. What a process knows of an endpoint is shared by all its clients, threads and event loops alike,
+whatever their secrets are, and so is each look of those who carry the same: in a thread of its own, and the longer
+nothing is found the rarer.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_flyte.client.backoff import backoff
+from airflow_provider_flyte.client.config import CONNECT, GRPC, FlyteConfig
+from airflow_provider_flyte.client.errors import (
+    CertificateError,
+    ClientCertificateError,
+    NoConnectError,
+    NoGrpcError,
+    NotFlyteError,
+    RpcError,
+    SpeaksPlaintextError,
+    SpeaksTlsError,
+    Status,
+    UnavailableError,
+    UnimplementedError,
+    UnknownAuthorityError,
+    WrongDoorError,
+    WrongHostNameError,
+)
+from airflow_provider_flyte.client.flows.calls import ROOT_ACTION
+from airflow_provider_flyte.client.idl.auth import auth_service_pb2
+from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.idl.workflow import run_service_pb2
+from airflow_provider_flyte.client.kept import Kept
+from airflow_provider_flyte.client.rpc import AuthMetadataService, RunService, Unary
+from airflow_provider_flyte.client.transport import probe
+from airflow_provider_flyte.client.transport.base import Metadata, Transport
+from airflow_provider_flyte.client.transport.connect_transport import ConnectTransport
+from airflow_provider_flyte.client.transport.grpc_transport import GrpcTransport
+from airflow_provider_flyte.client.transport.insecure_grpc import UnverifiedGrpcTransport
+from airflow_provider_flyte.client.transport.route import EndpointKey, Route, endpoint_key
+
+NO_RUN = "no-such-run-"
+"""No run can have this name: it ends with a hyphen."""
+
+NOWHERE = "no-such-project"
+"""Asked for where a config has no project or no domain."""
+
+TIMEOUT = 2.0
+"""Seconds for one request of a look."""
+
+MOST_ASKERS = 32
+"""Whose looks are remembered of an endpoint: a token that is renewed is another asker each time."""
+
+_NAMES = {GRPC: "gRPC", CONNECT: "Connect"}
+
+
+class Pause:
+    """Seconds from one look to the next: first, and at most."""
+
+    UNKNOWN = (1.0, 10.0)
+    """While no way to Flyte is known, calls wait for the next look."""
+
+    KNOWN = (5.0, 60.0)
+    """Calls go the known way meanwhile, and look only for another one."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a look found."""
+
+    transport: str
+    because: Status | None = None
+    """What gRPC failed with, where it is Connect."""
+
+
+class Discovery:
+    """One look, for all who wait for it."""
+
+    def __init__(self) -> None:
+        self.outcome: Future[Found | RpcError] = Future()
+        """The error tells what is wrong; it is shared, so raise a copy."""
+        self.outcome.set_running_or_notify_cancel()
+        self.is_outdated = False
+        """Whether Flyte has answered since it began."""
+
+
+class Endpoint:
+    """What this process knows of one config's endpoint."""
+
+    def __init__(self, endpoint: str = "") -> None:
+        self._endpoint = endpoint
+        self.transport: str | None = None
+        """Through which Flyte answered last; None while it has not."""
+        self.told: str | None = None
+        """The one that the log has named."""
+        self.kept_back: set[str] = set()
+        """Methods that a proxy answers itself while it passes others on."""
+        self._lock = threading.Lock()
+        self._running: dict[int, Discovery] = {}
+        self._in_vain = 0
+        self._next_at = 0.0
+        self._asked: dict[int, RpcError | None] = {}
+        """What the last look showed to be wrong, by who asked; None where Flyte has answered since."""
+
+    def answered(self, transport: str) -> None:
+        """Note that Flyte answered."""
+        with self._lock:
+            self._note(transport)
+
+    def _note(self, transport: str) -> None:
+        self.transport, self._in_vain = transport, 0
+        self._asked = dict.fromkeys(self._asked)
+        for discovery in self._running.values():
+            discovery.is_outdated = True
+
+    def trouble_met(self, asker: int) -> RpcError | None:
+        """What the last look of this asker showed to be wrong; None where Flyte has answered since."""
+        return self._asked.get(asker)
+
+    def look(self, find: Callable[[], Found], asker: int, now: float, clock: Callable[[], float]) -> Discovery | None:
+        """Join the look that is on its way, or begin one where it is time; None where it is not.
+
+        :param asker: stands for the token and whatever else the calls carry: one that no look has tried yet is worth a
+            look at once, and learns nothing of another one's refusal.
+        """
+        with self._lock:
+            if asker in self._running:
+                return self._running[asker]
+            if now < self._next_at and (asker in self._asked or len(self._asked) >= MOST_ASKERS):
+                return None
+            trouble = self._asked.pop(asker, None)
+            if len(self._asked) >= MOST_ASKERS:
+                del self._asked[next(iter(self._asked))]
+            self._asked[asker] = trouble
+            discovery = Discovery()
+            arguments = (asker, discovery, find, clock)
+            try:
+                threading.Thread(target=self._look, args=arguments, name="flyte-discovery", daemon=True).start()
+            except RuntimeError as error:
+                # As where a container's processes and threads are limited.
+                words = f"no thread could be started to look how Flyte can be reached: {error}"
+                failure = UnavailableError(Status.UNAVAILABLE, words, method="", endpoint=self._endpoint)
+                self._end(asker, discovery, failure, clock)
+            else:
+                self._running[asker] = discovery
+            return discovery
+
+    def _look(self, asker: int, discovery: Discovery, find: Callable[[], Found], clock: Callable[[], float]) -> None:
+        outcome: Found | BaseException
+        try:
+            outcome = find()
+        except BaseException as error:
+            outcome = error
+        with self._lock:
+            self._end(asker, discovery, outcome, clock)
+
+    def _end(
+        self, asker: int, discovery: Discovery, outcome: Found | BaseException, clock: Callable[[], float]
+    ) -> None:
+        """Note what a look showed, and tell those who wait for it."""
+        before = self.transport
+        if isinstance(outcome, RpcError):
+            # Kept for as long as the trouble lasts, so without the frames that it came through.
+            outcome.__traceback__ = outcome.__cause__ = outcome.__context__ = None
+        if isinstance(outcome, Found):
+            self._note(outcome.transport)
+        elif not discovery.is_outdated:
+            self._in_vain += 1
+            if isinstance(outcome, RpcError):
+                self._asked[asker] = outcome
+        if self.transport == before:
+            first, longest = Pause.UNKNOWN if before is None else Pause.KNOWN
+            self._next_at = clock() + backoff(max(0, self._in_vain - 1), first, longest)
+        self._running.pop(asker, None)
+        if isinstance(outcome, Found | RpcError):
+            discovery.outcome.set_result(outcome)
+        else:
+            discovery.outcome.set_exception(outcome)
+
+    def after_fork(self) -> None:
+        """Forget a look that goes on in the parent, and a lock that may have been held."""
+        self._lock, self._running = threading.Lock(), {}
+
+
+_endpoints: Kept[EndpointKey, Endpoint] = Kept(64)
+
+
+def endpoint_of(config: FlyteConfig) -> Endpoint:
+    """What this process knows of a config's endpoint, whatever the config's secrets are."""
+    return _endpoints.get(endpoint_key(config), lambda: Endpoint(config.endpoint))
+
+
+def forget() -> None:
+    """Forget all that is known; for tests, whose servers follow each other on one port."""
+    _endpoints.clear()
+
+
+def reached_through(config: FlyteConfig) -> str:
+    """The name of the transport through which Flyte answered this process, for people; '' while it has not."""
+    return _NAMES.get(endpoint_of(config).transport or "", "")
+
+
+def _after_fork() -> None:
+    for each in _endpoints.values():
+        each.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def find(
+    config: FlyteConfig, route: Route, metadata: Metadata, first: RpcError | None = None, tried: str = ""
+) -> Found:
+    """The transport that leads to Flyte; raises what is wrong where none does.
+
+    :param first: a call's failure that led to this, through ``tried``.
+    """
+    seen: dict[str, RpcError] = {tried: first} if first else {}
+    port = probe.look(route)
+    if port.speaks is None:
+        # Nobody is there to be asked.
+        error = first or UnavailableError(Status.UNAVAILABLE, port.why, method="", endpoint=config.endpoint)
+        raise _with_words(_no_flyte(error), [error.details, port.words])
+
+    def ask(transport: str) -> RpcError | None:
+        failure = _ask(transport, config, route, metadata)
+        if failure is not None:
+            seen[transport] = failure
+        return failure
+
+    grpc_said = ask(GRPC) if config.transport != CONNECT else None
+    if config.transport != CONNECT and (grpc_said is None or grpc_said.answered):
+        return Found(GRPC)
+    mistake = _mistake(config, port)
+    if mistake is not None:
+        error = first or seen[GRPC]
+        raise _with_words(error.turned_into(mistake), [error.details, port.words])
+    said = ask(CONNECT)
+    passes = said is None or said.answered
+    if config.credentials and not passes and grpc_said is not None and grpc_said.status is Status.UNAUTHENTICATED:
+        # Our token is refused by whatever is before gRPC, whether HTTP passes or not: it is not the transport.
+        raise _with_words(first or grpc_said, [_tried(seen)])
+    if said is None or said.answered:
+        if config.transport == CONNECT:
+            return Found(CONNECT)
+        if said is not None and said.status is Status.UNAVAILABLE:
+            # Flyte is away, whatever leads to it: look again when it is back.
+            raise said
+        if said is not None and grpc_said is not None and said.status is grpc_said.status:
+            # Both give the same answer, so it is Flyte's: refused credentials, say.
+            return Found(GRPC)
+        if config.transport == GRPC:
+            raise _with_words((first or seen[GRPC]).turned_into(NoGrpcError), [_tried(seen, GRPC), port.words])
+        return Found(CONNECT, because=seen[GRPC].status)
+    if config.transport == CONNECT:
+        grpc_said = ask(GRPC)
+        if grpc_said is None or grpc_said.answered:
+            raise _with_words((first or said).turned_into(NoConnectError), [_tried(seen, CONNECT), port.words])
+    if said.http_status is not None:
+        raise _with_words(_no_flyte(said), [_tried(seen)])
+    raise _with_words(first or seen[GRPC], [_tried(seen), port.words])
+
+
+def _ask(transport: str, config: FlyteConfig, route: Route, metadata: Metadata) -> RpcError | None:
+    """What harmless requests fail with, if they do."""
+    # Afresh: a channel that failed before would say so again, unasked.
+    opened = open_transport(transport, config, route)
+    failure: RpcError | None = None
+    try:
+        for method, request in questions(config, metadata):
+            try:
+                opened.unary(method, request, timeout=TIMEOUT, metadata=metadata)
+            except RpcError as error:
+                failure = error
+                if error.http_status == _REPLACED:
+                    continue
+                return error
+            return None
+        return failure
+    finally:
+        opened.close()
+
+
+_REPLACED = 404
+"""The HTTP status of NOT_FOUND, which some proxies answer with a page of their own."""
+
+
+def questions(config: FlyteConfig, metadata: Metadata) -> Iterator[tuple[Unary[Any, Any], Any]]:
+    """What a look asks for: an action of a run that cannot exist; the next where a proxy may have replaced the answer.
+
+    The id is whole, because a nil one is a panic in the backend, and any answer of Flyte's is as good as another.
+    Where to get a token comes next: that is a message at all times. Before there is a token it is all, because a proxy
+    that wants tokens lets nothing else through.
+    """
+    if metadata or not config.credentials:
+        run = identifier_pb2.RunIdentifier(
+            org=config.org, project=config.project or NOWHERE, domain=config.domain or NOWHERE, name=NO_RUN
+        )
+        action_id = identifier_pb2.ActionIdentifier(run=run, name=ROOT_ACTION)
+        yield RunService.GetActionDetails, run_service_pb2.GetActionDetailsRequest(action_id=action_id)
+    yield AuthMetadataService.GetPublicClientConfig, auth_service_pb2.GetPublicClientConfigRequest()
+
+
+def open_transport(transport: str, config: FlyteConfig, route: Route) -> Transport:
+    """A blocking transport of this kind."""
+    if transport == CONNECT:
+        return ConnectTransport(config, route)
+    return UnverifiedGrpcTransport(config, route) if route.unverified else GrpcTransport(config, route)
+
+
+def _no_flyte(error: RpcError) -> RpcError:
+    """A 404 that is not Flyte's own stands for a path that is not there; of a look's path, that is no Flyte."""
+    is_404 = isinstance(error, UnimplementedError) and error.http_status is not None
+    return error.turned_into(NotFlyteError) if is_404 else error
+
+
+def _mistake(config: FlyteConfig, port: probe.Port) -> type[WrongDoorError] | None:
+    if config.insecure:
+        return SpeaksTlsError if port.speaks is probe.Security.TLS else None
+    if port.speaks is probe.Security.PLAINTEXT:
+        return SpeaksPlaintextError
+    return _CERTIFICATES[port.certificate] if port.certificate else None
+
+
+_CERTIFICATES: dict[probe.Certificate, type[CertificateError]] = {
+    probe.Certificate.UNKNOWN_AUTHORITY: UnknownAuthorityError,
+    probe.Certificate.OTHER_NAME: WrongHostNameError,
+    probe.Certificate.CLIENTS: ClientCertificateError,
+    probe.Certificate.INVALID: CertificateError,
+}
+
+
+def _tried(seen: Mapping[str, RpcError], *transports: str) -> str:
+    """What was tried through which transport, and what answered."""
+    return "; ".join(through(name, seen[name]) for name in transports or _NAMES if name in seen)
+
+
+def through(transport: str, error: RpcError) -> str:
+    """An error's words, and what it came through."""
+    status = f"{error.status.name}, " if transport == GRPC else ""
+    return f"{_NAMES[transport]}: {status}{error.details}".removesuffix(", ")
+
+
+def _with_words(error: RpcError, words: list[str]) -> RpcError:
+    """The same error with other words."""
+    first, *more = [each for each in words if each]
+    return error.copy(details=" ".join([first, *(f"({each})" for each in more)]))

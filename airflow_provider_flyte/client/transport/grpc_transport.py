@@ -1,0 +1,258 @@
+"""The gRPC transport, and the only file that imports grpc."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import time
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from airflow_provider_flyte import __version__
+from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.errors import (
+    PROXY_STATUSES,
+    BadAnswerError,
+    ClosedError,
+    ProxyError,
+    RpcError,
+    Status,
+    error_for,
+)
+from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
+from airflow_provider_flyte.client.transport.answers import Unreadable, reader
+from airflow_provider_flyte.client.transport.base import Metadata
+from airflow_provider_flyte.client.transport.route import Route
+
+_OPTIONS: tuple[tuple[str, Any], ...] = (
+    # RunDetails carries the whole task spec; gRPC refuses more than 4 MiB unless told otherwise.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Identity alone: where gzip is offered, the blocking channel now and then hands on an answer still packed, see
+    # answers.py. With this none in 200,000 calls.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
+    # Left alone, the back-off grows to two minutes: after an outage of 130 s calls went on failing for 44-61 s more.
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.min_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # Channels to one address share connection and back-off unless told otherwise: a new client starts afresh.
+    ("grpc.use_local_subchannel_pool", 1),
+    # retry.py is the one retry policy.
+    ("grpc.enable_retries", 0),
+    ("grpc.primary_user_agent", f"airflow-provider-flyte/{__version__}"),
+)
+_CLOCKS_DIFFER = 0.05
+"""Seconds by which grpc's timer may be early, seen by ours."""
+
+_ONLY_FLYTE_SAYS = frozenset(
+    {
+        Status.INVALID_ARGUMENT,
+        Status.NOT_FOUND,
+        Status.ALREADY_EXISTS,
+        Status.FAILED_PRECONDITION,
+        Status.ABORTED,
+        Status.OUT_OF_RANGE,
+        Status.DATA_LOSS,
+    }
+)
+"""What grpcio makes of no HTTP answer and of no broken connection. It turns 400, 401, 403, 404 and all the others into
+INTERNAL, UNAUTHENTICATED, PERMISSION_DENIED, UNIMPLEMENTED, UNAVAILABLE and UNKNOWN."""
+
+_HTTP_STATUS = re.compile(r"Received http2 header with status: (\d{3})")
+"""grpcio's whole words for an answer that is HTTP's alone, 1.62 to 1.85. Read for what is said of it: of an error whose
+words are others, less is said. Flyte may quote them, of something that it calls itself.
+"""
+
+# What calls on a closed channel raise.
+_USED_AFTER_CLOSE = ValueError
+_USED_AFTER_CLOSE_AIO = grpc.aio.UsageError
+
+
+def _options(config: FlyteConfig, route: Route) -> tuple[tuple[str, Any], ...]:
+    options = [*_OPTIONS]
+    # Told in either case: left alone, grpc would read the environment again, and only its lower-case names.
+    options.append(("grpc.http_proxy", route.proxy) if route.proxy else ("grpc.enable_http_proxy", 0))
+    if route.server_name:
+        options.append(("grpc.ssl_target_name_override", route.server_name))
+        # Else proxies would see that name as the host that is asked for. Without the port: grpc takes no
+        # other name than the certificate's and exactly this one.
+        options.append(("grpc.default_authority", route.host))
+    if config.keepalive:
+        options.append(("grpc.keepalive_time_ms", max(1, int(config.keepalive * 1000))))
+        # Left alone, grpc sends two and then no more until there is data.
+        options.append(("grpc.http2.max_pings_without_data", 0))
+    return tuple(options)
+
+
+def _is_the_end(error: RpcError, until: float) -> bool:
+    """Whether a stream ended because its time is over, and not because the server gave up."""
+    return error.status is Status.DEADLINE_EXCEEDED and time.monotonic() >= until - _CLOCKS_DIFFER
+
+
+def _credentials(route: Route) -> grpc.ChannelCredentials:
+    private_key = route.private_key.encode("latin-1") if route.private_key else None
+    return grpc.ssl_channel_credentials(route.roots, private_key, route.certificate)
+
+
+def _status(code: grpc.StatusCode | None) -> Status:
+    return Status[code.name] if code is not None and code.name in Status.__members__ else Status.UNKNOWN
+
+
+class _Errors:
+    """From grpc's errors to ours, the same for both transports."""
+
+    def __init__(self, config: FlyteConfig) -> None:
+        self._config = config
+        self.closed = False
+        """Whether the channel was closed by us: what grpc raises then is none of its errors."""
+
+    def map(self, error: BaseException, method: Method[Any, Any], run: str | None) -> RpcError:
+        if self.closed or not isinstance(error, grpc.RpcError):
+            words = "the client was closed"
+            return ClosedError(Status.CANCELLED, words, method=method.name, endpoint=self._config.endpoint, run=run)
+        status, details = _status(error.code()), error.details() or ""
+        ours = error_for(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
+        ours.answered = status in _ONLY_FLYTE_SAYS
+        if not ours.answered and (found := _HTTP_STATUS.fullmatch(details)):
+            ours.http_status = int(found[1])
+            if ours.http_status in PROXY_STATUSES:
+                ours = ours.turned_into(ProxyError)
+        return ours
+
+    def readable(self, answer: Resp | Unreadable, method: Method[Any, Resp], run: str | None) -> Resp:
+        """The answer, if it is one."""
+        if isinstance(answer, Unreadable):
+            raise BadAnswerError(
+                Status.INTERNAL, answer.words, method=method.name, endpoint=self._config.endpoint, run=run
+            )
+        return answer
+
+
+class GrpcTransport:
+    """Blocking calls over one channel."""
+
+    def __init__(self, config: FlyteConfig, route: Route) -> None:
+        self._config = config
+        self._errors = _Errors(config)
+        self._channel = (
+            grpc.insecure_channel(config.endpoint, options=_options(config, route))
+            if config.insecure
+            else grpc.secure_channel(config.endpoint, _credentials(route), options=_options(config, route))
+        )
+
+    def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
+        call = self._channel.unary_unary(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=reader(method),
+        )
+        try:
+            answer: Resp | Unreadable = call(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
+        except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
+            raise self._errors.map(error, method, run) from error
+        return self._errors.readable(answer, method, run)
+
+    def server_stream(
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
+    ) -> Generator[Resp, None, None]:
+        call, until = None, time.monotonic() + (math.inf if timeout is None else timeout)
+        try:
+            call = self._channel.unary_stream(
+                method.path,
+                request_serializer=method.request.SerializeToString,
+                response_deserializer=reader(method),
+            )(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
+            for answer in call:
+                yield self._errors.readable(answer, method, run)
+        except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
+            ours = self._errors.map(error, method, run)
+            if not _is_the_end(ours, until):
+                raise ours from error
+        finally:
+            if call is not None:
+                call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+
+    def close(self) -> None:
+        self._errors.closed = True
+        self._channel.close()
+
+
+class AsyncGrpcTransport:
+    """Calls on one event loop, over one channel made inside it."""
+
+    def __init__(self, config: FlyteConfig, route: Route) -> None:
+        self._config = config
+        self._errors = _Errors(config)
+        self._channel = (
+            grpc.aio.insecure_channel(config.endpoint, options=_options(config, route))
+            if config.insecure
+            else grpc.aio.secure_channel(config.endpoint, _credentials(route), options=_options(config, route))
+        )
+
+    async def unary(
+        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
+    ) -> Resp:
+        call = self._channel.unary_unary(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=reader(method),
+        )
+        answer: Resp | Unreadable
+        try:
+            answer = await call(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
+        except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
+            self._pass_on_cancellation(error)
+            raise self._errors.map(error, method, run) from error
+        return self._errors.readable(answer, method, run)
+
+    async def server_stream(
+        self,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        *,
+        timeout: float | None = None,
+        run: str | None = None,
+        metadata: Metadata = (),
+    ) -> AsyncGenerator[Resp, None]:
+        call, until = None, time.monotonic() + (math.inf if timeout is None else timeout)
+        try:
+            call = self._channel.unary_stream(
+                method.path,
+                request_serializer=method.request.SerializeToString,
+                response_deserializer=reader(method),
+            )(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
+            async for answer in call:
+                yield self._errors.readable(answer, method, run)
+        except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
+            self._pass_on_cancellation(error)
+            ours = self._errors.map(error, method, run)
+            if not _is_the_end(ours, until):
+                raise ours from error
+        finally:
+            if call is not None:
+                call.cancel()
+
+    def _pass_on_cancellation(self, error: BaseException) -> None:
+        """Raise the cancellation of the task that waits. Closing a channel cancels its calls, which looks the same."""
+        if isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            # Python 3.10 cannot tell the two apart.
+            cancelled = getattr(task, "cancelling", lambda: 1)() > 0
+            if cancelled or not self._errors.closed:
+                raise error
+
+    async def close(self) -> None:
+        self._errors.closed = True
+        await self._channel.close(None)

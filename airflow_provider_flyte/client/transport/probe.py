@@ -1,0 +1,193 @@
+"""Looks at what really listens at an address, because grpc's words for it change with its version.
+
+``UNAVAILABLE`` stands for a server that is down as well as for TLS against a plaintext port. Only the second is a
+mistake that waiting cannot mend.
+"""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_flyte.client.transport.route import Route
+
+TIMEOUT = 2.0
+"""Most seconds to spend for connecting, and for the handshake."""
+
+_UNKNOWN_AUTHORITY = {18, 19, 20, 21}
+_OTHER_NAME = {62, 63, 64}
+"""OpenSSL's X509_V_ERR numbers, which stay when its words change."""
+
+_ABOUT_CLIENTS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE")
+"""In OpenSSL's names of the alerts with which a server refuses a client's certificate, or the lack of one."""
+
+_REFUSES_WITHIN = 0.5
+"""Seconds. A server that speaks first (HTTP/2) says something else as soon."""
+
+_LONGEST_ANSWER = 65536
+
+
+class Security(Enum):
+    """What a port speaks."""
+
+    TLS = "tls"
+    PLAINTEXT = "plaintext"
+
+
+class Certificate(Enum):
+    """What is wrong with a server's certificate."""
+
+    UNKNOWN_AUTHORITY = "unknown authority"
+    OTHER_NAME = "other name"
+    CLIENTS = "the client's is missing or refused"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True)
+class Port:
+    """What was found at an address."""
+
+    speaks: Security | None = None
+    """None when nothing there can be reached or told."""
+
+    http2: bool = False
+    """Whether it agreed to HTTP/2 by ALPN; only with TLS."""
+
+    certificate: Certificate | None = None
+    words: str = ""
+    """OpenSSL's about the certificate, or which proxy does not lead there."""
+
+    why: str = ""
+    """Why nothing can be reached."""
+
+
+def look(route: Route) -> Port:
+    """Connect, through the proxy if there is one, and begin TLS; with ``insecure`` only to see whether it is there."""
+    try:
+        with _connect(route) as raw:
+            return _shake_hands(route, raw)
+    except _ProxyRefusedError as refused:
+        # Many let TLS through alone by CONNECT, and still pass a plain request on.
+        return Port(Security.PLAINTEXT if route.insecure else None, words=_through(route, str(refused)), why="refused")
+    except (OSError, UnicodeError, ValueError) as error:  # UnicodeError: a host that no DNS name can be
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return Port(words=_through(route, "which does not lead there"), why=why)
+
+
+class _ProxyRefusedError(Exception):
+    """The proxy answered CONNECT with something else than 200."""
+
+
+def _through(route: Route, what: str) -> str:
+    return f"through the proxy {route.proxy_name}, {what}" if route.proxy else ""
+
+
+def _connect(route: Route) -> socket.socket:
+    if route.proxy is None:
+        return socket.create_connection((route.host, route.port), timeout=TIMEOUT)
+    proxy = urlsplit(route.proxy)
+    raw = socket.create_connection((proxy.hostname, proxy.port or 80), timeout=TIMEOUT)
+    try:
+        target = f"[{route.host}]:{route.port}" if ":" in route.host else f"{route.host}:{route.port}"
+        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+        if proxy.username is not None:
+            pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+            lines.append(f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
+        raw.sendall("\r\n".join([*lines, "", ""]).encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            part = raw.recv(4096)
+            if not part or len(answer) > _LONGEST_ANSWER:
+                raise ConnectionError("the proxy hung up")
+            answer += part
+        [_, number, *_] = [*answer.split(None, 2), b"", b""]
+        if number != b"200":
+            raise _ProxyRefusedError(f"which answers CONNECT with HTTP {number.decode('ascii', 'replace')}")
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+def _shake_hands(route: Route, raw: socket.socket) -> Port:
+    # With plaintext nothing is sent that would need a verified peer.
+    context = _unverified(route) if route.insecure else route.new_tls()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    try:
+        with context.wrap_socket(raw, server_hostname=route.server_name or route.host) as secure:
+            http2 = secure.selected_alpn_protocol() == "h2"
+            ours, words = _what_follows(secure)
+            return Port(Security.TLS, http2=http2, certificate=ours, words=words)
+    except ssl.SSLCertVerificationError as error:
+        wrong = Certificate.INVALID
+        if error.verify_code in _OTHER_NAME:
+            wrong = Certificate.OTHER_NAME
+        elif error.verify_code in _UNKNOWN_AUTHORITY:
+            wrong = Certificate.UNKNOWN_AUTHORITY
+        return Port(Security.TLS, certificate=wrong, words=error.verify_message)
+    except ssl.SSLError as error:
+        # A TLS server that wants something else (a client certificate, another version) answers with an alert.
+        if "ALERT" not in (error.reason or ""):
+            return Port(Security.PLAINTEXT)
+        return Port(Security.TLS, certificate=_about_ours(error), words=_words(error))
+    except ConnectionError:
+        # A gRPC server that reads plaintext hangs up on a ClientHello.
+        return Port(Security.PLAINTEXT)
+
+
+def _what_follows(secure: ssl.SSLSocket) -> tuple[Certificate | None, str]:
+    """What a server does after the handshake: with TLS 1.3 it looks at the client's certificate only then."""
+    secure.settimeout(_REFUSES_WITHIN)
+    try:
+        hangs_up = not secure.recv(1)
+    except TimeoutError:
+        return None, ""
+    except ssl.SSLError as error:
+        if ours := _about_ours(error):
+            return ours, _words(error)
+        hangs_up = True
+    except OSError:
+        hangs_up = True
+    # Not taken for certain: a balancer with nothing behind it hangs up too.
+    return None, "it hangs up after the handshake, as a server may that wants a client certificate" if hangs_up else ""
+
+
+def _about_ours(error: ssl.SSLError) -> Certificate | None:
+    """Whether an alert of the server's is about the client's certificate; OpenSSL names them by RFC 8446."""
+    return Certificate.CLIENTS if any(word in (error.reason or "") for word in _ABOUT_CLIENTS) else None
+
+
+def _words(error: ssl.SSLError) -> str:
+    return (error.reason or "").replace("_", " ").lower()
+
+
+def _unverified(route: Route) -> ssl.SSLContext:
+    return replace(route, roots=None, verify=False).new_tls()
+
+
+def believing(route: Route) -> Route:
+    """The same way, believing the certificate that the server shows now, for the name that stands in it.
+
+    The way as it is where no certificate can be had: a call will say why.
+    """
+    try:
+        with _connect(route) as raw, _handshake(_unverified(route), raw, route) as secure:
+            shown = ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b"")
+        # Only a certificate that was verified is told of in words: here, by itself.
+        context = replace(route, roots=shown.encode(), verify=True).new_tls()
+        context.check_hostname = False
+        with _connect(route) as raw, _handshake(context, raw, route) as secure:
+            names: Any = (secure.getpeercert() or {})["subjectAltName"]
+    except (_ProxyRefusedError, OSError, UnicodeError, ValueError, KeyError):
+        return route
+    return replace(route, roots=shown.encode(), server_name=names[0][1].replace("*", "any"), verify=True)
+
+
+def _handshake(context: ssl.SSLContext, raw: socket.socket, route: Route) -> ssl.SSLSocket:
+    context.set_alpn_protocols(["h2"])
+    return context.wrap_socket(raw, server_hostname=route.server_name or route.host)

@@ -1,0 +1,289 @@
+"""The transport that a config means: gRPC, Connect, or with ``auto`` whichever leads to Flyte.
+
+With ``auto`` a read goes through gRPC and that is all, as long as it comes through. A failure that Flyte itself may not
+have given is looked into (:mod:`discovery`); what that shows is remembered, and looked into again when it stops being
+true. While no way to Flyte is known, no call is made between two looks: it fails with what the last one showed. With a
+transport that is given every call is made, and the same look explains the failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC, FlyteConfig
+from airflow_provider_flyte.client.errors import (
+    BadAnswerError,
+    ClosedError,
+    NotFlyteError,
+    RpcError,
+    Status,
+    UnavailableError,
+    UnimplementedError,
+    WrongDoorError,
+)
+from airflow_provider_flyte.client.rpc import Method, Unary
+from airflow_provider_flyte.client.transport import discovery
+from airflow_provider_flyte.client.transport.base import AsyncTransport, Metadata, Transport
+from airflow_provider_flyte.client.transport.connect_transport import AsyncConnectTransport, import_all
+from airflow_provider_flyte.client.transport.discovery import Discovery, Found, forget, reached_through
+from airflow_provider_flyte.client.transport.grpc_transport import AsyncGrpcTransport
+from airflow_provider_flyte.client.transport.insecure_grpc import AsyncUnverifiedGrpcTransport
+from airflow_provider_flyte.client.transport.layer import AsyncLayer, BlockingLayer, Do, Layer, Send, Steps
+from airflow_provider_flyte.client.transport.retry import is_read
+from airflow_provider_flyte.client.transport.route import Route
+
+__all__ = ["AsyncDoorTransport", "DoorTransport", "forget", "import_all", "reached_through"]
+
+log = logging.getLogger(__name__)
+
+LOOK_TAKES = 10.0
+"""Seconds after which a call does not wait any longer for a look: the look-up of a name has no deadline of ours."""
+
+_MAY_BE_THE_WAY = (Status.UNAVAILABLE, Status.UNKNOWN, Status.UNIMPLEMENTED)
+"""How it shows that another transport would pass now, where one did before. Refused credentials are refused through
+both, and a broken database breaks both.
+"""
+
+
+class _Doors(Layer):
+    """What the blocking and the asyncio transport decide alike."""
+
+    def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
+        self._config = config
+        self._route = route
+        self._clock = clock
+        self._known = discovery.endpoint_of(config)
+        self._closed = False
+
+    @property
+    def _transport(self) -> str:
+        """The transport to try."""
+        if self._config.transport != AUTO:
+            return self._config.transport
+        return self._known.transport or GRPC
+
+    def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
+        if look := self._before(method, run, metadata):
+            self._conclude((yield _end_of(look)), method, run)
+        tried = self._transport
+        try:
+            answer = yield Send(metadata, tried)
+        except RpcError as error:
+            # Another call may have found another way meanwhile.
+            is_up_to_date = error.answered or tried == self._transport
+            # A stream ends for many reasons: only a page is looked into.
+            is_worth_it = isinstance(method, Unary) or self._is_a_page(error)
+            if is_up_to_date and is_worth_it and (look := self._after(error, tried, metadata)):
+                self._conclude((yield _end_of(look)), method, run, error, tried)
+            if error.answered or tried == self._transport:
+                raise
+            if not is_read(method):
+                self._raise_outage(error)
+                raise
+            return (yield Send(metadata, self._transport))
+        if isinstance(method, Unary):
+            self._succeeded(tried, method.name)
+        return answer
+
+    def _before(self, method: Method[Any, Any], run: str | None, metadata: Metadata) -> Discovery | None:
+        """The look that must end before this call is made; raises what is known to be wrong.
+
+        A write may be carried out although its answer is lost on the way, and a stream may be silent for good reasons:
+        neither is what tries a transport. Nor is anything else where that has failed before.
+        """
+        if self._config.transport != AUTO or self._known.transport is not None:
+            return None
+        trouble = self._known.trouble_met(self._asker(metadata))
+        if trouble is None and isinstance(method, Unary) and is_read(method):
+            return None
+        look = self._look(metadata)
+        if look is None and trouble is not None:
+            raise self._told(trouble, method.name, run)
+        return look
+
+    def _after(self, error: RpcError, tried: str, metadata: Metadata) -> Discovery | None:
+        """The look that may explain a call's failure; None where the error says what there is to say."""
+        known = self._known
+        if isinstance(error, ClosedError):
+            return None
+        if error.answered:
+            self._succeeded(tried, error.method)
+            return None
+        if known.transport is not None and not self._is_about_the_way(error):
+            return None
+        look = self._look(metadata, error, tried)
+        if look is not None:
+            return look
+        trouble = known.trouble_met(self._asker(metadata))
+        if trouble is not None:
+            # What the transport says of itself says less, but for the HTTP status that it got.
+            says_less = known.transport is None and (self._config.transport == AUTO or error.http_status is None)
+            if says_less or isinstance(trouble, WrongDoorError) or type(trouble) is type(error):
+                raise self._told(trouble, error.method, error.run) from error
+        if error.http_status is not None:
+            error.details = discovery.through(tried, error)
+        if error.method not in known.kept_back:
+            self._raise_outage(error)
+        return None
+
+    @staticmethod
+    def _is_about_the_way(error: RpcError) -> bool:
+        if isinstance(error, BadAnswerError):
+            return False
+        if error.status in (Status.UNAUTHENTICATED, Status.PERMISSION_DENIED, Status.DEADLINE_EXCEEDED):
+            return False
+        return error.status in _MAY_BE_THE_WAY or error.http_status is not None or isinstance(error, WrongDoorError)
+
+    def _look(self, metadata: Metadata, error: RpcError | None = None, tried: str = "") -> Discovery | None:
+        def find() -> Found:
+            return discovery.find(self._config, self._route, metadata, error, tried)
+
+        return self._known.look(find, self._asker(metadata), self._clock(), self._clock)
+
+    def _asker(self, metadata: Metadata) -> int:
+        """Stands for what is shown there and may be refused."""
+        return hash((metadata, self._config.metadata, self._config.client_private_key))
+
+    def _conclude(
+        self,
+        outcome: Found | RpcError | None,
+        method: Method[Any, Any],
+        run: str | None,
+        error: RpcError | None = None,
+        tried: str = "",
+    ) -> None:
+        """Take the transport that a look found; raises what else it showed.
+
+        :param outcome: None where it is not over in time.
+        :param error: the failure of this call that led to it, through ``tried``.
+        """
+        if isinstance(outcome, Found):
+            self._answered(outcome.transport, outcome.because)
+            if error is not None and outcome.transport == tried and self._is_a_page(error):
+                # Flyte answers there, so that page is about this method alone.
+                self._known.kept_back.add(method.name)
+            return
+        if outcome is not None:
+            raise self._told(outcome, method.name, run) from error
+        if error is not None:
+            self._raise_outage(error)
+            raise error
+        words = f"still looking how Flyte can be reached after {LOOK_TAKES:g} s"
+        raise UnavailableError(Status.UNAVAILABLE, words, method=method.name, endpoint=self._config.endpoint, run=run)
+
+    def _told(self, trouble: RpcError, method: str, run: str | None) -> RpcError:
+        """What a look showed, told of one call."""
+        return self._as_outage(trouble.copy(method=method, run=run))
+
+    def _as_outage(self, error: RpcError) -> RpcError:
+        """Where Flyte was reached before, the settings are no mistake: a proxy says so while Flyte is away.
+
+        Nor does Flyte refuse the method. Only a look that finds Flyte on the very way of the call shows anything else,
+        and whether one is due or not changes nothing.
+        """
+        if self._known.transport is None or not self._is_a_page(error):
+            return error
+        outage = error if isinstance(error, WrongDoorError) else error.turned_into(NotFlyteError)
+        outage.transient = True
+        return outage
+
+    def _raise_outage(self, error: RpcError) -> None:
+        outage = self._as_outage(error)
+        if outage is not error:
+            raise outage from error
+
+    @staticmethod
+    def _is_a_page(error: RpcError) -> bool:
+        """Whether something else than Flyte answered, as of a place where Flyte is not."""
+        of_a_proxy = isinstance(error, UnimplementedError) and error.http_status is not None
+        return of_a_proxy or isinstance(error, WrongDoorError)
+
+    def _succeeded(self, transport: str, method: str) -> None:
+        """Flyte answered a call of this method."""
+        self._known.kept_back.discard(method)
+        self._answered(transport)
+
+    def _answered(self, transport: str, because: Status | None = None) -> None:
+        """Flyte answered through this transport."""
+        known = self._known
+        known.answered(transport)
+        if self._config.transport == AUTO and known.told != transport:
+            known.told = transport
+            why = f"; gRPC does not pass there ({because.name})" if because else ""
+            log.info("Flyte at %s is reached through %s%s.", self._config.endpoint, reached_through(self._config), why)
+
+    def _was_closed(self) -> ClosedError:
+        return ClosedError(Status.CANCELLED, "the client was closed", method="", endpoint=self._config.endpoint)
+
+
+def _end_of(look: Discovery) -> Do:
+    """Wait for a look; None where it is not over in time."""
+
+    def wait() -> Found | RpcError | None:
+        try:
+            return look.outcome.result(LOOK_TAKES)
+        except concurrent.futures.TimeoutError:
+            return None
+
+    async def wait_on_loop() -> Found | RpcError | None:
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(look.outcome), LOOK_TAKES)
+        except (TimeoutError, asyncio.TimeoutError):
+            return None
+
+    return Do(wait, wait_on_loop)
+
+
+def _async_transport(transport: str, config: FlyteConfig, route: Route) -> AsyncTransport:
+    if transport == CONNECT:
+        return AsyncConnectTransport(config, route)
+    return AsyncUnverifiedGrpcTransport(config, route) if route.unverified else AsyncGrpcTransport(config, route)
+
+
+class DoorTransport(_Doors, BlockingLayer):
+    """Blocking calls, through the transport that leads to Flyte."""
+
+    def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(config, route, clock)
+        self._lock = threading.Lock()
+        self._open: dict[str, Transport] = {}
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+        for transport in self._open.values():
+            transport.close()
+
+    def _through(self, transport: str) -> Transport:
+        with self._lock:
+            if self._closed and transport not in self._open:
+                raise self._was_closed()
+            if transport not in self._open:
+                self._open[transport] = discovery.open_transport(transport, self._config, self._route)
+            return self._open[transport]
+
+
+class AsyncDoorTransport(_Doors, AsyncLayer):
+    """Calls on one event loop, through the transport that leads to Flyte."""
+
+    def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(config, route, clock)
+        self._open: dict[str, AsyncTransport] = {}
+
+    async def close(self) -> None:
+        self._closed = True
+        for transport in self._open.values():
+            await transport.close()
+
+    def _through(self, transport: str) -> AsyncTransport:
+        if self._closed and transport not in self._open:
+            raise self._was_closed()
+        if transport not in self._open:
+            self._open[transport] = _async_transport(transport, self._config, self._route)
+        return self._open[transport]

@@ -1,0 +1,85 @@
+"""The deadlines of all who wait, with one timer.
+
+Timers of their own would stay in the loop until their time comes, even when they are cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+import itertools
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client.watch.results import WaitResults
+
+_APART = 0.05
+"""Least seconds between two times that the timer rings."""
+
+
+@dataclass(order=True, slots=True)
+class Entry:
+    """When one who waits is to be woken."""
+
+    until: float
+    order: int
+    results: WaitResults | None = field(compare=False)
+
+
+class Deadlines:
+    """Wakes those whose time is over: the next one stands at the top of a heap."""
+
+    def __init__(self) -> None:
+        self._heap: list[Entry] = []
+        self._order = itertools.count()
+        self._left = 0
+        """How many in the heap wait no more."""
+
+        self._timer: asyncio.TimerHandle | None = None
+
+    def look_after(self, results: WaitResults) -> None:
+        """See that these end in time."""
+        results.deadline = Entry(results.until, next(self._order), results)
+        heapq.heappush(self._heap, results.deadline)
+        if results.until < (self._timer.when() if self._timer else math.inf):
+            self._set(results.until)
+
+    def leave(self, results: WaitResults) -> None:
+        """Let go of one who waits no more. Its entry stays until half of the heap is such."""
+        entry, results.deadline = results.deadline, None
+        if entry is None:
+            return
+        entry.results = None
+        self._left += 1
+        if self._left * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry.results]
+            heapq.heapify(self._heap)
+            self._left = 0
+            if not self._heap:
+                self._stop()
+
+    def _set(self, when: float) -> None:
+        self._stop()
+        # In an empty context, so that the one who came first does not stay alive in it.
+        empty = contextvars.Context()
+        self._timer = asyncio.get_running_loop().call_at(when, self._wake_late_ones, context=empty)
+
+    def _wake_late_ones(self) -> None:
+        self._timer, now = None, asyncio.get_running_loop().time()
+        while self._heap and (self._heap[0].results is None or self._heap[0].until <= now):
+            results = heapq.heappop(self._heap).results
+            if results is None:
+                self._left -= 1
+            else:
+                results.deadline = None
+                results.wake()
+        if self._heap:
+            self._set(max(self._heap[0].until, now + _APART))
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

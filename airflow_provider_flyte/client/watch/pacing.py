@@ -1,0 +1,134 @@
+"""How soon to poll again, and how many calls there may be. No network."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+
+from airflow_provider_flyte.client.backoff import backoff
+
+INTERVAL, SHORTEST_INTERVAL, CALLS_PER_SECOND = 5.0, 0.5, 60.0
+"""A watcher's, where nobody says otherwise."""
+
+SLOWER = 1.5
+"""What a round without news makes of the interval."""
+
+_LONGEST_PAUSE_IN_TROUBLE = 2.0
+
+CALLS_AT_ONCE = 10
+
+_AT_FULL_LOAD = 6.0
+"""How many times the interval a project is left alone whose stream works, while calls have to wait for each other."""
+
+
+class Pace:
+    """The interval between two rounds of polls of one project and domain.
+
+    :param shortest: seconds; where rounds begin again when something is to be found.
+    :param longest: seconds; where they arrive when all is quiet.
+    :param spread: a number between two bounds; processes that wait for the same Flyte must not ask in step.
+    """
+
+    def __init__(
+        self, shortest: float, longest: float, spread: Callable[[float, float], float] = random.uniform
+    ) -> None:
+        self.shortest = min(shortest, longest)
+        self.longest = longest
+        self._spread = spread
+        self._interval = self.shortest
+        self._rounds_in_trouble = 0
+        self.last = self.shortest
+        """The last interval that it gave."""
+
+    def hurry(self) -> None:
+        """There is something to find: a wait is young, or an end was found that no stream had told of."""
+        self._interval = self.shortest
+
+    def answered(self) -> None:
+        """Flyte answered: there is no trouble, or no more."""
+        self._rounds_in_trouble = 0
+
+    def failed(self) -> None:
+        """A whole round had no answer."""
+        self._rounds_in_trouble += 1
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether the last round had no answer."""
+        return self._rounds_in_trouble > 0
+
+    def next(self, wanted: float, took: float = 0.0, *, seldom: bool = False) -> float:
+        """Seconds from the beginning of this round to that of the next.
+
+        :param wanted: the least that a wait asks for.
+        :param took: seconds until the answers were here; the next ones are to be here within the interval.
+        :param seldom: there are more calls to make than may be made, and of these ends the stream tells.
+        """
+        interval = min(self._interval, self.longest, wanted)
+        if seldom:
+            interval *= _AT_FULL_LOAD
+        # A backend that takes long is left alone for as long as it took.
+        interval = max(self.shortest, interval - took, took + min(took, self.longest))
+        self._interval = min(self.longest, self._interval * SLOWER)
+        if self._rounds_in_trouble:
+            # Sooner than the interval, so that the end of an outage is noticed.
+            pause = backoff(self._rounds_in_trouble, self.shortest, _LONGEST_PAUSE_IN_TROUBLE, self._spread)
+            interval = min(interval, pause)
+        self.last = interval
+        return interval
+
+
+class Budget:
+    """How many calls there may be: so many a second on average, and ten at once. First come, first served.
+
+    Use it as ``async with budget`` around a call.
+
+    :param calls_per_second: most calls on average.
+    :param clock: seconds that only grow.
+    :param sleep: how a call waits for its turn.
+    """
+
+    def __init__(
+        self, calls_per_second: float, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self.calls_per_second = calls_per_second
+        self._clock = clock
+        self._sleep = sleep
+        self._at_once = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._turn = asyncio.Lock()
+        self._free_at = -math.inf
+        self._waiting = 0
+
+    @property
+    def is_short(self) -> bool:
+        """Whether more than a second's calls wait for their turn."""
+        return self._waiting > self.calls_per_second
+
+    def calls_within(self, seconds: float) -> int:
+        """How many calls there may be in this time."""
+        return max(1, int(self.calls_per_second * seconds))
+
+    async def __aenter__(self) -> None:
+        self._waiting += 1
+        try:
+            await self._at_once.acquire()
+            try:
+                async with self._turn:
+                    if (ahead := self._free_at - self._clock()) > 0:
+                        await self._sleep(ahead)
+                    # Calls that come together need not wait for each other, as long as the average holds.
+                    earliest = self._clock() - CALLS_AT_ONCE / self.calls_per_second
+                    self._free_at = max(self._free_at, earliest) + 1 / self.calls_per_second
+            except BaseException:
+                self._at_once.release()
+                raise
+        finally:
+            self._waiting -= 1
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._at_once.release()

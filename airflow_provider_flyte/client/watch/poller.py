@@ -1,0 +1,126 @@
+"""What is asked about the runs of many waits: one ListRuns for two thousand, or a GetRunDetails each as a fallback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from airflow_provider_flyte.client.client import FlyteClient
+from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, is_lasting
+from airflow_provider_flyte.client.flows.calls import Call, Flow, counted, list_runs, seen
+from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused, list_by_name, list_ended, read_run
+from airflow_provider_flyte.client.run_key import Place, RunKey
+from airflow_provider_flyte.client.verdict import Absent, Look, Seen, Trouble
+from airflow_provider_flyte.client.watch.pacing import Budget
+from airflow_provider_flyte.client.watch.waits import Group
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_REFUSED_FOR = 600.0
+_ABSENT = Absent()
+
+
+class Answer(NamedTuple):
+    """What a poll showed."""
+
+    looks: Mapping[str, Look]
+    """By name; of others there is no news."""
+
+    trouble: Trouble | None = None
+    """Why there is no answer to the whole of it."""
+
+
+class Questions:
+    """Asks about runs, in as few calls as the backend allows.
+
+    :param client: gives the client to ask with; it may be another one each time.
+    :param budget: how many calls there may be.
+    :param clock: seconds that only grow.
+    """
+
+    def __init__(self, client: Callable[[], FlyteClient], budget: Budget, clock: Callable[[], float]) -> None:
+        self._client = client
+        self._budget = budget
+        self._clock = clock
+        self._refused: dict[Place, float] = {}
+        """Places whose runs cannot be listed by name, until this time."""
+
+        self._said = False
+        self.calls = 0
+        """How many were made so far."""
+
+    def can_list(self, place: Place) -> bool:
+        """Whether runs there can be asked for together."""
+        return self._refused.get(place, -math.inf) <= self._clock()
+
+    async def list(self, place: Place, names: Sequence[str]) -> Answer | None:
+        """What there is of these runs, at most a page of them; None where such a list is refused."""
+        flow = list_by_name(place.project, place.domain, names, self._client().config.org)
+        answer = await self._list(place, names, flow)
+        if answer is None or answer.trouble:
+            return answer
+        return Answer({name: answer.looks.get(name, _ABSENT) for name in names})
+
+    async def list_ended(self, place: Place, group: Group) -> Answer | None:
+        """Those of these runs that are over; None where such a list is refused."""
+        org, names = self._client().config.org, group.names
+        if not names:
+            # The stream has told of all of them since this poll was due.
+            return Answer({})
+        if group.request is None:
+            group.request = list_runs(place.project, place.domain, list(names), org, terminal_only=True)
+        return await self._list(place, names, list_ended(group.request, place.run(next(iter(names))), org))
+
+    async def _list(self, place: Place, names: Collection[str], flow: Flow[dict[RunKey, int]]) -> Answer | None:
+        try:
+            found = await self._call(flow)
+        except NameFilterRefused as refused:
+            self._leave_lists(place, refused.error)
+            return None
+        except Exception as error:
+            return Answer({}, _as_trouble(error))
+        # Not what a backend adds that does not know the filter.
+        asked = {key.name: phase for key, phase in found.items() if key.name in names and key.place == place}
+        return Answer({name: Seen(phase) for name, phase in asked.items()})
+
+    async def look_at_each(self, place: Place, names: Sequence[str]) -> Answer:
+        """The fallback: a GetRunDetails each."""
+        looks = await asyncio.gather(*(self._look_at(place.run(name)) for name in names))
+        return Answer(dict(zip(names, looks, strict=True)))
+
+    async def _look_at(self, key: RunKey) -> Look:
+        try:
+            details = await self._call(read_run(key, self._client().config.org))
+        except NotFoundError as error:
+            return Trouble(f"It is not known whether the run exists. {error}")
+        except Exception as error:
+            return _as_trouble(error)
+        return _ABSENT if details is None else seen(details)
+
+    def _leave_lists(self, place: Place, error: FlyteError) -> None:
+        self._refused[place] = self._clock() + _REFUSED_FOR
+        if not self._said:
+            self._said = True
+            log.warning(
+                "Flyte refuses to list runs by name, so each run is polled by itself, which takes longer with many. %s",
+                error,
+            )
+
+    async def _call(self, asked: Call[T] | Flow[T]) -> T:
+        async with self._budget:
+            return await self._client().arun(counted(asked, self._count), retry_for=0)
+
+    def _count(self) -> None:
+        self.calls += 1
+
+
+def _as_trouble(error: Exception) -> Trouble:
+    if not isinstance(error, FlyteError):
+        # Whatever broke, the waits must not hang for ever: they are told, and asked for again.
+        log.exception("A poll for runs failed with an unexpected error; it is repeated.", exc_info=error)
+    return Trouble(str(error) or type(error).__name__, lasting=is_lasting(error))

@@ -1,0 +1,314 @@
+"""The polls for the runs of one project and domain, from the first wait there to the last.
+
+What no answer has shown yet is asked for without the phase filter, which tells a run that does not exist from one that
+is running; of all others only the ends are asked for. Where lists are refused, runs are asked for one by one, in turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from airflow_provider_flyte.client.client import FlyteClient
+from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, chunks
+from airflow_provider_flyte.client.phase import is_known, is_terminal, phase_name
+from airflow_provider_flyte.client.run_key import Place
+from airflow_provider_flyte.client.verdict import Seen, Trouble
+from airflow_provider_flyte.client.watch.pacing import Budget, Pace
+from airflow_provider_flyte.client.watch.poller import Answer, Questions
+from airflow_provider_flyte.client.watch.stream import Hints
+from airflow_provider_flyte.client.watch.turns import Turns
+from airflow_provider_flyte.client.watch.waits import Group, ProjectWaits
+
+log = logging.getLogger(__name__)
+
+_STREAM_MAY_TAKE = 1.0
+"""Seconds by which a poll may be quicker than the stream's update about the same end."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What all projects of a watcher share."""
+
+    client: Callable[[], FlyteClient]
+    questions: Questions
+    budget: Budget
+    streams: Hints | None
+    turns: Turns
+    refresh: Callable[[FlyteClient, Trouble], Awaitable[bool]]
+    """Whether there is another client than the one that met this trouble."""
+
+    answered: Callable[[], None]
+    wanted: Callable[[], float]
+    """The shortest interval that a wait asks for."""
+
+    after_round: Callable[[], None]
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+
+
+class ProjectPolls:
+    """Polls one project and domain while somebody waits there.
+
+    :param where: the project and domain.
+    :param means: what it shares with others.
+    :param pace: its own.
+    """
+
+    def __init__(self, where: Place, means: Means, pace: Pace) -> None:
+        self.where = where
+        self.waits = ProjectWaits()
+        self.task: asyncio.Task[None] | None = None
+        self.ends_by_poll = self.ends_by_stream = 0
+        self._means = means
+        self._pace = pace
+        self._pending: dict[str, float] = {}
+        """Ends that a poll found and that the stream has not told of yet, and since when."""
+
+        self._in_turns: OrderedDict[str, None] = OrderedDict()
+        """Where lists are refused: names in the order in which they are asked for."""
+
+        self._warned: set[int] = set()
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look at once whether there is something to do: a wait began, or the last one has ended."""
+        self._wake.set()
+
+    async def follow(self) -> None:
+        """Poll until nobody waits here any more."""
+        clock = self._means.clock
+        while self.waits:
+            due = clock() + await self._round()
+            self._look_after_stream()
+            self._means.after_round()
+            while self.waits and (left := due - clock()) > 0:
+                if self.waits.new:
+                    # At once, as far as the budget of calls allows.
+                    due = min(due, clock() + await self._round(only_new=True))
+                else:
+                    await self._sleep_or_wake(left)
+
+    async def _sleep_or_wake(self, seconds: float) -> None:
+        self._wake.clear()
+        sleeping, waking = (asyncio.ensure_future(each) for each in (self._means.sleep(seconds), self._wake.wait()))
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+
+    # -- polls
+
+    async def _round(self, *, only_new: bool = False) -> float:
+        """Ask for all, in as few calls as it takes; gives the seconds from its beginning to that of the next round."""
+        # One turn of the loop, so that waits that begin together are asked for together.
+        await asyncio.sleep(0)
+        waits, pace, began = self.waits, self._pace, self._means.clock()
+        streaming = self._means.streams is not None and self._means.streams.working(self.where)
+        new = list(waits.new)
+        waits.new.clear()
+        if new and not streaming:
+            pace.hurry()
+        if self._means.questions.can_list(self.where):
+            answered = await self._list_all(new if only_new else list(waits.young.names), only_new=only_new)
+        else:
+            answered = await self._ask_in_turns(new, only_new=only_new)
+        if answered:
+            pace.answered()
+        elif answered is False:
+            pace.failed()
+        seldom = streaming and not waits.young.names and self._means.budget.is_short
+        return pace.next(self._means.wanted(), self._means.clock() - began, seldom=seldom)
+
+    async def _list_all(self, young: Sequence[str], *, only_new: bool) -> bool | None:
+        """Whether Flyte answered; None where there was nothing to ask."""
+        waits, polls = self.waits, list[Callable[[], Awaitable[bool | None]]]()
+        if young:
+            polls.append(partial(self._prove, waits.young, young))
+        if not only_new:
+            waits.tidy()
+            to_prove = waits.to_prove(self._means.clock(), self._pace.last)
+            for group in waits.groups:
+                prove = group in to_prove
+                polls.append(partial(self._prove, group, list(group.names)) if prove else partial(self._poll, group))
+        answers: list[bool | None] = []
+        if self._pace.in_trouble and polls:
+            # One poll shows whether that is over.
+            answers.append(await polls.pop(0)())
+            if answers == [False]:
+                self._fail_others()
+                polls.clear()
+        answers += await asyncio.gather(*(poll() for poll in polls))
+        if None in answers:
+            return await self._ask_in_turns(young, only_new=False)
+        return any(answers) if answers else None
+
+    def _fail_others(self) -> None:
+        """What kept one poll from being answered would keep the others too, which are not made."""
+        groups = [self.waits.young, *self.waits.groups]
+        newest = max(groups, key=lambda group: group.failures)
+        for group in groups:
+            if newest.trouble and group is not newest and group.names:
+                self._do_failed(group, newest.trouble)
+
+    async def _poll(self, group: Group) -> bool | None:
+        """Ask which of a group are over: whether Flyte answered, None where it refuses such a list."""
+        answer = await self._asked(lambda: self._means.questions.list_ended(self.where, group))
+        if answer is None:
+            return None
+        if answer.trouble:
+            self._do_failed(group, answer.trouble)
+            return False
+        self._means.answered()
+        self._means.turns.do(self.waits.answered(group, self._means.clock()))
+        self._saw(answer, surprising=True)
+        return True
+
+    async def _prove(self, group: Group, names: Sequence[str]) -> bool | None:
+        """Ask whether these exist, a page a call, and no more after the first trouble; as :meth:`_poll`."""
+        began, failed, refused = self._means.clock(), False, False
+
+        async def one_page(some: Sequence[str]) -> None:
+            nonlocal failed, refused
+            if failed or refused:
+                return
+            answer = await self._asked(lambda: self._means.questions.list(self.where, some))
+            if answer is None:
+                refused = True
+            elif not answer.trouble:
+                self._means.answered()
+                self._saw(answer, surprising=False)
+            elif not failed:
+                failed = True
+                self._do_failed(group, answer.trouble)
+
+        await asyncio.gather(*map(one_page, chunks(names, PAGE_SIZE)))
+        if refused:
+            return None
+        if not failed:
+            if len(names) >= len(group.names):
+                group.proved_at = began
+            self._means.turns.do(self.waits.answered(group, self._means.clock()))
+        return not failed
+
+    async def _asked(self, ask: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
+        """The answer; after trouble once more where there is another client to ask with."""
+        client = self._means.client()
+        answer = await ask()
+        if answer and answer.trouble and await self._means.refresh(client, answer.trouble):
+            answer = await ask()
+        return answer
+
+    async def _ask_in_turns(self, new: Sequence[str], *, only_new: bool) -> bool | None:
+        """Ask for runs one by one, as many as the budget allows until the next round.
+
+        A new wait has its turn first, but those who wait have half of the turns: none waits longer because others come.
+        """
+        turns = self._in_turns
+        for name in new if only_new else self.waits.names():
+            turns.setdefault(name)
+        most = self._means.budget.calls_within(self._pace.last)
+        some = [name for name in new if self.waits.has(name)][: most if only_new else max(1, most // 2)]
+        for name in some:
+            turns.move_to_end(name)
+        asked = set(some)
+        while not only_new and len(some) < min(most, len(turns)):
+            name = next(iter(turns))
+            if not self.waits.has(name):
+                del turns[name]
+            elif name in asked:
+                break
+            else:
+                turns.move_to_end(name)
+                some.append(name)
+                asked.add(name)
+        if not some:
+            return None
+        client = self._means.client()
+        answer = await self._means.questions.look_at_each(self.where, some)
+        troubles = [look for look in answer.looks.values() if isinstance(look, Trouble)]
+        if len(troubles) == len(some) and await self._means.refresh(client, troubles[0]):
+            answer = await self._means.questions.look_at_each(self.where, some)
+            troubles = [look for look in answer.looks.values() if isinstance(look, Trouble)]
+        self._saw(answer, surprising=False)
+        if len(troubles) == len(some):
+            return False
+        self._means.answered()
+        return True
+
+    def _do_failed(self, group: Group, trouble: Trouble) -> None:
+        self._means.turns.do(self.waits.failed(group, trouble, self._means.clock()))
+
+    def _saw(self, answer: Answer, *, surprising: bool) -> None:
+        """Let the waits know what a poll showed.
+
+        :param surprising: whether an end in it has come about since the poll before.
+        """
+        now = self._means.clock()
+        for name, look in answer.looks.items():
+            if isinstance(look, Seen):
+                self._warn_of_phase(name, look.phase)
+                if is_terminal(look.phase) and self.waits.has(name):
+                    self.ends_by_poll += 1
+                    if surprising:
+                        self._expect(name, now)
+            self._means.turns.do(self.waits.saw(name, look, now))
+
+    def _warn_of_phase(self, name: str, phase: int) -> None:
+        if not is_known(phase) and phase not in self._warned:
+            self._warned.add(phase)
+            log.warning(
+                "Flyte run %s is in %s, which this provider does not know: it counts as not over. A newer provider may "
+                "know it.",
+                self.where.run(name),
+                phase_name(phase),
+            )
+
+    # -- the stream
+
+    def received(self, name: str, phase: int) -> None:
+        """The stream has sent an update about a run."""
+        ended = is_terminal(phase)
+        late, waited_for = self._pending.pop(name, None) is not None, self.waits.has(name)
+        if ended and (late or waited_for) and self._means.streams:
+            self._means.streams.kept_up(self.where)
+        if waited_for:
+            self.ends_by_stream += ended
+            self._warn_of_phase(name, phase)
+            self._means.turns.do(self.waits.saw(name, Seen(phase), self._means.clock()))
+
+    def _expect(self, name: str, now: float) -> None:
+        streams = self._means.streams
+        if streams and streams.is_open(self.where):
+            self._pending[name] = now
+        if not streams or not streams.working(self.where):
+            self._pace.hurry()
+
+    def _look_after_stream(self) -> None:
+        """A stream that should have told of an end, and has not, is no good."""
+        if not self._pending or not self._means.streams:
+            return
+        now = self._means.clock()
+        late = [name for name, since in self._pending.items() if now - since >= _STREAM_MAY_TAKE]
+        for name in late:
+            del self._pending[name]
+        if late:
+            self._means.streams.missed(self.where, len(late))
+            self._pace.hurry()
+
+
+def start(polls: ProjectPolls, done: Callable[[asyncio.Task[None]], None]) -> None:
+    """Poll in the background, in an empty context: a task's log follows its context, and this works for all waits."""
+    polls.task = contextvars.Context().run(asyncio.get_running_loop().create_task, polls.follow())
+    polls.task.add_done_callback(done)
+
+
+def waits_of(projects: Iterable[ProjectPolls]) -> int:
+    """How many wait."""
+    return sum(len(each.waits) for each in projects)

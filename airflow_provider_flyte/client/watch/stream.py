@@ -1,0 +1,293 @@
+"""Hints: one WatchRuns stream a project and domain, which ends a wait at once and is never trusted alone.
+
+A stream loses messages, goes silent or ends without a word, so it is believed in what it says and in nothing else. It
+is open while somebody waits, and opened again when it ended or missed an end, as often as its price allows: opening one
+is the dearest call there is on a large installation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import math
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
+
+from airflow_provider_flyte.client.backoff import backoff
+from airflow_provider_flyte.client.client import FlyteClient
+from airflow_provider_flyte.client.errors import (
+    InvalidArgumentError,
+    NotFoundError,
+    PermissionDeniedError,
+    RpcError,
+    UnimplementedError,
+)
+from airflow_provider_flyte.client.flows.calls import watch_runs
+from airflow_provider_flyte.client.run_key import Place, RunKey
+
+log = logging.getLogger(__name__)
+
+MOST_STREAMS = 50
+"""On one client. Proxies allow 100 to 128 streams a connection, a backend 250; beyond, even questions hang."""
+
+SHARE = 0.01
+"""Most of the time that the backend may spend on opening a project's stream: with 600,000 runs it sorts them all, which
+takes 2-5 s, and sends nothing to anybody meanwhile."""
+
+_OPENS_WITHIN = 10.0
+"""Seconds until the first message, which tells of runs that exist, where some do."""
+
+_SURELY_OPEN_AFTER = 2.0
+"""Of a project without runs a stream says nothing, not even that it is open."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
+_MOST_MISSES, _ALONE_FOR = 3, 600.0
+"""A stream that told nothing of so many ends in a row is closed for so many seconds: a proxy holds it back."""
+
+_MOST_WASTED, _DEAR_FOR = 2, 3600.0
+"""A stream that was cut so often in a row before it had paid is not opened for so many seconds."""
+
+_REFUSALS = (UnimplementedError, InvalidArgumentError, PermissionDeniedError, NotFoundError)
+
+
+class Hints:
+    """The streams of all places where somebody waits.
+
+    :param client: gives the client to open streams with; it may be another one each time.
+    :param heard: told of each run that a stream names, and its phase.
+    :param has_runs: whether a place is known to have runs, so that its stream begins with a message.
+    :param clock: seconds that only grow.
+    :param sleep: how a pause before another try is spent.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[], FlyteClient],
+        heard: Callable[[RunKey, int], None],
+        has_runs: Callable[[Place], bool],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._heard = heard
+        self._has_runs = has_runs
+        self._clock = clock
+        self._sleep = sleep
+        self._streams: dict[Place, _Stream] = {}
+        self._alone: dict[Place, float] = {}
+        """Places without a stream, until this time."""
+        self._said: set[Place] = set()
+        self.opened = 0
+        """How many streams were opened so far."""
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        return [stream.task for stream in self._streams.values() if stream.task]
+
+    def want(self, places: Iterable[Place]) -> None:
+        """Have streams for these places and no others."""
+        now = self._clock()
+        for place, stream in list(self._streams.items()):
+            if stream.is_overdue(now) and self._leave_alone(place, _ALONE_FOR):
+                log.warning(
+                    "The stream of updates (WatchRuns) of %s has sent nothing for %.0f s: a proxy buffers it, or there "
+                    "are too many runs. Runs there are polled instead, and the stream is tried again after ten "
+                    "minutes.",
+                    place,
+                    _OPENS_WITHIN,
+                )
+        wanted = {place: None for place in places if self._alone.get(place, now) <= now}
+        for place in [place for place in self._streams if place not in wanted]:
+            self._streams.pop(place).close()
+        for place in wanted:
+            if len(self._streams) >= MOST_STREAMS:
+                break
+            if place not in self._streams:
+                self._streams[place] = _Stream(self, place)
+
+    def working(self, place: Place) -> bool:
+        """Whether an end there will most likely be told by the stream."""
+        stream = self._streams.get(place)
+        return stream is not None and stream.working()
+
+    def is_open(self, place: Place) -> bool:
+        """Whether there is a stream that may tell of an end there."""
+        stream = self._streams.get(place)
+        return stream is not None and stream.is_open()
+
+    def kept_up(self, place: Place) -> None:
+        """The stream told of an end that somebody waits for."""
+        if stream := self._streams.get(place):
+            stream.misses, stream.behind = 0, False
+
+    def missed(self, place: Place, ends: int) -> None:
+        """Polls found so many ends there that the stream should have told of.
+
+        A stream that told of more meanwhile works, and loses some as every stream does; another one is opened again, as
+        soon as its budget allows, whose gap may lose more.
+        """
+        stream = self._streams.get(place)
+        if stream is None or stream.told_since_asked() > ends:
+            return
+        stream.misses += 1
+        stream.behind = True
+        if stream.misses < _MOST_MISSES:
+            if stream.opened_at is not None and self._clock() >= stream.opened_at + stream.earns_after:
+                stream.renew()
+            return
+        if self._leave_alone(place, _ALONE_FOR):
+            log.warning(
+                "The stream of updates (WatchRuns) of %s sends nothing, perhaps because a proxy buffers it. Runs there "
+                "are polled instead, and the stream is tried again after ten minutes.",
+                place,
+            )
+
+    def renew(self) -> None:
+        """Open all streams again: the client is another one."""
+        self._alone.clear()
+        for stream in self._streams.values():
+            stream.misses = 0
+            stream.renew()
+
+    def close(self) -> None:
+        """Have no streams."""
+        for stream in self._streams.values():
+            stream.close()
+        self._streams.clear()
+
+    def _leave_alone(self, place: Place, seconds: float) -> bool:
+        """Have no stream there for so long; gives whether the log has to say so, which it does once."""
+        self._alone[place] = self._clock() + seconds
+        if stream := self._streams.pop(place, None):
+            stream.close()
+        first = place not in self._said
+        self._said.add(place)
+        return first
+
+    # -- for the streams
+
+    async def follow(self, place: Place, stream: _Stream) -> None:
+        """Keep a stream open until nobody waits there any more, or it does not pay."""
+        failures, wasted, me = 0, 0, asyncio.current_task()
+        while stream.task is me:
+            self.opened += 1
+            stream.opens(self._clock(), self._has_runs(place))
+            try:
+                await self._read(place, stream)
+            except _REFUSALS as error:
+                if stream.task is me and self._leave_alone(place, math.inf):
+                    log.warning(
+                        "Flyte refuses a stream of updates (WatchRuns) of %s, so runs there are polled instead. %s",
+                        place,
+                        error,
+                    )
+                return
+            except RpcError as error:
+                log.debug("The stream of updates of %s ended: %s", place, error)
+            except Exception:
+                log.exception("The stream of updates of %s failed with an unexpected error; it is opened again.", place)
+            if stream.task is not me:
+                # Libraries swallow a cancellation that comes together with what they wait for (Python's wait_for before
+                # 3.12 does): the stream that nobody wants any more must not open another.
+                return
+            assert stream.opened_at is not None
+            to_earn = stream.opened_at + stream.earns_after - self._clock()
+            stream.opened_at = None
+            wasted = wasted + 1 if to_earn > 0 and stream.cost >= 1 else 0
+            if wasted >= _MOST_WASTED:
+                if self._leave_alone(place, _DEAR_FOR):
+                    log.info(
+                        "The stream of updates (WatchRuns) of %s takes Flyte %.1f s to open and is cut soon after, so "
+                        "it does not pay. Runs there are polled instead for an hour.",
+                        place,
+                        stream.cost,
+                    )
+                return
+            # Its first message tells of what was there before; one more is progress. One that was cut while nothing
+            # happened need not be here again at once.
+            failures = failures + 1 if stream.messages < 2 else 0
+            await self._sleep(max(to_earn, backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE)))
+
+    async def _read(self, place: Place, stream: _Stream) -> None:
+        client = self._client()
+        call = watch_runs(place.project, place.domain, client.config.org)
+        messages = client.async_transport().server_stream(call.method, call.request)
+        async with aclosing(messages):
+            async for message in messages:
+                stream.receives(self._clock())
+                for key, phase in call.read(message).items():
+                    self._heard(key, phase)
+
+
+class _Stream:
+    """One place's stream: the task that keeps it open, and how it stands."""
+
+    def __init__(self, hints: Hints, place: Place) -> None:
+        self._hints = hints
+        self._place = place
+        self.opened_at: float | None = None
+        self.messages = 0
+        self.cost = 0.0
+        """Seconds that Flyte took to open it."""
+
+        self.misses = 0
+        """Ends in a row that it did not tell of."""
+
+        self.behind = False
+        """Whether it missed the last one."""
+
+        self._has_runs = False
+        self._counted = 1
+        self.task: asyncio.Task[None] | None = None
+        """The one that keeps it open; another one that still runs must end."""
+        self._start()
+
+    def _start(self) -> None:
+        # In an empty context: a task's log follows its context, and this task works for all waits.
+        loop = asyncio.get_running_loop()
+        self.task = contextvars.Context().run(loop.create_task, self._hints.follow(self._place, self))
+
+    @property
+    def earns_after(self) -> float:
+        """Seconds after its opening from which on another one may be opened."""
+        return self.cost / SHARE
+
+    def opens(self, now: float, has_runs: bool) -> None:
+        self.opened_at, self.messages, self._counted, self.behind = now, 0, 1, False
+        self._has_runs = has_runs
+
+    def receives(self, now: float) -> None:
+        """A message is here."""
+        if not self.messages and self._has_runs and self.opened_at is not None:
+            self.cost = now - self.opened_at
+        self.messages += 1
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether it does not even send what it begins with."""
+        waits = self._has_runs and not self.messages and self.opened_at is not None
+        return waits and now - (self.opened_at or 0.0) >= _OPENS_WITHIN
+
+    def working(self) -> bool:
+        return self.is_open() and not self.behind
+
+    def is_open(self) -> bool:
+        if self.opened_at is None:
+            return False
+        quiet = not self._has_runs and self._hints._clock() - self.opened_at >= _SURELY_OPEN_AFTER
+        return self.messages > 0 or quiet
+
+    def told_since_asked(self) -> int:
+        """How many messages came since this was asked last; what was there before does not count."""
+        told, self._counted = self.messages - self._counted, max(1, self.messages)
+        return told
+
+    def renew(self) -> None:
+        if self.task and not self.task.done():
+            self.close()
+            self._start()
+
+    def close(self) -> None:
+        task, self.task = self.task, None
+        if task:
+            task.cancel()

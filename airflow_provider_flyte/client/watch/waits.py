@@ -1,0 +1,313 @@
+"""What is waited for in one project and domain, what is known of it, and whom to ask for next. No network, no clock.
+
+Runs that are known to exist stand in groups of at most ``NAMES_A_CALL``: one ListRuns asks which of a group are over,
+and its request is made once for as long as the group stays the same. A run that has not been seen yet is *young*, and
+asked for without the phase filter, because only that tells a run that is running from one that does not exist.
+
+What an answer costs depends on its news, not on how many wait: trouble belongs to a group and is told once to each of
+its waits. Whatever may concern many waits is an iterator, which the watcher drives a slice at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL
+from airflow_provider_flyte.client.run_key import Place, RunKey
+from airflow_provider_flyte.client.verdict import (
+    Look,
+    Seen,
+    Trouble,
+    Verdict,
+    WaitState,
+    decide,
+    heard,
+    observe,
+)
+from airflow_provider_flyte.client.watch.results import WaitResults
+
+PROOF_LASTS = 600.0
+"""Seconds within which each run is asked for once without the phase filter, which would not tell that it is gone."""
+
+_TOLD_AFTER = 2
+"""Polls of a group that fail in a row before its waits are told: one that fails between others is no outage."""
+
+Work = Iterator[bool]
+"""Something to do for many waits, one after the other: whether it told this one something."""
+
+
+@dataclass(eq=False, slots=True)
+class Wait:
+    """One wait for one run."""
+
+    place: Place
+    name: str
+    state: WaitState
+    results: WaitResults
+    end: Verdict | BaseException | None = None
+    group: Group | None = None
+    """Where the run stands, if nobody else waits for it."""
+
+    @property
+    def key(self) -> RunKey:
+        return self.place.run(self.name)
+
+
+class _Several:
+    """The waits for a run for which several wait."""
+
+    __slots__ = ("group", "waits")
+
+    def __init__(self, first: Wait) -> None:
+        self.waits: dict[Wait, None] = {first: None}
+        self.group = first.group
+
+
+class Group:
+    """Runs that are asked for together, and whether Flyte answers."""
+
+    __slots__ = ("due", "failures", "names", "proved_at", "request", "since", "told", "trouble")
+
+    def __init__(self, proved_at: float) -> None:
+        self.names: dict[str, None] = {}
+        self.request: Any = None
+        """What asks which of them are over; None: it has to be made anew."""
+
+        self.proved_at = proved_at
+        """When all of them were asked for without the phase filter."""
+
+        self.failures = 0
+        """Polls without an answer, in a row."""
+
+        self.trouble: Trouble | None = None
+        self.since = 0.0
+        """When the trouble began."""
+
+        self.told = False
+        """Whether each of the waits knows of the trouble."""
+
+        self.due = math.inf
+        """When the first of them gives up."""
+
+    def add(self, name: str) -> None:
+        self.names[name] = None
+        self.request = None
+        self.told = False
+
+    def discard(self, name: str) -> None:
+        if self.names.pop(name, self) is None:
+            self.request = None
+
+
+class ProjectWaits:
+    """The waits for runs of one project and domain."""
+
+    def __init__(self) -> None:
+        self._waits: dict[str, Wait | _Several] = {}
+        """By name; mostly one waits for a run."""
+
+        self._count = 0
+        self.young = Group(math.inf)
+        """Runs that have not been seen yet, or are gone: asked for without the phase filter, in calls of one page."""
+
+        self.groups: list[Group] = []
+        """Runs that exist."""
+
+        self._newest_state: WaitState | None = None
+        """Kept once for all waits that share it: most runs go alike."""
+
+        self._troubled: dict[str, None] = {}
+        """Names whose waits were told of trouble."""
+
+        self.new: set[str] = set()
+        """Names for which a wait began since the last poll."""
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __bool__(self) -> bool:
+        return bool(self._waits)
+
+    def has(self, name: str) -> bool:
+        return name in self._waits
+
+    def names(self) -> Collection[str]:
+        return self._waits.keys()
+
+    # -- waits come and go
+
+    def add(self, wait: Wait) -> None:
+        name = wait.name
+        there = self._waits.get(name)
+        if there is None:
+            self._waits[name] = wait
+        else:
+            if isinstance(there, Wait):
+                there = self._waits[name] = _Several(there)
+            there.waits[wait] = None
+        self._count += 1
+        self.new.add(name)
+        self._put(name, self.young)
+
+    def discard(self, wait: Wait) -> None:
+        there = self._waits.get(wait.name)
+        if there is wait:
+            self._forget(wait.name)
+        elif isinstance(there, _Several) and there.waits.pop(wait, wait) is None:
+            self._count -= 1
+            if not there.waits:
+                self._forget(wait.name)
+
+    def end_all(self, error: BaseException) -> None:
+        for name in list(self._waits):
+            for wait in self._pop(name):
+                wait.results.finish(wait, error)
+
+    def _pop(self, name: str) -> list[Wait]:
+        """Those who wait for the run; from now on nobody does."""
+        waits = list(self._of(name))
+        self._forget(name)
+        return waits
+
+    def _of(self, name: str) -> Iterable[Wait]:
+        there = self._waits.get(name)
+        return () if there is None else (there,) if isinstance(there, Wait) else there.waits
+
+    def _forget(self, name: str) -> None:
+        there = self._waits.pop(name, None)
+        if there is None:
+            return
+        self._count -= 1 if isinstance(there, Wait) else len(there.waits)
+        self._troubled.pop(name, None)
+        self.new.discard(name)
+        if there.group is not None:
+            self._take_out(name, there.group)
+
+    # -- groups
+
+    def _put(self, name: str, group: Group) -> None:
+        there = self._waits[name]
+        before, there.group = there.group, group
+        if before is not None and before is not group:
+            self._take_out(name, before)
+        group.add(name)
+
+    def _take_out(self, name: str, group: Group) -> None:
+        group.discard(name)
+        if not group.names and group is not self.young:
+            self.groups.remove(group)
+
+    def _settle(self, name: str, now: float) -> None:
+        """The run exists: it joins those that are asked for by the phases that end."""
+        if not self.groups or len(self.groups[-1].names) >= NAMES_A_CALL:
+            # Waits that have ended leave room.
+            emptiest = min(self.groups, key=lambda group: len(group.names), default=None)
+            if emptiest is not None and len(emptiest.names) <= NAMES_A_CALL / 2 and not emptiest.failures:
+                self.groups.remove(emptiest)
+                self.groups.append(emptiest)
+            else:
+                self.groups.append(Group(now))
+        self._put(name, self.groups[-1])
+
+    def tidy(self) -> None:
+        """Make one group of two where both fit into one call: calls are not to outlive the waits that they were for.
+
+        Only where nothing is wrong, because trouble is told by group.
+        """
+        while len(self.groups) > 1:
+            first, second = sorted(self.groups, key=lambda group: len(group.names))[:2]
+            if len(first.names) + len(second.names) > NAMES_A_CALL or first.failures or second.failures:
+                return
+            second.proved_at = min(first.proved_at, second.proved_at)
+            for name in list(first.names):
+                self._put(name, second)
+
+    def to_prove(self, now: float, within: float) -> list[Group]:
+        """Groups that are to be asked for without the phase filter now.
+
+        :param within: seconds until this is asked again. So that not all come at once, each time as many as it takes
+            to go through all of them within ``PROOF_LASTS``; the oldest first.
+        """
+        share = math.ceil(len(self.groups) * min(1.0, within / PROOF_LASTS))
+        old = [group for group in self.groups if now - group.proved_at >= PROOF_LASTS / 2]
+        return sorted(old, key=lambda group: group.proved_at)[:share]
+
+    # -- what polls show
+
+    def saw(self, name: str, look: Look, now: float) -> Work:
+        """Note what was seen of one run."""
+        there = self._waits.get(name)
+        if there is None:
+            return
+        if isinstance(look, Trouble):
+            self._troubled[name] = None
+        else:
+            self._troubled.pop(name, None)
+            if not isinstance(look, Seen):
+                self._put(name, self.young)
+            elif there.group is self.young:
+                self._settle(name, now)
+        yield from self._note(name, look, now)
+
+    def answered(self, group: Group, now: float) -> Work:
+        """Flyte answered a poll of this group: whatever was wrong is over."""
+        group.failures, group.trouble, group.told, group.due = 0, None, False, math.inf
+        if self._troubled:
+            for name in [name for name in group.names if name in self._troubled]:
+                if group.trouble is not None:
+                    return
+                self._troubled.pop(name, None)
+                yield from self._note(name, None, now)
+
+    def failed(self, group: Group, trouble: Trouble, now: float) -> Work:
+        """A poll of this group had no answer. Each wait is told once, and looked at again only when it may give up."""
+        group.failures += 1
+        if group.failures == 1:
+            group.since = now
+        group.trouble = trouble
+        if trouble.lasting or (group.failures >= _TOLD_AFTER and (not group.told or now >= group.due)):
+            group.told, group.due = True, math.inf
+            for name in list(group.names):
+                if group.trouble is None:
+                    return
+                if name in group.names:
+                    self._troubled[name] = None
+                    yield from self._note(name, trouble, now, group)
+
+    def _note(self, name: str, look: Look | None, now: float, group: Group | None = None) -> Work:
+        """Let those who wait for a run know what was seen of it; None: an answer had no news of it."""
+        for wait in list(self._of(name)):
+            before = wait.state
+            if look is None:
+                state = heard(before)
+            elif isinstance(look, Trouble) and group is not None and before.trouble is None:
+                # Not from before the wait began.
+                state = observe(before, look, max(group.since, wait.results.began))
+            else:
+                state = observe(before, look, now)
+            if state != self._newest_state:
+                self._newest_state = state
+            wait.state = self._newest_state
+            verdict = decide(wait.state, now, wait.results.rules)
+            told = self._tell(wait, before, now)
+            if verdict.over:
+                self.discard(wait)
+                wait.results.finish(wait, verdict)
+                told = True
+            elif group is not None and wait.state.trouble_since is not None:
+                limit = wait.results.rules.unreachable_after
+                group.due = min(group.due, math.inf if limit is None else wait.state.trouble_since + limit)
+            yield told
+
+    @staticmethod
+    def _tell(wait: Wait, before: WaitState, now: float) -> bool:
+        if wait.state.trouble is not None:
+            if before.trouble is not None:
+                return False
+            return wait.results.tell(f"No answer from Flyte, still waiting: {wait.state.trouble.message}")
+        if before.trouble_since is None:
+            return False
+        return wait.results.tell(f"Flyte answers again after {now - before.trouble_since:.0f} s.")

@@ -1,0 +1,362 @@
+"""RunWatcher: many waits, one question, one stream.
+
+Everything that is waited for over one client is asked for together: one terminal-only ListRuns for at most 2,000 names
+an interval is the truth. What no answer has shown yet, or not for ten minutes, is asked for without the phase filter,
+which tells a run that does not exist from one that goes on. A WatchRuns stream a project is the hint that ends a wait
+at once. A wait costs a dictionary entry and a future.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+
+from airflow_provider_flyte.client.arguments import positive, seconds
+from airflow_provider_flyte.client.client import FlyteClient
+from airflow_provider_flyte.client.run_key import Place, RunKey
+from airflow_provider_flyte.client.verdict import Trouble, WaitRules, WaitState
+from airflow_provider_flyte.client.watch.deadlines import Deadlines
+from airflow_provider_flyte.client.watch.pacing import CALLS_PER_SECOND, INTERVAL, SHORTEST_INTERVAL, Budget, Pace
+from airflow_provider_flyte.client.watch.poller import Questions
+from airflow_provider_flyte.client.watch.project_polls import Means, ProjectPolls, start, waits_of
+from airflow_provider_flyte.client.watch.results import WaitResult, WaitResults
+from airflow_provider_flyte.client.watch.stream import Hints
+from airflow_provider_flyte.client.watch.turns import Turns
+from airflow_provider_flyte.client.watch.waits import Wait
+
+log = logging.getLogger(__name__)
+
+PROGRESS_EVERY = 60.0
+"""Seconds between two lines of progress in one wait's log."""
+
+_RENEW_AFTER_TROUBLE = 30.0
+
+_TOLD_AT_ONCE = 20
+"""How many waits are told of progress after a round."""
+
+
+@dataclass(frozen=True)
+class WatcherStatus:
+    """How the waiting goes: counts since the watcher was made."""
+
+    waits: int
+    """Open now."""
+
+    calls: int
+    streams: int
+    """How many were opened."""
+
+    hints_work: bool
+    """Whether every place with waits has a stream that seems to work."""
+
+    ends_by_hint: int
+    ends_by_question: int
+    answered_ago: float | None
+    """Seconds since Flyte answered; None: not yet."""
+
+    def __str__(self) -> str:
+        ago = "has not answered yet" if self.answered_ago is None else f"last answered {self.answered_ago:.0f} s ago"
+        stream = "sends updates by stream" if self.hints_work else "is polled, because there is no stream of updates"
+        return f"Still waiting ({self.waits} waits share this connection to Flyte). Flyte {ago} and {stream}."
+
+
+class RunWatcher:
+    """Waits for any number of runs over one client; use it as ``async with RunWatcher(client) as watcher``.
+
+    :param client: the client to ask with; it is not closed.
+    :param interval: most seconds between two questions when all is quiet. A wait may ask for less.
+    :param rules: how long a wait puts up with a missing run and with trouble; a wait may bring its own.
+    :param shortest_interval: seconds between two questions while there is something to find.
+    :param calls_per_second: never more calls than this on average, even if it takes longer than ``interval``.
+    :param hints: whether to have Flyte tell of ends by itself (WatchRuns), which ends a wait at once.
+    :param renew: asked for another client when calls are refused, or fail for half a minute; None: there is none.
+    :param clock: seconds that only grow.
+    :param sleep: how the watcher waits between two questions.
+    """
+
+    def __init__(
+        self,
+        client: FlyteClient,
+        *,
+        interval: float = INTERVAL,
+        rules: WaitRules | None = None,
+        shortest_interval: float = SHORTEST_INTERVAL,
+        calls_per_second: float = CALLS_PER_SECOND,
+        hints: bool = True,
+        renew: Callable[[], Awaitable[FlyteClient | None]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._rules = rules or WaitRules()
+        self._clock = clock
+        self._shortest = seconds("shortest_interval", shortest_interval, above_least=True)
+        self._longest = seconds("interval", interval, above_least=True)
+        self._hints = Hints(lambda: self._client, self._heard, self._has_runs, clock, sleep) if hints else None
+        budget = Budget(positive("calls_per_second", calls_per_second), clock, sleep)
+        self._questions = Questions(lambda: self._client, budget, clock)
+        self._turns = Turns(self._leave_empty, self._stop)
+        self._means = Means(
+            client=lambda: self._client,
+            questions=self._questions,
+            budget=budget,
+            streams=self._hints,
+            turns=self._turns,
+            refresh=self._another_client,
+            answered=self._was_answered,
+            wanted=lambda: min(self._intervals, default=self._longest),
+            after_round=self._after_round,
+            clock=clock,
+            sleep=sleep,
+        )
+        self._renew = renew
+        self._renewing = asyncio.Lock()
+        self._renewed_at = self._answered_at = clock()
+        self._projects: dict[Place, ProjectPolls] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        """Tasks of projects in which nobody waits any more."""
+
+        self._intervals: Counter[float] = Counter()
+        """Of the open waits: the least of them counts."""
+
+        self._open: dict[WaitResults, None] = {}
+        """Who waits, the longest untold of progress first."""
+
+        self._closing = self._close
+        """Bound once, not for each."""
+
+        self._deadlines = Deadlines()
+        self._answered = False
+        self._ends_by_hint = self._ends_by_question = 0
+        """In projects in which nobody waits any more."""
+
+    async def __aenter__(self) -> RunWatcher:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __len__(self) -> int:
+        return waits_of(self._projects.values())
+
+    @property
+    def status(self) -> WatcherStatus:
+        """How the waiting goes."""
+        projects = self._projects.values()
+        return WatcherStatus(
+            waits=len(self),
+            calls=self._questions.calls,
+            streams=self._hints.opened if self._hints else 0,
+            hints_work=self._hints is not None and all(map(self._hints.working, self._projects)),
+            ends_by_hint=self._ends_by_hint + sum(each.ends_by_stream for each in projects),
+            ends_by_question=self._ends_by_question + sum(each.ends_by_poll for each in projects),
+            answered_ago=self._clock() - self._answered_at if self._answered else None,
+        )
+
+    def close(self) -> None:
+        """End the background tasks, and waits that are still open as cancelled; more than once does no harm."""
+        self._stop(asyncio.CancelledError())
+
+    async def aclose(self) -> None:
+        """The same, and wait for the background tasks: nobody closes the client or the loop under them then."""
+        streams = self._hints.tasks if self._hints else ()
+        self.close()
+        await asyncio.gather(*self._ending, *streams, return_exceptions=True)
+
+    async def wait(
+        self,
+        name: str,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        interval: float | None = None,
+        rules: WaitRules | None = None,
+        on_news: Callable[[str], None] | None = None,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> WaitResult:
+        """Wait until the run is over, missing or unreachable; which one it is stands in the result's ``outcome``.
+
+        :param name: the run's name; it need not exist yet.
+        :param project: by default the config's.
+        :param domain: by default the config's.
+        :param interval: most seconds until an end is noticed where no hint tells of it; by default the watcher's.
+        :param rules: by default the watcher's rules.
+        :param on_news: called in the caller's own context with a line for its log when trouble begins and ends.
+        :param on_progress: the same, once a minute at most, with how the waiting goes.
+        :raises ConfigError: for a name that no run can have, or without project or domain.
+        """
+        with self.wait_each(
+            [name],
+            project=project,
+            domain=domain,
+            interval=interval,
+            rules=rules,
+            on_news=on_news,
+            on_progress=on_progress,
+        ) as results:
+            return await anext(results)
+
+    def wait_each(
+        self,
+        names: Iterable[str],
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        interval: float | None = None,
+        rules: WaitRules | None = None,
+        timeout: float | None = None,
+        on_news: Callable[[str], None] | None = None,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> WaitResults:
+        """Wait for several runs, and give each result as soon as it is there; the arguments are those of :meth:`wait`.
+
+        ``with watcher.wait_each(names) as results``, then ``async for result in results``: the end of the block is the
+        end of the waits that are left. Each line is told once, however many of the runs it concerns.
+
+        :param names: the runs' names, each once.
+        :param timeout: seconds after which the iteration ends, whatever is left; None: never.
+        """
+        keys = [self._client.config.key(name, project, domain) for name in names]
+        loop, now = asyncio.get_running_loop(), self._clock()
+        results = WaitResults(
+            rules=rules or self._rules,
+            interval=self._longest if interval is None else seconds("interval", interval, above_least=True),
+            on_news=on_news,
+            on_progress=on_progress,
+            began=now,
+            close=self._closing,
+        )
+        state = WaitState(absent_since=now)
+        all_polls = [self._polls(key.place) for key in keys]
+        results.take(
+            tuple(Wait(polls.where, key.name, state, results) for polls, key in zip(all_polls, keys, strict=True))
+        )
+        for polls, wait in zip(all_polls, results.waits, strict=True):
+            polls.waits.add(wait)
+        self._open[results] = None
+        self._intervals[results.interval] += 1
+        if timeout is not None:
+            results.until = loop.time() + timeout
+            self._deadlines.look_after(results)
+        # One who wants to know sooner than all others makes the next rounds come sooner.
+        everywhere = results.interval == min(self._intervals) and self._intervals[results.interval] == 1
+        for polls in self._projects.values() if everywhere else all_polls:
+            polls.wake()
+        return results
+
+    def _polls(self, place: Place) -> ProjectPolls:
+        polls = self._projects.get(place)
+        if polls is None:
+            polls = self._projects[place] = ProjectPolls(place, self._means, Pace(self._shortest, self._longest))
+            start(polls, self._done)
+        return polls
+
+    # -- waits come and go
+
+    def _close(self, results: WaitResults) -> None:
+        if results not in self._open:
+            return
+        del self._open[results]
+        self._intervals[results.interval] -= 1
+        if not self._intervals[results.interval]:
+            del self._intervals[results.interval]
+        self._deadlines.leave(results)
+        for wait in results.waits:
+            if polls := self._projects.get(wait.place):
+                polls.waits.discard(wait)
+                if not polls.waits:
+                    self._leave(polls)
+
+    def _leave_empty(self) -> None:
+        for polls in [polls for polls in self._projects.values() if not polls.waits]:
+            self._leave(polls)
+
+    def _leave(self, polls: ProjectPolls) -> None:
+        """Nobody waits there, so its background tasks end; the next wait starts others."""
+        del self._projects[polls.where]
+        self._ends_by_hint += polls.ends_by_stream
+        self._ends_by_question += polls.ends_by_poll
+        if polls.task:
+            self._ending.add(polls.task)
+        polls.wake()
+        self._want_streams()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            # A wait must not hang because its watcher broke.
+            self._stop(error)
+
+    def _stop(self, error: BaseException) -> None:
+        self._turns.close()
+        for polls in self._projects.values():
+            polls.waits.end_all(error)
+            if polls.task:
+                self._ending.add(polls.task)
+        self._projects.clear()
+        for task in self._ending:
+            task.cancel()
+        if self._hints:
+            self._hints.close()
+
+    # -- for the polls
+
+    def _was_answered(self) -> None:
+        self._answered, self._answered_at = True, self._clock()
+
+    def _after_round(self) -> None:
+        self._want_streams()
+        self._tell_progress()
+
+    def _want_streams(self) -> None:
+        if self._hints:
+            self._hints.want(self._projects)
+
+    async def _another_client(self, client: FlyteClient, trouble: Trouble) -> bool:
+        """Whether there is another client than the one whose poll had nothing but trouble."""
+        if not self._renew:
+            return False
+        async with self._renewing:
+            now = self._clock()
+            since = max(self._answered_at, self._renewed_at)
+            if self._client is client and (trouble.lasting or now - since >= _RENEW_AFTER_TROUBLE):
+                self._renewed_at = now
+                try:
+                    fresh = await self._renew()
+                except Exception:
+                    log.debug("There is no other client", exc_info=True)
+                    fresh = None
+                if fresh is not None:
+                    self._client = fresh
+                    if self._hints:
+                        self._hints.renew()
+            return self._client is not client
+
+    # -- for the streams
+
+    def _heard(self, key: RunKey, phase: int) -> None:
+        if polls := self._projects.get(key.place):
+            polls.received(key.name, phase)
+
+    def _has_runs(self, place: Place) -> bool:
+        polls = self._projects.get(place)
+        return polls is not None and bool(polls.waits.groups)
+
+    # -- progress
+
+    def _tell_progress(self) -> None:
+        now, line = self._clock(), ""
+        for results in list(itertools.islice(self._open, _TOLD_AT_ONCE)):
+            if now - results.told_at < PROGRESS_EVERY:
+                break
+            line = line or str(self.status)
+            self._open[results] = self._open.pop(results)
+            results.tell_progress(results.trouble(now) or line, now)

@@ -1,0 +1,119 @@
+"""What the Test button does: one step after the other, each with its own words when it fails.
+
+It runs in the API server or in an executor that forks tasks later, so it is over within ten seconds, opens no file that
+nobody allowed it, and leaves no channel behind.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_flyte.connection.reader import paths_in
+from airflow_provider_flyte.settings import READABLE, SECTION, readable_folders
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import FlyteClient, FlyteConfig
+
+PATIENCE = 9.0
+"""Seconds for all steps together."""
+
+_A_CALL = 3.0
+
+
+class _FailedError(Exception):
+    """A step failed; the text says what was seen, and what to do."""
+
+
+def check(config: FlyteConfig, *, patience: float = PATIENCE) -> tuple[bool, str]:
+    """Whether a task could use this connection, and in words what it can do, or which step failed and what to try.
+
+    :param config: what the connection says.
+    :param patience: seconds for all steps together.
+    """
+    from airflow_provider_flyte.client.client import FlyteClient
+    from airflow_provider_flyte.client.errors import FlyteError
+
+    try:
+        _refuse_files(config)
+        client = FlyteClient(replace(config, timeout=min(config.timeout, _A_CALL)))
+    except (_FailedError, FlyteError) as error:
+        return False, f"Settings: {error}"
+    # In a thread of its own, because a look-up of a name and a handshake have no deadline of ours.
+    steps = ThreadPoolExecutor(1, thread_name_prefix="flyte-connection-check")
+    try:
+        return True, steps.submit(_steps, client).result(patience)
+    except NotInTime:
+        return False, (
+            f"Endpoint: no answer from {config.endpoint} within {patience:g} s. Check the connection's host and port, "
+            "and that this machine can reach it."
+        )
+    except FlyteError as error:
+        return False, f"{_step(error)}: {error}"
+    except _FailedError as error:
+        return False, str(error)
+    finally:
+        client.close()
+        steps.shutdown(wait=False)
+
+
+def _steps(client: FlyteClient) -> str:
+    """Whether the project and the domain are there, and runs visible: what a wait needs, in the order of its needs."""
+    from airflow_provider_flyte.client.errors import NotFoundError, PermissionDeniedError, UnimplementedError
+    from airflow_provider_flyte.client.flows.calls import get_domains, list_projects, list_runs
+    from airflow_provider_flyte.client.transport.selector import reached_through
+
+    config = client.config
+    project, domain = config.project, config.domain
+    if project:
+        try:
+            domains = client.run(get_domains(project, config.org), retry_for=0)
+        except NotFoundError as error:
+            projects: list[str] = client.run(list_projects(), retry_for=0)
+            seen = ", ".join(projects) or "none"
+            raise _FailedError(f"Project: Flyte has no project {project!r}; visible are: {seen}.") from error
+        except (PermissionDeniedError, UnimplementedError):
+            # Nothing that a wait needs.
+            domains = []
+        if domain and domains and domain not in domains:
+            raise _FailedError(f"Domain: project {project!r} has no domain {domain!r}; it has: {', '.join(domains)}.")
+    if project and domain:
+        client.run(list_runs(project, domain, ["any-name"], config.org), retry_for=0)
+        found = f"project {project}, domain {domain}, runs visible."
+    else:
+        if not project:
+            client.run(list_projects(), retry_for=0)
+        found = "it answers. Each task must name its " + ("domain." if project else "project and domain.")
+    return f"Flyte 2 at {config.endpoint} through {reached_through(config)}: {found}"
+
+
+def _step(error: Exception) -> str:
+    """What it was that failed."""
+    from airflow_provider_flyte.client import errors
+
+    for kinds, step in (
+        ((errors.CertificateError, errors.SpeaksTlsError, errors.SpeaksPlaintextError), "TLS"),
+        ((errors.WrongDoorError, errors.BadAnswerError), "What answers"),
+        ((errors.UnauthenticatedError,), "Credentials"),
+        ((errors.PermissionDeniedError,), "Permissions"),
+        ((errors.UnavailableError, errors.DeadlineExceededError), "Endpoint"),
+        ((errors.ConfigError,), "Settings"),
+    ):
+        if isinstance(error, kinds):
+            return step
+    return "Flyte"
+
+
+def _refuse_files(config: FlyteConfig) -> None:
+    """What the API server could be made to read through a connection, it must not read."""
+    folders = readable_folders()
+    for field, path in paths_in(config).items():
+        if not any(Path(path).resolve().is_relative_to(folder) for folder in folders):
+            raise _FailedError(
+                f"{field} names the file {path}, which the Test button does not open. Tasks will. To have it tested "
+                f"too, have its folder named in [{SECTION}] {READABLE.name} of Airflow's configuration, or enter the "
+                "text itself."
+            )

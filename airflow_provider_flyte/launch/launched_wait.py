@@ -1,0 +1,152 @@
+"""An operator's wait for its run, once it has one: look, defer or sleep, and end as the run did."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.client.verdict import Outcome, Verdict, WaitRules
+from airflow_provider_flyte.compat import AirflowTaskTimeout
+from airflow_provider_flyte.exceptions import FlyteOutputsUnreadable, FlyteRunFailed, FlyteRunStuck
+from airflow_provider_flyte.launched_trigger import defer
+from airflow_provider_flyte.report.metrics import count_outcome
+from airflow_provider_flyte.report.xcom import push_details, push_outputs
+from airflow_provider_flyte.tries.attempt import TryRun
+from airflow_provider_flyte.tries.held_client import HeldClient
+from airflow_provider_flyte.tries.kill import Stopping
+from airflow_provider_flyte.wait.event import Ending, RunEvent
+from airflow_provider_flyte.wait.resumption import Settled
+from airflow_provider_flyte.wait.run_wait import Advice
+from airflow_provider_flyte.wait.task_wait import BRIEFLY, TaskWait, patience
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.compat import Context
+    from airflow_provider_flyte.operators import FlyteRunOperator
+
+
+class LaunchedWait:
+    """One execution of an operator from the moment when it has its run.
+
+    :param task: the operator.
+    :param context: its context.
+    :param client: whom to ask.
+    :param stopping: sees to a kill meanwhile.
+    :param run: the run.
+    """
+
+    def __init__(
+        self, task: FlyteRunOperator, context: Context, client: HeldClient, stopping: Stopping, run: TryRun
+    ) -> None:
+        self._task = task
+        self._context = context
+        self._stopping = stopping
+        self._run = run
+        self.wait = TaskWait(
+            client,
+            [run.key.name],
+            run.key.project,
+            run.key.domain,
+            rules=WaitRules(task.missing_after, task.unreachable_after),
+            first_look=time.time(),
+            endpoint=run.endpoint,
+            log=task.log,
+            advise=self._advise,
+        )
+
+    def end(self, settled: Settled, event: RunEvent | None) -> Any:
+        """Look, and wait on or end; a kill and a timeout that come meanwhile are seen to.
+
+        :param settled: what this try goes by.
+        :param event: what the trigger said; None: nothing of this run.
+        :returns: what the task returns.
+        """
+        with self._stopping.watching(self._run.key, self._run.url, lambda: self._run):
+            if self._task.wait:
+                return self._look_or_defer(settled, event)
+            self.wait.look(BRIEFLY)
+            self._stopping.check(self._run)
+            return self.wait.value(redact_env=self._task.redact_env)
+
+    def _look_or_defer(self, settled: Settled, event: RunEvent | None) -> Any:
+        task, wait = self._task, self.wait
+        retry_for = patience(event) if event else BRIEFLY
+        while True:
+            verdict = wait.look(retry_for)
+            timed_out = event is not None and event.ending is Ending.TASK_TIMED_OUT
+            # The trigger may have aborted the run because of that.
+            if verdict.over and not (timed_out and verdict.phase == RunPhase.ABORTED):
+                return self._conclude(verdict)
+            if event is not None:
+                if error := self._explain(event):
+                    push_details(task, self._context, wait)
+                    raise error
+                event = None
+            if settled.queued_until is not None and time.time() >= settled.queued_until and not wait.trouble:
+                self._check_queue()
+                settled = replace(settled, queued_until=None)
+            self._stopping.check(self._run)
+            if task.deferrable:
+                self._stopping.check_before_deferral(self._run)
+                defer(task, self._context, settled, task.unreachable_after)
+            self._stopping.sleep(task.poll_interval, lambda: self._stopping.check(self._run))
+
+    def _explain(self, event: RunEvent) -> BaseException | None:
+        if event.ending is Ending.TASK_TIMED_OUT:
+            return AirflowTaskTimeout("execution_timeout has passed while the task waited for its Flyte run.")
+        # The look has found it still queued, or not; the caller goes by that.
+        return None if event.ending is Ending.QUEUED else self.wait.explain(event)
+
+    def _check_queue(self) -> None:
+        """End a run that never left its queue: Flyte only logs it when a run cannot be enqueued."""
+        task, run, details = self._task, self._run, self.wait.details
+        phases = (
+            {step.phase for attempt in details.pb2.action.attempts for step in attempt.phase_transitions}
+            if details
+            else set()
+        )
+        if details is None or (phases | {details.phase}) - {RunPhase.QUEUED}:
+            return
+        count_outcome(task.flyte_conn_id, details, Verdict(Outcome.FAILED))
+        push_details(task, self._context, self.wait)
+        why = f"did not leave its queue in {task.queued_timeout:g} s (queued_timeout)"
+        done = self._stopping.abort(run, f"it {why}")
+        raise FlyteRunStuck(
+            f"Flyte run {run.key} {why}. {done} Look "
+            f"at Flyte's log for an error of the enqueue, and at the queue's limits. {run.url}",
+            run=run.key.name,
+            project=run.key.project,
+            domain=run.key.domain,
+            url=run.url,
+            phase="QUEUED",
+        )
+
+    def _advise(self, verdict: Verdict) -> Advice:
+        task = self._task
+        if task.fail_fast_on == "user" and verdict.kind == "USER":
+            return Advice(
+                True,
+                "The error is the run's own code's, so the task is not retried (fail_fast_on='user'). Look at {url}; "
+                "when the code is mended, clear this task.",
+            )
+        return Advice(False, f"Look at {{url}}; a retry launches another run (retry_as={task.retry_as!r}).")
+
+    def _conclude(self, verdict: Verdict) -> Any:
+        """The details of a success, else raise."""
+        task, wait = self._task, self.wait
+        count_outcome(task.flyte_conn_id, wait.details, verdict)
+        if verdict.outcome is not Outcome.SUCCEEDED or wait.details is None:
+            push_details(task, self._context, wait)
+            error = wait.error(verdict)
+            if isinstance(error, FlyteRunFailed):
+                wait.say_log_tail(task.log_lines)
+            raise error
+        if task.do_xcom_push:
+            try:
+                outputs = wait.outputs(BRIEFLY)
+            except FlyteOutputsUnreadable:
+                push_details(task, self._context, wait)
+                raise
+            push_outputs(self._context["ti"], wait.details, outputs, task.log)
+        return wait.value(redact_env=task.redact_env)

@@ -1,0 +1,251 @@
+"""What Airflow is told of a run by XCom: its name at once, its details without the values of environment variables, and
+its outputs.
+
+What XCom cannot take never decides how a task ends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_flyte.client.literals.values import NOT_STORABLE, TOO_LARGE
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client.run_details import RunDetails
+    from airflow_provider_flyte.compat import Context
+    from airflow_provider_flyte.task_log import TaskLog
+    from airflow_provider_flyte.wait.task_wait import TaskWait
+
+REDACTED = "***"
+
+DETAILS = "return_value"
+"""The XCom key of the run's details: what the task returns."""
+
+OUTPUTS = "outputs"
+"""The XCom key of all outputs."""
+
+RUN_NAME, RUN_URL = "run_name", "run_url"
+"""The XCom keys that are there as soon as the run is known."""
+
+MOST = 100_000
+"""Bytes of JSON that outputs may have in XCom, which Airflow keeps in its database; what is larger stays in Flyte."""
+
+_ALL = "The dict of all outputs"
+
+_LONGEST_REASON = 300
+"""Characters of what an XCom backend says."""
+
+_TAKEN = {DETAILS, OUTPUTS, RUN_NAME, RUN_URL}
+"""An output of such a name has no key of its own."""
+
+_OURS = ("_link_", "_flyte_")
+"""What the keys begin with under which the button's address and what a task resumes with are kept."""
+
+
+def push_run(task: Any, context: Context, name: str, url: str) -> None:
+    """Put the run's name and its page into XCom. Whoever needs them is told by a warning if that fails.
+
+    :param task: the operator.
+    :param context: the task's.
+    :param name: the run's name.
+    :param url: its page in the Flyte console.
+    """
+    if not task.do_xcom_push:
+        return
+    try:
+        for key, value in ((RUN_NAME, name), (RUN_URL, url)):
+            context["ti"].xcom_push(key=key, value=value)
+    except Exception:
+        task.log.warning("XCom did not take the name of Flyte run %s.", name, exc_info=True)
+
+
+def push_details(task: Any, context: Context, wait: TaskWait | None) -> None:
+    """Put what is known of the runs into XCom before the task fails, is skipped or runs out of time.
+
+    An XCom backend that fails here is logged: it must replace neither the reason nor whether the task is retried.
+
+    :param task: the sensor or operator.
+    :param context: the task's.
+    :param wait: its runs; None where there was no connection to ask by.
+    """
+    if not task.do_xcom_push or wait is None:
+        return
+    try:
+        if value := wait.value(redact_env=task.redact_env):
+            context["ti"].xcom_push(key=DETAILS, value=value)
+    except Exception:
+        task.log.warning("XCom did not take the details of the Flyte run.", exc_info=True)
+
+
+def xcom_value(details: RunDetails, *, redact_env: bool) -> dict[str, Any]:
+    """``details.to_dict()`` for XCom.
+
+    :param redact_env: whether the values of ``runSpec.envs`` and of the ``env`` of the task's container and pod are
+        replaced by ``***``. Their names stay.
+    """
+    value = details.to_dict()
+    if redact_env:
+        _redact_values(value.get("runSpec", {}).get("envs", {}).get("values", ()))
+        template = value.get("action", {}).get("task", {}).get("taskTemplate", {})
+        _redact_values(template.get("container", {}).get("env", ()))
+        pod = template.get("k8sPod", {}).get("podSpec", {})
+        for group in ("containers", "initContainers", "ephemeralContainers"):
+            for container in pod.get(group) or ():
+                _redact_values(container.get("env") or ())
+    stored: dict[str, Any] = _storable(value, lambda reason: {"type": NOT_STORABLE, "reason": reason})
+    return stored
+
+
+def push_outputs(ti: Any, details: RunDetails, outputs: dict[str, Any], log: TaskLog) -> None:
+    """Put the outputs into XCom, all under ``outputs`` and each under its name.
+
+    What XCom cannot take is described instead, with a warning: the run has succeeded, whatever Airflow can store.
+
+    :param ti: the task instance.
+    :param details: the run.
+    :param outputs: plain values by name.
+    :param log: the task's log.
+    :raises Exception: what XCom raises when it takes not even a description under ``outputs``; a retry finds the run.
+    """
+    storing = _Storing(ti, details, log)
+    stored = {name: storing.fit(name, value) for name, value in outputs.items()}
+    for name in stored:
+        if name not in _TAKEN and not name.startswith(_OURS):
+            stored[name] = storing.push(name, stored[name])
+    storing.push_all(storing.bounded(_ALL, stored))
+
+
+class _Storing:
+    """Puts values into XCom, or descriptions of them."""
+
+    def __init__(self, ti: Any, details: RunDetails, log: TaskLog) -> None:
+        self._ti = ti
+        self._run = details.name
+        self._uri = _outputs_uri(details)
+        self._log = log
+
+    def fit(self, name: str, value: Any) -> Any:
+        """An output as XCom is to get it."""
+        try:
+            return self.bounded(f"Output {name!r}", _storable(value, _refuse))
+        except (_Unstorable, RecursionError) as error:
+            reason = str(error)
+            self._warn(f"Output {name!r}", reason)
+            return self._description(reason)
+
+    def bounded(self, what: str, value: Any) -> Any:
+        """The value, if it is not too large.
+
+        :param what: its name in the log.
+        """
+        size = len(json.dumps(value, default=str).encode())
+        if size <= MOST:
+            return value
+        self._warn(what, f"it has {size} bytes of JSON, at most {MOST} are allowed")
+        return {"type": TOO_LARGE, "uri": self._uri, "size": size}
+
+    def push(self, name: str, value: Any) -> Any:
+        """Push one output under its name, and give what stands for it among all of them."""
+        try:
+            self._ti.xcom_push(key=name, value=value)
+        except Exception as error:
+            reason = _reason(error)
+            try:
+                self._ti.xcom_push(key=name, value=self._description(reason))
+            except Exception:
+                # It is the name that does not fit, or nothing does.
+                self._log.warning(
+                    "Output %r of Flyte run %s has no XCom key of its own, it is under %r alone: %s",
+                    name,
+                    self._run,
+                    OUTPUTS,
+                    reason,
+                )
+                return value
+            self._warn(f"Output {name!r}", reason)
+            return self._description(reason)
+        return value
+
+    def push_all(self, outputs: Any) -> None:
+        """Push all outputs under one key."""
+        try:
+            self._ti.xcom_push(key=OUTPUTS, value=outputs)
+        except Exception as error:
+            reason = _reason(error)
+            self._ti.xcom_push(key=OUTPUTS, value=self._description(reason))
+            self._warn(_ALL, reason)
+
+    def _description(self, reason: str) -> dict[str, str]:
+        return {"type": NOT_STORABLE, "uri": self._uri, "reason": reason}
+
+    def _warn(self, what: str, reason: str) -> None:
+        self._log.warning(
+            "%s of Flyte run %s cannot be stored in XCom: %s. XCom has its address instead: %s",
+            what,
+            self._run,
+            reason,
+            self._uri or "Flyte does not say where",
+        )
+
+
+def _reason(error: Exception) -> str:
+    text = _text(f"{type(error).__name__}: {error}")
+    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 3] + "..."
+
+
+def _outputs_uri(details: RunDetails) -> str:
+    """Where Flyte keeps the outputs."""
+    for attempt in reversed(details.pb2.action.attempts):
+        if attempt.outputs.output_uri:
+            return str(attempt.outputs.output_uri)
+    return ""
+
+
+class _Unstorable(Exception):
+    """XCom would refuse the value, or give back another one."""
+
+
+def _refuse(reason: str) -> Any:
+    raise _Unstorable(reason)
+
+
+def _storable(value: Any, otherwise: Callable[[str], Any]) -> Any:
+    """The value as XCom gives it back: no keys but texts, no NUL, and spelled out where JSON has no such value.
+
+    :param otherwise: gives what stands in place of a dict that XCom would refuse or make something else of.
+    """
+    from airflow_provider_flyte.client.literals.spelling import spell, unspell
+
+    if isinstance(value, dict):
+        if reserved := _reserved_keys(value):
+            return otherwise(f"it has the dict key {' and '.join(reserved)}, which Airflow keeps for itself")
+        if unspell(value) is not value:
+            return otherwise(f"it has a dict that stands for a {value['type']} in XCom")
+        stored = {_text(str(key)): _storable(item, otherwise) for key, item in value.items()}
+        return stored if len(stored) == len(value) else otherwise("two keys of a dict in it are the same as texts")
+    if isinstance(value, (list, tuple)):
+        return [_storable(item, otherwise) for item in value]
+    return _text(value) if isinstance(value, str) else spell(value)
+
+
+def _reserved_keys(value: Mapping[Any, Any]) -> list[str]:
+    """Those by which Airflow tells a dict from an object that it has serialized.
+
+    It refuses the first two (2.11 only at the top; further down it makes the object that they name), and takes the last
+    two together for what older versions wrote.
+    """
+    found = [key for key in ("__classname__", "__id__") if key in value]
+    return found or (["__type", "__var"] if "__type" in value and "__var" in value else [])
+
+
+def _text(value: str) -> str:
+    """PostgreSQL's JSONB refuses NUL in a text."""
+    return value.replace("\0", "")
+
+
+def _redact_values(variables: Any) -> None:
+    for variable in variables:
+        if "value" in variable:
+            variable["value"] = REDACTED

@@ -1,0 +1,46 @@
+"""A task's log: what is written to it, and that trouble is written once."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class TaskLog(Protocol):
+    """What both Airflows' task logs can do."""
+
+    def info(self, event: str, /, *args: Any) -> Any:
+        """Log what happened."""
+
+    def warning(self, event: str, /, *args: Any) -> Any:
+        """Log what may need somebody."""
+
+    def error(self, event: str, /, *args: Any) -> Any:
+        """Log what somebody has to look at."""
+
+
+class TroubleLog:
+    """Says once that trouble began, and once that it is over.
+
+    :param log: the task's log.
+    """
+
+    def __init__(self, log: TaskLog) -> None:
+        self._log = log
+        self._told = False
+
+    def say(self, trouble: str, about: str, *, over: bool) -> bool:
+        """Whether there is trouble.
+
+        :param trouble: Flyte's or the client's words; '' where there is none.
+        :param about: what it concerns.
+        :param over: whether the wait ends with it, which then says so itself.
+        """
+        if trouble:
+            if not over and not self._told:
+                self._log.warning("No answer from Flyte%s, still waiting: %s", about, trouble)
+            self._told = True
+            return True
+        if self._told:
+            self._log.info("Flyte answers again.")
+            self._told = False
+        return False

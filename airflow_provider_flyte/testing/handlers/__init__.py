@@ -1,0 +1,1 @@
+"""What the local server answers, a file for each service."""

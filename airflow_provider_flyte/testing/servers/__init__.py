@@ -1,0 +1,1 @@
+"""The ports at which the local server listens."""

@@ -1,0 +1,100 @@
+"""Was a task really killed? Airflow's ``on_kill`` also fires for tasks that nobody killed.
+
+On a worker it fires for an evicted pod, for heartbeats that failed or met another try, and on ``execution_timeout``;
+in the triggerer also for all triggers of a process that stalled and came back. The task instance's state tells. One
+that cannot be read, or that may mean either, is no reason to abort anything: a task that starts anew ends what was
+left running.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_flyte.compat import UNKNOWN
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client.flows.abort import AbortedRun
+    from airflow_provider_flyte.client.run_key import RunKey
+
+CLEARED = "restarting"
+"""The state of a running task that was cleared."""
+
+_WHY = {
+    "failed": "the task was marked failed, or its DAG run was",
+    "success": "the task was marked success",
+    "skipped": "the task was marked skipped, or its DAG run timed out",
+    CLEARED: "the task was cleared",
+    "removed": "the task was removed from its DAG",
+}
+
+
+def why_killed(state: str | None, *, deferred: bool) -> str:
+    """Why the task was killed, as a clause; '' where it was not, or nobody knows.
+
+    :param state: the task instance's state by now; None is that of one that was cleared, UNKNOWN means what it says.
+    :param deferred: whether the task waits in the triggerer. A running task that is cleared is ``restarting``; one
+        without a state was reset by the scheduler, after its worker had been lost.
+    """
+    if state is None:
+        return "the task was cleared" if deferred else ""
+    return _WHY.get(state, "")
+
+
+def because_of(state: str | None) -> str:
+    """What a state that is no reason to abort tells of a process that was told to stop, as a clause."""
+    if state == UNKNOWN:
+        return "and whether somebody stopped the task is not known, because its state could not be read"
+    return f"but nobody stopped the task: {'the scheduler has reset it' if state is None else f'it is {state}'}"
+
+
+def abort_outcome(aborted: AbortedRun, launched_at: str | None, now_at: str) -> str:
+    """What an abort did, as a clause. A Flyte that does not have the run may not be the one that has it.
+
+    :param launched_at: where Flyte was when the run was launched, ``host:port``; None where that is not known.
+    :param now_at: where the abort went.
+    """
+    if aborted.outcome.value == "missing" and launched_at not in (None, now_at):
+        return (
+            f"The Flyte connection leads to {now_at} by now, where Flyte has no run {aborted.key}. It was launched at "
+            f"{launched_at} and may still be running there; abort it there"
+        )
+    return str(aborted)
+
+
+def not_ours(run: object) -> str:
+    """Why the run of somebody else is left alone."""
+    return f"Flyte run {run} is not aborted, because this task did not launch it."
+
+
+def kept_by_setting(run: object, why: str, then: str) -> str:
+    """Why a run goes on whose task was stopped.
+
+    :param why: what has stopped the task, as `` although ...``; '' where that was not asked.
+    :param then: what else there is to say, with what goes before it.
+    """
+    return (
+        f"Flyte run {run} is not aborted{why} (abort_on_kill=False). If it is still running, it runs until it ends or "
+        f"somebody aborts it in Flyte{then}"
+    )
+
+
+def abort_done(why: str, done: str) -> str:
+    """Why a run was to be aborted, and what became of it."""
+    return f"Because {why}: {done}"
+
+
+def abort_failed(why: str, run: object, error: object) -> str:
+    """Of an abort that could not be carried out."""
+    return (
+        f"Because {why}, Flyte run {run} was to be aborted. That failed, and it may still be running: abort it in "
+        f"Flyte. {error}"
+    )
+
+
+def interrupted(key: RunKey, url: str = "") -> str:
+    """What somebody who pressed Ctrl-C in ``airflow dags test`` has to know."""
+    page = f", or its page: {url}" if url else ""
+    return (
+        f"Interrupted (Ctrl-C). Flyte run {key} is not aborted: if it was launched, it keeps running in Flyte. To "
+        f"end it: flyte abort run {key.name} --project {key.project} --domain {key.domain}{page}"
+    )

@@ -1,0 +1,54 @@
+"""Looking up the runs of a task instance's tries, for :func:`launch_identity.decide`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from airflow_provider_flyte.client.flows.calls import Flow
+from airflow_provider_flyte.client.flows.named_runs import details_of
+from airflow_provider_flyte.client.flows.runs_of_task import runs_of_task
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.tries.identity import Found, TaskInstance, Try, next_name
+
+
+def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str) -> Flow[list[Found]]:
+    """The runs of this try and the earlier ones that are there; mostly by one ListRuns and a look at each.
+
+    With them the run that this try resumes with, which may have a name that no try has today.
+
+    :param key_of: the run of a name, all in one project and domain.
+    :raises NotFoundError: where ListRuns has a run whose details are said not to be there: the database is in trouble.
+    """
+    found: list[Found] = []
+    names: dict[str, tuple[int, int] | None] = {trying.resumes: None} if trying.resumes else {}
+    names |= {trying.name_of(number): (number, 0) for number in trying.numbers}
+    while names:
+        details = yield from details_of([key_of(name) for name in names], org)
+        batch = [_found(key.name, each) for key, each in details.items()]
+        found += batch
+        following: dict[str, tuple[int, int] | None] = {}
+        for run in batch:
+            if (place := names[run.name]) and (name := next_name(trying, *place, run)):
+                following[name] = place[0], place[1] + 1
+        names = following
+    return found
+
+
+def find_launched(
+    task: TaskInstance, task_name: str, project: str, domain: str, org: str, since: datetime
+) -> Flow[list[Found]]:
+    """The newest runs of a Flyte task that this task instance has launched, under whatever name."""
+    details = yield from runs_of_task(project, domain, task_name, org, since)
+    found = [_found(key.name, each) for key, each in details.items()]
+    return [run for run in found if run.owner == task]
+
+
+def _found(name: str, details: run_definition_pb2.RunDetails) -> Found:
+    return Found(
+        name,
+        details.action.status.phase,
+        dict(details.run_spec.annotations.values),
+        details.action.abort_info.reason if details.action.WhichOneof("result") == "abort_info" else "",
+    )

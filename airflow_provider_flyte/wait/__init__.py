@@ -1,0 +1,1 @@
+"""One task that waits for runs, on a worker or in the triggerer."""

@@ -1,0 +1,129 @@
+"""What the trigger tells the task: a small verdict, checked when it is read.
+
+The details of the run are not in it. Airflow logs an event in full and keeps it in the metadata database, and the
+worker reads the run again anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_flyte.client.phase import phase_name
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.task_log import TaskLog
+
+VERSION = 1
+_LONGEST_MESSAGE = 500
+
+
+class Ending(str, Enum):
+    """Why the trigger woke the task."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    MISSING = "missing"
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed_out"
+    TASK_TIMED_OUT = "task_timed_out"
+    QUEUED = "queued"
+    """queued_timeout has passed; whether the run has left its queue is for the worker to see."""
+    NO_CONNECTION = "no_connection"
+    CRASHED = "crashed"
+
+
+class EventError(ValueError):
+    """A payload that this version cannot read."""
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """The verdict on one wait."""
+
+    ending: Ending
+    run_name: str
+    phase: int | None = None
+    message: str = ""
+    missing: int = 0
+    """How many runs have been missing for their grace."""
+
+    version: int = VERSION
+
+    @property
+    def answered(self) -> bool:
+        """Whether Flyte has answered the triggerer about the run."""
+        return self.ending in (Ending.SUCCEEDED, Ending.FAILED, Ending.MISSING)
+
+    def describe(self) -> str:
+        """What ended the wait, as a clause without a full stop."""
+        run, phase = f"run {self.run_name}", phase_name(self.phase or 0)
+        return {
+            Ending.SUCCEEDED: f"{run} has succeeded",
+            Ending.FAILED: f"{run} is {phase}",
+            Ending.MISSING: f"Flyte does not have {run} after the time that missing_after allows",
+            Ending.UNREACHABLE: "Flyte gave no usable answer",
+            Ending.TIMED_OUT: "the sensor's timeout has passed",
+            Ending.TASK_TIMED_OUT: "execution_timeout has passed",
+            Ending.QUEUED: "queued_timeout has passed, and a worker checks whether the run has left its queue",
+            Ending.NO_CONNECTION: "the Airflow connection cannot be used",
+            Ending.CRASHED: "the trigger failed",
+        }[self.ending]
+
+    def to_payload(self) -> dict[str, Any]:
+        """JSON types only, a few hundred bytes; PostgreSQL's JSONB refuses NUL."""
+        message = self.message.replace("\0", "")
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[: _LONGEST_MESSAGE - 3] + "..."
+        return asdict(self) | {"ending": self.ending.value, "message": message}
+
+    @classmethod
+    def from_payload(cls, payload: object) -> RunEvent:
+        """Read an event.
+
+        :raises EventError: with what is wrong, for anything that :meth:`to_payload` of this version did not write.
+        """
+        if not isinstance(payload, Mapping):
+            raise EventError(f"the event is {type(payload).__name__}, not a mapping")
+        version = payload.get("version")
+        if version != VERSION:
+            raise EventError(f"the event has version {version!r}, this provider reads {VERSION}")
+        try:
+            ending = Ending(payload["ending"])
+            run_name, phase, message = payload["run_name"], payload["phase"], payload["message"]
+            missing = payload.get("missing", 0)  # a trigger from before several runs does not say
+        except (KeyError, ValueError) as error:
+            raise EventError(f"the event does not fit: {error}") from error
+        if not isinstance(run_name, str) or not isinstance(message, str):
+            raise EventError("the event does not fit: run_name and message must be texts")
+        if phase is not None and (not isinstance(phase, int) or isinstance(phase, bool)):
+            raise EventError("the event does not fit: phase must be a number or null")
+        if not isinstance(missing, int) or isinstance(missing, bool) or missing < 0:
+            raise EventError("the event does not fit: missing must be a number")
+        return cls(ending, run_name, phase, message, missing)
+
+
+def log_traceback(kwargs: Mapping[str, Any], log: TaskLog) -> None:
+    """Log why a trigger crashed, as far as Airflow says.
+
+    :param kwargs: what Airflow resumes the task with.
+    :param log: the task's log.
+    """
+    if lines := kwargs.get("traceback"):
+        log.error("The trigger failed in the triggerer:\n%s", "\n".join(str(line).rstrip() for line in lines))
+
+
+def read_event(payload: object, what: str, log: TaskLog) -> RunEvent | None:
+    """The event, or None where this version cannot read it: then the task looks for itself.
+
+    :param payload: what the trigger sent.
+    :param what: what the task waits for, for its log.
+    :param log: the task's log.
+    """
+    try:
+        return RunEvent.from_payload(payload)
+    except EventError as error:
+        log.warning("The trigger's event cannot be read: %s. The task looks at %s itself.", error, what)
+        return None

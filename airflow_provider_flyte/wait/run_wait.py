@@ -1,0 +1,369 @@
+"""What a worker does about one run: look at it, say in the task's log what happened, and name how it ended.
+
+``wait/task_wait.py`` uses it for each run of a task; nothing here decides anything, that is ``client/verdict.py``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, is_lasting
+from airflow_provider_flyte.client.phase import RunPhase, is_terminal
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.verdict import (
+    Look,
+    Outcome,
+    Seen,
+    Trouble,
+    Verdict,
+    WaitRules,
+    WaitState,
+    decide,
+    describe,
+    observe,
+)
+from airflow_provider_flyte.exceptions import (
+    FlyteOutputsUnreadable,
+    FlyteRunAborted,
+    FlyteRunAbortedForGood,
+    FlyteRunError,
+    FlyteRunFailed,
+    FlyteRunFailedForGood,
+    FlyteRunMissing,
+    FlyteRunTimedOut,
+    FlyteRunTimedOutForGood,
+    FlyteRunTimeout,
+    FlyteUnreachable,
+    FlyteWaitBroken,
+)
+from airflow_provider_flyte.task_log import TaskLog, TroubleLog
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import FlyteClient, RunDetails
+
+DETAILS_LAG = 5.0
+"""Seconds to wait for the details of a run that is over: Flyte shows FAILED a moment before the error."""
+
+PAUSE = 0.5
+"""Seconds between two looks for them."""
+
+_MOST_LINES = 40
+"""How many lines of a run's timeline are logged."""
+
+
+class Advice(NamedTuple):
+    """What a failed run means for its task."""
+
+    for_good: bool
+    """Whether the task is not to be retried."""
+
+    text: str
+    """What to do, with ``{url}`` for the run's page."""
+
+
+def advise_waiter(verdict: Verdict) -> Advice:
+    """For a task that only waits: it would wait for the same run again."""
+    return Advice(
+        True,
+        "The run is over, so the task is not retried. Look at {url}; to wait for another run, change run_name or "
+        "launch the run anew, then clear this task.",
+    )
+
+
+def trouble_of(error: FlyteError) -> Trouble:
+    """A failed call as a wait sees it."""
+    return Trouble(str(error), lasting=is_lasting(error))
+
+
+class RunWait:
+    """One run as one worker process sees it.
+
+    :param client: whom to ask.
+    :param key: the run.
+    :param rules: how long a missing run and trouble are put up with.
+    :param first_look: when this wait began, in seconds since the epoch.
+    :param endpoint: where Flyte was when the task settled on this run, ``host:port``; by default where it is now.
+    :param log: the task's log.
+    :param advise: what it means for the task if the run fails.
+    """
+
+    def __init__(
+        self,
+        client: FlyteClient,
+        key: RunKey,
+        *,
+        rules: WaitRules,
+        first_look: float,
+        endpoint: str | None = None,
+        log: TaskLog,
+        advise: Callable[[Verdict], Advice] = advise_waiter,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.client = client
+        self.key = key
+        self.details: RunDetails | None = None
+        """What Flyte said last; None while nothing could be read."""
+        self._rules = rules
+        self._endpoint = endpoint or client.config.endpoint
+        self._state = WaitState(absent_since=first_look)
+        self._log = log
+        self._advise = advise
+        self._logged: str | None = None
+        self._told = TroubleLog(log)
+        self._now = now
+        self._sleep = sleep
+
+    @property
+    def url(self) -> str:
+        """The run's page in the console."""
+        return self.client.config.run_url(self.key)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is known so far. A run that is over counts only with what is to be handed on."""
+        verdict = self.heard
+        if self.trouble and self.lacks_details(verdict):
+            # A list said that it is over, and its details cannot be read just now.
+            verdict = decide(replace(self._state, seen=None), self._now(), self._rules)
+        return verdict
+
+    @property
+    def heard(self) -> Verdict:
+        """What is known so far, whether or not the details can be read."""
+        return decide(self._state, self._now(), self._rules)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the run is over and all that is to be handed on has been read: looking again cannot change it."""
+        verdict = self.verdict
+        return verdict.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) and not self.lacks_details(verdict)
+
+    @property
+    def absent(self) -> bool:
+        """Whether ListRuns answered at the last look and does not have the run."""
+        return self._state.absent and self._state.trouble is None
+
+    def share_trouble(self, other: RunWait) -> None:
+        """Tell another wait of this one's trouble, which is not this run's alone."""
+        if self._state.trouble:
+            other.note(self._state.trouble, self._state.trouble_since)
+
+    def listed(self, phase: int) -> None:
+        """A list shows the run in this phase. Once it is over, a list ends no trouble with its details."""
+        if not self.is_over:
+            self.note(Seen(phase))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run was seen to be over, if only in a list."""
+        return self._state.seen is not None and is_terminal(self._state.seen.phase)
+
+    @property
+    def trouble(self) -> str:
+        """Why the last look gave no answer; '' when it did."""
+        return self._state.trouble.message if self._state.trouble else ""
+
+    @property
+    def stuck(self) -> bool:
+        """Whether asking on in the same way is hopeless: Flyte refuses, or has given no answer for too long."""
+        trouble = self._state.trouble
+        return trouble is not None and (trouble.lasting or self.verdict.outcome is Outcome.UNREACHABLE)
+
+    @property
+    def state(self) -> str:
+        """What is known of the run, as a clause."""
+        if self.trouble:
+            return f"its state is unknown ({self.trouble})"
+        if self._state.absent:
+            return "Flyte does not have it"
+        return f"it is {describe(self._state.seen.phase if self._state.seen else None)}"
+
+    def look(self, retry_for: float | None = None) -> Verdict:
+        """Ask Flyte once, wait a moment for the details of a run that is over, and decide.
+
+        :param retry_for: seconds for which a transient failure is repeated; by default the client's budget.
+        """
+        verdict = self.read(retry_for)
+        until = self._now() + DETAILS_LAG
+        while self.lacks_details(verdict) and self._now() < until:
+            self._sleep(PAUSE)
+            verdict = self.read(retry_for)
+        self.say(verdict)
+        return verdict
+
+    def lacks_details(self, verdict: Verdict) -> bool:
+        """Whether the run is over but Flyte does not show yet what is to be handed on."""
+        if verdict.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED):
+            return False
+        if self.details is None or not self.details.done():
+            return True
+        return verdict.phase == RunPhase.FAILED and self.details.error is None
+
+    def read(self, retry_for: float | None) -> Verdict:
+        """Ask for the run's details, and decide; nothing is logged."""
+        from airflow_provider_flyte.client.flows.named_runs import look_at
+        from airflow_provider_flyte.client.run_details import RunDetails
+
+        began = self._now()
+        try:
+            seen, message = self.client.run(look_at(self.key, self.client.config.org), retry_for=retry_for)
+        except FlyteError as error:
+            # Counted from the first try: the retries are part of the trouble.
+            return self.note(trouble_of(error), began)
+        if message is not None:
+            self.details = RunDetails(message, self.client)
+        return self.note(seen)
+
+    def read_outputs(self, retry_for: float) -> dict[str, Any]:
+        """The outputs of a run that has succeeded, as plain values by name.
+
+        :param retry_for: seconds for which a transient failure is repeated.
+        :raises FlyteError: when Flyte does not give them.
+        """
+        assert self.details is not None
+        until = self._now() + DETAILS_LAG
+        while True:
+            try:
+                return self.client.run(self.details.read_values("outputs"), retry_for=retry_for)
+            except NotFoundError:
+                # Where they lie is in the events of the last attempt, which Flyte shows after the phase.
+                if self._now() >= until:
+                    raise
+                self._sleep(PAUSE)
+
+    def note(self, look: Look, at: float | None = None) -> Verdict:
+        """What was seen of this run.
+
+        :param at: when it was seen; by default now.
+        """
+        self._state = observe(self._state, look, self._now() if at is None else at)
+        return self.verdict
+
+    def say(self, verdict: Verdict, *, timeline: bool = True) -> None:
+        """Log transitions, not looks.
+
+        :param timeline: whether to log what happened to a run that is over, and when.
+        """
+        if self._told.say(self.trouble, f" about run {self.key.name}", over=verdict.over):
+            return
+        now = describe(None if self._state.absent else verdict.phase)
+        if self._logged is None:
+            self._log.info("Flyte run %s: %s. %s", self.key, now, self.url)
+        elif now != self._logged:
+            self._log.info("Flyte run %s: %s -> %s.", self.key.name, self._logged, now)
+        self._logged = now
+        if timeline and verdict.over and self.details is not None:
+            # What nobody watched while the task was deferred.
+            for line in _shortened(self.details.timeline()):
+                self._log.info("Flyte: %s", line)
+
+    def error(self, verdict: Verdict) -> FlyteRunError:
+        """The exception for a wait that ended without success."""
+        if verdict.outcome is Outcome.MISSING:
+            return self.missing()
+        if verdict.outcome is Outcome.UNREACHABLE:
+            return self.unreachable(verdict.message)
+        if verdict.outcome is Outcome.SUCCEEDED:
+            # ListRuns says so, and GetRunDetails says NOT_FOUND, as for any error of its database.
+            return self.unreachable("Its details could not be read. Look at Flyte's database.")
+        return self._failed(verdict)
+
+    def _failed(self, verdict: Verdict) -> FlyteRunFailed:
+        phase = describe(verdict.phase)
+        attempts = self.details.pb2.action.status.attempts if self.details else 0
+        kind = f" ({verdict.kind} error)" if verdict.kind in ("USER", "SYSTEM") else ""
+        after = f" after {attempts} attempts" if attempts > 1 else ""
+        why = verdict.message.strip() or "Flyte gives no reason"
+        advice = self._advise(verdict)
+        retried, for_good = _FAILED.get(verdict.phase or 0, (FlyteRunFailed, FlyteRunFailedForGood))
+        return (for_good if advice.for_good else retried)(
+            f"Flyte run {self.key} is {phase}{kind}{after}: {why}\n{advice.text.format(url=self.url)}",
+            **self._fields(),
+            phase=phase,
+            kind=verdict.kind,
+            message=verdict.message,
+            attempts=attempts,
+        )
+
+    def missing(self) -> FlyteRunMissing | FlyteUnreachable:
+        """For a run that ListRuns does not have. One that another Flyte does not have is not missing."""
+        endpoint = self.client.config.endpoint
+        if endpoint != self._endpoint:
+            return self.unreachable(
+                f"The Flyte connection led to {self._endpoint} when the task settled on this run. It leads to "
+                f"{endpoint} now, where Flyte has no such run. Let it lead back, or look for the run there."
+            )
+        return FlyteRunMissing(
+            f"Flyte has no run {self.key.name!r} in project {self.key.project!r}, domain {self.key.domain!r}: "
+            f"{_for(self._rules.missing_after)} passed and ListRuns still does not show it. Check run_name, project "
+            "and domain; if the run is launched later than that, raise missing_after.",
+            **self._fields(),
+        )
+
+    def unreachable(self, why: str) -> FlyteUnreachable:
+        """For a run whose state could not be read."""
+        known = f" It was last seen {describe(self._state.seen.phase)}." if self._state.seen else ""
+        return FlyteUnreachable(
+            f"The state of Flyte run {self.key} is not known; the run itself may still be running.{known} {why}",
+            **self._fields(),
+        )
+
+    def outputs_unreadable(self, error: FlyteError) -> FlyteOutputsUnreadable:
+        """For a run that has succeeded and whose outputs Flyte does not give."""
+        if isinstance(error, NotFoundError):
+            outlook = (
+                "The task declares outputs, so their file is gone from Flyte's store, or Flyte could not read it; a "
+                "retry helps only in the second case"
+            )
+        elif is_lasting(error):
+            outlook = "A retry helps only after that is mended"
+        else:
+            outlook = "A retry may find Flyte better"
+        return FlyteOutputsUnreadable(
+            f"Flyte run {self.key} has succeeded, but its outputs could not be read: {error} {outlook}; it reads them "
+            "again and launches nothing. To clear the task launches the run anew. A task that needs no outputs has "
+            f"do_xcom_push=False. {self.url}",
+            **self._fields(),
+        )
+
+    def timed_out(self, timeout: float) -> FlyteRunTimeout:
+        """For the sensor's own ``timeout``."""
+        return FlyteRunTimeout(
+            f"The sensor's timeout of {timeout:g} s has passed and Flyte run {self.key} is not over: {self.state}. "
+            f"The run is not aborted; look at {self.url}. Raise timeout if it needs longer.",
+            **self._fields(),
+        )
+
+    def broken(self, why: str) -> FlyteWaitBroken:
+        """For a trigger that ended without an answer."""
+        return FlyteWaitBroken(
+            f"The trigger that waited for Flyte run {self.key} failed: {why or 'Airflow gives no reason'}. "
+            "The run itself may still be running. Look at the triggerer's log; a retry waits for the run again.",
+            **self._fields(),
+        )
+
+    def _fields(self) -> dict[str, Any]:
+        return {"run": self.key.name, "project": self.key.project, "domain": self.key.domain, "url": self.url}
+
+
+_FAILED: dict[int, tuple[type[FlyteRunFailed], type[FlyteRunFailed]]] = {
+    RunPhase.ABORTED: (FlyteRunAborted, FlyteRunAbortedForGood),
+    RunPhase.TIMED_OUT: (FlyteRunTimedOut, FlyteRunTimedOutForGood),
+}
+"""The exceptions of a failed run by its phase: to be retried, and not."""
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    """The first lines and the last ones, which tell how it began and why it ended."""
+    if len(lines) <= _MOST_LINES:
+        return lines
+    begin, end = lines[: _MOST_LINES // 4], lines[_MOST_LINES // 4 - _MOST_LINES :]
+    return [*begin, f"({len(lines) - _MOST_LINES} more lines are left out here)", *end]
+
+
+def _for(seconds: float | None) -> str:
+    return "the grace period" if seconds is None else f"the grace period of {seconds:g} s"

@@ -1,0 +1,452 @@
+"""What a worker does about all runs of one task: look at them, say what happened, and name how the wait stands.
+
+The sensor uses it in all its modes. One run is looked at by itself; of several, one question tells which are over, and
+only their details are read.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_flyte.client.errors import ConfigError, FlyteError, is_transient
+from airflow_provider_flyte.client.verdict import (
+    Absent,
+    Outcome,
+    Verdict,
+    WaitRules,
+    decide_together,
+    describe,
+)
+from airflow_provider_flyte.exceptions import (
+    FlyteConfigurationError,
+    FlyteRunError,
+    FlyteRunFailed,
+    FlyteRunMissing,
+    FlyteRunTimeout,
+    FlyteUnreachable,
+    FlyteWaitBroken,
+)
+from airflow_provider_flyte.report.xcom import xcom_value
+from airflow_provider_flyte.task_log import TaskLog, TroubleLog
+from airflow_provider_flyte.tries.held_client import HeldClient
+from airflow_provider_flyte.wait.event import Ending, RunEvent
+from airflow_provider_flyte.wait.resumption import Settled
+from airflow_provider_flyte.wait.run_wait import DETAILS_LAG, PAUSE, Advice, RunWait, advise_waiter, trouble_of
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import FlyteClient, RunDetails
+    from airflow_provider_flyte.client.run_key import RunKey
+
+_NAMED = 20
+"""How many runs a message names, and a log; a task may wait for thousands."""
+
+_TIMELINES = 3
+"""Of how many runs the log has the timeline."""
+
+BRIEFLY = 5.0
+"""Seconds of trouble that a worker puts up with in one look where another one follows."""
+
+_PATIENTLY = 60.0
+"""Seconds of trouble that a worker puts up with to read a run that is over."""
+
+
+def patience(event: RunEvent | None) -> float:
+    """Seconds of trouble that a worker puts up with after an event, or after one that could not be read.
+
+    A run that is over has to be read; whatever else the trigger says is looked at again only briefly.
+    """
+    is_over = event is None or event.ending in (Ending.SUCCEEDED, Ending.FAILED)
+    return _PATIENTLY if is_over else BRIEFLY
+
+
+class TaskWait:
+    """The runs that one task waits for; use it as ``with TaskWait(...) as wait``.
+
+    :param client: whom to ask; its connection is read again when the wait would end because of trouble.
+    :param run_names: the runs, each once.
+    :param project: their project; by default the connection's.
+    :param domain: their domain; by default the connection's.
+    :param several: whether the task gets a dict of runs, which may have but one.
+    :param any_one: one success is enough, instead of all.
+    :param fail_fast: the first run that ends without success ends the wait.
+    :param rules: how long missing runs and trouble are put up with.
+    :param first_look: when this wait began, in seconds since the epoch.
+    :param endpoint: where Flyte was when the task settled on these runs; by default where it is now.
+    :param log: the task's log.
+    :param advise: what it means for the task if a run fails.
+    :raises FlyteConfigurationError: without a connection, a project or a domain.
+    """
+
+    def __init__(
+        self,
+        client: HeldClient,
+        run_names: Sequence[str],
+        project: str | None,
+        domain: str | None,
+        *,
+        several: bool = False,
+        any_one: bool = False,
+        fail_fast: bool = True,
+        rules: WaitRules,
+        first_look: float,
+        endpoint: str | None = None,
+        log: TaskLog,
+        advise: Callable[[Verdict], Advice] = advise_waiter,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._held = client
+        try:
+            keys = [self.client.config.key(name, project, domain) for name in run_names]
+        except ConfigError as error:
+            raise FlyteConfigurationError(f"{error} (Flyte connection {client.flyte_conn_id!r})") from error
+        self._rules = rules
+        self._runs = [
+            RunWait(
+                self.client,
+                key,
+                rules=rules,
+                first_look=first_look,
+                endpoint=endpoint,
+                log=log,
+                advise=advise,
+                now=now,
+                sleep=sleep,
+            )
+            for key in keys
+        ]
+        self._several = several
+        self._any_one = any_one
+        self._fail_fast = fail_fast
+        self._log = log
+        self._logged = ""
+        self._ends_told: set[RunKey] = set()
+        self._told = TroubleLog(log)
+        self._now = now
+        self._sleep = sleep
+
+    def __enter__(self) -> TaskWait:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the channel back; more than once does no harm."""
+        self._held.close()
+
+    @property
+    def client(self) -> FlyteClient:
+        """Whom to ask."""
+        return self._held.get()
+
+    @property
+    def absent(self) -> bool:
+        """Whether ListRuns answered at the last look and lacks a run."""
+        return any(run.absent for run in self._runs)
+
+    @property
+    def trouble(self) -> str:
+        """Why the last look gave no answer about a run; '' when it did about all."""
+        return next((run.trouble for run in self._runs if run.trouble), "")
+
+    @property
+    def complete(self) -> bool:
+        """Whether the details of each run that has succeeded are there to be handed on."""
+        return all(run.details for run in self._runs if run.verdict.outcome is Outcome.SUCCEEDED)
+
+    @property
+    def details(self) -> RunDetails | None:
+        """What Flyte said last of a task's only run; None while nothing could be read."""
+        return self._runs[0].details
+
+    def settle(self, settled: Settled) -> Settled:
+        """The same with project, domain and endpoint, where they were not settled before."""
+        key = self._runs[0].key
+        endpoint = settled.endpoint or self.client.config.endpoint
+        return replace(settled, project=key.project, domain=key.domain, endpoint=endpoint)
+
+    @property
+    def url(self) -> str:
+        """The page of the run, of several that of the first."""
+        return self._runs[0].url
+
+    def value(self, *, redact_env: bool) -> dict[str, Any] | None:
+        """What goes into XCom: the run's details or, of several, those of each run that is over, by name."""
+        if not self._several:
+            details = self._runs[0].details
+            return xcom_value(details, redact_env=redact_env) if details else None
+        return {
+            run.key.name: xcom_value(run.details, redact_env=redact_env)
+            for run in self._runs
+            if run.details and run.details.done()
+        }
+
+    # -- looking
+
+    def look(self, retry_for: float) -> Verdict:
+        """Ask Flyte once, and decide.
+
+        :param retry_for: seconds for which a transient failure is repeated, as far as ``unreachable_after`` lasts.
+        """
+        end = self._now() + self._rules.at_most(retry_for)
+        verdict = self._look(end)
+        if any(run.stuck for run in self._runs) and self._has_another_client():
+            verdict = self._look(end)
+        return verdict
+
+    def _has_another_client(self) -> bool:
+        """Read the connection again: its secret may have been replaced while the wait went on."""
+        changed = self._held.refresh()
+        for run in self._runs:
+            run.client = self.client
+        return changed
+
+    def _look(self, end: float) -> Verdict:
+        if not self._several:
+            return self._runs[0].look(self._until(end))
+        left = [run for run in self._runs if not run.settled]
+        self._ask_for_all(left, end)
+        if self._together_now(run.heard for run in self._runs).over:
+            # Not before: a wait that goes on would read them again with each poke.
+            self._read_details([run for run in left if run.lacks_details(run.heard)], end)
+            self._say_ends()
+        verdict = self._together_now(run.verdict for run in self._runs)
+        self._say(verdict)
+        return verdict
+
+    def _until(self, end: float) -> float:
+        return max(0.0, end - self._now())
+
+    def _together_now(self, verdicts: Iterable[Verdict]) -> Verdict:
+        counts = Counter(verdict.outcome for verdict in verdicts)
+        return Verdict(decide_together(counts, any_one=self._any_one, fail_fast=self._fail_fast))
+
+    def _read_details(self, runs: list[RunWait], end: float) -> None:
+        """Read the details of runs that are over, of some of which the error arrives a moment after the phase.
+
+        :param end: of the time for which transient failures are repeated.
+        """
+        self._read_each(runs, end)
+        lagging, until = [run for run in runs if run.lacks_details(run.verdict)], self._now() + DETAILS_LAG
+        while lagging and self._now() < until:
+            self._sleep(PAUSE)
+            for run in lagging:
+                run.read(0.0)
+            lagging = [run for run in lagging if run.lacks_details(run.verdict)]
+
+    def _read_each(self, runs: Sequence[RunWait], end: float) -> None:
+        """Read runs one by one; one budget for all of them, and no more asking once trouble has spent it.
+
+        :param end: of the time for which transient failures are repeated.
+        """
+        for number, run in enumerate(runs):
+            run.read(self._until(end))
+            # What is refused at once concerns this run alone, and costs no time.
+            if run.trouble and not self._until(end):
+                for other in runs[number + 1 :]:
+                    run.share_trouble(other)
+                return
+
+    def _say_ends(self) -> None:
+        """Log how runs ended, first those that did not succeed; of some of these also what happened when."""
+        # Trouble is told once for all of them.
+        ended = [run for run in self._runs if run.is_over and not run.trouble and run.key not in self._ends_told]
+        for run in sorted(ended, key=_good):
+            told = len(self._ends_told)
+            if told < _NAMED:
+                run.say(run.verdict, timeline=not _good(run) and told < _TIMELINES)
+            elif told == _NAMED:
+                self._log.info("The ends of further runs are not logged one by one; XCom has their details.")
+            self._ends_told.add(run.key)
+
+    def read_ended(self) -> None:
+        """Read the details of those runs that are over, of a wait that ends without the others."""
+        if self._several:
+            self._read_details([run for run in self._runs if run.lacks_details(run.heard)], self._now())
+            self._say_ends()
+
+    def _ask_for_all(self, runs: Sequence[RunWait], end: float) -> None:
+        """Note of each run what ListRuns shows; where it is refused, ask for each by itself."""
+        from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL, chunks
+        from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused, list_by_name
+
+        for some in chunks(runs, NAMES_A_CALL):
+            key, names = some[0].key, [run.key.name for run in some]
+            began = self._now()
+            flow = list_by_name(key.project, key.domain, names, self.client.config.org)
+            try:
+                found = self.client.run(flow, retry_for=self._until(end))
+            except NameFilterRefused:
+                self._read_each(runs, end)
+                return
+            except FlyteError as error:
+                for run in some:
+                    if not run.is_over:
+                        run.note(trouble_of(error), began)
+            else:
+                for run in some:
+                    if run.key in found:
+                        run.listed(found[run.key])
+                    elif not run.is_over:
+                        run.note(Absent())
+
+    def _say(self, verdict: Verdict) -> None:
+        """Log changes of the whole, not looks and not each run."""
+        if self._told.say(self.trouble, "", over=verdict.over):
+            return
+        phases = Counter(describe(run.verdict.phase) for run in self._runs)
+        now = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
+        if now != self._logged:
+            self._log.info("Of %d Flyte runs: %s.", len(self._runs), now)
+        self._logged = now
+
+    def say_log_tail(self, lines: int) -> None:
+        """Log the last lines that the last attempt of a task's only run has logged, where Flyte serves them."""
+        details = self.details
+        if not lines or details is None:
+            return
+        attempt = max(1, details.pb2.action.status.attempts)
+        tail = self.client.tail_log(
+            details.name, attempt=attempt, lines=lines, project=details.key.project, domain=details.key.domain
+        )
+        if tail.lines:
+            self._log.info("The end of the log of attempt %d:\n%s", attempt, "\n".join(tail.lines))
+        else:
+            why = tail.trouble or "Flyte sent no lines of it."
+            self._log.info("No log of attempt %d: %s The run's page: %s", attempt, why, self.url)
+
+    def outputs(self, brief: float) -> dict[str, Any]:
+        """The outputs of a task's only run, which has succeeded, as plain values by name.
+
+        :param brief: seconds of trouble after which it is logged; after ``unreachable_after`` they are given up.
+        :raises FlyteOutputsUnreadable: when Flyte does not give them.
+        """
+        [run] = self._runs
+        began = self._now()
+        budget = self._rules.unreachable_after
+        patience = math.inf if budget is None else budget
+        told = False
+        while True:
+            try:
+                return run.read_outputs(min(brief, patience))
+            except FlyteError as error:
+                # The secret may have been replaced since.
+                if self._has_another_client():
+                    continue
+                left = began + patience - self._now()
+                if not is_transient(error) or left <= 0:
+                    raise run.outputs_unreadable(error) from error
+                if not told:
+                    until = "until it does" if budget is None else f"for {left:.0f} s more (unreachable_after)"
+                    self._log.warning(
+                        "Flyte run %s has succeeded, but Flyte does not give its outputs yet. Asking %s. %s",
+                        run.key,
+                        until,
+                        error,
+                    )
+                    told = True
+
+    # -- how it ended
+
+    def explain(self, event: RunEvent) -> Exception | None:
+        """What a wait ends with whose run is not over as far as the worker sees, where what the trigger says still
+        holds; None where it does not, which is logged.
+
+        :param event: what the trigger said; its timeouts are the caller's.
+        """
+        if event.ending is Ending.MISSING and self.absent:
+            return self.missing()
+        if self.trouble and event.ending in (Ending.SUCCEEDED, Ending.FAILED):
+            return self.unreachable(
+                f"Flyte answered the triggerer, which reported that {event.describe()}, and this worker got no usable "
+                f"answer: compare how the two reach Flyte (network, proxy, DNS, certificates). {self.trouble}"
+            )
+        if self.trouble and event.ending is Ending.UNREACHABLE:
+            return self.unreachable(self.trouble)
+        if event.ending is Ending.CRASHED:
+            return self.broken(event.message)
+        if event.ending is Ending.NO_CONNECTION:
+            return FlyteConfigurationError(
+                "The triggerer could not use the Airflow connection, which this worker can use. The Flyte run may "
+                f"still be running: {self.url} {event.message}"
+            )
+        if event.ending is Ending.UNREACHABLE:
+            self._log.warning(
+                "Flyte answers this worker, and gave the triggerer no usable answer. The task keeps waiting. If this "
+                "comes again, compare how the two reach Flyte (network, proxy, DNS, certificates). %s",
+                event.message,
+            )
+            return None
+        self._log.info(
+            "The trigger reported that %s. This is no longer so, and the task keeps waiting.", event.describe()
+        )
+        return None
+
+    def error(self, verdict: Verdict) -> FlyteRunError:
+        """The exception for a wait that ended without success."""
+        if not self._several:
+            return self._runs[0].error(verdict)
+        runs = [run for run in self._runs if run.verdict.over and not _good(run)]
+        if verdict.outcome is Outcome.SUCCEEDED:
+            # Enough have succeeded, but what they give cannot be read.
+            runs = [run for run in runs if run.verdict.outcome is Outcome.SUCCEEDED]
+        return self._together([run.error(run.verdict) for run in runs])
+
+    def missing(self) -> FlyteRunError:
+        """For runs that ListRuns does not have."""
+        return self._together([run.missing() for run in self._those(lambda run: run.absent)])
+
+    def unreachable(self, why: str) -> FlyteRunError:
+        """For runs whose state could not be read."""
+        return self._together([run.unreachable(why) for run in self._those(lambda run: bool(run.trouble))])
+
+    def timed_out(self, timeout: float) -> FlyteRunError:
+        """For the sensor's own ``timeout``."""
+        return self._together([run.timed_out(timeout) for run in self._those(lambda run: not run.settled)])
+
+    def broken(self, why: str) -> FlyteRunError:
+        """For a trigger that ended without an answer."""
+        return self._together([run.broken(why) for run in self._those(lambda run: not run.settled)])
+
+    def _those(self, concerned: Callable[[RunWait], bool]) -> list[RunWait]:
+        """The runs that an error is about; all of them where it is about none in particular."""
+        return [run for run in self._runs if concerned(run)] or self._runs
+
+    def _together(self, errors: list[FlyteRunError]) -> FlyteRunError:
+        """One error for all: of the kind that leaves least to hope for."""
+        if not self._several:
+            return errors[0]
+        errors = sorted(errors, key=_hope)
+        first = errors[0]
+        lines = []
+        for error in errors[:_NAMED]:
+            line = str(error).partition("\n")[0]
+            lines.append(line if error.url in line else f"{line} {error.url}")
+        if len(errors) > _NAMED:
+            lines.append(f"... and {len(errors) - _NAMED} more")
+        if isinstance(first, FlyteRunFailed):
+            lines.append(
+                "Runs that are over cannot change, so the task is not retried. Launch them anew, then clear this task."
+            )
+        text = f"Of {len(self._runs)} Flyte runs, {len(errors)} did not succeed:\n" + "\n".join(lines)
+        return type(first)(text, **(vars(first) | {"errors": errors}))
+
+
+_HOPELESS_FIRST = (FlyteRunFailed, FlyteRunTimeout, FlyteRunMissing, FlyteUnreachable, FlyteWaitBroken)
+
+
+def _hope(error: FlyteRunError) -> int:
+    return next(rank for rank, kind in enumerate(_HOPELESS_FIRST) if isinstance(error, kind))
+
+
+def _good(run: RunWait) -> bool:
+    return run.verdict.outcome is Outcome.SUCCEEDED and run.details is not None

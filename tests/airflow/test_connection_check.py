@@ -1,0 +1,178 @@
+"""The Test button: which step failed, what to try, and what it never does."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.client import FlyteConfig
+from airflow_provider_flyte.connection.check import check
+from airflow_provider_flyte.hooks import FlyteHook
+from airflow_provider_flyte.testing import LocalFlyte, status
+from tests.support.own_airflow import connection_json
+
+pytestmark = pytest.mark.one_transport("connect")
+
+SECRET = "s3cret-of-the-file"
+
+
+def config(flyte: LocalFlyte, **changes: Any) -> FlyteConfig:
+    settings: dict[str, Any] = {"insecure": True, "project": "flytesnacks", "domain": "development"}
+    return FlyteConfig(endpoint=flyte.endpoint, **(settings | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "project flytesnacks, domain development, runs visible."),
+        ({"domain": ""}, "it answers. Each task must name its domain."),
+        ({"project": ""}, "it answers. Each task must name its project and domain."),
+    ],
+)
+def test_a_good_connection(local_flyte: LocalFlyte, door: str, changes: dict[str, Any], words: str) -> None:
+    name = {"grpc": "gRPC", "connect": "Connect"}[door]
+    assert check(config(local_flyte, **changes)) == (True, f"Flyte 2 at {local_flyte.endpoint} through {name}: {words}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"project": "other"}, "Project: Flyte has no project 'other'; visible are: flytesnacks."),
+        (
+            {"domain": "test"},
+            "Domain: project 'flytesnacks' has no domain 'test'; it has: development, production",
+        ),
+        ({"insecure": False}, "TLS: "),
+    ],
+)
+def test_a_setting_that_is_wrong(local_flyte: LocalFlyte, changes: dict[str, Any], words: str) -> None:
+    good, said = check(config(local_flyte, **changes))
+    assert not good
+    assert said.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "words"),
+    [
+        ("*", "UNAUTHENTICATED", "Credentials: "),
+        ("ListRuns", "PERMISSION_DENIED", "Permissions: "),
+        ("ListRuns", "UNAVAILABLE", "Endpoint: "),
+        ("ListRuns", "INTERNAL", "Flyte: "),
+    ],
+)
+def test_a_step_that_fails(local_flyte: LocalFlyte, method: str, code: str, words: str) -> None:
+    local_flyte.inject(method, status(code, "not today"))
+    good, said = check(config(local_flyte))
+    assert not good
+    assert said.startswith(words)
+    assert "not today" in said
+
+
+@pytest.mark.parametrize("code", ["PERMISSION_DENIED", "UNIMPLEMENTED"])
+def test_a_project_that_cannot_be_read_is_not_needed(local_flyte: LocalFlyte, code: str) -> None:
+    local_flyte.inject("GetProject", status(code, ""))
+    good, said = check(config(local_flyte))
+    assert good, said
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_it_ends_in_time_where_nobody_answers(silent_port: int) -> None:
+    settings = FlyteConfig(endpoint=f"localhost:{silent_port}", insecure=True, project="p", domain="d")
+    good, said = check(settings, patience=0.2)
+    assert not good
+    assert said == (
+        f"Endpoint: no answer from localhost:{silent_port} within 0.2 s. Check the connection's host and port, and "
+        "that this machine can reach it."
+    )
+
+
+def test_it_leaves_nothing_behind(local_flyte: LocalFlyte) -> None:
+    """The process may fork tasks later."""
+    before = set(threading.enumerate())
+    assert check(config(local_flyte))[0]
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith("flyte-connection-check")]
+    assert ours == []
+
+
+# -- by the hook, as the UI calls it
+
+
+def stored_as(monkeypatch: pytest.MonkeyPatch, flyte: LocalFlyte, **extra: Any) -> FlyteHook:
+    monkeypatch.setenv("AIRFLOW_CONN_BY_HAND", connection_json(flyte, **extra))
+    return FlyteHook("by_hand")
+
+
+def test_the_button(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, said = stored_as(monkeypatch, local_flyte).test_connection()
+    assert good, said
+    good, said = stored_as(monkeypatch, local_flyte, timeout="soon").test_connection()
+    # Not the connection's name: the UI tests a copy under another one.
+    assert (good, said) == (
+        False,
+        'Settings: timeout is "soon"; enter a number of seconds above 0, at most a hundred years.',
+    )
+    good, said = FlyteHook("nowhere").test_connection()
+    assert not good
+    assert "There is no Airflow connection 'nowhere'" in said
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["ca_bundle", "client_certificate", "client_private_key", "credentials_file"],
+)
+def test_it_opens_no_file_that_nobody_allowed(
+    local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, field: str
+) -> None:
+    """Whoever may edit connections must not be able to have the API server read files."""
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    monkeypatch.setenv("AIRFLOW__FLYTE__TEST_CONNECTION_FOLDERS", f"/nowhere, {allowed}")
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    link = allowed / "link"
+    link.symlink_to(secret)
+    pair = {"client_certificate", "client_private_key"} if field.startswith("client_") else set()
+    others: dict[str, Any] = dict.fromkeys(pair - {field}, _PEM)
+    others["insecure"] = not field.startswith("client_")
+    if field == "credentials_file":
+        others["authentication"] = "token_file"
+    for path in (secret, link, allowed / ".." / "secret"):
+        good, said = stored_as(monkeypatch, local_flyte, **others, **{field: str(path)}).test_connection()
+        assert not good
+        assert said.startswith(f"Settings: {field} names the file {path}, which the Test button does not open.")
+        assert "[flyte] test_connection_folders" in said
+        assert SECRET not in said
+
+
+_PEM = "-----BEGIN X-----\nAAAA\n-----END X-----\n"
+
+
+def test_it_opens_a_file_that_somebody_allowed(
+    local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW__FLYTE__TEST_CONNECTION_FOLDERS", str(tmp_path))
+    token = tmp_path / "token"
+    token.write_text(SECRET)
+    hook = stored_as(monkeypatch, local_flyte, authentication="token_file", credentials_file=str(token))
+    good, said = hook.test_connection()
+    assert good, said
+    sent = [call.metadata.get("authorization") for call in local_flyte.calls("ListRuns")]
+    assert sent == [f"Bearer {SECRET}"]
+    missing = stored_as(monkeypatch, local_flyte, authentication="token_file", credentials_file=f"{token}.not-there")
+    good, said = missing.test_connection()
+    assert not good
+    assert said.startswith("Settings: ")
+    assert f"{token}.not-there" in said

@@ -1,0 +1,304 @@
+"""What the trigger of an operator's run aborts, and what it leaves alone."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from importlib.metadata import version
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte import launched_trigger
+from airflow_provider_flyte.exceptions import FlyteArgumentError
+from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
+from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.wait.event import Ending, RunEvent
+from tests.support.driving import lines_of, made_again
+
+pytestmark = pytest.mark.one_transport("connect")
+
+IS_3 = int(version("apache-airflow").split(".")[0]) > 2
+
+OVER = 1.0
+"""A deadline that has passed."""
+
+
+def trigger(**arguments: Any) -> FlyteLaunchedRunTrigger:
+    return FlyteLaunchedRunTrigger(**{"run_name": "r1", "abort_for": "sales.train in x"} | arguments)
+
+
+async def events_of(made: FlyteLaunchedRunTrigger) -> list[dict[str, Any]]:
+    return [event.payload async for event in made.run()]
+
+
+# -- at the task's time-out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "aborted"),
+    [
+        ({"abort_on_timeout": True}, True),
+        ({"abort_on_timeout": False}, False),
+        # Not ours: whoever set the time-out of this task did not mean a run that it did not launch.
+        ({"abort_on_timeout": True, "abort_for": None}, False),
+    ],
+)
+@pytest.mark.usefixtures("no_watcher_left")
+async def test_what_is_aborted_when_execution_timeout_has_passed(
+    flyte_default: LocalFlyte, arguments: dict[str, Any], aborted: bool
+) -> None:
+    run = flyte_default.run("r1").move("RUNNING")
+    made = made_again(trigger(execution_deadline=OVER, **arguments))
+    lines = lines_of(made)
+    [event] = await events_of(made)
+    assert event["ending"] == "task_timed_out"
+    assert run.phase.name == ("ABORTED" if aborted else "RUNNING")
+    assert len(flyte_default.calls("AbortRun")) == aborted
+    assert [line for line in lines if "abort" in line] == [
+        "INFO: Because execution_timeout has passed: Flyte run flytesnacks/development/r1 was RUNNING and is now "
+        "aborted."
+    ] * aborted
+    assert not [line for line in lines if line.startswith("ERROR")]
+
+
+@pytest.mark.usefixtures("no_watcher_left")
+async def test_another_deadline_aborts_nothing(flyte_default: LocalFlyte) -> None:
+    run = flyte_default.run("r1").move("QUEUED")
+    [event] = await events_of(trigger(queued_deadline=OVER, abort_on_timeout=True))
+    assert (event["ending"], run.phase.name) == ("queued", "QUEUED")
+
+
+@pytest.mark.usefixtures("no_watcher_left")
+async def test_the_event_of_a_time_out_is_held_as_any_other(flyte_default: LocalFlyte) -> None:
+    """Also after an abort: Airflow's scheduler may fail a task that resumes right after it deferred."""
+    flyte_default.run("r1").move("RUNNING")
+    made, held = trigger(execution_deadline=OVER, abort_on_timeout=True, not_before=105.0), []
+    made._now = lambda: 100.0  # type: ignore[method-assign]
+
+    async def sleep(seconds: float) -> None:
+        held.append((seconds, len(flyte_default.calls("AbortRun"))))
+
+    made._sleep = sleep  # type: ignore[method-assign, assignment]
+    assert len(await events_of(made)) == 1
+    assert held == [(5.0, 1)]
+
+
+# -- when the task was killed
+
+if IS_3:  # before, a trigger is not told
+
+    @pytest.fixture
+    def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+        """What Airflow answers when it is asked for states, by DAG run and task."""
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        answer: dict[str, Any] = {}
+        monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", lambda **asked: answer)
+        return answer
+
+    def told_to_stop(**arguments: Any) -> tuple[FlyteLaunchedRunTrigger, list[str]]:
+        map_index = arguments.pop("map_index", -1)
+        made = trigger(**arguments)
+        made.task_instance = SimpleNamespace(
+            dag_id="sales", task_id="train", run_id="x", map_index=map_index, trigger_timeout=None
+        )
+        return made, lines_of(made)
+
+    ABORTS = {
+        "failed": "the task was marked failed, or its DAG run was",
+        "success": "the task was marked success",
+        "skipped": "the task was marked skipped, or its DAG run timed out",
+        "removed": "the task was removed from its DAG",
+        None: "the task was cleared",
+    }
+    LEAVES = ["deferred", "running", "queued", "scheduled", "up_for_retry"]
+
+    @pytest.mark.parametrize("map_index", [-1, None, 0, 3])
+    @pytest.mark.parametrize("state", ABORTS)
+    async def test_a_run_whose_task_was_killed_is_aborted(
+        flyte_default: LocalFlyte, states: dict[str, Any], state: str | None, map_index: int | None
+    ) -> None:
+        key = "train" if map_index in (-1, None) else f"train_{map_index}"
+        # Of the others of a mapped task nothing is to be taken for this one's.
+        states["x"] = {"train": "deferred", "train_0": "deferred", "train_3": "deferred", "train_1": "failed"}
+        states["x"][key] = state
+        run = flyte_default.run("r1").move("RUNNING")
+        made, lines = told_to_stop(map_index=map_index)
+        await made.on_kill()
+        assert run.phase.name == "ABORTED"
+        assert lines == [
+            f"INFO: Because {ABORTS[state]}: Flyte run flytesnacks/development/r1 was RUNNING and is now aborted."
+        ]
+        [call] = flyte_default.calls("AbortRun")
+        assert call.request.reason == f"Airflow: sales.train in x: {ABORTS[state]}"
+        assert not launched_trigger._aborting
+
+    @pytest.mark.parametrize("state", LEAVES)
+    async def test_a_run_whose_task_was_not_killed_goes_on(
+        flyte_default: LocalFlyte, states: dict[str, Any], state: str
+    ) -> None:
+        states["x"] = {"train": state}
+        run = flyte_default.run("r1").move("RUNNING")
+        made, lines = told_to_stop()
+        await made.on_kill()
+        assert run.phase.name == "RUNNING"
+        [line] = lines
+        assert f"is {state}" in line
+        assert ("its task is" in line) == (state != "deferred")
+
+    @pytest.mark.parametrize("answer", [{}, {"x": {}}, {"x": {"train_0": None}}, {"y": {"train": None}}, {"x": None}])
+    async def test_a_state_that_is_not_in_the_answer_aborts_nothing(
+        flyte_default: LocalFlyte, states: dict[str, Any], answer: dict[str, Any]
+    ) -> None:
+        """It would be taken for that of a task that was cleared."""
+        states |= answer
+        run = flyte_default.run("r1").move("RUNNING")
+        made, lines = told_to_stop()
+        await made.on_kill()
+        assert run.phase.name == "RUNNING"
+        assert lines == [
+            "INFO: This trigger was told to stop, and whether somebody stopped the task is not known, because its "
+            "state could not be read. Flyte run r1 is not aborted."
+        ]
+
+    async def test_an_airflow_that_does_not_answer_aborts_nothing(
+        flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        def broken(**asked: Any) -> Any:
+            raise ConnectionError("no API server")
+
+        monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", broken)
+        run = flyte_default.run("r1").move("RUNNING")
+        made, lines = told_to_stop()
+        await made.on_kill()
+        assert run.phase.name == "RUNNING"
+        assert ["its state could not be read" in line for line in lines] == [True]
+
+    async def test_an_abort_goes_on_when_airflow_cancels_the_trigger_once_more(
+        flyte_default: LocalFlyte, states: dict[str, Any]
+    ) -> None:
+        states["x"] = {"train": "failed"}
+        run = flyte_default.run("r1").move("RUNNING")
+        made, _ = told_to_stop()
+        killing = asyncio.ensure_future(made.on_kill())
+        await asyncio.sleep(0)
+        killing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await killing
+        [aborting] = launched_trigger._aborting
+        await aborting
+        assert run.phase.name == "ABORTED"
+
+    async def test_an_abort_that_fails_is_told(states: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        states["x"] = {"train": "failed"}
+        monkeypatch.delenv("AIRFLOW_CONN_FLYTE_DEFAULT", raising=False)
+        made, lines = told_to_stop()
+        await made.on_kill()
+        [line] = lines
+        assert line.startswith(
+            "ERROR: Because the task was marked failed, or its DAG run was, Flyte run r1 was to be aborted. That failed"
+        )
+
+    async def test_a_run_that_is_elsewhere_is_told(flyte_default: LocalFlyte, states: dict[str, Any]) -> None:
+        states["x"] = {"train": "failed"}
+        made, lines = told_to_stop(endpoint="other:443")
+        await made.on_kill()
+        [line] = lines
+        assert "It was launched at other:443 and may still be running there" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"abort_for": None}, "Flyte run r1 is not aborted, because this task did not launch it."),
+        ({"abort_for": None, "abort_on_kill": False}, "Flyte run r1 is not aborted, because this task did not"),
+        ({"abort_for": None, "launched": False}, "Nothing was launched, so there is no Flyte run to abort."),
+        ({"abort_on_kill": False}, "Flyte run r1 is not aborted (abort_on_kill=False)."),
+        ({"abort_on_kill": False, "launched": False}, "Flyte run r1 is not aborted (abort_on_kill=False)."),
+    ],
+)
+async def test_some_runs_are_not_aborted_whatever_the_state(arguments: dict[str, Any], said: str) -> None:
+    made = trigger(**arguments)
+    lines = lines_of(made)
+    await made.on_kill()  # it has no task instance to ask about
+    [line] = lines
+    assert line.startswith(f"INFO: {said}")
+
+
+# -- what it is, and what it waits for
+
+
+def test_what_it_says_when_nothing_is_said() -> None:
+    made = FlyteLaunchedRunTrigger()
+    given = {name: each.default for name, each in inspect.signature(FlyteLaunchedRunTrigger).parameters.items()}
+    assert made.serialize() == ("airflow_provider_flyte.launched_trigger.FlyteLaunchedRunTrigger", given)
+    assert given == {
+        "run_name": "",
+        "project": None,
+        "domain": None,
+        "flyte_conn_id": "flyte_default",
+        "poll_interval": 5.0,
+        "execution_deadline": None,
+        "not_before": None,
+        "missing_after": 60.0,
+        "unreachable_after": 300.0,
+        "queued_deadline": None,
+        "abort_for": None,
+        "abort_on_kill": True,
+        "abort_on_timeout": False,
+        "endpoint": None,
+        "launched": True,
+    }
+
+
+def test_what_was_stored_comes_back() -> None:
+    stored = {
+        "run_name": "r2",
+        "project": "p",
+        "domain": "d",
+        "flyte_conn_id": "c",
+        "poll_interval": 7.0,
+        "execution_deadline": 8.0,
+        "not_before": 9.0,
+        "missing_after": 10.0,
+        "unreachable_after": 11.0,
+        "queued_deadline": 12.0,
+        "abort_for": "x",
+        "abort_on_kill": False,
+        "abort_on_timeout": True,
+        "endpoint": "f:443",
+        "launched": False,
+    }
+    assert FlyteLaunchedRunTrigger(**stored).serialize()[1] == stored  # type: ignore[arg-type]
+
+
+def test_a_deadline_is_a_time() -> None:
+    with pytest.raises(FlyteArgumentError, match="queued_deadline"):
+        trigger(queued_deadline="soon")
+
+
+ANSWERS = {Ending.MISSING, Ending.SUCCEEDED, Ending.FAILED}
+
+
+@pytest.mark.parametrize("launched", [False, True])
+@pytest.mark.parametrize("ending", list(Ending))
+def test_before_the_launch_any_answer_will_do(ending: Ending, launched: bool) -> None:
+    made, event = trigger(launched=launched), RunEvent(ending, "r1")
+    assert made._why(event) == ("Flyte answers" if ending in ANSWERS and not launched else event.describe())
+    assert made._what == ("Flyte run r1" if launched else "Flyte to answer (Flyte run r1 is not launched yet)")
+
+
+@pytest.mark.parametrize(
+    ("launched", "in_triggerer", "said"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_ctrl_c_is_told_of_where_there_is_no_triggerer(launched: bool, in_triggerer: bool, said: bool) -> None:
+    made = trigger(launched=launched, project="p", domain="d")
+    if in_triggerer:
+        made.task_instance = SimpleNamespace(task_id="train")  # type: ignore[assignment]
+    lines = lines_of(made)
+    made._cancelled()
+    assert [line.startswith("WARNING: Interrupted (Ctrl-C). Flyte run p/d/r1 is") for line in lines] == [True] * said

@@ -1,0 +1,266 @@
+"""What of a run reaches XCom."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import math
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from google.protobuf.json_format import ParseDict
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_flyte.client import restored
+from airflow_provider_flyte.client.idl.core import literals_pb2, types_pb2
+from airflow_provider_flyte.client.idl.workflow.run_definition_pb2 import RunDetails as Message
+from airflow_provider_flyte.client.literals.reader import value_of
+from airflow_provider_flyte.client.literals.values import Unfit
+from airflow_provider_flyte.client.literals.writer import literal_of
+from airflow_provider_flyte.client.run_details import RunDetails
+from airflow_provider_flyte.report.xcom import push_outputs, xcom_value
+from tests.support.driving import TaskInstance
+from tests.support.xcoms import through_xcom
+
+SECRET = "correct-horse-battery"
+
+
+def details(**fields: Any) -> RunDetails:
+    return RunDetails(ParseDict(fields, Message()))
+
+
+def test_the_values_of_environment_variables_are_taken_out_everywhere() -> None:
+    variables = [{"key": "PASSWORD", "value": SECRET}]
+    pod = {
+        group: [
+            {"name": "main", "env": [{"name": "PASSWORD", "value": SECRET}, {"name": "B", "valueFrom": {"x": "y"}}]}
+        ]
+        for group in ("containers", "initContainers")
+    }
+    made = details(
+        runSpec={"envs": {"values": variables}},
+        action={"task": {"taskTemplate": {"container": {"env": variables}}}},
+    )
+    value = xcom_value(made, redact_env=True)
+    assert SECRET not in json.dumps(value)
+    assert value["runSpec"]["envs"]["values"] == [{"key": "PASSWORD", "value": "***"}]
+    in_pod = details(action={"task": {"taskTemplate": {"k8sPod": {"podSpec": pod}}}})
+    value = xcom_value(in_pod, redact_env=True)
+    assert SECRET not in json.dumps(value)
+    env = value["action"]["task"]["taskTemplate"]["k8sPod"]["podSpec"]["containers"][0]["env"]
+    assert env == [{"name": "PASSWORD", "value": "***"}, {"name": "B", "valueFrom": {"x": "y"}}]
+
+
+def test_the_author_can_have_them() -> None:
+    made = details(runSpec={"envs": {"values": [{"key": "PASSWORD", "value": SECRET}]}})
+    assert xcom_value(made, redact_env=False) == made.to_dict()
+
+
+def test_what_has_no_environment_is_left_alone() -> None:
+    made = details(action={"status": {"phase": "ACTION_PHASE_SUCCEEDED"}})
+    assert xcom_value(made, redact_env=True) == made.to_dict()
+
+
+def test_the_recorded_password_is_gone_from_every_recorded_run() -> None:
+    expected = json.loads((Path(__file__).parents[1] / "recordings" / "expected.json").read_text())
+    texts = json.dumps(expected)
+    assert SECRET in texts
+    runs = [run["to_dict"] for run in expected.values()] if isinstance(expected, dict) else expected
+    for run in runs:
+        assert SECRET not in json.dumps(xcom_value(details(**run), redact_env=True))
+
+
+def test_nul_is_stripped() -> None:
+    """PostgreSQL's JSONB refuses it."""
+    made = details(action={"errorInfo": {"message": "no\0 rows"}})
+    assert xcom_value(made, redact_env=True)["action"]["errorInfo"]["message"] == "no rows"
+
+
+# -- outputs: what is written here, the inputs of another run read as the same value
+
+RECORDED = json.loads((Path(__file__).parents[1] / "recordings" / "literals.json").read_text())
+PICKLED = {"bytes", "any"}
+STRUCT = types_pb2.LiteralType(simple=types_pb2.STRUCT)
+
+
+def pushed(outputs: dict[str, Any], ti: TaskInstance | None = None) -> dict[str, Any]:
+    """What XCom has of them."""
+    ti = ti or TaskInstance()
+    run = {"run": {"project": "p", "domain": "d", "name": "r1"}, "name": "a0"}
+    attempts = [{"attempt": 1, "outputs": {"outputUri": "s3://bucket/r1/outputs.pb"}}]
+    push_outputs(ti, details(action={"id": run, "attempts": attempts}), outputs, logging.getLogger("task"))
+    return ti.xcoms
+
+
+def packed(value: Any) -> literals_pb2.Literal:
+    """An untyped dict, as the SDK sends it."""
+    binary = literals_pb2.Binary(value=msgspec.msgpack.encode(value), tag="msgpack")
+    return literals_pb2.Literal(scalar=literals_pb2.Scalar(binary=binary))
+
+
+def as_it_is(literal: literals_pb2.Literal, kind: types_pb2.LiteralType) -> Any:
+    return literal, kind
+
+
+def in_a_list(literal: literals_pb2.Literal, kind: types_pb2.LiteralType) -> Any:
+    made = literals_pb2.Literal(collection=literals_pb2.LiteralCollection(literals=[literal, literal]))
+    return made, types_pb2.LiteralType(collection_type=kind)
+
+
+def in_a_dict(literal: literals_pb2.Literal, kind: types_pb2.LiteralType) -> Any:
+    made = literals_pb2.Literal(map=literals_pb2.LiteralMap(literals={"a": literal}))
+    return made, types_pb2.LiteralType(map_value_type=kind)
+
+
+def in_a_union(literal: literals_pb2.Literal, kind: types_pb2.LiteralType) -> Any:
+    """Of two kinds, the other of which is a dict, which takes nearly everything that XCom holds."""
+    if kind.WhichOneof("type") in ("union_type", "map_value_type") or kind.simple in (types_pb2.STRUCT, types_pb2.NONE):
+        return literal, kind
+    made = literals_pb2.Literal(scalar=literals_pb2.Scalar(union=literals_pb2.Union(value=literal, type=kind)))
+    return made, types_pb2.LiteralType(union_type=types_pb2.UnionType(variants=[STRUCT, kind]))
+
+
+@pytest.mark.parametrize("within", [as_it_is, in_a_list, in_a_dict, in_a_union])
+@pytest.mark.parametrize("case", RECORDED, ids=lambda case: case["name"])
+def test_every_recorded_output_can_be_the_next_runs_input(case: dict[str, Any], within: Any) -> None:
+    literal, kind = within(
+        literals_pb2.Literal.FromString(base64.b64decode(case["literal"])),
+        types_pb2.LiteralType.FromString(base64.b64decode(case["literal_type"])),
+    )
+    value = pushed({"o0": value_of(literal)})["o0"]
+    if case["name"] in PICKLED:
+        with pytest.raises(Unfit):
+            literal_of(value, kind)
+    else:
+        assert literal_of(value, kind).SerializeToString(deterministic=True) == literal.SerializeToString(
+            deterministic=True
+        )
+
+
+FLOATS = [math.nan, math.inf, -math.inf, 1e16, -1e23, 1.7976931348623157e308, 9007199254740993.0, 5e-324, 0.1]
+
+
+@pytest.mark.parametrize("value", FLOATS)
+def test_a_float_stays_the_same_wherever_it_stands(value: float) -> None:
+    dataclass = next(case for case in RECORDED if case["name"] == "dataclass")
+    point = types_pb2.LiteralType.FromString(base64.b64decode(dataclass["literal_type"]))
+    for kind, held in ((point, {"x": 1, "y": value, "tags": []}), (STRUCT, {"a": [value, {"b": value}]})):
+        literal = packed(held)
+        assert literal_of(pushed({"o0": value_of(literal)})["o0"], kind) == literal
+
+
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats().filter(lambda number: number != 0),
+    TEXTS,
+    st.binary(),
+    st.datetimes(timezones=st.just(timezone.utc)).map(lambda moment: moment.replace(fold=0)),
+    st.timedeltas(),
+)
+VALUES = st.recursive(LEAVES, lambda inner: st.one_of(st.lists(inner), st.dictionaries(TEXTS, inner)), max_leaves=8)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(VALUES)
+@example(datetime.max.replace(tzinfo=timezone.utc))
+@example(datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=timezone.utc))
+@example(timedelta(days=3652500, microseconds=1))
+@example([2.0**53, 9999999999999998.0, 1e16, -math.inf])
+@example({"a": b"\x00\xff"})
+def test_any_value_comes_back(value: Any) -> None:
+    """The type too: True is no 1, and 2.0 no 2. repr() knows NaN, and the zones of a time by its own text."""
+    assert repr(_in_utc(restored(pushed({"o0": value})["o0"]))) == repr(value)
+
+
+def _in_utc(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc)
+    if isinstance(value, dict):
+        return {key: _in_utc(item) for key, item in value.items()}
+    return [_in_utc(item) for item in value] if isinstance(value, list) else value
+
+
+def test_what_stands_for_itself_is_left_alone() -> None:
+    values = [1, 0.5, -0.0, True, None, "NaN", {"type": "float"}, {"type": "float", "value": 1.5}]
+    values += [{"type": "float", "value": "0.5"}, {"type": "str", "value": "NaN"}, {"type": "float", "value": "soon"}]
+    times = [datetime(2026, 11, 23, 12, 30, 1, 123456, tzinfo=timezone.utc), timedelta(days=1, microseconds=5)]
+    assert pushed({"o0": values, "o1": times})["o0"] == values
+    assert pushed({"o1": times})["o1"] == times
+
+
+RESERVED: list[Any] = [
+    {"__classname__": "builtins.tuple", "__version__": 1, "__data__": [1]},
+    {"__classname__": "x"},
+    {"__id__": 7},
+    {"__type": "dict", "__var": {"a": 1}},
+    {"__type": "set", "__var": [1]},
+    {"type": "float", "value": "NaN"},
+    {1: "a", "1": "b"},
+]
+
+
+@pytest.mark.parametrize("value", [*RESERVED, *({"a": [value]} for value in RESERVED)])
+def test_what_airflow_would_make_something_else_of_is_described(value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    xcoms = pushed({"o0": value, "o1": 7})
+    assert xcoms["o1"] == 7
+    assert (xcoms["o0"]["type"], xcoms["o0"]["uri"]) == ("not_in_xcom", "s3://bucket/r1/outputs.pb")
+    assert xcoms["outputs"] == {"o0": xcoms["o0"], "o1": 7}
+    assert xcoms["o0"]["reason"] in caplog.text
+    assert "Output 'o0' of Flyte run r1 cannot be stored in XCom" in caplog.text
+
+
+def test_so_is_what_is_nested_beyond_all_bounds() -> None:
+    endless: list[Any] = []
+    for _ in range(100_000):
+        endless = [endless]
+    assert pushed({"o0": endless})["o0"]["type"] == "not_in_xcom"
+
+
+def test_details_are_stored_without_what_airflow_reserves() -> None:
+    """A field of a model may be called so; the schema of a task's types then has it as a key."""
+    custom = {"properties": {"__id__": {"type": "integer"}}, "other": {"limit": 1e300, "text": "a\0b"}}
+    stored = through_xcom(xcom_value(details(action={"task": {"taskTemplate": {"custom": custom}}}), redact_env=True))[
+        "action"
+    ]["task"]["taskTemplate"]["custom"]
+    assert stored["properties"]["type"] == "not_in_xcom"
+    assert stored["other"] == {"limit": {"type": "float", "value": "1e+300"}, "text": "ab"}
+
+
+class Backend(TaskInstance):
+    """A task instance whose XCom backend refuses some keys, some values, or everything."""
+
+    refused_keys: tuple[str, ...] = ()
+    refused: Any = None
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        if key in self.refused_keys or value == self.refused or value == {"o0": self.refused}:
+            raise ConnectionError("the bucket is gone\0" + "x" * 1000)
+        super().xcom_push(key, value)
+
+
+def test_a_backend_that_refuses_a_value_or_a_key() -> None:
+    ti = Backend()
+    ti.refused = 7
+    xcoms = pushed({"o0": 7}, ti)
+    assert xcoms["o0"]["reason"].startswith("ConnectionError: the bucket is gonex")
+    assert len(xcoms["o0"]["reason"]) == 300
+    assert xcoms["outputs"] == {"o0": xcoms["o0"]}
+    ti = Backend()
+    ti.refused_keys = ("a/b",)
+    assert pushed({"a/b": 7}, ti) == {"outputs": {"a/b": 7}}
+    ti.refused_keys = ("outputs",)
+    with pytest.raises(ConnectionError):
+        pushed({"o0": 7}, ti)
+
+
+def test_outputs_with_the_names_of_our_own_keys() -> None:
+    outputs = {"run_name": 1, "run_url": 2, "outputs": 3, "return_value": 4, "o0": 5, "_link_FlyteRunLink": 6}
+    assert pushed(outputs) == {"outputs": outputs, "o0": 5}

@@ -1,0 +1,412 @@
+"""The Connect transport is fed the recorded bytes of a real backend, cut in every way, and bytes that are wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import gzip
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.client import FlyteConfig, errors
+from airflow_provider_flyte.client.errors import RpcError, Status
+from airflow_provider_flyte.client.rpc import METHODS, Method, RunService
+from airflow_provider_flyte.client.transport import connect_protocol
+from airflow_provider_flyte.client.transport.connect_transport import AsyncConnectTransport, ConnectTransport
+from airflow_provider_flyte.client.transport.route import route_to
+from airflow_provider_flyte.testing import LocalFlyte, delay, silent_stream
+from tests.support.replay_server import Answer, ReplayServer
+
+EXCHANGES: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "recordings" / "connect.json").read_text())[
+    "exchanges"
+]
+ROWS: dict[str, Method[Any, Any]] = {row.path: row for row in METHODS}
+UNARY = [each for each in EXCHANGES if each["kind"] == "unary" and each["method"] in ROWS]
+STREAMS = [each for each in EXCHANGES if each["kind"] == "server_stream"]
+SIZES = (1, 2, 3, 4, 5, 6, 7, 11, 64, 257, 1000, 1_000_000)
+
+both = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
+
+
+def named(exchange: dict[str, Any]) -> str:
+    return str(exchange["note"]).replace(" ", "-")
+
+
+def config_of(endpoint: str) -> FlyteConfig:
+    return FlyteConfig(endpoint=endpoint, insecure=True, transport="connect")
+
+
+def ask(
+    endpoint: str, method: Any, request: Any, *, on_a_loop: bool, timeout: float | None = 5.0, stream: bool = False
+) -> list[Any]:
+    """All messages of an answer, through the transport alone."""
+    config = config_of(endpoint)
+
+    async def on_loop() -> list[Any]:
+        transport = AsyncConnectTransport(config, route_to(config))
+        try:
+            if stream:
+                return [each async for each in transport.server_stream(method, request, timeout=timeout, run="r1")]
+            return [await transport.unary(method, request, timeout=timeout or 5.0, run="r1")]
+        finally:
+            await transport.close()
+
+    if on_a_loop:
+        return asyncio.run(on_loop())
+    transport = ConnectTransport(config, route_to(config))
+    try:
+        if stream:
+            return list(transport.server_stream(method, request, timeout=timeout, run="r1"))
+        return [transport.unary(method, request, timeout=timeout or 5.0, run="r1")]
+    finally:
+        transport.close()
+
+
+def cut(data: bytes, size: int) -> list[bytes]:
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def recorded_bytes(exchange: dict[str, Any]) -> bytes:
+    return b"".join(base64.b64decode(chunk["bytes"]) for chunk in exchange["chunks"])
+
+
+def recorded_messages(exchange: dict[str, Any]) -> tuple[list[Any], dict[str, Any] | None]:
+    """The messages of a recorded stream and its last envelope, read here in the plainest way."""
+    row, data, messages = ROWS[exchange["method"]], recorded_bytes(exchange), []
+    while data:
+        flags, size = data[0], int.from_bytes(data[1:5], "big")
+        payload, data = data[5 : 5 + size], data[5 + size :]
+        if flags & 2:
+            return messages, json.loads(payload)
+        messages.append(row.response.FromString(gzip.decompress(payload) if flags & 1 else payload))
+    return messages, None
+
+
+def answer_of(exchange: dict[str, Any], size: int) -> Answer:
+    headers = {name: value for name, value in exchange["response_headers"].items() if name != "transfer-encoding"}
+    if exchange["kind"] == "unary":
+        return Answer(exchange["http_status"], headers, cut(base64.b64decode(exchange["body"]), size))
+    silent = exchange["end"] == "silent"
+    return Answer(exchange["http_status"], headers, cut(recorded_bytes(exchange), size), stays_open=silent)
+
+
+# -- recorded bytes
+
+
+@both
+@pytest.mark.parametrize("exchange", UNARY, ids=named)
+def test_a_recorded_answer(exchange: dict[str, Any], on_a_loop: bool) -> None:
+    row, body = ROWS[exchange["method"]], base64.b64decode(exchange["body"])
+    kind = exchange["response_headers"].get("content-type", "")
+    for size in SIZES:
+        with ReplayServer(answer_of(exchange, size)) as server:
+            if exchange["http_status"] == 200:
+                plain = gzip.decompress(body) if "content-encoding" in exchange["response_headers"] else body
+                expected = row.response.FromString(plain)
+                assert ask(server.endpoint, row, row.request(), on_a_loop=on_a_loop) == [expected]
+                continue
+            with pytest.raises(RpcError) as raised:
+                ask(server.endpoint, row, row.request(), on_a_loop=on_a_loop)
+            if kind == "application/json":
+                said = json.loads(body)
+                assert (raised.value.status.name.lower(), raised.value.details) == (said["code"], said["message"])
+                assert raised.value.answered
+            else:
+                assert isinstance(raised.value, errors.NotFlyteError)
+                assert not raised.value.answered
+                assert f"HTTP {exchange['http_status']}" in raised.value.details
+
+
+@both
+@pytest.mark.parametrize("exchange", STREAMS, ids=named)
+def test_a_recorded_stream(exchange: dict[str, Any], on_a_loop: bool) -> None:
+    row, (messages, last) = ROWS[exchange["method"]], recorded_messages(exchange)
+    # One that stays open is given a time, after which it ends by itself.
+    timeout = 0.5 if exchange["end"] == "silent" else None
+    for size in SIZES[-1:] if timeout else SIZES:
+        with ReplayServer(answer_of(exchange, size)) as server:
+            if last and "error" in last:
+                with pytest.raises(RpcError) as raised:
+                    ask(server.endpoint, row, row.request(), on_a_loop=on_a_loop, timeout=timeout, stream=True)
+                said = raised.value
+                assert (said.status.name.lower(), said.details) == (last["error"]["code"], last["error"]["message"])
+            else:
+                got = ask(server.endpoint, row, row.request(), on_a_loop=on_a_loop, timeout=timeout, stream=True)
+                assert got == messages
+
+
+@pytest.mark.parametrize("exchange", [each for each in STREAMS if each["chunks"]], ids=named)
+def test_envelopes_may_be_cut_anywhere(exchange: dict[str, Any]) -> None:
+    data = recorded_bytes(exchange)
+    whole = list(connect_protocol.Envelopes().feed(data))
+    assert b"".join(connect_protocol.envelope(payload, flags) for flags, payload in whole) == data
+    for size in range(1, len(data)):
+        envelopes = connect_protocol.Envelopes()
+        assert [each for part in cut(data, size) for each in envelopes.feed(part)] == whole
+
+
+@both
+@pytest.mark.parametrize("exchange", [each for each in UNARY[:3] + STREAMS if each["request"]], ids=named)
+def test_a_request_is_what_was_recorded(exchange: dict[str, Any], on_a_loop: bool) -> None:
+    row, body = ROWS[exchange["method"]], base64.b64decode(exchange["request"])
+    stream = exchange["kind"] == "server_stream"
+    with ReplayServer(answer_of(exchange, 1_000_000)) as server:
+        with contextlib.suppress(RpcError):
+            ask(server.endpoint, row, row.request.FromString(body), on_a_loop=on_a_loop, timeout=0.2, stream=stream)
+        [(path, headers, sent)] = server.requests
+    assert path == exchange["method"]
+    assert sent == (connect_protocol.envelope(body) if stream else body)
+    recorded = exchange["request_headers"]
+    for name in ("content-type", "connect-protocol-version"):
+        assert headers[name] == recorded[name]
+    assert headers["connect-timeout-ms"] == "200"
+    assert headers["connect-accept-encoding" if stream else "accept-encoding"] == "gzip"
+
+
+# -- what may come instead
+
+
+def page(status: int, headers: dict[str, str] | None = None, body: bytes = b"<title>\n Sign in </title>") -> Answer:
+    return Answer(status, {"content-type": "text/html; charset=utf-8"} | (headers or {}), [body])
+
+
+ELSEWHERE = [
+    (page(200), errors.LoginPageError, 'HTTP 200 with "Sign in" instead of'),
+    (Answer(200, {"content-type": "text/plain"}, [b"hi"]), errors.NotFlyteError, "HTTP 200 with text/plain"),
+    (Answer(200, {}, []), errors.NotFlyteError, "HTTP 200 with no content"),
+    (
+        Answer(200, {"content-type": "application/json"}, [b"{}"]),
+        errors.NotFlyteError,
+        "HTTP 200 with application/json",
+    ),
+    (page(302, {"location": "https://login.example.com/oauth?state=hidden"}), errors.LoginPageError, "HTTP 302"),
+    (page(303, {"location": "/login?next=hidden"}), errors.LoginPageError, "HTTP 303"),
+    (page(400), errors.NotFlyteError, "HTTP 400"),
+    (page(401), errors.UnauthenticatedError, "HTTP 401"),
+    (page(403), errors.PermissionDeniedError, "HTTP 403"),
+    (page(404), errors.UnimplementedError, "HTTP 404"),
+    (page(405), errors.NotFlyteError, "HTTP 405"),
+    (page(415), errors.NotFlyteError, "HTTP 415"),
+    (page(429), errors.ProxyError, "HTTP 429"),
+    (page(464), errors.NotFlyteError, "HTTP 464"),
+    (page(500), errors.UnknownError, "HTTP 500"),
+    (page(502), errors.ProxyError, "HTTP 502"),
+    (page(503), errors.ProxyError, "HTTP 503"),
+    (page(504), errors.ProxyError, "HTTP 504"),
+    (page(505), errors.NotFlyteError, "HTTP 505"),
+    (Answer(400, {"content-type": "application/json"}, [b'{"error": "no"}']), errors.NotFlyteError, "HTTP 400"),
+    (Answer(503, {"content-type": "application/json"}, [b"[" * 100_000]), errors.ProxyError, "HTTP 503"),
+]
+LASTING = {200, 302, 303, 400, 401, 403, 404, 405, 415, 464, 505}
+
+
+@both
+@pytest.mark.parametrize("stream", [False, True], ids=["unary", "stream"])
+@pytest.mark.parametrize(("answer", "kind", "words"), ELSEWHERE, ids=lambda each: str(getattr(each, "status", "")))
+def test_an_answer_that_is_not_flytes(
+    answer: Answer, kind: type[RpcError], words: str, stream: bool, on_a_loop: bool
+) -> None:
+    method: Any = RunService.WatchRuns if stream else RunService.GetRunDetails
+    with ReplayServer(answer) as server, pytest.raises(RpcError) as raised:
+        ask(server.endpoint, method, method.request(), on_a_loop=on_a_loop, stream=stream)
+    error = raised.value
+    assert type(error) is kind
+    assert words in str(error)
+    assert (error.http_status, error.answered, error.run) == (answer.status, False, "r1")
+    assert errors.is_lasting(error) == (answer.status in LASTING)
+    # A login's query carries what belongs to nobody else.
+    assert "hidden" not in str(error)
+
+
+@both
+def test_a_redirect_to_tls(on_a_loop: bool) -> None:
+    answer = page(301)
+    request = RunService.ListRuns.request()
+    with ReplayServer(answer) as server:
+        answer.headers["location"] = f"https://{server.endpoint}{RunService.ListRuns.path}"
+        with pytest.raises(errors.SpeaksTlsError, match="switch Insecure off"):
+            ask(server.endpoint, RunService.ListRuns, request, on_a_loop=on_a_loop)
+
+
+def test_an_error_with_details() -> None:
+    """Connect's details carry a form for people; a code that nobody knows is UNKNOWN."""
+    body = {
+        "code": "failed_precondition",
+        "message": "no",
+        "details": [
+            {"type": "google.rpc.BadRequest", "value": "CgA", "debug": {"field": "name"}},
+            {"type": "flyteidl2.Other", "value": "CgA"},
+            "odd",
+        ],
+    }
+    words = 'no (google.rpc.BadRequest: {"field": "name"})'
+    assert connect_protocol.read_error(body) == (Status.FAILED_PRECONDITION, words)
+    assert connect_protocol.read_error({"code": "teapot"}) == (Status.UNKNOWN, "")
+    assert connect_protocol.read_error({"message": "no code"}) is None
+
+
+STREAM_HEADERS = {"content-type": "application/connect+proto"}
+MESSAGE = connect_protocol.envelope(b"")
+END = connect_protocol.envelope(b"{}", connect_protocol.LAST)
+
+
+@both
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (Answer(200, STREAM_HEADERS, [MESSAGE]), errors.UnavailableError, "broke off"),
+        (Answer(200, STREAM_HEADERS, [MESSAGE], complete=False), errors.UnavailableError, "incomplete"),
+        (Answer(200, STREAM_HEADERS, [MESSAGE[:3]]), errors.UnavailableError, "broke off"),
+        (Answer(200, STREAM_HEADERS, [connect_protocol.envelope(b"\xff")]), errors.BadAnswerError, "cannot be read"),
+        (Answer(200, STREAM_HEADERS, [connect_protocol.envelope(b"x", 2)]), errors.BadAnswerError, "no JSON"),
+        (Answer(200, STREAM_HEADERS, [connect_protocol.envelope(b"x", 1)]), errors.BadAnswerError, "compressed as ''"),
+        (
+            Answer(200, STREAM_HEADERS | {"connect-content-encoding": "gzip"}, [connect_protocol.envelope(b"x", 1)]),
+            errors.BadAnswerError,
+            "cannot be read",
+        ),
+        (
+            Answer(200, STREAM_HEADERS, [connect_protocol.envelope(b'{"error": {}}', 2)]),
+            errors.UnknownError,
+            "without a code",
+        ),
+        (Answer(None), errors.UnavailableError, "disconnected"),
+    ],
+)
+def test_a_stream_that_goes_wrong(answer: Answer, kind: type[RpcError], words: str, on_a_loop: bool) -> None:
+    request = RunService.WatchRuns.request()
+    with ReplayServer(answer) as server, pytest.raises(kind, match=words):
+        ask(server.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop, stream=True)
+
+
+@both
+def test_a_compressed_last_envelope(on_a_loop: bool) -> None:
+    last = connect_protocol.envelope(gzip.compress(b"{}"), connect_protocol.LAST | connect_protocol.COMPRESSED)
+    answer = Answer(200, STREAM_HEADERS | {"connect-content-encoding": "gzip"}, [MESSAGE, last])
+    request = RunService.WatchRuns.request()
+    with ReplayServer(answer) as server:
+        got = ask(server.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop, stream=True)
+    assert len(got) == 1
+
+
+@both
+def test_a_gzip_answer_that_is_none(on_a_loop: bool) -> None:
+    answer = Answer(200, {"content-type": "application/proto", "content-encoding": "gzip"}, [b"no gzip"])
+    with ReplayServer(answer) as server, pytest.raises(errors.BadAnswerError):
+        ask(server.endpoint, RunService.ListRuns, RunService.ListRuns.request(), on_a_loop=on_a_loop)
+
+
+# -- time
+
+
+@both
+def test_an_answer_that_trickles_is_bounded_as_a_whole(on_a_loop: bool) -> None:
+    """Httpx bounds each read only, and there is always something to read."""
+
+    def drops() -> Iterator[bytes]:
+        while not enough.is_set():
+            yield b"\x00"
+            enough.wait(0.02)
+
+    enough = threading.Event()
+    answer = Answer(200, {"content-type": "application/proto"}, drops())
+    request = RunService.ListRuns.request()
+    with ReplayServer(answer) as server:
+        with pytest.raises(errors.DeadlineExceededError):
+            ask(server.endpoint, RunService.ListRuns, request, on_a_loop=on_a_loop, timeout=0.2)
+        enough.set()
+
+
+@both
+def test_a_deadline_is_told_to_the_server(on_a_loop: bool) -> None:
+    """The handler of a call that nobody waits for any more is woken."""
+    with LocalFlyte(doors=("connect",)) as flyte:
+        flyte.inject("*", delay(60))
+        request = RunService.ListRuns.request()
+        with pytest.raises(errors.DeadlineExceededError):
+            ask(flyte.endpoint, RunService.ListRuns, request, on_a_loop=on_a_loop, timeout=0.2)
+
+
+@both
+@pytest.mark.parametrize("server_helps", [True, False])
+def test_a_stream_with_a_time_ends_by_itself(on_a_loop: bool, server_helps: bool) -> None:
+    """The server ends it; where it does not, the transport does a moment later."""
+    if server_helps:
+        with LocalFlyte(doors=("connect",)) as flyte:
+            flyte.run("r1")
+            flyte.inject("WatchRuns", silent_stream(after=1))
+            request = RunService.WatchRuns.request()
+            request.project_id.name, request.project_id.domain = "flytesnacks", "development"
+            got = ask(flyte.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop, timeout=0.2, stream=True)
+    else:
+        with ReplayServer(Answer(200, STREAM_HEADERS, [MESSAGE], stays_open=True)) as server:
+            request = RunService.WatchRuns.request()
+            got = ask(server.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop, timeout=0.1, stream=True)
+    # None where a busy machine takes longer for the first message.
+    assert len(got) <= 1
+
+
+# -- connections
+
+
+async def test_streams_take_no_connection_from_questions() -> None:
+    """More open streams than the questions' pool has places."""
+    with LocalFlyte(doors=("connect",)) as flyte:
+        flyte.run("r1")
+        config = config_of(flyte.endpoint)
+        transport = AsyncConnectTransport(config, route_to(config))
+        request = RunService.WatchRuns.request()
+        request.project_id.name, request.project_id.domain = "flytesnacks", "development"
+        streams = [transport.server_stream(RunService.WatchRuns, request) for _ in range(60)]
+        try:
+            await asyncio.gather(*(stream.__anext__() for stream in streams))
+            began = time.monotonic()
+            ask_for = RunService.ListRuns.request(project_id=request.project_id)
+            await asyncio.gather(*(transport.unary(RunService.ListRuns, ask_for, timeout=10.0) for _ in range(100)))
+            assert time.monotonic() - began < 10.0
+        finally:
+            for stream in streams:
+                await stream.aclose()
+            await transport.close()
+
+
+async def test_calls_that_were_cancelled_leave_the_pool_as_it_was() -> None:
+    with LocalFlyte(doors=("connect",)) as flyte:
+        flyte.inject("ListRuns", delay(60))
+        config = config_of(flyte.endpoint)
+        transport = AsyncConnectTransport(config, route_to(config))
+        request = RunService.ListRuns.request()
+        calls = [asyncio.ensure_future(transport.unary(RunService.ListRuns, request, timeout=30.0)) for _ in range(100)]
+        await flyte.wait_for_call_async("ListRuns", 20)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        flyte.clear_faults()
+        assert not (await transport.unary(RunService.ListRuns, request, timeout=5.0)).runs
+        await transport.close()
+
+
+@both
+def test_a_closed_transport_says_so(on_a_loop: bool) -> None:
+    config = config_of("127.0.0.1:1")
+    request = RunService.ListRuns.request()
+
+    async def on_loop() -> None:
+        transport = AsyncConnectTransport(config, route_to(config))
+        await transport.close()
+        await transport.unary(RunService.ListRuns, request, timeout=1.0)
+
+    def blocking() -> None:
+        transport = ConnectTransport(config, route_to(config))
+        transport.close()
+        transport.unary(RunService.ListRuns, request, timeout=1.0)
+
+    with pytest.raises(errors.ClosedError):
+        asyncio.run(on_loop()) if on_a_loop else blocking()

@@ -1,0 +1,87 @@
+"""An Airflow of the tests' own: a temporary home, made when this is imported, before anything imports Airflow.
+
+Not in conftest.py, because pytest imports that one under another name than a test does, so that it would run twice.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import json
+import os
+import re
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.testing import LocalFlyte
+    from tests.support.strangers import Stranger
+
+_HOME = tempfile.mkdtemp(prefix="airflow-home-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+
+# dag.test() of Airflow 3 runs only what is in the DAGs folder.
+DAGS_FOLDER = Path(_HOME) / "dags"
+shutil.copytree(Path(__file__).parents[1] / "airflow" / "dags", DAGS_FOLDER)
+
+for name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+    del os.environ[name]
+os.environ |= {
+    "AIRFLOW_HOME": _HOME,
+    "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS_FOLDER),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_HOME}/airflow.db",
+}
+# What the tests talk to is on this machine, whatever proxy it is told to use.
+for name in ("NO_PROXY", "no_proxy"):
+    os.environ[name] = ",".join(filter(None, [os.environ.get(name), "localhost", "127.0.0.1"]))
+
+
+AIRFLOW = tuple(int(part) for part in version("apache-airflow").split(".")[:3])
+
+if AIRFLOW >= (3,):
+    # dag.test() may draw the traceback of each failed task with rich, colours or not. On 3.0.6 that was 60 % of
+    # the time of sixty tasks that fail: five minutes on a busy machine.
+    import structlog.dev
+
+    structlog.dev.RichTracebackFormatter.__call__ = lambda self, *error: structlog.dev.plain_traceback(*error)
+
+
+def for_this_airflow(text: str) -> str:
+    """A DAG file of the docs or the examples, whose imports are Airflow 3's, as to be written for 2.11."""
+    if AIRFLOW >= (3,):
+        return text
+    text = re.sub(r"^from airflow\.sdk import DAG\b", "from airflow import DAG", text, flags=re.M)
+    return re.sub(
+        r"^(from airflow import DAG), task\b.*$", r"\1\nfrom airflow.decorators import task", text, flags=re.M
+    )
+
+
+def load_dag_file(name: str) -> ModuleType:
+    """A file of the DAGs folder, as a module."""
+    spec = importlib.util.spec_from_file_location(name, DAGS_FOLDER / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def connection_json(flyte: LocalFlyte | Stranger, **extra: object) -> str:
+    """An Airflow connection to a local Flyte, as an environment variable takes it."""
+    fields = {"insecure": True, "project": "flytesnacks", "domain": "development"} | extra
+    return json.dumps({"conn_type": "flyte", "host": flyte.host, "port": flyte.port, "extra": fields})
+
+
+def stored_again(dag: Any) -> Any:
+    """The DAG as scheduler and UI have it: serialized, and read again."""
+    try:
+        from airflow.serialization.serialized_objects import DagSerialization as Serialized
+    except ImportError:
+        from airflow.serialization.serialized_objects import SerializedDAG as Serialized
+
+    return Serialized.from_dict(json.loads(json.dumps(Serialized.to_dict(dag))))

@@ -1,0 +1,46 @@
+"""A server that is no Flyte and answers every call alike, with bytes that no message has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import grpc
+
+from tests.support.replay_server import Answer, ReplayServer
+
+_NO_MESSAGE = b"\x00\xff\xff\xff"
+
+
+class Stranger(NamedTuple):
+    """Where it listens, as a local Flyte says it."""
+
+    port: int
+    ports: list[str]
+    host: str = "localhost"
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class _AnyMethod(grpc.GenericRpcHandler):
+    def service(self, call: grpc.HandlerCallDetails) -> Any:
+        return grpc.unary_unary_rpc_method_handler(lambda request, context: _NO_MESSAGE)
+
+
+@contextmanager
+def stranger(door: str) -> Iterator[Stranger]:
+    """One that speaks the protocol of this door."""
+    if door == "connect":
+        with ReplayServer(Answer(200, {"content-type": "application/proto"}, [_NO_MESSAGE])) as replay:
+            yield Stranger(int(replay.endpoint.rpartition(":")[2]), [door])
+        return
+    with ThreadPoolExecutor(4) as threads:
+        server = grpc.server(threads, handlers=[_AnyMethod()], options=[("grpc.so_reuseport", 0)])
+        port = server.add_insecure_port("localhost:0")
+        server.start()
+        yield Stranger(port, [door])
+        server.stop(None).wait()
