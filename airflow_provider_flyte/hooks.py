@@ -84,15 +84,15 @@ class FlyteHook(BaseHook):
         """A client for a running event loop; use it as ``async with``."""
         return await asyncio.to_thread(self._make_client, await self.aget_config())
 
-    def get_another_client(self, than: FlyteClient) -> FlyteClient | None:
+    def refresh_client(self, than: FlyteClient) -> FlyteClient | None:
         """For a wait in trouble, whose secret may have been replaced: a client after the connection as it is by now.
 
         :param than: the client that the wait has; None is returned where the connection has not changed since.
         """
         return self._if_changed(self.get_client(), than)
 
-    async def aget_another_client(self, than: FlyteClient) -> FlyteClient | None:
-        """:meth:`get_another_client` on an event loop."""
+    async def arefresh_client(self, than: FlyteClient) -> FlyteClient | None:
+        """:meth:`refresh_client` on an event loop."""
         return self._if_changed(await self.aget_client(), than)
 
     def _if_changed(self, fresh: FlyteClient, old: FlyteClient) -> FlyteClient | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_flyte.client.watch.pacing import CALLS_PER_SECOND, INTERVAL, SHORTEST_INTERVAL
+from airflow_provider_flyte.client.watch.pacing import MAX_CALLS_PER_SECOND, MIN_POLL_INTERVAL, POLL_INTERVAL
 
 SECTION = "flyte"
 
@@ -23,26 +23,26 @@ class Option:
     """Of a number. Less is a flood of calls to Flyte, or so few that nothing is noticed."""
 
     most: float = 3600.0
-    """Of a number. An end that no stream tells of is noticed only with the next question."""
+    """Of a number. An end that no stream tells of is noticed only with the next poll."""
 
 
 OPTIONS = (
     Option(
-        "interval",
-        INTERVAL,
+        "poll_interval",
+        POLL_INTERVAL,
         "Most seconds between two polls while all is quiet; a deferred sensor's poke_interval may ask for less.",
     ),
     Option(
-        "shortest_interval",
-        SHORTEST_INTERVAL,
+        "min_poll_interval",
+        MIN_POLL_INTERVAL,
         "Seconds between two polls while there is something to find: waits are young, or no stream is open.",
     ),
     Option(
-        "calls_per_second",
-        CALLS_PER_SECOND,
+        "max_calls_per_second",
+        MAX_CALLS_PER_SECOND,
         "Never more calls to Flyte than this on average, for each connection of a triggerer.",
     ),
-    Option("hints", True, "Whether Flyte sends updates by itself, over one stream for each project and domain."),
+    Option("stream", True, "Whether Flyte sends updates by itself, over one stream for each project and domain."),
 )
 
 READABLE = Option(

@@ -14,7 +14,7 @@ from airflow_provider_flyte.testing import (
     LocalFlyte,
     RunHandle,
     cut_stream,
-    lost_hints,
+    lost_updates,
     slow_first_message,
     unavailable,
 )
@@ -35,7 +35,7 @@ def run_names(count: int) -> list[str]:
 class Shape:
     """What the server is like.
 
-    :param lost: the share of hints that get lost.
+    :param lost: the share of updates that get lost.
     :param projects: over how many projects the runs are spread: ``project-0`` and so on; None: all in flytesnacks.
     :param opens_after: seconds until a stream's first message.
     :param cut_every: seconds after which a proxy cuts a stream; 0: never.
@@ -52,7 +52,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Bound:
     """What the server was asked."""
 
     calls: int
@@ -103,9 +103,9 @@ class EndingFlyte:
         """Answer again."""
         self._ask("come_back")
 
-    def asked(self) -> Asked:
+    def asked(self) -> Bound:
         """What was asked since the calls were forgotten."""
-        asked: Asked = self._ask("asked")
+        asked: Bound = self._ask("asked")
         return asked
 
     def _ask(self, what: str, *arguments: Any) -> Any:
@@ -122,7 +122,7 @@ def _serve(pipe: Connection, count: int, shape: Shape) -> None:
             for number, name in enumerate(run_names(count))
         ]
         if shape.lost:
-            flyte.inject("WatchRuns", lost_hints(shape.lost, seed=1))
+            flyte.inject("WatchRuns", lost_updates(shape.lost, seed=1))
         if shape.opens_after:
             flyte.inject("WatchRuns", slow_first_message(shape.opens_after))
         if shape.cut_every:
@@ -143,7 +143,7 @@ def _serve(pipe: Connection, count: int, shape: Shape) -> None:
                 pipe.send(_end_all(runs, *arguments))
             else:
                 streams = sum(map(flyte.calls.count, STREAMS))
-                pipe.send(Asked(calls=flyte.calls.count() - streams, streams=streams))
+                pipe.send(Bound(calls=flyte.calls.count() - streams, streams=streams))
 
 
 def _end_all(runs: Sequence[RunHandle], rate: float, most: int | None) -> list[float]:

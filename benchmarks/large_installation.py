@@ -29,7 +29,7 @@ class Waiting:
         self._names = [f"run-{number}" for number in range(count)]
         self._shape = shape
         self._client = FlyteClient(config)
-        self.watcher = RunWatcher(self._client, hints=stream)
+        self.watcher = RunWatcher(self._client, stream=stream)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def _one(self, number: int, name: str) -> None:

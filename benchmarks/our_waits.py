@@ -15,7 +15,7 @@ from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunWatcher
 async def one_watcher(endpoint: str, interval: float) -> AsyncIterator[waiter.Wait]:
     """One for all waits."""
     config = FlyteConfig(endpoint=endpoint, insecure=True, project="flytesnacks", domain="development")
-    async with FlyteClient(config) as client, RunWatcher(client, interval=interval) as watcher:
+    async with FlyteClient(config) as client, RunWatcher(client, poll_interval=interval) as watcher:
         yield watcher.wait
 
 
@@ -26,7 +26,7 @@ async def watch(client: FlyteClient, names: list[str], noticed: Callable[[str], 
         await watcher.wait(name)
         noticed(name)
 
-    async with RunWatcher(client, interval=interval) as watcher:
+    async with RunWatcher(client, poll_interval=interval) as watcher:
         await asyncio.gather(*map(one, names))
 
 

@@ -67,7 +67,7 @@ async def main(endpoint: str, count: int, settle: float) -> None:
             tasks.append(asyncio.ensure_future(one(f"run-{number}")))
             if number % 100 == 0:
                 await asyncio.sleep(0)
-        while not watcher.status.hints_work or watcher.status.waits < count:
+        while not watcher.status.stream_up or watcher.status.waits < count:
             await asyncio.sleep(0.1)
         # Until the interval has grown to what it is when all is quiet.
         await asyncio.sleep(settle + count / 5000)

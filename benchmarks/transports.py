@@ -29,10 +29,10 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 def serve(pipe: Connection, names: Sequence[str], seconds: float) -> None:
-    """A Flyte with both doors whose runs end evenly over so many seconds, once it is told to begin."""
-    with LocalFlyte(doors=TRANSPORTS, keep_calls=10) as flyte:
+    """A Flyte with both transports whose runs end evenly over so many seconds, once it is told to begin."""
+    with LocalFlyte(transports=TRANSPORTS, keep_calls=10) as flyte:
         runs = [flyte.run(name).move("RUNNING") for name in names]
-        pipe.send([f"{flyte.host}:{flyte.ports[door]}" for door in TRANSPORTS])
+        pipe.send([f"{flyte.host}:{flyte.ports[protocol]}" for protocol in TRANSPORTS])
         pipe.recv()
         for number, run in enumerate(runs):
             run.phases("RUNNING", "SUCCEEDED", every=1.0 + (number + 1) * seconds / len(runs))

@@ -43,7 +43,7 @@ class Case:
     rate: int = 1
     idle: int = 1
     lost: float = 0.0
-    """Share of the hints that get lost."""
+    """Share of the updates that get lost."""
 
 
 CASES = {
@@ -52,7 +52,7 @@ CASES = {
     "watcher": Case("watcher, each 1 s"),
     "10x": Case("watcher, each 2 s", interval=2.0, waits=10, rate=10),
     "100x": Case("watcher, each 10 s", interval=10.0, waits=100, rate=20, idle=4),
-    "burst": Case("half of the hints lost, each 1 s", waits=10, rate=40, lost=0.5),
+    "burst": Case("half of the updates lost, each 1 s", waits=10, rate=40, lost=0.5),
 }
 
 

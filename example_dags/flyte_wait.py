@@ -12,7 +12,7 @@ with DAG(dag_id="flyte_wait", schedule=None, params={"run_name": "nightly-traini
     wait = FlyteRunSensor(
         task_id="wait",
         run_name="{{ params.run_name }}",
-        # The task waits in the triggerer, where thousands of waits share one question to Flyte.
+        # The task waits in the triggerer, where thousands of waits share one call to Flyte.
         deferrable=True,
         timeout=6 * 60 * 60,
     )

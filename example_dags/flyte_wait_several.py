@@ -1,4 +1,4 @@
-"""One task waits for several runs: one trigger, one question, and a dict from run name to details."""
+"""One task waits for several runs: one trigger, one call, and a dict from run name to details."""
 
 from __future__ import annotations
 

@@ -56,37 +56,37 @@ def _log_arguments_survive_masking() -> Iterator[None]:
 
 _OURS = "/airflow_provider_flyte/"
 
-DOORS = ("grpc", "connect")
+TRANSPORTS = ("grpc", "connect")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever stands above the transports is tested through both doors.
+    """Whatever stands above the transports is tested through both transports.
 
-    What stands on Airflow knows of no door, and its tests take longest: a module of them names one in the mark
+    What stands on Airflow knows of no transport, and its tests take longest: a module of them names one in the mark
     ``one_transport``, which is that of Airflow 3; with Airflow 2.11 it is the other one.
     """
-    chosen = any("door" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
-    if chosen or "door" not in metafunc.fixturenames:
+    chosen = any("protocol" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if chosen or "protocol" not in metafunc.fixturenames:
         return
-    doors: tuple[str, ...] = DOORS
+    protocols: tuple[str, ...] = TRANSPORTS
     if mark := metafunc.definition.get_closest_marker("one_transport"):
         is_3 = int(version("apache-airflow").split(".")[0]) > 2
-        doors = tuple(door for door in DOORS if (door == mark.args[0]) is is_3)
-    metafunc.parametrize("door", doors, indirect=True)
+        protocols = tuple(protocol for protocol in TRANSPORTS if (protocol == mark.args[0]) is is_3)
+    metafunc.parametrize("protocol", protocols, indirect=True)
 
 
 @pytest.fixture
-def door(request: pytest.FixtureRequest) -> str:
-    """The door of the local Flyte."""
+def protocol(request: pytest.FixtureRequest) -> str:
+    """The transport of the local Flyte."""
     return str(request.param)
 
 
 @pytest.fixture
-def local_flyte(door: str) -> Iterator[LocalFlyte]:
-    """A local Flyte on a free port, behind one door."""
+def local_flyte(protocol: str) -> Iterator[LocalFlyte]:
+    """A local Flyte on a free port, behind one transport."""
     from airflow_provider_flyte.testing import LocalFlyte
 
-    with LocalFlyte(doors=(door,)) as flyte:
+    with LocalFlyte(transports=(protocol,)) as flyte:
         yield flyte
 
 

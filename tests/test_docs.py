@@ -82,7 +82,7 @@ def test_the_first_dag_waits(airflow_db: None, flyte_default: LocalFlyte) -> Non
     assert ends["report"].xcom_pull(task_ids="report").startswith("nightly-training took ")
 
 
-@pytest.mark.parametrize("door", ["grpc"])
+@pytest.mark.parametrize("protocol", ["grpc"])
 def test_the_first_dag_that_launches(airflow_db: None, flyte_default: LocalFlyte) -> None:
     flyte_default.deploy("train.fit", inputs={"rows": int}, outputs={"o0": str})
     flyte_default.deploy("train.publish", inputs={"model": str})
@@ -156,7 +156,7 @@ def shown_connections(flyte: LocalFlyte) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("door", ["grpc"])
+@pytest.mark.parametrize("protocol", ["grpc"])
 def test_airflow_warns_of_no_value_of_the_connections_that_we_show(
     local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

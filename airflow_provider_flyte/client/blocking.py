@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Asked = tuple["FlyteClient", Flow[T]]
+Bound = tuple["FlyteClient", Flow[T]]
 
 
 class _Bound(Generic[P, T]):
     """What a call of a :class:`blocking` method is: blocks when called, awaits through ``.aio``."""
 
-    def __init__(self, ask: Callable[P, Asked[T]]) -> None:
+    def __init__(self, ask: Callable[P, Bound[T]]) -> None:
         self._ask = ask
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         client, flow = self._ask(*args, **kwargs)
-        return client.run(flow)
+        return client.execute(flow)
 
     def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         client, flow = self._ask(*args, **kwargs)
-        return client.arun(flow)
+        return client.aexecute(flow)
 
 
 class _Blocking(Generic[P, T]):
-    def __init__(self, ask: Callable[Concatenate[Any, P], Asked[T]], *, on_class: bool = False) -> None:
+    def __init__(self, ask: Callable[Concatenate[Any, P], Bound[T]], *, on_class: bool = False) -> None:
         self._ask = ask
         self._on_class = on_class
         self.__doc__ = ask.__doc__
@@ -44,9 +44,9 @@ class _Blocking(Generic[P, T]):
         return _Bound(partial(self._ask, owner if self._on_class else instance))
 
 
-def blocking(ask: Callable[Concatenate[Any, P], Asked[T]]) -> _Blocking[P, T]:
+def blocking(ask: Callable[Concatenate[Any, P], Bound[T]]) -> _Blocking[P, T]:
     return _Blocking(ask)
 
 
-def blocking_on_class(ask: Callable[Concatenate[Any, P], Asked[T]]) -> _Blocking[P, T]:
+def blocking_on_class(ask: Callable[Concatenate[Any, P], Bound[T]]) -> _Blocking[P, T]:
     return _Blocking(ask, on_class=True)

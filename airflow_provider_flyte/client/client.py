@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from airflow_provider_flyte.client.auth.token_cache import tokens_of
 from airflow_provider_flyte.client.auth.transport import AsyncAuthTransport, AuthTransport
-from airflow_provider_flyte.client.blocking import Asked, blocking
+from airflow_provider_flyte.client.blocking import Bound, blocking
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import NoClientError
 from airflow_provider_flyte.client.flows.abort import AbortedRun, abort, check_reason
@@ -26,7 +26,7 @@ from airflow_provider_flyte.client.transport.base import AsyncTransport, Transpo
 from airflow_provider_flyte.client.transport.layer import adrive, drive
 from airflow_provider_flyte.client.transport.retry import RetryPolicy
 from airflow_provider_flyte.client.transport.route import route_to
-from airflow_provider_flyte.client.transport.selector import AsyncDoorTransport, DoorTransport
+from airflow_provider_flyte.client.transport.selector import AsyncSelectedTransport, SelectedTransport
 from airflow_provider_flyte.client.transport.unreadable import AsyncJudgingTransport, Judge, JudgingTransport
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class FlyteClient:
     def __repr__(self) -> str:
         return f"FlyteClient({self.config!r})"
 
-    def run(self, asked: Call[T] | Flow[T], *, retry_for: float | None = None) -> T:
+    def execute(self, asked: Call[T] | Flow[T], *, retry_for: float | None = None) -> T:
         """Make a call, or follow a flow of calls, and give what it reads.
 
         :param retry_for: seconds for which a transient failure of a read is repeated; by default
@@ -87,15 +87,15 @@ class FlyteClient:
             return self._call(asked, policy)
         return drive(asked, lambda call: self._ask(call, policy))
 
-    async def arun(self, asked: Call[T] | Flow[T], *, retry_for: float | None = None) -> T:
-        """:meth:`run` on an event loop."""
+    async def aexecute(self, asked: Call[T] | Flow[T], *, retry_for: float | None = None) -> T:
+        """:meth:`execute` on an event loop."""
         policy = self._policy(retry_for)
         if isinstance(asked, Call):
             return await self._acall(asked, policy)
         return await adrive(asked, lambda call: self._aask(call, policy))
 
     @blocking
-    def launch(self, wanted: Launch) -> Asked[LaunchedRun]:
+    def launch(self, wanted: Launch) -> Bound[LaunchedRun]:
         """Launch a run (RunService/CreateRun); ``await client.launch.aio(...)`` on a loop.
 
         Everything is checked before anything is launched. A run that has the name already is given back and not
@@ -111,7 +111,7 @@ class FlyteClient:
     @blocking
     def abort(
         self, run_name: str, reason: str, *, project: str | None = None, domain: str | None = None
-    ) -> Asked[AbortedRun]:
+    ) -> Bound[AbortedRun]:
         """Stop a run if it is not over (RunService/AbortRun); ``await client.abort.aio(...)`` on a loop.
 
         The run is read first, because Flyte overwrites a success with ABORTED, and once more afterwards. The result
@@ -134,7 +134,7 @@ class FlyteClient:
         within: float = WITHIN,
         project: str | None = None,
         domain: str | None = None,
-    ) -> Asked[LogTail]:
+    ) -> Bound[LogTail]:
         """The last lines that an attempt of a run logged (DataProxyService/TailLogs); also ``client.tail_log.aio``.
 
         A log that cannot be had is no error: the result says why. Backends keep it as long as the pod is there.
@@ -170,10 +170,10 @@ class FlyteClient:
             return entry[1]
 
     def _open(self) -> Transport:
-        return JudgingTransport(DoorTransport(self.config, self._route, self._retry.clock), self._judge)
+        return JudgingTransport(SelectedTransport(self.config, self._route, self._retry.clock), self._judge)
 
     def _open_on_loop(self) -> AsyncTransport:
-        return AsyncJudgingTransport(AsyncDoorTransport(self.config, self._route, self._retry.clock), self._judge)
+        return AsyncJudgingTransport(AsyncSelectedTransport(self.config, self._route, self._retry.clock), self._judge)
 
     def _with_token(self, inner: Transport) -> Transport:
         if self.config.credentials is None:

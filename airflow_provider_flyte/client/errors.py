@@ -18,7 +18,7 @@
         +-- UnimplementedError          UNIMPLEMENTED
         +-- UnavailableError            UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED
         |   +-- ProxyError                  a proxy's own 429, 502, 503 or 504
-        |   +-- WrongDoorError              seen by looking at what is there: lasting
+        |   +-- WrongEndpointError              seen by looking at what is there: lasting
         |       +-- SpeaksTlsError              it speaks TLS and we do not
         |       +-- SpeaksPlaintextError        the reverse
         |       +-- CertificateError            its certificate is refused
@@ -236,7 +236,7 @@ PROXY_STATUSES = (429, 502, 503, 504)
 """What a proxy says while what is behind it is away."""
 
 
-class WrongDoorError(UnavailableError):
+class WrongEndpointError(UnavailableError):
     """Flyte cannot be reached in this way: seen by a look at what is there, not guessed from grpc's words.
 
     Lasting, unless Flyte was reached in this way before: then it is an outage (``transient`` is set).
@@ -245,13 +245,13 @@ class WrongDoorError(UnavailableError):
     transient = False
 
 
-class SpeaksTlsError(WrongDoorError):
+class SpeaksTlsError(WrongEndpointError):
     """We sent plaintext to a port that speaks TLS."""
 
     advice = "The port {endpoint} speaks TLS: switch Insecure off in the Flyte connection."
 
 
-class SpeaksPlaintextError(WrongDoorError):
+class SpeaksPlaintextError(WrongEndpointError):
     """We wanted TLS from a port that speaks plaintext."""
 
     advice = (
@@ -260,7 +260,7 @@ class SpeaksPlaintextError(WrongDoorError):
     )
 
 
-class CertificateError(WrongDoorError):
+class CertificateError(WrongEndpointError):
     """The server's certificate is refused."""
 
     advice = "The certificate of {endpoint} is not valid: have it renewed, and check this machine's clock."
@@ -294,7 +294,7 @@ class ClientCertificateError(CertificateError):
     )
 
 
-class NoGrpcError(WrongDoorError):
+class NoGrpcError(WrongEndpointError):
     """gRPC does not pass, HTTP does, and the settings ask for gRPC."""
 
     advice = (
@@ -303,7 +303,7 @@ class NoGrpcError(WrongDoorError):
     )
 
 
-class NoConnectError(WrongDoorError):
+class NoConnectError(WrongEndpointError):
     """HTTP does not pass, gRPC does, and the settings ask for Connect."""
 
     advice = (
@@ -312,7 +312,7 @@ class NoConnectError(WrongDoorError):
     )
 
 
-class NotFlyteError(WrongDoorError):
+class NotFlyteError(WrongEndpointError):
     """What answers is no Flyte 2 API."""
 
     advice = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from airflow_provider_flyte.client.blocking import Asked, blocking, blocking_on_class
+from airflow_provider_flyte.client.blocking import Bound, blocking, blocking_on_class
 from airflow_provider_flyte.client.client import FlyteClient, current_client
 from airflow_provider_flyte.client.errors import NotFoundError
 from airflow_provider_flyte.client.flows import calls
@@ -37,7 +37,7 @@ class RunDetails:
         self._client = client
 
     @blocking_on_class
-    def get(cls, name: str, client: FlyteClient | None = None) -> Asked[RunDetails]:
+    def get(cls, name: str, client: FlyteClient | None = None) -> Bound[RunDetails]:
         """Read the details of a run of the client's project and domain; ``await RunDetails.get.aio(...)`` on a loop.
 
         :param name: the run's name.
@@ -49,7 +49,7 @@ class RunDetails:
         return used, _get(calls.run_identifier(used.config.key(name), used.config.org), used)
 
     @blocking_on_class
-    def get_details(cls, run_id: identifier_pb2.RunIdentifier, client: FlyteClient | None = None) -> Asked[RunDetails]:
+    def get_details(cls, run_id: identifier_pb2.RunIdentifier, client: FlyteClient | None = None) -> Bound[RunDetails]:
         """Read the details of the run with this whole identifier.
 
         :param run_id: a ``RunIdentifier``: org, project, domain and name.
@@ -63,7 +63,7 @@ class RunDetails:
         return used, _get(run_id, used)
 
     @blocking
-    def inputs(self) -> Asked[dict[str, Any]]:
+    def inputs(self) -> Bound[dict[str, Any]]:
         """The run's inputs as plain Python values, defaults filled in (DataProxyService/GetActionData).
 
         What each type becomes stands in ``literals/reader.py``; a literal that cannot be read becomes a description of
@@ -72,7 +72,7 @@ class RunDetails:
         return current_client(self._client), self.read_values("inputs")
 
     @blocking
-    def outputs(self) -> Asked[dict[str, Any]]:
+    def outputs(self) -> Bound[dict[str, Any]]:
         """The run's outputs (``o0``, ``o1`` ...) as plain Python values.
 
         :raises NotFoundError: while there are none yet. A run that has succeeded and whose task declares none gives {}.
@@ -80,7 +80,7 @@ class RunDetails:
         return current_client(self._client), self.read_values("outputs")
 
     def read_values(self, which: str) -> Flow[dict[str, Any]]:
-        """What :meth:`inputs` and :meth:`outputs` ask, for :meth:`FlyteClient.run` with a budget of its own.
+        """What :meth:`inputs` and :meth:`outputs` ask, for :meth:`FlyteClient.execute` with a budget of its own.
 
         :param which: ``inputs`` or ``outputs``.
         """
@@ -97,7 +97,7 @@ class RunDetails:
         return named_values(getattr(data, which))
 
     @blocking
-    def abort(self, reason: str) -> Asked[AbortedRun]:
+    def abort(self, reason: str) -> Bound[AbortedRun]:
         """Stop the run if it is not over by now; ``await details.abort.aio(...)`` on a loop.
 
         :param reason: why; stands in the run's details.
@@ -107,7 +107,7 @@ class RunDetails:
         return used, abort(key, used.config.org, check_reason(reason))
 
     @blocking
-    def log_tail(self, lines: int = LINES, within: float = WITHIN) -> Asked[LogTail]:
+    def log_tail(self, lines: int = LINES, within: float = WITHIN) -> Bound[LogTail]:
         """The last lines that the last attempt logged, if they can be had; ``await details.log_tail.aio()`` on a loop.
 
         :param lines: how many lines.

@@ -23,7 +23,7 @@ _PREFIX_LENGTH = 15
 
 # No tuples: Airflow 2.11 masks the arguments of a log line, and makes a plain tuple of whatever is one.
 @dataclass(frozen=True, order=True, slots=True)
-class Place:
+class ProjectDomain:
     """A project and a domain: where runs live."""
 
     project: str
@@ -46,9 +46,9 @@ class RunKey:
     name: str
 
     @property
-    def place(self) -> Place:
+    def project_domain(self) -> ProjectDomain:
         """Its project and domain."""
-        return Place(self.project, self.domain)
+        return ProjectDomain(self.project, self.domain)
 
     def __str__(self) -> str:
         return f"{self.project}/{self.domain}/{self.name}"

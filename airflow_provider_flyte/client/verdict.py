@@ -49,7 +49,7 @@ class Trouble:
     """Asking again cannot help: refused credentials, TLS against plaintext."""
 
 
-Look = Seen | Absent | Trouble
+Observation = Seen | Absent | Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Verdict:
         return self.outcome is not Outcome.WAITING
 
 
-def observe(state: WaitState, look: Look, now: float) -> WaitState:
+def observe(state: WaitState, look: Observation, now: float) -> WaitState:
     """What a wait knows after one more look."""
     if isinstance(look, Trouble):
         since = state.trouble_since if state.trouble_since is not None else now

@@ -70,9 +70,9 @@ def _steps(client: FlyteClient) -> str:
     project, domain = config.project, config.domain
     if project:
         try:
-            domains = client.run(get_domains(project, config.org), retry_for=0)
+            domains = client.execute(get_domains(project, config.org), retry_for=0)
         except NotFoundError as error:
-            projects: list[str] = client.run(list_projects(), retry_for=0)
+            projects: list[str] = client.execute(list_projects(), retry_for=0)
             seen = ", ".join(projects) or "none"
             raise _FailedError(f"Project: Flyte has no project {project!r}; visible are: {seen}.") from error
         except (PermissionDeniedError, UnimplementedError):
@@ -81,11 +81,11 @@ def _steps(client: FlyteClient) -> str:
         if domain and domains and domain not in domains:
             raise _FailedError(f"Domain: project {project!r} has no domain {domain!r}; it has: {', '.join(domains)}.")
     if project and domain:
-        client.run(list_runs(project, domain, ["any-name"], config.org), retry_for=0)
+        client.execute(list_runs(project, domain, ["any-name"], config.org), retry_for=0)
         found = f"project {project}, domain {domain}, runs visible."
     else:
         if not project:
-            client.run(list_projects(), retry_for=0)
+            client.execute(list_projects(), retry_for=0)
         found = "it answers. Each task must name its " + ("domain." if project else "project and domain.")
     return f"Flyte 2 at {config.endpoint} through {reached_through(config)}: {found}"
 
@@ -96,7 +96,7 @@ def _step(error: Exception) -> str:
 
     for kinds, step in (
         ((errors.CertificateError, errors.SpeaksTlsError, errors.SpeaksPlaintextError), "TLS"),
-        ((errors.WrongDoorError, errors.BadAnswerError), "What answers"),
+        ((errors.WrongEndpointError, errors.BadAnswerError), "What answers"),
         ((errors.UnauthenticatedError,), "Credentials"),
         ((errors.PermissionDeniedError,), "Permissions"),
         ((errors.UnavailableError, errors.DeadlineExceededError), "Endpoint"),

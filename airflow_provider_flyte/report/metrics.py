@@ -50,12 +50,12 @@ class Metrics:
     def report(self, status: WatcherStatus) -> None:
         """Gauges of how it stands, and counters of what was done since the last report."""
         _send("gauge", "flyte.waits", status.waits, tags=self._tags)
-        _send("gauge", "flyte.hints_work", int(status.hints_work), tags=self._tags)
+        _send("gauge", "flyte.stream_up", int(status.stream_up), tags=self._tags)
         counts = {
             "flyte.calls": status.calls,
             "flyte.streams": status.streams,
-            "flyte.ends_by_hint": status.ends_by_hint,
-            "flyte.ends_by_question": status.ends_by_question,
+            "flyte.ends_by_stream": status.ends_by_stream,
+            "flyte.ends_by_poll": status.ends_by_poll,
         }
         for name, count in counts.items():
             if more := count - self._before.get(name, 0):

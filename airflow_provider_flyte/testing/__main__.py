@@ -42,13 +42,13 @@ def main() -> int:
     parser.add_argument("--every", type=_seconds, default=1.0, help="seconds between two phases (default: %(default)s)")
     given = parser.parse_args()
 
-    doors = {"grpc": given.port}
+    transports = {"grpc": given.port}
     if importlib.util.find_spec("uvicorn"):
-        doors["connect"] = given.connect_port
+        transports["connect"] = given.connect_port
     else:
-        print("no Connect door: it needs pip install 'airflow-provider-flyte[testing]'", file=sys.stderr)
+        print("no Connect transport: it needs pip install 'airflow-provider-flyte[testing]'", file=sys.stderr)
     try:
-        flyte = LocalFlyte(doors=doors, host=given.host, keep_calls=100)
+        flyte = LocalFlyte(transports=transports, host=given.host, keep_calls=100)
     except ValueError as error:
         parser.error(str(error))
     try:
@@ -68,7 +68,7 @@ def main() -> int:
             except (ValueError, Refusal) as error:
                 parser.error(f"argument --run: {error}")
         print(f"ready {flyte.endpoint}", flush=True)
-        if "connect" in doors:
+        if "connect" in transports:
             print(f"connect {flyte.connect_endpoint}", flush=True)
         signal.sigwait(STOP_SIGNALS)
     return 0

@@ -1,4 +1,4 @@
-"""A call as the handlers see it, whichever door it came through, and the record of the calls made."""
+"""A call as the handlers see it, whichever transport it came through, and the record of the calls made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """The answer is an error: the name of a gRPC status code and a text. The door translates it."""
+    """The answer is an error: the name of a gRPC status code and a text. The transport translates it."""
 
     def __init__(self, code: str, details: str = "") -> None:
         super().__init__(f"{code}: {details}")

@@ -1,4 +1,4 @@
-"""From a method to its handler: what every door does with a call, whatever its protocol."""
+"""From a method to its handler: what every transport does with a call, whatever its protocol."""
 
 from __future__ import annotations
 

@@ -9,16 +9,16 @@ from typing import Any, TypeAlias
 
 from airflow_provider_flyte.testing.faults import Fault, When
 
-Question: TypeAlias = Callable[[str, Any, Mapping[str, str]], bool]
+Condition: TypeAlias = Callable[[str, Any, Mapping[str, str]], bool]
 """Whether a fault is for this call: its ``Service/Method``, request and metadata."""
 
 
 class _Armed:
-    def __init__(self, fault: Fault, names: frozenset[str], question: Question) -> None:
+    def __init__(self, fault: Fault, names: frozenset[str], condition: Condition) -> None:
         self.fault = fault
         self.names = names
         self.left = fault.times
-        self.question = question
+        self.condition = condition
 
 
 class FaultBox:
@@ -42,7 +42,7 @@ class FaultBox:
             if not names:
                 raise ValueError(f"{method} is no stream; the streams are {', '.join(sorted(self._streams))}")
         with self._lock:
-            self._armed.append(_Armed(fault, names, _question(when)))
+            self._armed.append(_Armed(fault, names, _condition(when)))
 
     def clear(self, method: str | None = None) -> None:
         """Take back the faults of a method, or all; those of a run's script stay."""
@@ -65,7 +65,7 @@ class FaultBox:
         with self._lock:
             in_force = [*self._armed, *self._runs.values()]
         for armed in in_force:
-            if name in armed.names and armed.fault.is_for(request) and armed.question(name, request, metadata):
+            if name in armed.names and armed.fault.is_for(request) and armed.condition(name, request, metadata):
                 with self._lock:
                     if armed.left == 0:
                         continue
@@ -74,7 +74,7 @@ class FaultBox:
                 yield armed.fault
 
 
-def _question(when: When | None) -> Question:
+def _condition(when: When | None) -> Condition:
     if when is None:
         return lambda name, request, metadata: True
     if len(inspect.signature(when).parameters) > 1:

@@ -13,7 +13,7 @@ from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.testing.calls import Call, Refusal
 
 When: TypeAlias = Callable[..., bool]
-"""A question about the request, or about the request and the call's metadata."""
+"""A call about the request, or about the request and the call's metadata."""
 
 
 CODES = frozenset(
@@ -282,7 +282,7 @@ def slow_first_message(seconds: float, *, times: int | None = None) -> Fault:
     return _SlowFirst(seconds, times=times)
 
 
-def lost_hints(share: float = 0.5, *, seed: int | None = None, times: int | None = None) -> Fault:
+def lost_updates(share: float = 0.5, *, seed: int | None = None, times: int | None = None) -> Fault:
     """Lose this share of a stream's messages, at random, without a word.
 
     :param share: 1.0 loses all.

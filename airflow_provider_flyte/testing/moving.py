@@ -26,7 +26,7 @@ _REPORTED = range(RunPhase.WAITING_FOR_RESOURCES, RunPhase.FAILED + 1)
 
 @dataclass
 class Mover:
-    """Moves one run, now; the same handlers that the doors call, never a way around them."""
+    """Moves one run, now; the same handlers that the transports call, never a way around them."""
 
     store: Store
     launch: LaunchHandlers

@@ -27,15 +27,15 @@ from airflow_provider_flyte.testing.handlers.triggers import TriggerHandlers
 from airflow_provider_flyte.testing.moving import Mover
 from airflow_provider_flyte.testing.scheduler import Scheduler
 from airflow_provider_flyte.testing.script import RunHandle
-from airflow_provider_flyte.testing.servers.grpc_server import GrpcDoor
+from airflow_provider_flyte.testing.servers.grpc_server import GrpcServer
 from airflow_provider_flyte.testing.store import Action, Store
 
 PROJECT = "flytesnacks"
 DOMAIN = "development"
-DOORS = ("grpc", "connect")
+TRANSPORTS = ("grpc", "connect")
 
 
-class Door(Protocol):
+class Listener(Protocol):
     """A listening port that speaks one protocol."""
 
     def open(self, host: str, port: int) -> int:
@@ -57,9 +57,9 @@ class LocalFlyte:
     Usable with ``with``, ``async with``, or ``start()`` and ``stop()``. A stop hangs up on everybody, keeps the state:
     ``stop()`` and ``start()`` play an outage on the same port; the steps that were due meanwhile come at once.
 
-    :param port: The first door's; 0 takes a free one. Further doors take free ones.
-    :param doors: ``"grpc"``, ``"connect"`` (HTTP/1.1; needs uvicorn, which Airflow 3 brings) or both, a port each; a
-        mapping names the further ports too.
+    :param port: The first transport's; 0 takes a free one. Further transports take free ones.
+    :param transports: ``"grpc"``, ``"connect"`` (HTTP/1.1; needs uvicorn, which Airflow 3 brings) or both, a port each;
+        a mapping names the further ports too.
     :param host: The address to listen on.
     :param tls: Certificate and key as PEM, for TLS instead of plaintext.
     :param client_roots: PEM of the authorities one of which a client's certificate must come from; None asks for none.
@@ -72,7 +72,7 @@ class LocalFlyte:
         self,
         port: int = 0,
         *,
-        doors: Sequence[str] | Mapping[str, int] = ("grpc",),
+        transports: Sequence[str] | Mapping[str, int] = ("grpc",),
         host: str = "127.0.0.1",
         tls: tuple[bytes, bytes] | None = None,
         client_roots: bytes | None = None,
@@ -80,10 +80,15 @@ class LocalFlyte:
         keep_calls: int = 2000,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        if isinstance(doors, str) or not doors or not set(doors) <= set(DOORS) or len(set(doors)) < len(doors):
-            raise ValueError(f"doors are a sequence of {' and '.join(map(repr, DOORS))}, not {doors!r}")
-        self.ports = dict(doors) if isinstance(doors, Mapping) else dict.fromkeys(doors, 0)
-        """The port of each door; 0 until a free one is found."""
+        if (
+            isinstance(transports, str)
+            or not transports
+            or not set(transports) <= set(TRANSPORTS)
+            or len(set(transports)) < len(transports)
+        ):
+            raise ValueError(f"transports are a sequence of {' and '.join(map(repr, TRANSPORTS))}, not {transports!r}")
+        self.ports = dict(transports) if isinstance(transports, Mapping) else dict.fromkeys(transports, 0)
+        """The port of each transport; 0 until a free one is found."""
         first = next(iter(self.ports))
         self.ports[first] = port or self.ports[first]
         for number in self.ports.values():
@@ -92,7 +97,7 @@ class LocalFlyte:
         self._listen = host
         self._tls = tls
         self._client_roots = client_roots
-        self._open: list[Door] = []
+        self._open: list[Listener] = []
         self.host = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
         """The name to reach it by."""
         self.calls = CallLog(resolve, keep_calls)
@@ -125,31 +130,31 @@ class LocalFlyte:
 
     @property
     def port(self) -> int:
-        """The port of the first door."""
+        """The port of the first transport."""
         return next(iter(self.ports.values()))
 
     @property
     def endpoint(self) -> str:
-        """``host:port`` of the first door, as a connection wants it."""
+        """``host:port`` of the first transport, as a connection wants it."""
         return f"{self.host}:{self.port}"
 
     @property
     def connect_endpoint(self) -> str:
-        """``host:port`` of the Connect door. ``ValueError`` where there is none."""
+        """``host:port`` of the Connect transport. ``ValueError`` where there is none."""
         if "connect" not in self.ports:
-            raise ValueError('this LocalFlyte has no Connect door; make it with doors=("grpc", "connect")')
+            raise ValueError('this LocalFlyte has no Connect transport; make it with transports=("grpc", "connect")')
         return f"{self.host}:{self.ports['connect']}"
 
     def start(self) -> LocalFlyte:
-        """Open the doors; nothing where they are open. ``OSError`` says that another server has a port."""
+        """Open the transports; nothing where they are open. ``OSError`` says that another server has a port."""
         if not self._open:
             try:
                 for name, port in self.ports.items():
-                    door = self._make_door(name)
-                    self.ports[name] = door.open(self._listen, port)
-                    self._open.append(door)
+                    transport = self._make_server(name)
+                    self.ports[name] = transport.open(self._listen, port)
+                    self._open.append(transport)
             except BaseException:
-                self._close_doors()
+                self._close_servers()
                 raise
             self._scheduler.start()
         return self
@@ -157,24 +162,24 @@ class LocalFlyte:
     def stop(self) -> None:
         """Hang up and end all threads; nothing where it is closed. The state and the port numbers stay."""
         if self._open:
-            self._close_doors()
+            self._close_servers()
             self._scheduler.stop()
 
-    def _close_doors(self) -> None:
-        doors, self._open = self._open, []
-        for door in doors:
-            door.close()
+    def _close_servers(self) -> None:
+        transports, self._open = self._open, []
+        for transport in transports:
+            transport.close()
 
-    def _make_door(self, name: str) -> Door:
+    def _make_server(self, name: str) -> Listener:
         if name == "grpc":
-            return GrpcDoor(self._dispatcher, self._tls, self._client_roots)
+            return GrpcServer(self._dispatcher, self._tls, self._client_roots)
         try:
-            from airflow_provider_flyte.testing.servers.connect_server import ConnectDoor
+            from airflow_provider_flyte.testing.servers.connect_server import ConnectServer
         except ImportError as error:
             raise ImportError(
-                f"the Connect door needs uvicorn: pip install 'airflow-provider-flyte[testing]' ({error})"
+                f"the Connect transport needs uvicorn: pip install 'airflow-provider-flyte[testing]' ({error})"
             ) from error
-        return ConnectDoor(self._dispatcher, self._tls, self._client_roots)
+        return ConnectServer(self._dispatcher, self._tls, self._client_roots)
 
     def __enter__(self) -> LocalFlyte:
         return self.start()

@@ -200,7 +200,7 @@ class TryRuns:
 
         keys = [self._key(name) for name in self._trying.names]
         try:
-            found = self._client.run(
+            found = self._client.execute(
                 find_tries(self._trying, self._key, self._client.config.org), retry_for=self._retry_for
             )
             if self._trying.number > 1 and not any(run.owner == self._trying.task for run in found):
@@ -229,7 +229,7 @@ class TryRuns:
             self._trying.task, self._wanted.task_name, place.project, place.domain, config.org, self._since
         )
         try:
-            launched = self._client.run(flow, retry_for=self._retry_for)
+            launched = self._client.execute(flow, retry_for=self._retry_for)
         except (InvalidArgumentError, UnimplementedError) as error:
             self._log.warning(
                 "Flyte has no run named %s or as in an earlier try, and does not list the runs of a task, so a run "
@@ -295,7 +295,7 @@ class TryRuns:
         )
         if start.after and self._retry_as != "new":
             wanted = replace(wanted, related_to=self._key(start.after).name, relation=self._retry_as)
-        launched = self._client.run(
+        launched = self._client.execute(
             launch(self._client.config, wanted, before_create=self._before_create), retry_for=self._retry_for
         )
         if not launched.new:

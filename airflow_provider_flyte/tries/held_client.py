@@ -48,7 +48,7 @@ class HeldClient:
         if self._client is None:
             return False
         try:
-            fresh = self._hook.get_another_client(self._client)
+            fresh = self._hook.refresh_client(self._client)
         except FlyteConfigurationError as error:
             self._log.warning(
                 "The Airflow connection could not be read again, so the task continues with its old settings. %s", error

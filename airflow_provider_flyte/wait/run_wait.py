@@ -14,7 +14,7 @@ from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, is_l
 from airflow_provider_flyte.client.phase import RunPhase, is_terminal
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.verdict import (
-    Look,
+    Observation,
     Outcome,
     Seen,
     Trouble,
@@ -210,7 +210,7 @@ class RunWait:
 
         began = self._now()
         try:
-            seen, message = self.client.run(look_at(self.key, self.client.config.org), retry_for=retry_for)
+            seen, message = self.client.execute(look_at(self.key, self.client.config.org), retry_for=retry_for)
         except FlyteError as error:
             # Counted from the first try: the retries are part of the trouble.
             return self.note(trouble_of(error), began)
@@ -228,14 +228,14 @@ class RunWait:
         until = self._now() + DETAILS_LAG
         while True:
             try:
-                return self.client.run(self.details.read_values("outputs"), retry_for=retry_for)
+                return self.client.execute(self.details.read_values("outputs"), retry_for=retry_for)
             except NotFoundError:
                 # Where they lie is in the events of the last attempt, which Flyte shows after the phase.
                 if self._now() >= until:
                     raise
                 self._sleep(PAUSE)
 
-    def note(self, look: Look, at: float | None = None) -> Verdict:
+    def note(self, look: Observation, at: float | None = None) -> Verdict:
         """What was seen of this run.
 
         :param at: when it was seen; by default now.

@@ -72,7 +72,7 @@ class _Shared:
     async def _another_client(self) -> FlyteClient | None:
         """For waits in trouble: a client after the connection as it is by now, or None where it has not changed."""
         old = self._client
-        fresh = await self._hook().aget_another_client(old) if old is not None else None
+        fresh = await self._hook().arefresh_client(old) if old is not None else None
         if old is not None and fresh is not None:
             self._client = fresh
             self._in_background(old.aclose())

@@ -1,6 +1,6 @@
 """What a worker does about all runs of one task: look at them, say what happened, and name how the wait stands.
 
-The sensor uses it in all its modes. One run is looked at by itself; of several, one question tells which are over, and
+The sensor uses it in all its modes. One run is looked at by itself; of several, one poll tells which are over, and
 only their details are read.
 """
 
@@ -284,7 +284,7 @@ class TaskWait:
             began = self._now()
             flow = list_by_name(key.project, key.domain, names, self.client.config.org)
             try:
-                found = self.client.run(flow, retry_for=self._until(end))
+                found = self.client.execute(flow, retry_for=self._until(end))
             except NameFilterRefused:
                 self._read_each(runs, end)
                 return

@@ -46,7 +46,7 @@ TIMES: list[tuple[Callable[..., Any], str]] = [
     *((FlyteRunTrigger, name) for name in ("deadline", "execution_deadline", "not_before")),
     *((FlyteLaunchedRunTrigger, name) for name in ("poll_interval", "queued_deadline")),
     *((config, name) for name in ("timeout", "retry_budget", "keepalive")),
-    *((watcher, name) for name in ("interval", "shortest_interval", "calls_per_second")),
+    *((watcher, name) for name in ("interval", "min_poll_interval", "max_calls_per_second")),
     *((WaitRules, name) for name in ("missing_after", "unreachable_after")),
 ]
 IDS = [f"{make.__name__}-{name}" for make, name in TIMES]
@@ -55,7 +55,7 @@ IDS = [f"{make.__name__}-{name}" for make, name in TIMES]
 @pytest.mark.parametrize(("make", "name"), TIMES, ids=IDS)
 @pytest.mark.parametrize("value", [-1, math.inf, math.nan, 1e300, True, "60", "{{ params.seconds }}"])
 def test_what_is_no_time(make: Callable[..., Any], name: str, value: Any) -> None:
-    if name == "calls_per_second" and value == 1e300:
+    if name == "max_calls_per_second" and value == 1e300:
         return
     with pytest.raises((FlyteArgumentError, ConfigError), match=f"{name} is .*; give "):
         make(**{name: value})
@@ -63,7 +63,7 @@ def test_what_is_no_time(make: Callable[..., Any], name: str, value: Any) -> Non
 
 @pytest.mark.parametrize(("make", "name"), TIMES, ids=IDS)
 def test_a_timedelta_is_as_good_as_seconds(make: Callable[..., Any], name: str) -> None:
-    if "deadline" in name or name in ("not_before", "calls_per_second"):
+    if "deadline" in name or name in ("not_before", "max_calls_per_second"):
         return
     made = make(**{name: timedelta(minutes=2)})
     if make is not watcher:

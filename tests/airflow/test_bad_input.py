@@ -104,9 +104,11 @@ def test_plaintext_against_tls(
     assert f"{flyte.endpoint} speaks TLS: switch Insecure off in the Flyte connection" in words
 
 
-def test_a_server_whose_answers_cannot_be_read(door: str, monkeypatch: pytest.MonkeyPatch, deferrable: bool) -> None:
-    with stranger(door) as server:
-        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(server, transport=door))
+def test_a_server_whose_answers_cannot_be_read(
+    protocol: str, monkeypatch: pytest.MonkeyPatch, deferrable: bool
+) -> None:
+    with stranger(protocol) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(server, transport=protocol))
         words = _ends(FlyteUnreachable, deferrable=deferrable, unreachable_after=300)
     assert f"Something other than a Flyte 2 API answers at {server.endpoint}" in words
 

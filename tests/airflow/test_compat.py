@@ -46,26 +46,26 @@ class Supervisor:
         self.hold = asyncio.Event()
         self.hold.set()
 
-    def send(self, question: str) -> str:
+    def send(self, poll: str) -> str:
         from asgiref.sync import async_to_sync
 
-        return async_to_sync(self.asend)(question)
+        return async_to_sync(self.asend)(poll)
 
-    async def asend(self, question: str) -> str:
+    async def asend(self, poll: str) -> str:
         assert asyncio.get_running_loop() is self.loop, "Task got Future attached to a different loop"
         async with self.lock:
-            self.asked.append(question)
-            self.answers.append(question)
+            self.asked.append(poll)
+            self.answers.append(poll)
             await self.hold.wait()
             answer = self.answers.pop(0)
-            assert answer == question, "Response read out of order!"
+            assert answer == poll, "Response read out of order!"
             return answer
 
 
 async def test_calls_into_airflow_reach_the_supervisor_in_its_own_loop() -> None:
     supervisor = Supervisor()
-    questions = [f"question {number}" for number in range(8)]
-    assert await asyncio.gather(*(compat.in_airflow(supervisor.send, one) for one in questions)) == questions
+    polls = [f"poll {number}" for number in range(8)]
+    assert await asyncio.gather(*(compat.in_airflow(supervisor.send, one) for one in polls)) == polls
 
 
 async def test_they_hold_no_loop() -> None:

@@ -34,8 +34,8 @@ def config(flyte: LocalFlyte, **changes: Any) -> FlyteConfig:
         ({"project": ""}, "it answers. Each task must name its project and domain."),
     ],
 )
-def test_a_good_connection(local_flyte: LocalFlyte, door: str, changes: dict[str, Any], words: str) -> None:
-    name = {"grpc": "gRPC", "connect": "Connect"}[door]
+def test_a_good_connection(local_flyte: LocalFlyte, protocol: str, changes: dict[str, Any], words: str) -> None:
+    name = {"grpc": "gRPC", "connect": "Connect"}[protocol]
     assert check(config(local_flyte, **changes)) == (True, f"Flyte 2 at {local_flyte.endpoint} through {name}: {words}")
 
 

@@ -46,8 +46,8 @@ def spoil(flyte: LocalFlyte) -> None:
 async def test_two_thousand_waits_in_a_triggerer(
     flyte_default: LocalFlyte, counts: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__FLYTE__INTERVAL", "0.2")
-    monkeypatch.setenv("AIRFLOW__FLYTE__SHORTEST_INTERVAL", "0.1")
+    monkeypatch.setenv("AIRFLOW__FLYTE__POLL_INTERVAL", "0.2")
+    monkeypatch.setenv("AIRFLOW__FLYTE__MIN_POLL_INTERVAL", "0.1")
     expected = {f"r{number}": ENDS[number % len(ENDS)] for number in range(WAITS)}
     for name in expected:
         flyte_default.run(name).move("RUNNING")

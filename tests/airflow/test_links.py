@@ -21,7 +21,7 @@ pytestmark = pytest.mark.one_transport("grpc")
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("door", ["grpc"])
+@pytest.mark.parametrize("protocol", ["grpc"])
 def test_every_task_instance_has_its_button(airflow_db: None, flyte_default: LocalFlyte) -> None:
     flyte_default.deploy("demo.train", inputs={"n": (int, 0)})
     flyte_default.on_launch(lambda run: run.phases("RUNNING", "SUCCEEDED", every=0.2))
@@ -94,7 +94,7 @@ def test_the_button_leads_to_flyte_whatever_the_xcom_backend() -> None:
     assert "is no reference of this backend" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("door", ["grpc"])
+@pytest.mark.parametrize("protocol", ["grpc"])
 def test_a_task_that_never_had_a_run_logs_no_error_about_its_button(
     airflow_db: None, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ TASK = TaskInstance("sales", "train", "manual__2026-11-23")
 
 
 def decision(client: FlyteClient, trying: Try) -> Decision:
-    return decide(trying, client.run(find_tries(trying, client.config.key, client.config.org), retry_for=0.2))
+    return decide(trying, client.execute(find_tries(trying, client.config.key, client.config.org), retry_for=0.2))
 
 
 def start(client: FlyteClient, trying: Try) -> str:

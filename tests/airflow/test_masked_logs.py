@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from airflow_provider_flyte.client.run_key import Place, RunKey
+from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 
 try:
     from airflow.sdk._shared.secrets_masker import SecretsMasker
@@ -18,7 +18,7 @@ except ImportError:
     ("given", "words"),
     [
         (RunKey("flytesnacks", "development", "r1"), "flytesnacks/development/r1"),
-        (Place("flytesnacks", "development"), "flytesnacks/development"),
+        (ProjectDomain("flytesnacks", "development"), "flytesnacks/development"),
     ],
 )
 def test_a_run_is_logged_by_its_name(monkeypatch: pytest.MonkeyPatch, given: object, words: str) -> None:

@@ -79,7 +79,7 @@ def test_a_run_that_never_left_its_queue_has_failed(
     assert tags == {"flyte_conn_id": "flyte_default", "outcome": "failed"}
 
 
-@pytest.mark.parametrize("door", ["grpc"])
+@pytest.mark.parametrize("protocol", ["grpc"])
 def test_a_backend_of_metrics_that_raises_harms_no_task(
     flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -377,7 +377,7 @@ async def test_trouble_is_told_once_and_not_for_each(flyte_default: LocalFlyte) 
     for name in names:
         flyte_default.run(name).succeeds()
     assert (await waiting)["ending"] == "succeeded"
-    # A hint may say in between that Flyte answers.
+    # A update may say in between that Flyte answers.
     assert 1 <= len([line for line in said if line.startswith("No answer from Flyte")]) <= 3
     # A line for each of the first ones; a task may wait for thousands.
     assert len([line for line in said if "of 100 Flyte runs: run r" in line]) == 20

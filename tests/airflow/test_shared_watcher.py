@@ -25,8 +25,8 @@ async def test_refused_credentials_lead_to_the_connection_as_it_is_by_now(
 ) -> None:
     """The secret was rotated while runs were waited for: the waits go on with the new one."""
     caplog.set_level("INFO")
-    [door] = flyte_default.ports
-    with LocalFlyte(doors=(door,)) as moved:
+    [protocol] = flyte_default.ports
+    with LocalFlyte(transports=(protocol,)) as moved:
         for flyte in (flyte_default, moved):
             flyte.run("r1").move("RUNNING")
             flyte.run("r2").move("RUNNING")
@@ -48,7 +48,7 @@ async def test_a_thousand_triggers_go_on_when_the_secret_is_replaced(
     """Tokens of the old secret are revoked: one more look at Airflow's connection serves all waits."""
     caplog.set_level("INFO")
     names = [f"r{number}" for number in range(1000)]
-    with LocalFlyte(doors=("grpc",)) as flyte, OAuth2Server() as oauth2:
+    with LocalFlyte(transports=("grpc",)) as flyte, OAuth2Server() as oauth2:
         oauth2.guard(flyte)
         for name in names:
             flyte.run(name).move("RUNNING")
@@ -101,7 +101,7 @@ async def test_metrics(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(shared_watcher, "METRICS_EVERY", 0.05)
     run = flyte_default.run("r1").move("RUNNING")
     wait = asyncio.ensure_future(ending(trigger()))
-    while ("flyte.waits", 1) not in gauges or ("flyte.hints_work", 1) not in gauges:
+    while ("flyte.waits", 1) not in gauges or ("flyte.stream_up", 1) not in gauges:
         await asyncio.sleep(0.01)
     await flyte_default.wait_for_call_async("ListRuns")
     run.succeeds()
@@ -112,13 +112,13 @@ async def test_metrics(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatc
     # One may have been on its way when the run ended.
     assert counts["flyte.calls"] - flyte_default.calls.count("ListRuns") in (0, 1)
     assert counts["flyte.streams"] == 1
-    assert counts.get("flyte.ends_by_hint", 0) + counts.get("flyte.ends_by_question", 0) == 1
+    assert counts.get("flyte.ends_by_stream", 0) + counts.get("flyte.ends_by_poll", 0) == 1
 
 
 async def test_the_settings_are_airflows(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW__FLYTE__HINTS", "False")
-    monkeypatch.setenv("AIRFLOW__FLYTE__INTERVAL", "0.2")
-    monkeypatch.setenv("AIRFLOW__FLYTE__SHORTEST_INTERVAL", "0.1")
+    monkeypatch.setenv("AIRFLOW__FLYTE__STREAM", "False")
+    monkeypatch.setenv("AIRFLOW__FLYTE__POLL_INTERVAL", "0.2")
+    monkeypatch.setenv("AIRFLOW__FLYTE__MIN_POLL_INTERVAL", "0.1")
     run = flyte_default.run("r1").move("RUNNING")
     wait = asyncio.ensure_future(ending(trigger(poll_interval=60)))
     # More than the defaults would ask in this time.
@@ -128,7 +128,9 @@ async def test_the_settings_are_airflows(flyte_default: LocalFlyte, monkeypatch:
     assert flyte_default.calls("WatchRuns") == []
 
 
-@pytest.mark.parametrize(("option", "value"), [("HINTS", "perhaps"), ("INTERVAL", "0"), ("CALLS_PER_SECOND", "many")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("HINTS", "perhaps"), ("INTERVAL", "0"), ("MAX_CALLS_PER_SECOND", "many")]
+)
 async def test_a_setting_that_makes_no_sense(
     flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, option: str, value: str
 ) -> None:

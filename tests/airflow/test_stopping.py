@@ -262,11 +262,11 @@ def test_what_goes_well_is_left_alone(worker: Any) -> None:
 
 @pytest.mark.parametrize("mended", [False, True])
 def test_an_abort_reads_the_connection_again_where_it_is_refused(
-    flyte_default: LocalFlyte, door: str, worker: Any, monkeypatch: pytest.MonkeyPatch, mended: bool
+    flyte_default: LocalFlyte, protocol: str, worker: Any, monkeypatch: pytest.MonkeyPatch, mended: bool
 ) -> None:
     """The secret may have been replaced while the task waited."""
     run = flyte_default.run("r1").move("RUNNING")
-    with LocalFlyte(doors=(door,)) as other:
+    with LocalFlyte(transports=(protocol,)) as other:
         other.inject("AbortRun", status("UNAUTHENTICATED", "who are you"))
         other.run("r1").move("RUNNING")
         monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(other))

@@ -153,7 +153,7 @@ async def test_a_closed_generator_gives_the_watcher_back(flyte_default: LocalFly
     assert shared_watcher._of_loop(asyncio.get_running_loop())["flyte_default"].users == 0
 
 
-async def test_all_triggers_of_a_loop_share_one_question_and_one_reading(
+async def test_all_triggers_of_a_loop_share_one_poll_and_one_reading(
     flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Each reading of this connection leaves one line in the log.
@@ -167,8 +167,8 @@ async def test_all_triggers_of_a_loop_share_one_question_and_one_reading(
         flyte_default.run(name).succeeds()
     assert {end["ending"] for end in await asyncio.gather(*waits)} == {"succeeded"}
     assert caplog.text.count("unknown extra fields ['typo'] are ignored") == 1
-    questions = len(flyte_default.calls("ListRuns"))
-    assert questions < 30, "a question is for all waits, not for each"
+    polls = len(flyte_default.calls("ListRuns"))
+    assert polls < 30, "a poll is for all waits, not for each"
     assert flyte_default.calls("GetRunDetails") == []
 
 

@@ -73,9 +73,9 @@ async def test_a_write_is_never_repeated(local_flyte: LocalFlyte) -> None:
     local_flyte.inject("CreateRun", unavailable())
     async with FlyteClient(config_for(local_flyte)) as client:
         with pytest.raises(UnavailableError):
-            client.run(CREATE)
+            client.execute(CREATE)
         with pytest.raises(UnavailableError):
-            await client.arun(CREATE)
+            await client.aexecute(CREATE)
     assert len(local_flyte.calls("CreateRun")) == 2
 
 

@@ -43,12 +43,12 @@ def ask(config: FlyteConfig, *, on_a_loop: bool) -> Any:
 
     async def on_loop() -> Any:
         async with FlyteClient(config) as client:
-            return await client.arun(call, retry_for=0)
+            return await client.aexecute(call, retry_for=0)
 
     if on_a_loop:
         return asyncio.run(on_loop())
     with FlyteClient(config) as client:
-        return client.run(call, retry_for=0)
+        return client.execute(call, retry_for=0)
 
 
 both = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
@@ -75,9 +75,9 @@ def test_each_status_is_one_of_our_errors(local_flyte: LocalFlyte, code: Status,
 
 
 @both
-def test_who_gives_no_answer_that_can_be_read_is_no_flyte(door: str, on_a_loop: bool) -> None:
+def test_who_gives_no_answer_that_can_be_read_is_no_flyte(protocol: str, on_a_loop: bool) -> None:
     with (
-        stranger(door) as server,
+        stranger(protocol) as server,
         pytest.raises(errors.BadAnswerError, match="Something other than a Flyte 2 API answers") as raised,
     ):
         ask(config_for(server), on_a_loop=on_a_loop)

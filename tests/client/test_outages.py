@@ -13,13 +13,13 @@ BOUND = 3.0
 """Seconds after the server's return within which calls must work again."""
 
 
-async def test_calls_work_again_within_3_s_of_the_servers_return(door: str) -> None:
+async def test_calls_work_again_within_3_s_of_the_servers_return(protocol: str) -> None:
     """Whatever the outage's length, while the pauses of grpc's own back-off grow to two minutes.
 
     The outage here lasts until the default would already wait for longer than the bound (1, 1.6 and 2.6 s gone, 4.1 s
     to come), so that a channel without our options fails this test.
     """
-    with LocalFlyte(doors=(door,)) as flyte:
+    with LocalFlyte(transports=(protocol,)) as flyte:
         flyte.run("r1")
         async with FlyteClient(config_for(flyte, retry_budget=30.0, timeout=2.0)) as client:
             await RunDetails.get.aio("r1")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_flyte.client.phase import RunPhase, is_successful, is_terminal
 from airflow_provider_flyte.client.verdict import (
     Absent,
-    Look,
+    Observation,
     Outcome,
     RunError,
     Seen,
@@ -40,7 +40,7 @@ STEPS = st.lists(st.tuples(st.floats(0, 400), LOOKS), max_size=20)
 SOME_RULES = st.builds(WaitRules, st.none() | st.floats(0, 200), st.none() | st.floats(0, 400))
 
 
-def after(*steps: tuple[float, Look], rules: WaitRules = RULES) -> Verdict:
+def after(*steps: tuple[float, Observation], rules: WaitRules = RULES) -> Verdict:
     """The verdict at the time of the last look."""
     state, now = START, 0.0
     for now, look in steps:
@@ -99,7 +99,7 @@ def test_an_answer_without_news_ends_trouble() -> None:
 
 
 @given(STEPS, SOME_RULES)
-def test_whatever_is_seen(steps: list[tuple[float, Look]], rules: WaitRules) -> None:
+def test_whatever_is_seen(steps: list[tuple[float, Observation]], rules: WaitRules) -> None:
     state, now, over = START, 0.0, None
     for pause, look in steps:
         now += pause

@@ -48,7 +48,7 @@ class Backend:
         self.task = self._deploy_the_recorded_task()
 
     def _ask(self, method: Unary, request: object) -> object:  # type: ignore[type-arg]
-        return self.client.run(Call(method, request, lambda response: response))
+        return self.client.execute(Call(method, request, lambda response: response))
 
     def _deploy_the_recorded_task(self) -> task_definition_pb2.TaskIdentifier:
         [first, *_] = RECORDED["calls"]
@@ -142,7 +142,9 @@ def config(
     with ExitStack() as opened:
         endpoint, tls = os.environ.get("FLYTE_ENDPOINT"), bool(os.environ.get("FLYTE_TLS"))
         if endpoint is None:
-            endpoint = opened.enter_context(LocalFlyte(doors=("grpc" if transport == "grpc" else "connect",))).endpoint
+            endpoint = opened.enter_context(
+                LocalFlyte(transports=("grpc" if transport == "grpc" else "connect",))
+            ).endpoint
         if transport != BEHIND_NGINX:
             yield FlyteConfig(endpoint=endpoint, insecure=not tls, transport=transport, **fields)
             return

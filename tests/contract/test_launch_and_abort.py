@@ -27,7 +27,7 @@ def deploy(backend: Backend, inputs: dict[str, types_pb2.LiteralType], version: 
         org=ORG, project=PROJECT, domain=DOMAIN, name=f"contract.{backend.new_name()}", version=version
     )
     request = task_service_pb2.DeployTaskRequest(task_id=task_id, spec=plain.task_spec(task_id, inputs, {}, {}))
-    backend.client.run(Call(TaskService.DeployTask, request, lambda response: None))
+    backend.client.execute(Call(TaskService.DeployTask, request, lambda response: None))
     return task_id.name
 
 
@@ -118,7 +118,7 @@ def test_a_run_is_launched_by_a_trigger_with_what_it_holds(backend: Backend) -> 
     spec.inputs.literals.extend(plain.named_literals({"rows": 7, "lines": 1}))
     spec.run_spec.labels.values["team"] = "data"
     request = trigger_service_pb2.DeployTriggerRequest(name=name, spec=spec, automation_spec={"type": "TYPE_NONE"})
-    backend.client.run(Call(TriggerService.DeployTrigger, request, lambda response: None))
+    backend.client.execute(Call(TriggerService.DeployTrigger, request, lambda response: None))
     run = backend.client.launch(Launch(task, trigger_name="nightly", inputs={"rows": 8}, annotations={"note": "x"}))
     details = backend.details(run.name)
     assert details.inputs() == {"rows": 8, "lines": 1}

@@ -1,4 +1,4 @@
-"""Questions about many runs: the filters that the watcher lives on, and the watcher."""
+"""Polls about many runs: the filters that the watcher lives on, and the watcher."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.contract.conftest import DOMAIN, ORG, PROJECT, Backend
 
 
 def find(backend: Backend, names: list[str], *, terminal_only: bool = False) -> dict[str, int]:
-    found = backend.client.run(find_runs(PROJECT, DOMAIN, names, ORG, terminal_only=terminal_only))
+    found = backend.client.execute(find_runs(PROJECT, DOMAIN, names, ORG, terminal_only=terminal_only))
     return {key.name: phase for key, phase in found.items()}
 
 
@@ -63,7 +63,7 @@ def test_value_in_with_one_value_is_refused(backend: Backend) -> None:
     from airflow_provider_flyte.client.flows.calls import Call
 
     with pytest.raises(InternalError):
-        backend.client.run(Call(RunService.ListRuns, request, lambda response: response), retry_for=0)
+        backend.client.execute(Call(RunService.ListRuns, request, lambda response: response), retry_for=0)
 
 
 async def test_the_watcher_sees_every_end(backend: Backend, config: FlyteConfig) -> None:
@@ -77,7 +77,7 @@ async def test_the_watcher_sees_every_end(backend: Backend, config: FlyteConfig)
     names = {how: backend.launch() for how in ("succeeds", "fails", "aborts", "recovers", "times out")}
     for name in names.values():
         backend.move(name, RunPhase.RUNNING)
-    async with FlyteClient(config) as client, RunWatcher(client, interval=0.5) as watcher:
+    async with FlyteClient(config) as client, RunWatcher(client, poll_interval=0.5) as watcher:
         waits = [asyncio.ensure_future(watcher.wait(name)) for name in names.values()]
         await asyncio.to_thread(end, names)
         seen = dict(zip(names, await asyncio.wait_for(asyncio.gather(*waits), 60), strict=True))
@@ -92,7 +92,7 @@ async def test_the_watcher_sees_every_end(backend: Backend, config: FlyteConfig)
 
 
 async def test_the_watcher_waits_for_500_runs(backend: Backend, config: FlyteConfig) -> None:
-    """With hints and without: nobody can tell by the outcome."""
+    """With updates and without: nobody can tell by the outcome."""
     names = [backend.launch() for _ in range(500)]
     for name in names:
         backend.move(name, RunPhase.RUNNING)
@@ -102,8 +102,8 @@ async def test_the_watcher_waits_for_500_runs(backend: Backend, config: FlyteCon
             backend.move(name, RunPhase.SUCCEEDED)
 
     async with FlyteClient(config) as client:
-        for hints, some in ((True, names[:250]), (False, names[250:])):
-            async with RunWatcher(client, interval=1.0, hints=hints) as watcher:
+        for stream, some in ((True, names[:250]), (False, names[250:])):
+            async with RunWatcher(client, poll_interval=1.0, stream=stream) as watcher:
                 waits = asyncio.gather(*map(watcher.wait, some))
                 await asyncio.to_thread(end, some)
                 seen = await asyncio.wait_for(waits, 120)
@@ -119,7 +119,7 @@ async def test_the_watcher_tells_missing_from_late(backend: Backend, config: Fly
         backend.move(late, RunPhase.RUNNING, RunPhase.SUCCEEDED)
 
     late, missing = backend.new_name(), backend.new_name()
-    async with FlyteClient(config) as client, RunWatcher(client, interval=0.5) as watcher:
+    async with FlyteClient(config) as client, RunWatcher(client, poll_interval=0.5) as watcher:
         waiting = asyncio.ensure_future(watcher.wait(late, rules=WaitRules(missing_after=60.0)))
         gone = await asyncio.wait_for(watcher.wait(missing, rules=WaitRules(missing_after=1.0)), 60)
         assert gone.outcome is Outcome.MISSING

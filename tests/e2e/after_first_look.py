@@ -39,7 +39,7 @@ class AfterFirstLook:
         while self._scripts and not self._over.wait(0.1):
             asked = {call.request.run_id.name for call in self._flyte.calls("GetRunDetails")}
             for call in self._flyte.calls("ListRuns"):
-                # Of several runs there is one question.
+                # Of several runs there is one poll.
                 asked.update(call.request.request.filters[0].values)
             for name in asked & self._scripts.keys():
                 self._scripts.pop(name)(self._flyte.run(name))

@@ -33,7 +33,7 @@ class AirflowApi:
         self._http = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
         self._authorized = False
         self.answers: list[tuple[str, str]] | None = None
-        """Where a list is put here, each question and its answer are added."""
+        """Where a list is put here, each poll and its answer are added."""
 
     def close(self) -> None:
         """Give the connections back."""
@@ -293,13 +293,13 @@ class AirflowApi:
         return answer.json() if answer.content else None
 
 
-def until(question: Callable[[], T], timeout: float, what: str, explain: Callable[[], str] = lambda: "") -> T:
+def until(poll: Callable[[], T], timeout: float, what: str, explain: Callable[[], str] = lambda: "") -> T:
     """Ask until the answer is true-ish, and return it.
 
     :raises AssertionError: after ``timeout`` seconds, with the explanation.
     """
     deadline = time.monotonic() + timeout
-    while not (answer := question()):
+    while not (answer := poll()):
         assert time.monotonic() < deadline, f"After {timeout:.0f} s still waiting for {what}. {explain()}"
         time.sleep(0.3)
     return answer

@@ -50,8 +50,8 @@ class AirflowProcessError(Exception):
     """A process of Airflow failed; the text ends with what the processes said last."""
 
 
-def flyte_connection(flyte: LocalFlyte, *, door: str = "grpc", transport: str = "auto", **more: Any) -> str:
-    """The Airflow connection to a door of a local Flyte, as JSON.
+def flyte_connection(flyte: LocalFlyte, *, protocol: str = "grpc", transport: str = "auto", **more: Any) -> str:
+    """The Airflow connection to a transport of a local Flyte, as JSON.
 
     :param more: further extra fields.
     """
@@ -59,7 +59,7 @@ def flyte_connection(flyte: LocalFlyte, *, door: str = "grpc", transport: str = 
     extra = {"insecure": True, "project": "flytesnacks", "domain": "development"} | more
     if transport != "auto":
         extra["transport"] = transport
-    return json.dumps({"conn_type": "flyte", "host": flyte.host, "port": flyte.ports[door], "extra": extra})
+    return json.dumps({"conn_type": "flyte", "host": flyte.host, "port": flyte.ports[protocol], "extra": extra})
 
 
 class StandaloneAirflow:

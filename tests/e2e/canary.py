@@ -35,7 +35,7 @@ class Canary:
         self._secrets = {name: f"c4nary~{name}+/s3cret?" for name in (*_FIELDS, *_VARIABLES)}
         self.oauth2 = OAuth2Server()
         self.oauth2.secrets = {CLIENT_ID: self._secrets["client_secret"]}
-        self.flyte = LocalFlyte(doors=("grpc",))
+        self.flyte = LocalFlyte(transports=("grpc",))
         servers, self._clients = Authority("servers"), Authority("clients")
         (folder / "roots.pem").write_bytes(servers.pem)
         (folder / "token").write_text(self._secrets["token_file"])
@@ -43,7 +43,7 @@ class Canary:
         certificate, key = self._clients.issue("canary")
         self._certificate = certificate.decode()
         self._secrets["client_private_key"] = key.decode()
-        self.with_tls = LocalFlyte(doors=("grpc",), tls=servers.issue("localhost"), client_roots=self._clients.pem)
+        self.with_tls = LocalFlyte(transports=("grpc",), tls=servers.issue("localhost"), client_roots=self._clients.pem)
 
     def __enter__(self) -> Canary:
         for server in (self.oauth2, self.flyte, self.with_tls):

@@ -39,7 +39,7 @@ ENDED_BY_TESTS = (
 
 @pytest.fixture(scope="session")
 def flyte() -> Iterator[LocalFlyte]:
-    with LocalFlyte(doors=("grpc", "connect")) as server:
+    with LocalFlyte(transports=("grpc", "connect")) as server:
         yield server
 
 
@@ -53,7 +53,7 @@ def readable_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def airflow(flyte: LocalFlyte, readable_folder: Path) -> Iterator[StandaloneAirflow]:
     connections = {
         "flyte_default": flyte_connection(flyte),
-        "flyte_connect": flyte_connection(flyte, door="connect"),
+        "flyte_connect": flyte_connection(flyte, protocol="connect"),
     }
     settings = {
         "CORE__TEST_CONNECTION": "Enabled",

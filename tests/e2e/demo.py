@@ -58,14 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A shell's background job begins with SIGINT ignored, and would have no way to be ended tidily.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        # Behind the Connect door alone it is as behind an ingress that passes plain HTTP.
-        door = "connect" if given.transport == "connect" else "grpc"
-        with LocalFlyte(doors=(door,)) as flyte:
-            story.tell(f"A local Flyte 2 server listens on {flyte.endpoint} and speaks {_NAMES[door]}.")
+        # Behind the Connect transport alone it is as behind an ingress that passes plain HTTP.
+        protocol = "connect" if given.transport == "connect" else "grpc"
+        with LocalFlyte(transports=(protocol,)) as flyte:
+            story.tell(f"A local Flyte 2 server listens on {flyte.endpoint} and speaks {_NAMES[protocol]}.")
             story.tell("Starting a real Airflow with a home and ports of its own; this takes half a minute.")
             with StandaloneAirflow(
                 {"examples": EXAMPLES},
-                connections={"flyte_default": flyte_connection(flyte, door=door, transport=given.transport)},
+                connections={"flyte_default": flyte_connection(flyte, protocol=protocol, transport=given.transport)},
                 say=lambda line: story.tell(f"  Airflow: {line}"),
             ) as airflow:
                 story.tell(f"Airflow {airflow.api.version()} is up at {airflow.url}")

@@ -45,7 +45,7 @@ def end(sessions: Collection[int], signals: Collection[signal.Signals] = (signal
 
 @contextmanager
 def already_gone() -> Iterator[None]:
-    """For questions to a process that may have ended meanwhile."""
+    """For polls to a process that may have ended meanwhile."""
     with suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
         yield
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 def test_wait_on_worker(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:
     api, dag_run = airflow.api, dag_runs["flyte_wait_on_worker"]
     clean = api.wait_for_task("flyte_wait_on_worker", dag_run, "clean", ("running",))
-    # The same question that finds nothing for a deferred task.
+    # The same poll that finds nothing for a deferred task.
     until(lambda: airflow.task_processes(clean), 10, "the process of a task that pokes")
     flyte.run("hourly-cleaning").succeeds()
     clean = api.wait_for_task("flyte_wait_on_worker", dag_run, "clean", ("success",))

@@ -59,7 +59,7 @@ def test_a_wait_through_an_ingress_that_passes_http_alone(
     """Nothing in the connection says so: it is found out, by the worker and by the triggerer."""
     api, dag_run = airflow.api, dag_runs["e2e_connect"]
     api.wait_for_task("e2e_connect", dag_run, "wait", ("deferred",))
-    until(lambda: any("e2e-connect" in _names(call) for call in flyte.calls("ListRuns")), 60, "the trigger's question")
+    until(lambda: any("e2e-connect" in _names(call) for call in flyte.calls("ListRuns")), 60, "the trigger's poll")
     flyte.run("e2e-connect").succeeds()
     wait = api.wait_for_task("e2e_connect", dag_run, "wait", ("success",))
     assert wait["try_number"] == 1
@@ -136,7 +136,7 @@ def test_the_timeout_fails_the_task_without_a_retry_and_leaves_the_run(
 
 
 def _names(call: RecordedCall) -> list[str]:
-    """The runs that a question is about."""
+    """The runs that a poll is about."""
     if call.method.endswith("/ListRuns"):
         return [value for one in call.request.request.filters for value in one.values]
     return [call.request.run_id.name] if call.method.endswith("/GetRunDetails") else []

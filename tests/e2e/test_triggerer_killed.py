@@ -26,7 +26,7 @@ def test_every_run_is_seen_exactly_once(
     until(
         lambda: all(_asked_for(flyte, name) for name in NAMES),
         120,
-        "a question of the triggerer for each run",
+        "a poll of the triggerer for each run",
         lambda: api.describe(DAG, dag_run),
     )
     airflow.kill("triggerer")
@@ -39,7 +39,7 @@ def test_every_run_is_seen_exactly_once(
     until(
         lambda: all(_asked_for(flyte, name) for name in seen_later),
         120,
-        "a question of the next triggerer",
+        "a poll of the next triggerer",
         lambda: api.describe(DAG, dag_run),
     )
     for name in seen_later:

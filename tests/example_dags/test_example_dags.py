@@ -100,9 +100,12 @@ def test_reading_the_examples_warns_of_nothing_and_loads_nothing_heavy(tmp_path:
 @pytest.mark.timeout(180)
 @pytest.mark.usefixtures("airflow_db")
 @pytest.mark.parametrize(
-    ("path", "door"),
+    ("path", "protocol"),
     # By turns, because each takes seconds.
-    [pytest.param(path, door, id=path.stem) for path, door in zip(EXAMPLES, cycle(("grpc", "connect")), strict=False)],
+    [
+        pytest.param(path, protocol, id=path.stem)
+        for path, protocol in zip(EXAMPLES, cycle(("grpc", "connect")), strict=False)
+    ],
 )
 def test_an_example_runs(path: Path, flyte_default: LocalFlyte) -> None:
     (DAGS_FOLDER / path.name).write_text(for_this_airflow(path.read_text()))

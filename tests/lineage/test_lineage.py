@@ -17,7 +17,7 @@ from tests.support.own_airflow import DAGS_FOLDER, load_dag_file
 pytestmark = [
     pytest.mark.usefixtures("airflow_db"),
     pytest.mark.timeout(180),
-    pytest.mark.parametrize("door", ["grpc"]),
+    pytest.mark.parametrize("protocol", ["grpc"]),
 ]
 
 

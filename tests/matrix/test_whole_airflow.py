@@ -84,7 +84,7 @@ def test_eight_deferred_waits_at_once(airflow: StandaloneAirflow, flyte: LocalFl
         return {task["state"] for task in airflow.api.tasks("matrix_waits", run_id)} == {"deferred"}
 
     until(deferred, 180, "eight deferred waits", lambda: airflow.api.describe("matrix_waits", run_id))
-    # All stand in the one question of the triggerer before any of them ends.
+    # All stand in the one poll of the triggerer before any of them ends.
     flyte.wait_for_call("WatchRuns", 1, timeout=60)
     for name in WAITS:
         flyte.run(name).succeeds()

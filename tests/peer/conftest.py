@@ -36,7 +36,7 @@ def run_sdk(peer: str, script: str, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def flyte() -> Iterator[LocalFlyte]:
-    with LocalFlyte(doors=("grpc", "connect")) as flyte:
+    with LocalFlyte(transports=("grpc", "connect")) as flyte:
         flyte.deploy("add", inputs={"x": int, "names": list[str]}, outputs={"o0": int}, envs={"A": "b"})
         flyte.run("queued")
         flyte.run("running").move("RUNNING")

@@ -1,4 +1,4 @@
-"""The newest Flyte SDK, which speaks Connect alone, at the local server's Connect door."""
+"""The newest Flyte SDK, which speaks Connect alone, at the local server's Connect transport."""
 
 from __future__ import annotations
 

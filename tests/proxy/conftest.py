@@ -1,4 +1,4 @@
-"""nginx in front of a local Flyte with both doors; the certificate is one that the test's machine trusts."""
+"""nginx in front of a local Flyte with both transports; the certificate is one that the test's machine trusts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.proxy.forward import ForwardProxy
 @pytest.fixture(scope="session")
 def flyte() -> Iterator[LocalFlyte]:
     """One for all tests: runs are named by the test that needs them."""
-    with LocalFlyte(doors=("grpc", "connect")) as made:
+    with LocalFlyte(transports=("grpc", "connect")) as made:
         yield made
 
 

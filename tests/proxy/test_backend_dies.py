@@ -35,7 +35,7 @@ def launch(client: FlyteClient, name: str) -> None:
 
 async def test_nothing_is_lost_and_nothing_flooded(tmp_path: Any, certificate: tuple[bytes, bytes]) -> None:
     mark = uuid.uuid4().hex
-    flyte = LocalFlyte(doors=("connect",), keep_calls=100_000).start()
+    flyte = LocalFlyte(transports=("connect",), keep_calls=100_000).start()
     flyte.deploy("demo.train")
     body = f"location / {{ proxy_pass http://127.0.0.1:{flyte.port}; proxy_buffering off; }}"
     with Nginx(tmp_path, {"ingress": Server("ssl http2", body)}, certificate) as nginx:
@@ -54,8 +54,8 @@ async def test_nothing_is_lost_and_nothing_flooded(tmp_path: Any, certificate: t
         async with (
             FlyteClient(known) as client,
             FlyteClient(new) as late,
-            RunWatcher(client, interval=1.0) as watcher,
-            RunWatcher(late, interval=1.0) as late_watcher,
+            RunWatcher(client, poll_interval=1.0) as watcher,
+            RunWatcher(late, poll_interval=1.0) as late_watcher,
         ):
             waits = asyncio.gather(*(watcher.wait(name) for name in names))
             await flyte.wait_for_call_async("WatchRuns")

@@ -19,15 +19,15 @@ from tests.support.replay_server import Answer, ReplayServer
 
 @pytest.fixture
 def flyte(
-    door: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    protocol: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LocalFlyte]:
-    """Behind one door, with TLS that is trusted where the test asks for it."""
+    """Behind one transport, with TLS that is trusted where the test asks for it."""
     tls = None
     if "tls" in request.fixturenames and request.getfixturevalue("tls"):
         tls = request.getfixturevalue("certificate")
         (tmp_path / "roots.pem").write_bytes(tls[0])
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "roots.pem"))
-    with LocalFlyte(doors=(door,), tls=tls) as made:
+    with LocalFlyte(transports=(protocol,), tls=tls) as made:
         made.run("r1")
         yield made
 
@@ -60,14 +60,14 @@ def test_calls_go_through_it(
     flyte: LocalFlyte,
     forward: ForwardProxy,
     monkeypatch: pytest.MonkeyPatch,
-    door: str,
+    protocol: str,
     transport: str,
     tls: bool,
     variable: str,
     on_a_loop: bool,
 ) -> None:
     monkeypatch.setenv(variable, forward.url())
-    config = settings(flyte, tls, transport=door if transport == "this" else AUTO)
+    config = settings(flyte, tls, transport=protocol if transport == "this" else AUTO)
     assert read(config, on_a_loop=on_a_loop) == "r1"
     wait_until_seen(forward, flyte.port)
 
@@ -88,10 +88,10 @@ def test_a_host_that_is_excepted(
 @both
 @pytest.mark.parametrize("tls", [True, False])
 def test_a_proxy_that_is_down_is_named(
-    flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, door: str, tls: bool, on_a_loop: bool
+    flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, protocol: str, tls: bool, on_a_loop: bool
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY" if tls else "HTTP_PROXY", "http://user:secret@127.0.0.1:1")
-    error = refused(settings(flyte, tls, transport=door), on_a_loop=on_a_loop)
+    error = refused(settings(flyte, tls, transport=protocol), on_a_loop=on_a_loop)
     assert errors.is_transient(error)
     assert "through the proxy 127.0.0.1:1, which does not lead there" in str(error)
     assert "secret" not in str(error)
@@ -99,10 +99,10 @@ def test_a_proxy_that_is_down_is_named(
 
 @both
 def test_a_proxy_that_wants_another_password(
-    forward: ForwardProxy, flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, door: str, tls: bool, on_a_loop: bool
+    forward: ForwardProxy, flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, protocol: str, tls: bool, on_a_loop: bool
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", forward.url("wrong"))
-    error = refused(settings(flyte, tls, transport=door), on_a_loop=on_a_loop)
+    error = refused(settings(flyte, tls, transport=protocol), on_a_loop=on_a_loop)
     assert f"through the proxy 127.0.0.1:{forward.port}, which answers CONNECT with HTTP 407" in str(error)
     assert "wrong" not in str(error)
 

@@ -115,7 +115,7 @@ def test_more_calls_than_a_proxy_takes_on_one_connection(config: Config, on_a_lo
         async with FlyteClient(settings) as client:
             for _ in range(1100):
                 with pytest.raises(flyte_errors.NotFoundError):
-                    await client.arun(call)
+                    await client.aexecute(call)
 
     if on_a_loop:
         asyncio.run(on_loop())
@@ -123,12 +123,12 @@ def test_more_calls_than_a_proxy_takes_on_one_connection(config: Config, on_a_lo
     with FlyteClient(settings) as client:
         for _ in range(1100):
             with pytest.raises(flyte_errors.NotFoundError):
-                client.run(call)
+                client.execute(call)
 
 
 @pytest.mark.parametrize("way", PICKED)
-async def test_a_wait_ends_by_the_question(config: Config, flyte: LocalFlyte, way: str) -> None:
-    """Also where hints are held back for ever."""
+async def test_a_wait_ends_by_the_poll(config: Config, flyte: LocalFlyte, way: str) -> None:
+    """Also where updates are held back for ever."""
     name = f"wait-{way}"
     run = flyte.run(name).move("RUNNING")
     clock = Clock()
@@ -187,7 +187,7 @@ def test_a_buffering_proxy_gives_a_stream_only_when_it_is_over(
 
 
 def test_a_stream_that_an_idle_timeout_ended_is_an_outage(config: Config) -> None:
-    """As is everything that another stream, or the same question again, may not meet."""
+    """As is everything that another stream, or the same poll again, may not meet."""
 
     def end_of(case: tuple[str, bool]) -> RpcError:
         way, on_a_loop = case
@@ -214,7 +214,7 @@ async def test_waits_outlast_idle_timeouts_and_buffers(config: Config, flyte: Lo
 
     async def wait(way: str) -> str:
         settings = config(way, metadata=(("x-test", marks[way]),))
-        async with FlyteClient(settings) as client, RunWatcher(client, interval=1.0) as watcher:
+        async with FlyteClient(settings) as client, RunWatcher(client, poll_interval=1.0) as watcher:
             return (await watcher.wait(f"outlasts-{way}", on_news=news.append)).outcome.name
 
     runs = [flyte.run(f"outlasts-{way}").move("RUNNING") for way in ways]
@@ -339,4 +339,4 @@ async def test_a_path_that_the_chart_does_not_let_through(config: Config, way: s
     async with FlyteClient(config(way)) as client:
         await RunDetails.get.aio("r1")
         with pytest.raises(flyte_errors.UnimplementedError, match="a proxy may also let only some paths through"):
-            await client.arun(Call(row, row.request(), lambda response: response))
+            await client.aexecute(Call(row, row.request(), lambda response: response))

@@ -39,7 +39,7 @@ def oauth2(
 
 @pytest.fixture
 def flyte(oauth2: OAuth2Server) -> Iterator[LocalFlyte]:
-    with LocalFlyte(doors=("grpc",)) as made:
+    with LocalFlyte(transports=("grpc",)) as made:
         made.run("r1")
         oauth2.guard(made)
         yield made

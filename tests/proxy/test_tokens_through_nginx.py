@@ -18,10 +18,10 @@ from tests.proxy.test_through_nginx import both, read
 from tests.proxy.ways import TOKEN
 from tests.support.oauth2 import OAuth2Server
 
-DOORS = {"grpc": GRPC, "http-behind-h2": CONNECT, "http-behind-tls": CONNECT}
+TRANSPORTS = {"grpc": GRPC, "http-behind-h2": CONNECT, "http-behind-tls": CONNECT}
 CREDENTIALS = ClientCredentials("my-id", "correct-horse")
 
-everywhere = pytest.mark.parametrize("way", DOORS)
+everywhere = pytest.mark.parametrize("way", TRANSPORTS)
 whatever_it_says = pytest.mark.parametrize("status", [401, 500])
 
 
@@ -46,10 +46,10 @@ def test_a_refused_token_is_replaced(
     config: Callable[..., FlyteConfig], oauth2: OAuth2Server, way: str, status: int, given: bool, on_a_loop: bool
 ) -> None:
     giving(oauth2, "revoked", TOKEN)
-    settings = config(f"bearer-{status}-{way}", credentials=CREDENTIALS, transport=DOORS[way] if given else AUTO)
+    settings = config(f"bearer-{status}-{way}", credentials=CREDENTIALS, transport=TRANSPORTS[way] if given else AUTO)
     assert read(settings, on_a_loop=on_a_loop) == "r1"
     assert len(oauth2.forms) == 2
-    assert discovery.endpoint_of(settings).transport == DOORS[way]
+    assert discovery.endpoint_of(settings).transport == TRANSPORTS[way]
 
 
 @both
@@ -60,7 +60,7 @@ def test_where_no_token_is_accepted_the_proxy_is_quoted(
     config: Callable[..., FlyteConfig], oauth2: OAuth2Server, way: str, status: int, given: bool, on_a_loop: bool
 ) -> None:
     giving(oauth2, "one", "another", "a third")
-    settings = config(f"bearer-{status}-{way}", credentials=CREDENTIALS, transport=DOORS[way] if given else AUTO)
+    settings = config(f"bearer-{status}-{way}", credentials=CREDENTIALS, transport=TRANSPORTS[way] if given else AUTO)
     # Behind the balancer that sends to elsewhere what is not gRPC, an UNKNOWN cannot be told from a wrong address.
     unknown = NotFlyteError if way == "grpc" else UnknownError
     with pytest.raises(UnauthenticatedError if status == 401 else unknown) as raised:

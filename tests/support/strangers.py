@@ -32,15 +32,15 @@ class _AnyMethod(grpc.GenericRpcHandler):
 
 
 @contextmanager
-def stranger(door: str) -> Iterator[Stranger]:
-    """One that speaks the protocol of this door."""
-    if door == "connect":
+def stranger(protocol: str) -> Iterator[Stranger]:
+    """One that speaks the protocol of this transport."""
+    if protocol == "connect":
         with ReplayServer(Answer(200, {"content-type": "application/proto"}, [_NO_MESSAGE])) as replay:
-            yield Stranger(int(replay.endpoint.rpartition(":")[2]), [door])
+            yield Stranger(int(replay.endpoint.rpartition(":")[2]), [protocol])
         return
     with ThreadPoolExecutor(4) as threads:
         server = grpc.server(threads, handlers=[_AnyMethod()], options=[("grpc.so_reuseport", 0)])
         port = server.add_insecure_port("localhost:0")
         server.start()
-        yield Stranger(port, [door])
+        yield Stranger(port, [protocol])
         server.stop(None).wait()

@@ -18,7 +18,7 @@ from airflow_provider_flyte.testing import LocalFlyte
 
 
 class RawClient:
-    """Calls by row, and the questions that most tests ask."""
+    """Calls by row, and the polls that most tests ask."""
 
     def __init__(self, channel: grpc.Channel) -> None:
         self.channel = channel
@@ -101,9 +101,9 @@ def client(flyte: LocalFlyte) -> Iterator[RawClient]:
 def eventually() -> Callable[[Callable[[], Any]], None]:
     """Wait until something is true, at most ten seconds."""
 
-    def wait(question: Callable[[], Any]) -> None:
+    def wait(poll: Callable[[], Any]) -> None:
         deadline = time.monotonic() + 10
-        while not question():
+        while not poll():
             assert time.monotonic() < deadline, "it never came to be"
             time.sleep(0.005)
 

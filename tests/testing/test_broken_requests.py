@@ -24,7 +24,7 @@ Connection = http.client.HTTPConnection
 
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    with LocalFlyte(doors=("connect",)) as flyte:
+    with LocalFlyte(transports=("connect",)) as flyte:
         flyte.run("elsewhere", project="finance")
         flyte.run("r1")
         host, _, port = flyte.connect_endpoint.rpartition(":")

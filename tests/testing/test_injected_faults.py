@@ -20,7 +20,7 @@ from airflow_provider_flyte.testing import (
     delay,
     garbled,
     lost_answer,
-    lost_hints,
+    lost_updates,
     silent_stream,
     status,
     unavailable,
@@ -193,15 +193,15 @@ def test_a_silent_stream_keeps_its_messages_to_itself() -> None:
     assert list(silent_stream(after=5).stream(call, iter("abc"))) == ["a", "b", "c"]
 
 
-def test_a_share_of_the_hints_is_lost_the_same_again_with_a_seed() -> None:
-    arrived = [list(lost_hints(0.5, seed=7).stream(Call(), iter(range(1000)))) for _ in range(2)]
+def test_a_share_of_the_updates_is_lost_the_same_again_with_a_seed() -> None:
+    arrived = [list(lost_updates(0.5, seed=7).stream(Call(), iter(range(1000)))) for _ in range(2)]
     assert 400 < len(arrived[0]) < 600
     assert arrived[0] == arrived[1]
 
 
-def test_all_hints_lost(flyte: LocalFlyte, client: Any) -> None:
+def test_all_updates_lost(flyte: LocalFlyte, client: Any) -> None:
     run = flyte.run("r1")
-    flyte.inject("WatchRuns", lost_hints(1.0))
+    flyte.inject("WatchRuns", lost_updates(1.0))
     flyte.inject("WatchRuns", cut_stream(after=1, code="OK"))
     stream = client.watch_runs()
     flyte.wait_for_call("WatchRuns")

@@ -99,10 +99,10 @@ def test_tls(certificate: tuple[bytes, bytes]) -> None:
             RawClient(channel).details("r1")
 
 
-def test_connections_that_come_while_the_connect_door_closes_are_given_back() -> None:
+def test_connections_that_come_while_the_connect_transport_closes_are_given_back() -> None:
     """Asyncio drops them with their sockets open where its server is closed first."""
     over = threading.Event()
-    flyte = LocalFlyte(doors=("connect",)).start()
+    flyte = LocalFlyte(transports=("connect",)).start()
 
     def connect() -> None:
         while not over.is_set():

@@ -1,4 +1,4 @@
-"""The Connect door answers what connect.json records of a real backend: status, headers, error JSON, envelopes."""
+"""The Connect transport answers what connect.json records of a real backend: status, headers, error JSON, envelopes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FRAMING = {"content-length", "connection", "transfer-encoding"}
 @pytest.fixture
 def flyte() -> Iterator[LocalFlyte]:
     """The runs that the requests name, as they were then."""
-    with LocalFlyte(doors=("connect",)) as server:
+    with LocalFlyte(transports=("connect",)) as server:
         server.run("con444220").move("RUNNING")
         server.run("con444220b")
         server.run("con444220c").move("RUNNING")

@@ -37,7 +37,7 @@ from airflow_provider_flyte.client.errors import (
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.rpc import AuthMetadataService, Req, Resp, Unary
 from airflow_provider_flyte.client.transport.route import route_to
-from airflow_provider_flyte.client.transport.selector import DoorTransport
+from airflow_provider_flyte.client.transport.selector import SelectedTransport
 from airflow_provider_flyte.client.transport.unreadable import Judge, JudgingTransport
 
 log = logging.getLogger(__name__)
@@ -141,8 +141,8 @@ class _Deployment:
 
     def _ask(self, method: Unary[Req, Resp], timeout: float) -> Resp:
         # A way of its own, and not kept: its TLS context is a megabyte, and this is asked once or twice a process.
-        doors = DoorTransport(self._config, route_to(self._config))
-        transport = JudgingTransport(doors, Judge(self._config))
+        transports = SelectedTransport(self._config, route_to(self._config))
+        transport = JudgingTransport(transports, Judge(self._config))
         try:
             return transport.unary(method, method.request(), timeout=timeout)
         finally:

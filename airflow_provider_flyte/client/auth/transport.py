@@ -1,7 +1,7 @@
 """Calls that carry a token: the transports of a config with credentials.
 
-Above the doors, so that each call takes its token through whichever one leads to Flyte. A call whose token is refused
-is made once more with a new one.
+Above the transports, so that each call takes its token through whichever one leads to Flyte. A call whose token is
+refused is made once more with a new one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the client asks, and what it reads out of the answers: one place for blocking and asyncio callers.
 
-A :class:`Call` is plain data; a *flow* is a generator that yields calls and is sent their results, for questions that
-take more than one. :meth:`FlyteClient.run` and :meth:`FlyteClient.arun` drive either.
+A :class:`Call` is plain data; a *flow* is a generator that yields calls and is sent their results, for calls that
+take more than one. :meth:`FlyteClient.execute` and :meth:`FlyteClient.aexecute` drive either.
 """
 
 from __future__ import annotations

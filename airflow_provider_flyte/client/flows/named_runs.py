@@ -31,7 +31,7 @@ from airflow_provider_flyte.client.flows.calls import (
 )
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.client.verdict import Absent, Look, Seen
+from airflow_provider_flyte.client.verdict import Absent, Observation, Seen
 
 _REFUSALS = (InvalidArgumentError, UnimplementedError)
 
@@ -134,7 +134,7 @@ def phase_of(key: RunKey, org: str, *, to_launch: bool = False) -> Flow[int | No
     return found.get(key)
 
 
-def look_at(key: RunKey, org: str) -> Flow[tuple[Look, run_definition_pb2.RunDetails | None]]:
+def look_at(key: RunKey, org: str) -> Flow[tuple[Observation, run_definition_pb2.RunDetails | None]]:
     """What can be said of a run now, with its details if they could be read."""
     try:
         details: run_definition_pb2.RunDetails = yield get_run_details(run_identifier(key, org))

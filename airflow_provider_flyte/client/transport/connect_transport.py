@@ -34,9 +34,9 @@ from airflow_provider_flyte.client.transport.answers import LARGEST, Unreadable,
 from airflow_provider_flyte.client.transport.base import Metadata
 from airflow_provider_flyte.client.transport.route import Route
 
-# Two pools: a stream holds its connection as long as it lasts, and would keep it from the questions. Idle connections
+# Two pools: a stream holds its connection as long as it lasts, and would keep it from the calls. Idle connections
 # are given up before proxies usually do it (60 s and more).
-_QUESTIONS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20.0)
+_CALLS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20.0)
 _STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 
 _GRACE = 0.5
@@ -242,7 +242,7 @@ class ConnectTransport:
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
         self._wire = _Wire(config, route)
-        self._questions = httpx.HTTPTransport(limits=_QUESTIONS, **self._wire.options)
+        self._for_calls = httpx.HTTPTransport(limits=_CALLS, **self._wire.options)
         self._streams = httpx.HTTPTransport(limits=_STREAMS, **self._wire.options)
 
     def unary(
@@ -251,7 +251,7 @@ class ConnectTransport:
         until = time.monotonic() + timeout
         try:
             self._check_open()
-            response = self._questions.handle_request(
+            response = self._for_calls.handle_request(
                 self._wire.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
             )
             with closing(response):
@@ -308,7 +308,7 @@ class ConnectTransport:
 
     def close(self) -> None:
         self._wire.closed = True
-        self._questions.close()
+        self._for_calls.close()
         self._streams.close()
 
     def __del__(self) -> None:
@@ -327,14 +327,14 @@ class AsyncConnectTransport:
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
         self._wire = _Wire(config, route)
-        self._questions = httpx.AsyncHTTPTransport(limits=_QUESTIONS, **self._wire.options)
+        self._for_calls = httpx.AsyncHTTPTransport(limits=_CALLS, **self._wire.options)
         self._streams = httpx.AsyncHTTPTransport(limits=_STREAMS, **self._wire.options)
 
     async def unary(
         self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
     ) -> Resp:
         async def ask() -> tuple[httpx.Response, bytes]:
-            response = await self._questions.handle_async_request(
+            response = await self._for_calls.handle_async_request(
                 self._wire.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
             )
             async with aclosing(response):
@@ -391,7 +391,7 @@ class AsyncConnectTransport:
 
     async def close(self) -> None:
         self._wire.closed = True
-        await self._questions.aclose()
+        await self._for_calls.aclose()
         await self._streams.aclose()
 
     def _check_open(self) -> None:

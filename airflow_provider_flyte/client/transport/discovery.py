@@ -30,7 +30,7 @@ from airflow_provider_flyte.client.errors import (
     UnavailableError,
     UnimplementedError,
     UnknownAuthorityError,
-    WrongDoorError,
+    WrongEndpointError,
     WrongHostNameError,
 )
 from airflow_provider_flyte.client.flows.calls import ROOT_ACTION
@@ -274,7 +274,7 @@ def _ask(transport: str, config: FlyteConfig, route: Route, metadata: Metadata) 
     opened = open_transport(transport, config, route)
     failure: RpcError | None = None
     try:
-        for method, request in questions(config, metadata):
+        for method, request in calls_to_try(config, metadata):
             try:
                 opened.unary(method, request, timeout=TIMEOUT, metadata=metadata)
             except RpcError as error:
@@ -292,7 +292,7 @@ _REPLACED = 404
 """The HTTP status of NOT_FOUND, which some proxies answer with a page of their own."""
 
 
-def questions(config: FlyteConfig, metadata: Metadata) -> Iterator[tuple[Unary[Any, Any], Any]]:
+def calls_to_try(config: FlyteConfig, metadata: Metadata) -> Iterator[tuple[Unary[Any, Any], Any]]:
     """What a look asks for: an action of a run that cannot exist; the next where a proxy may have replaced the answer.
 
     The id is whole, because a nil one is a panic in the backend, and any answer of Flyte's is as good as another.
@@ -321,7 +321,7 @@ def _no_flyte(error: RpcError) -> RpcError:
     return error.turned_into(NotFlyteError) if is_404 else error
 
 
-def _mistake(config: FlyteConfig, port: probe.Port) -> type[WrongDoorError] | None:
+def _mistake(config: FlyteConfig, port: probe.Port) -> type[WrongEndpointError] | None:
     if config.insecure:
         return SpeaksTlsError if port.speaks is probe.Security.TLS else None
     if port.speaks is probe.Security.PLAINTEXT:

@@ -25,7 +25,7 @@ from airflow_provider_flyte.client.errors import (
     Status,
     UnavailableError,
     UnimplementedError,
-    WrongDoorError,
+    WrongEndpointError,
 )
 from airflow_provider_flyte.client.rpc import Method, Unary
 from airflow_provider_flyte.client.transport import discovery
@@ -38,7 +38,7 @@ from airflow_provider_flyte.client.transport.layer import AsyncLayer, BlockingLa
 from airflow_provider_flyte.client.transport.retry import is_read
 from airflow_provider_flyte.client.transport.route import Route
 
-__all__ = ["AsyncDoorTransport", "DoorTransport", "forget", "import_all", "reached_through"]
+__all__ = ["AsyncSelectedTransport", "SelectedTransport", "forget", "import_all", "reached_through"]
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ both, and a broken database breaks both.
 """
 
 
-class _Doors(Layer):
+class _Selector(Layer):
     """What the blocking and the asyncio transport decide alike."""
 
     def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
@@ -124,7 +124,7 @@ class _Doors(Layer):
         if trouble is not None:
             # What the transport says of itself says less, but for the HTTP status that it got.
             says_less = known.transport is None and (self._config.transport == AUTO or error.http_status is None)
-            if says_less or isinstance(trouble, WrongDoorError) or type(trouble) is type(error):
+            if says_less or isinstance(trouble, WrongEndpointError) or type(trouble) is type(error):
                 raise self._told(trouble, error.method, error.run) from error
         if error.http_status is not None:
             error.details = discovery.through(tried, error)
@@ -138,7 +138,7 @@ class _Doors(Layer):
             return False
         if error.status in (Status.UNAUTHENTICATED, Status.PERMISSION_DENIED, Status.DEADLINE_EXCEEDED):
             return False
-        return error.status in _MAY_BE_THE_WAY or error.http_status is not None or isinstance(error, WrongDoorError)
+        return error.status in _MAY_BE_THE_WAY or error.http_status is not None or isinstance(error, WrongEndpointError)
 
     def _look(self, metadata: Metadata, error: RpcError | None = None, tried: str = "") -> Discovery | None:
         def find() -> Found:
@@ -189,7 +189,7 @@ class _Doors(Layer):
         """
         if self._known.transport is None or not self._is_a_page(error):
             return error
-        outage = error if isinstance(error, WrongDoorError) else error.turned_into(NotFlyteError)
+        outage = error if isinstance(error, WrongEndpointError) else error.turned_into(NotFlyteError)
         outage.transient = True
         return outage
 
@@ -202,7 +202,7 @@ class _Doors(Layer):
     def _is_a_page(error: RpcError) -> bool:
         """Whether something else than Flyte answered, as of a place where Flyte is not."""
         of_a_proxy = isinstance(error, UnimplementedError) and error.http_status is not None
-        return of_a_proxy or isinstance(error, WrongDoorError)
+        return of_a_proxy or isinstance(error, WrongEndpointError)
 
     def _succeeded(self, transport: str, method: str) -> None:
         """Flyte answered a call of this method."""
@@ -246,7 +246,7 @@ def _async_transport(transport: str, config: FlyteConfig, route: Route) -> Async
     return AsyncUnverifiedGrpcTransport(config, route) if route.unverified else AsyncGrpcTransport(config, route)
 
 
-class DoorTransport(_Doors, BlockingLayer):
+class SelectedTransport(_Selector, BlockingLayer):
     """Blocking calls, through the transport that leads to Flyte."""
 
     def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
@@ -269,7 +269,7 @@ class DoorTransport(_Doors, BlockingLayer):
             return self._open[transport]
 
 
-class AsyncDoorTransport(_Doors, AsyncLayer):
+class AsyncSelectedTransport(_Selector, AsyncLayer):
     """Calls on one event loop, through the transport that leads to Flyte."""
 
     def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:

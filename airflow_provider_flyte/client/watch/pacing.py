@@ -10,7 +10,7 @@ from types import TracebackType
 
 from airflow_provider_flyte.client.backoff import backoff
 
-INTERVAL, SHORTEST_INTERVAL, CALLS_PER_SECOND = 5.0, 0.5, 60.0
+POLL_INTERVAL, MIN_POLL_INTERVAL, MAX_CALLS_PER_SECOND = 5.0, 0.5, 60.0
 """A watcher's, where nobody says otherwise."""
 
 SLOWER = 1.5
@@ -86,15 +86,15 @@ class Budget:
 
     Use it as ``async with budget`` around a call.
 
-    :param calls_per_second: most calls on average.
+    :param max_calls_per_second: most calls on average.
     :param clock: seconds that only grow.
     :param sleep: how a call waits for its turn.
     """
 
     def __init__(
-        self, calls_per_second: float, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
+        self, max_calls_per_second: float, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
     ) -> None:
-        self.calls_per_second = calls_per_second
+        self.max_calls_per_second = max_calls_per_second
         self._clock = clock
         self._sleep = sleep
         self._at_once = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -105,11 +105,11 @@ class Budget:
     @property
     def is_short(self) -> bool:
         """Whether more than a second's calls wait for their turn."""
-        return self._waiting > self.calls_per_second
+        return self._waiting > self.max_calls_per_second
 
     def calls_within(self, seconds: float) -> int:
         """How many calls there may be in this time."""
-        return max(1, int(self.calls_per_second * seconds))
+        return max(1, int(self.max_calls_per_second * seconds))
 
     async def __aenter__(self) -> None:
         self._waiting += 1
@@ -120,8 +120,8 @@ class Budget:
                     if (ahead := self._free_at - self._clock()) > 0:
                         await self._sleep(ahead)
                     # Calls that come together need not wait for each other, as long as the average holds.
-                    earliest = self._clock() - CALLS_AT_ONCE / self.calls_per_second
-                    self._free_at = max(self._free_at, earliest) + 1 / self.calls_per_second
+                    earliest = self._clock() - CALLS_AT_ONCE / self.max_calls_per_second
+                    self._free_at = max(self._free_at, earliest) + 1 / self.max_calls_per_second
             except BaseException:
                 self._at_once.release()
                 raise

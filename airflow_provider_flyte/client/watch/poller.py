@@ -12,8 +12,8 @@ from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, is_lasting
 from airflow_provider_flyte.client.flows.calls import Call, Flow, counted, list_runs, seen
 from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused, list_by_name, list_ended, read_run
-from airflow_provider_flyte.client.run_key import Place, RunKey
-from airflow_provider_flyte.client.verdict import Absent, Look, Seen, Trouble
+from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
+from airflow_provider_flyte.client.verdict import Absent, Observation, Seen, Trouble
 from airflow_provider_flyte.client.watch.pacing import Budget
 from airflow_provider_flyte.client.watch.waits import Group
 
@@ -28,14 +28,14 @@ _ABSENT = Absent()
 class Answer(NamedTuple):
     """What a poll showed."""
 
-    looks: Mapping[str, Look]
+    looks: Mapping[str, Observation]
     """By name; of others there is no news."""
 
     trouble: Trouble | None = None
     """Why there is no answer to the whole of it."""
 
 
-class Questions:
+class Poller:
     """Asks about runs, in as few calls as the backend allows.
 
     :param client: gives the client to ask with; it may be another one each time.
@@ -47,53 +47,63 @@ class Questions:
         self._client = client
         self._budget = budget
         self._clock = clock
-        self._refused: dict[Place, float] = {}
+        self._refused: dict[ProjectDomain, float] = {}
         """Places whose runs cannot be listed by name, until this time."""
 
         self._said = False
         self.calls = 0
         """How many were made so far."""
 
-    def can_list(self, place: Place) -> bool:
+    def can_list(self, project_domain: ProjectDomain) -> bool:
         """Whether runs there can be asked for together."""
-        return self._refused.get(place, -math.inf) <= self._clock()
+        return self._refused.get(project_domain, -math.inf) <= self._clock()
 
-    async def list(self, place: Place, names: Sequence[str]) -> Answer | None:
+    async def list(self, project_domain: ProjectDomain, names: Sequence[str]) -> Answer | None:
         """What there is of these runs, at most a page of them; None where such a list is refused."""
-        flow = list_by_name(place.project, place.domain, names, self._client().config.org)
-        answer = await self._list(place, names, flow)
+        flow = list_by_name(project_domain.project, project_domain.domain, names, self._client().config.org)
+        answer = await self._list(project_domain, names, flow)
         if answer is None or answer.trouble:
             return answer
         return Answer({name: answer.looks.get(name, _ABSENT) for name in names})
 
-    async def list_ended(self, place: Place, group: Group) -> Answer | None:
+    async def list_ended(self, project_domain: ProjectDomain, group: Group) -> Answer | None:
         """Those of these runs that are over; None where such a list is refused."""
         org, names = self._client().config.org, group.names
         if not names:
             # The stream has told of all of them since this poll was due.
             return Answer({})
         if group.request is None:
-            group.request = list_runs(place.project, place.domain, list(names), org, terminal_only=True)
-        return await self._list(place, names, list_ended(group.request, place.run(next(iter(names))), org))
+            group.request = list_runs(
+                project_domain.project, project_domain.domain, list(names), org, terminal_only=True
+            )
+        return await self._list(
+            project_domain, names, list_ended(group.request, project_domain.run(next(iter(names))), org)
+        )
 
-    async def _list(self, place: Place, names: Collection[str], flow: Flow[dict[RunKey, int]]) -> Answer | None:
+    async def _list(
+        self, project_domain: ProjectDomain, names: Collection[str], flow: Flow[dict[RunKey, int]]
+    ) -> Answer | None:
         try:
             found = await self._call(flow)
         except NameFilterRefused as refused:
-            self._leave_lists(place, refused.error)
+            self._leave_lists(project_domain, refused.error)
             return None
         except Exception as error:
             return Answer({}, _as_trouble(error))
         # Not what a backend adds that does not know the filter.
-        asked = {key.name: phase for key, phase in found.items() if key.name in names and key.place == place}
+        asked = {
+            key.name: phase
+            for key, phase in found.items()
+            if key.name in names and key.project_domain == project_domain
+        }
         return Answer({name: Seen(phase) for name, phase in asked.items()})
 
-    async def look_at_each(self, place: Place, names: Sequence[str]) -> Answer:
+    async def look_at_each(self, project_domain: ProjectDomain, names: Sequence[str]) -> Answer:
         """The fallback: a GetRunDetails each."""
-        looks = await asyncio.gather(*(self._look_at(place.run(name)) for name in names))
+        looks = await asyncio.gather(*(self._look_at(project_domain.run(name)) for name in names))
         return Answer(dict(zip(names, looks, strict=True)))
 
-    async def _look_at(self, key: RunKey) -> Look:
+    async def _look_at(self, key: RunKey) -> Observation:
         try:
             details = await self._call(read_run(key, self._client().config.org))
         except NotFoundError as error:
@@ -102,8 +112,8 @@ class Questions:
             return _as_trouble(error)
         return _ABSENT if details is None else seen(details)
 
-    def _leave_lists(self, place: Place, error: FlyteError) -> None:
-        self._refused[place] = self._clock() + _REFUSED_FOR
+    def _leave_lists(self, project_domain: ProjectDomain, error: FlyteError) -> None:
+        self._refused[project_domain] = self._clock() + _REFUSED_FOR
         if not self._said:
             self._said = True
             log.warning(
@@ -113,7 +123,7 @@ class Questions:
 
     async def _call(self, asked: Call[T] | Flow[T]) -> T:
         async with self._budget:
-            return await self._client().arun(counted(asked, self._count), retry_for=0)
+            return await self._client().aexecute(counted(asked, self._count), retry_for=0)
 
     def _count(self) -> None:
         self.calls += 1

@@ -17,11 +17,11 @@ from functools import partial
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, chunks
 from airflow_provider_flyte.client.phase import is_known, is_terminal, phase_name
-from airflow_provider_flyte.client.run_key import Place
+from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.verdict import Seen, Trouble
 from airflow_provider_flyte.client.watch.pacing import Budget, Pace
-from airflow_provider_flyte.client.watch.poller import Answer, Questions
-from airflow_provider_flyte.client.watch.stream import Hints
+from airflow_provider_flyte.client.watch.poller import Answer, Poller
+from airflow_provider_flyte.client.watch.stream import Streams
 from airflow_provider_flyte.client.watch.turns import Turns
 from airflow_provider_flyte.client.watch.waits import Group, ProjectWaits
 
@@ -36,9 +36,9 @@ class Means:
     """What all projects of a watcher share."""
 
     client: Callable[[], FlyteClient]
-    questions: Questions
+    poller: Poller
     budget: Budget
-    streams: Hints | None
+    streams: Streams | None
     turns: Turns
     refresh: Callable[[FlyteClient, Trouble], Awaitable[bool]]
     """Whether there is another client than the one that met this trouble."""
@@ -60,7 +60,7 @@ class ProjectPolls:
     :param pace: its own.
     """
 
-    def __init__(self, where: Place, means: Means, pace: Pace) -> None:
+    def __init__(self, where: ProjectDomain, means: Means, pace: Pace) -> None:
         self.where = where
         self.waits = ProjectWaits()
         self.task: asyncio.Task[None] | None = None
@@ -115,7 +115,7 @@ class ProjectPolls:
         waits.new.clear()
         if new and not streaming:
             pace.hurry()
-        if self._means.questions.can_list(self.where):
+        if self._means.poller.can_list(self.where):
             answered = await self._list_all(new if only_new else list(waits.young.names), only_new=only_new)
         else:
             answered = await self._ask_in_turns(new, only_new=only_new)
@@ -159,7 +159,7 @@ class ProjectPolls:
 
     async def _poll(self, group: Group) -> bool | None:
         """Ask which of a group are over: whether Flyte answered, None where it refuses such a list."""
-        answer = await self._asked(lambda: self._means.questions.list_ended(self.where, group))
+        answer = await self._asked(lambda: self._means.poller.list_ended(self.where, group))
         if answer is None:
             return None
         if answer.trouble:
@@ -178,7 +178,7 @@ class ProjectPolls:
             nonlocal failed, refused
             if failed or refused:
                 return
-            answer = await self._asked(lambda: self._means.questions.list(self.where, some))
+            answer = await self._asked(lambda: self._means.poller.list(self.where, some))
             if answer is None:
                 refused = True
             elif not answer.trouble:
@@ -231,10 +231,10 @@ class ProjectPolls:
         if not some:
             return None
         client = self._means.client()
-        answer = await self._means.questions.look_at_each(self.where, some)
+        answer = await self._means.poller.look_at_each(self.where, some)
         troubles = [look for look in answer.looks.values() if isinstance(look, Trouble)]
         if len(troubles) == len(some) and await self._means.refresh(client, troubles[0]):
-            answer = await self._means.questions.look_at_each(self.where, some)
+            answer = await self._means.poller.look_at_each(self.where, some)
             troubles = [look for look in answer.looks.values() if isinstance(look, Trouble)]
         self._saw(answer, surprising=False)
         if len(troubles) == len(some):

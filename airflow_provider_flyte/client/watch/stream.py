@@ -1,4 +1,4 @@
-"""Hints: one WatchRuns stream a project and domain, which ends a wait at once and is never trusted alone.
+"""Streams of updates: one WatchRuns a project and domain, which ends a wait at once and is never trusted alone.
 
 A stream loses messages, goes silent or ends without a word, so it is believed in what it says and in nothing else. It
 is open while somebody waits, and opened again when it ended or missed an end, as often as its price allows: opening one
@@ -24,12 +24,12 @@ from airflow_provider_flyte.client.errors import (
     UnimplementedError,
 )
 from airflow_provider_flyte.client.flows.calls import watch_runs
-from airflow_provider_flyte.client.run_key import Place, RunKey
+from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 
 log = logging.getLogger(__name__)
 
 MOST_STREAMS = 50
-"""On one client. Proxies allow 100 to 128 streams a connection, a backend 250; beyond, even questions hang."""
+"""On one client. Proxies allow 100 to 128 streams a connection, a backend 250; beyond, even polls hang."""
 
 SHARE = 0.01
 """Most of the time that the backend may spend on opening a project's stream: with 600,000 runs it sorts them all, which
@@ -51,7 +51,7 @@ _MOST_WASTED, _DEAR_FOR = 2, 3600.0
 _REFUSALS = (UnimplementedError, InvalidArgumentError, PermissionDeniedError, NotFoundError)
 
 
-class Hints:
+class Streams:
     """The streams of all places where somebody waits.
 
     :param client: gives the client to open streams with; it may be another one each time.
@@ -65,7 +65,7 @@ class Hints:
         self,
         client: Callable[[], FlyteClient],
         heard: Callable[[RunKey, int], None],
-        has_runs: Callable[[Place], bool],
+        has_runs: Callable[[ProjectDomain], bool],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
@@ -74,10 +74,10 @@ class Hints:
         self._has_runs = has_runs
         self._clock = clock
         self._sleep = sleep
-        self._streams: dict[Place, _Stream] = {}
-        self._alone: dict[Place, float] = {}
+        self._streams: dict[ProjectDomain, _Stream] = {}
+        self._alone: dict[ProjectDomain, float] = {}
         """Places without a stream, until this time."""
-        self._said: set[Place] = set()
+        self._said: set[ProjectDomain] = set()
         self.opened = 0
         """How many streams were opened so far."""
 
@@ -85,49 +85,51 @@ class Hints:
     def tasks(self) -> list[asyncio.Task[None]]:
         return [stream.task for stream in self._streams.values() if stream.task]
 
-    def want(self, places: Iterable[Place]) -> None:
+    def want(self, project_domains: Iterable[ProjectDomain]) -> None:
         """Have streams for these places and no others."""
         now = self._clock()
-        for place, stream in list(self._streams.items()):
-            if stream.is_overdue(now) and self._leave_alone(place, _ALONE_FOR):
+        for project_domain, stream in list(self._streams.items()):
+            if stream.is_overdue(now) and self._leave_alone(project_domain, _ALONE_FOR):
                 log.warning(
                     "The stream of updates (WatchRuns) of %s has sent nothing for %.0f s: a proxy buffers it, or there "
                     "are too many runs. Runs there are polled instead, and the stream is tried again after ten "
                     "minutes.",
-                    place,
+                    project_domain,
                     _OPENS_WITHIN,
                 )
-        wanted = {place: None for place in places if self._alone.get(place, now) <= now}
-        for place in [place for place in self._streams if place not in wanted]:
-            self._streams.pop(place).close()
-        for place in wanted:
+        wanted = {
+            project_domain: None for project_domain in project_domains if self._alone.get(project_domain, now) <= now
+        }
+        for project_domain in [project_domain for project_domain in self._streams if project_domain not in wanted]:
+            self._streams.pop(project_domain).close()
+        for project_domain in wanted:
             if len(self._streams) >= MOST_STREAMS:
                 break
-            if place not in self._streams:
-                self._streams[place] = _Stream(self, place)
+            if project_domain not in self._streams:
+                self._streams[project_domain] = _Stream(self, project_domain)
 
-    def working(self, place: Place) -> bool:
+    def working(self, project_domain: ProjectDomain) -> bool:
         """Whether an end there will most likely be told by the stream."""
-        stream = self._streams.get(place)
+        stream = self._streams.get(project_domain)
         return stream is not None and stream.working()
 
-    def is_open(self, place: Place) -> bool:
+    def is_open(self, project_domain: ProjectDomain) -> bool:
         """Whether there is a stream that may tell of an end there."""
-        stream = self._streams.get(place)
+        stream = self._streams.get(project_domain)
         return stream is not None and stream.is_open()
 
-    def kept_up(self, place: Place) -> None:
+    def kept_up(self, project_domain: ProjectDomain) -> None:
         """The stream told of an end that somebody waits for."""
-        if stream := self._streams.get(place):
+        if stream := self._streams.get(project_domain):
             stream.misses, stream.behind = 0, False
 
-    def missed(self, place: Place, ends: int) -> None:
+    def missed(self, project_domain: ProjectDomain, ends: int) -> None:
         """Polls found so many ends there that the stream should have told of.
 
         A stream that told of more meanwhile works, and loses some as every stream does; another one is opened again, as
         soon as its budget allows, whose gap may lose more.
         """
-        stream = self._streams.get(place)
+        stream = self._streams.get(project_domain)
         if stream is None or stream.told_since_asked() > ends:
             return
         stream.misses += 1
@@ -136,11 +138,11 @@ class Hints:
             if stream.opened_at is not None and self._clock() >= stream.opened_at + stream.earns_after:
                 stream.renew()
             return
-        if self._leave_alone(place, _ALONE_FOR):
+        if self._leave_alone(project_domain, _ALONE_FOR):
             log.warning(
                 "The stream of updates (WatchRuns) of %s sends nothing, perhaps because a proxy buffers it. Runs there "
                 "are polled instead, and the stream is tried again after ten minutes.",
-                place,
+                project_domain,
             )
 
     def renew(self) -> None:
@@ -156,37 +158,39 @@ class Hints:
             stream.close()
         self._streams.clear()
 
-    def _leave_alone(self, place: Place, seconds: float) -> bool:
+    def _leave_alone(self, project_domain: ProjectDomain, seconds: float) -> bool:
         """Have no stream there for so long; gives whether the log has to say so, which it does once."""
-        self._alone[place] = self._clock() + seconds
-        if stream := self._streams.pop(place, None):
+        self._alone[project_domain] = self._clock() + seconds
+        if stream := self._streams.pop(project_domain, None):
             stream.close()
-        first = place not in self._said
-        self._said.add(place)
+        first = project_domain not in self._said
+        self._said.add(project_domain)
         return first
 
     # -- for the streams
 
-    async def follow(self, place: Place, stream: _Stream) -> None:
+    async def follow(self, project_domain: ProjectDomain, stream: _Stream) -> None:
         """Keep a stream open until nobody waits there any more, or it does not pay."""
         failures, wasted, me = 0, 0, asyncio.current_task()
         while stream.task is me:
             self.opened += 1
-            stream.opens(self._clock(), self._has_runs(place))
+            stream.opens(self._clock(), self._has_runs(project_domain))
             try:
-                await self._read(place, stream)
+                await self._read(project_domain, stream)
             except _REFUSALS as error:
-                if stream.task is me and self._leave_alone(place, math.inf):
+                if stream.task is me and self._leave_alone(project_domain, math.inf):
                     log.warning(
                         "Flyte refuses a stream of updates (WatchRuns) of %s, so runs there are polled instead. %s",
-                        place,
+                        project_domain,
                         error,
                     )
                 return
             except RpcError as error:
-                log.debug("The stream of updates of %s ended: %s", place, error)
+                log.debug("The stream of updates of %s ended: %s", project_domain, error)
             except Exception:
-                log.exception("The stream of updates of %s failed with an unexpected error; it is opened again.", place)
+                log.exception(
+                    "The stream of updates of %s failed with an unexpected error; it is opened again.", project_domain
+                )
             if stream.task is not me:
                 # Libraries swallow a cancellation that comes together with what they wait for (Python's wait_for before
                 # 3.12 does): the stream that nobody wants any more must not open another.
@@ -196,11 +200,11 @@ class Hints:
             stream.opened_at = None
             wasted = wasted + 1 if to_earn > 0 and stream.cost >= 1 else 0
             if wasted >= _MOST_WASTED:
-                if self._leave_alone(place, _DEAR_FOR):
+                if self._leave_alone(project_domain, _DEAR_FOR):
                     log.info(
                         "The stream of updates (WatchRuns) of %s takes Flyte %.1f s to open and is cut soon after, so "
                         "it does not pay. Runs there are polled instead for an hour.",
-                        place,
+                        project_domain,
                         stream.cost,
                     )
                 return
@@ -209,9 +213,9 @@ class Hints:
             failures = failures + 1 if stream.messages < 2 else 0
             await self._sleep(max(to_earn, backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE)))
 
-    async def _read(self, place: Place, stream: _Stream) -> None:
+    async def _read(self, project_domain: ProjectDomain, stream: _Stream) -> None:
         client = self._client()
-        call = watch_runs(place.project, place.domain, client.config.org)
+        call = watch_runs(project_domain.project, project_domain.domain, client.config.org)
         messages = client.async_transport().server_stream(call.method, call.request)
         async with aclosing(messages):
             async for message in messages:
@@ -223,9 +227,9 @@ class Hints:
 class _Stream:
     """One place's stream: the task that keeps it open, and how it stands."""
 
-    def __init__(self, hints: Hints, place: Place) -> None:
-        self._hints = hints
-        self._place = place
+    def __init__(self, streams: Streams, project_domain: ProjectDomain) -> None:
+        self._streams = streams
+        self._project_domain = project_domain
         self.opened_at: float | None = None
         self.messages = 0
         self.cost = 0.0
@@ -246,7 +250,7 @@ class _Stream:
     def _start(self) -> None:
         # In an empty context: a task's log follows its context, and this task works for all waits.
         loop = asyncio.get_running_loop()
-        self.task = contextvars.Context().run(loop.create_task, self._hints.follow(self._place, self))
+        self.task = contextvars.Context().run(loop.create_task, self._streams.follow(self._project_domain, self))
 
     @property
     def earns_after(self) -> float:
@@ -274,7 +278,7 @@ class _Stream:
     def is_open(self) -> bool:
         if self.opened_at is None:
             return False
-        quiet = not self._has_runs and self._hints._clock() - self.opened_at >= _SURELY_OPEN_AFTER
+        quiet = not self._has_runs and self._streams._clock() - self.opened_at >= _SURELY_OPEN_AFTER
         return self.messages > 0 or quiet
 
     def told_since_asked(self) -> int:

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL
-from airflow_provider_flyte.client.run_key import Place, RunKey
+from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.verdict import (
-    Look,
+    Observation,
     Seen,
     Trouble,
     Verdict,
@@ -43,7 +43,7 @@ Work = Iterator[bool]
 class Wait:
     """One wait for one run."""
 
-    place: Place
+    project_domain: ProjectDomain
     name: str
     state: WaitState
     results: WaitResults
@@ -53,7 +53,7 @@ class Wait:
 
     @property
     def key(self) -> RunKey:
-        return self.place.run(self.name)
+        return self.project_domain.run(self.name)
 
 
 class _Several:
@@ -237,7 +237,7 @@ class ProjectWaits:
 
     # -- what polls show
 
-    def saw(self, name: str, look: Look, now: float) -> Work:
+    def saw(self, name: str, look: Observation, now: float) -> Work:
         """Note what was seen of one run."""
         there = self._waits.get(name)
         if there is None:
@@ -277,7 +277,7 @@ class ProjectWaits:
                     self._troubled[name] = None
                     yield from self._note(name, trouble, now, group)
 
-    def _note(self, name: str, look: Look | None, now: float, group: Group | None = None) -> Work:
+    def _note(self, name: str, look: Observation | None, now: float, group: Group | None = None) -> Work:
         """Let those who wait for a run know what was seen of it; None: an answer had no news of it."""
         for wait in list(self._of(name)):
             before = wait.state

@@ -1,8 +1,8 @@
-"""RunWatcher: many waits, one question, one stream.
+"""RunWatcher: many waits, one poll, one stream.
 
 Everything that is waited for over one client is asked for together: one terminal-only ListRuns for at most 2,000 names
 an interval is the truth. What no answer has shown yet, or not for ten minutes, is asked for without the phase filter,
-which tells a run that does not exist from one that goes on. A WatchRuns stream a project is the hint that ends a wait
+which tells a run that does not exist from one that goes on. A WatchRuns stream a project is the update that ends a wait
 at once. A wait costs a dictionary entry and a future.
 """
 
@@ -19,14 +19,20 @@ from types import TracebackType
 
 from airflow_provider_flyte.client.arguments import positive, seconds
 from airflow_provider_flyte.client.client import FlyteClient
-from airflow_provider_flyte.client.run_key import Place, RunKey
+from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.verdict import Trouble, WaitRules, WaitState
 from airflow_provider_flyte.client.watch.deadlines import Deadlines
-from airflow_provider_flyte.client.watch.pacing import CALLS_PER_SECOND, INTERVAL, SHORTEST_INTERVAL, Budget, Pace
-from airflow_provider_flyte.client.watch.poller import Questions
+from airflow_provider_flyte.client.watch.pacing import (
+    MAX_CALLS_PER_SECOND,
+    MIN_POLL_INTERVAL,
+    POLL_INTERVAL,
+    Budget,
+    Pace,
+)
+from airflow_provider_flyte.client.watch.poller import Poller
 from airflow_provider_flyte.client.watch.project_polls import Means, ProjectPolls, start, waits_of
 from airflow_provider_flyte.client.watch.results import WaitResult, WaitResults
-from airflow_provider_flyte.client.watch.stream import Hints
+from airflow_provider_flyte.client.watch.stream import Streams
 from airflow_provider_flyte.client.watch.turns import Turns
 from airflow_provider_flyte.client.watch.waits import Wait
 
@@ -52,17 +58,17 @@ class WatcherStatus:
     streams: int
     """How many were opened."""
 
-    hints_work: bool
+    stream_up: bool
     """Whether every place with waits has a stream that seems to work."""
 
-    ends_by_hint: int
-    ends_by_question: int
+    ends_by_stream: int
+    ends_by_poll: int
     answered_ago: float | None
     """Seconds since Flyte answered; None: not yet."""
 
     def __str__(self) -> str:
         ago = "has not answered yet" if self.answered_ago is None else f"last answered {self.answered_ago:.0f} s ago"
-        stream = "sends updates by stream" if self.hints_work else "is polled, because there is no stream of updates"
+        stream = "sends updates by stream" if self.stream_up else "is polled, because there is no stream of updates"
         return f"Still waiting ({self.waits} waits share this connection to Flyte). Flyte {ago} and {stream}."
 
 
@@ -70,25 +76,25 @@ class RunWatcher:
     """Waits for any number of runs over one client; use it as ``async with RunWatcher(client) as watcher``.
 
     :param client: the client to ask with; it is not closed.
-    :param interval: most seconds between two questions when all is quiet. A wait may ask for less.
+    :param poll_interval: most seconds between two polls when all is quiet. A wait may ask for less.
     :param rules: how long a wait puts up with a missing run and with trouble; a wait may bring its own.
-    :param shortest_interval: seconds between two questions while there is something to find.
-    :param calls_per_second: never more calls than this on average, even if it takes longer than ``interval``.
-    :param hints: whether to have Flyte tell of ends by itself (WatchRuns), which ends a wait at once.
+    :param min_poll_interval: seconds between two polls while there is something to find.
+    :param max_calls_per_second: never more calls than this on average, even if it takes longer than ``poll_interval``.
+    :param stream: whether to have Flyte tell of ends by itself (WatchRuns), which ends a wait at once.
     :param renew: asked for another client when calls are refused, or fail for half a minute; None: there is none.
     :param clock: seconds that only grow.
-    :param sleep: how the watcher waits between two questions.
+    :param sleep: how the watcher waits between two polls.
     """
 
     def __init__(
         self,
         client: FlyteClient,
         *,
-        interval: float = INTERVAL,
+        poll_interval: float = POLL_INTERVAL,
         rules: WaitRules | None = None,
-        shortest_interval: float = SHORTEST_INTERVAL,
-        calls_per_second: float = CALLS_PER_SECOND,
-        hints: bool = True,
+        min_poll_interval: float = MIN_POLL_INTERVAL,
+        max_calls_per_second: float = MAX_CALLS_PER_SECOND,
+        stream: bool = True,
         renew: Callable[[], Awaitable[FlyteClient | None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -96,17 +102,17 @@ class RunWatcher:
         self._client = client
         self._rules = rules or WaitRules()
         self._clock = clock
-        self._shortest = seconds("shortest_interval", shortest_interval, above_least=True)
-        self._longest = seconds("interval", interval, above_least=True)
-        self._hints = Hints(lambda: self._client, self._heard, self._has_runs, clock, sleep) if hints else None
-        budget = Budget(positive("calls_per_second", calls_per_second), clock, sleep)
-        self._questions = Questions(lambda: self._client, budget, clock)
+        self._min_poll_interval = seconds("min_poll_interval", min_poll_interval, above_least=True)
+        self._longest = seconds("poll_interval", poll_interval, above_least=True)
+        self._streams = Streams(lambda: self._client, self._heard, self._has_runs, clock, sleep) if stream else None
+        budget = Budget(positive("max_calls_per_second", max_calls_per_second), clock, sleep)
+        self._poller = Poller(lambda: self._client, budget, clock)
         self._turns = Turns(self._leave_empty, self._stop)
         self._means = Means(
             client=lambda: self._client,
-            questions=self._questions,
+            poller=self._poller,
             budget=budget,
-            streams=self._hints,
+            streams=self._streams,
             turns=self._turns,
             refresh=self._another_client,
             answered=self._was_answered,
@@ -118,7 +124,7 @@ class RunWatcher:
         self._renew = renew
         self._renewing = asyncio.Lock()
         self._renewed_at = self._answered_at = clock()
-        self._projects: dict[Place, ProjectPolls] = {}
+        self._projects: dict[ProjectDomain, ProjectPolls] = {}
         self._ending: set[asyncio.Task[None]] = set()
         """Tasks of projects in which nobody waits any more."""
 
@@ -133,7 +139,7 @@ class RunWatcher:
 
         self._deadlines = Deadlines()
         self._answered = False
-        self._ends_by_hint = self._ends_by_question = 0
+        self._ends_by_stream = self._ends_by_poll = 0
         """In projects in which nobody waits any more."""
 
     async def __aenter__(self) -> RunWatcher:
@@ -153,11 +159,11 @@ class RunWatcher:
         projects = self._projects.values()
         return WatcherStatus(
             waits=len(self),
-            calls=self._questions.calls,
-            streams=self._hints.opened if self._hints else 0,
-            hints_work=self._hints is not None and all(map(self._hints.working, self._projects)),
-            ends_by_hint=self._ends_by_hint + sum(each.ends_by_stream for each in projects),
-            ends_by_question=self._ends_by_question + sum(each.ends_by_poll for each in projects),
+            calls=self._poller.calls,
+            streams=self._streams.opened if self._streams else 0,
+            stream_up=self._streams is not None and all(map(self._streams.working, self._projects)),
+            ends_by_stream=self._ends_by_stream + sum(each.ends_by_stream for each in projects),
+            ends_by_poll=self._ends_by_poll + sum(each.ends_by_poll for each in projects),
             answered_ago=self._clock() - self._answered_at if self._answered else None,
         )
 
@@ -167,7 +173,7 @@ class RunWatcher:
 
     async def aclose(self) -> None:
         """The same, and wait for the background tasks: nobody closes the client or the loop under them then."""
-        streams = self._hints.tasks if self._hints else ()
+        streams = self._streams.tasks if self._streams else ()
         self.close()
         await asyncio.gather(*self._ending, *streams, return_exceptions=True)
 
@@ -187,7 +193,7 @@ class RunWatcher:
         :param name: the run's name; it need not exist yet.
         :param project: by default the config's.
         :param domain: by default the config's.
-        :param interval: most seconds until an end is noticed where no hint tells of it; by default the watcher's.
+        :param interval: most seconds until an end is noticed where no update tells of it; by default the watcher's.
         :param rules: by default the watcher's rules.
         :param on_news: called in the caller's own context with a line for its log when trouble begins and ends.
         :param on_progress: the same, once a minute at most, with how the waiting goes.
@@ -235,7 +241,7 @@ class RunWatcher:
             close=self._closing,
         )
         state = WaitState(absent_since=now)
-        all_polls = [self._polls(key.place) for key in keys]
+        all_polls = [self._polls(key.project_domain) for key in keys]
         results.take(
             tuple(Wait(polls.where, key.name, state, results) for polls, key in zip(all_polls, keys, strict=True))
         )
@@ -252,10 +258,12 @@ class RunWatcher:
             polls.wake()
         return results
 
-    def _polls(self, place: Place) -> ProjectPolls:
-        polls = self._projects.get(place)
+    def _polls(self, project_domain: ProjectDomain) -> ProjectPolls:
+        polls = self._projects.get(project_domain)
         if polls is None:
-            polls = self._projects[place] = ProjectPolls(place, self._means, Pace(self._shortest, self._longest))
+            polls = self._projects[project_domain] = ProjectPolls(
+                project_domain, self._means, Pace(self._min_poll_interval, self._longest)
+            )
             start(polls, self._done)
         return polls
 
@@ -270,7 +278,7 @@ class RunWatcher:
             del self._intervals[results.interval]
         self._deadlines.leave(results)
         for wait in results.waits:
-            if polls := self._projects.get(wait.place):
+            if polls := self._projects.get(wait.project_domain):
                 polls.waits.discard(wait)
                 if not polls.waits:
                     self._leave(polls)
@@ -282,8 +290,8 @@ class RunWatcher:
     def _leave(self, polls: ProjectPolls) -> None:
         """Nobody waits there, so its background tasks end; the next wait starts others."""
         del self._projects[polls.where]
-        self._ends_by_hint += polls.ends_by_stream
-        self._ends_by_question += polls.ends_by_poll
+        self._ends_by_stream += polls.ends_by_stream
+        self._ends_by_poll += polls.ends_by_poll
         if polls.task:
             self._ending.add(polls.task)
         polls.wake()
@@ -304,8 +312,8 @@ class RunWatcher:
         self._projects.clear()
         for task in self._ending:
             task.cancel()
-        if self._hints:
-            self._hints.close()
+        if self._streams:
+            self._streams.close()
 
     # -- for the polls
 
@@ -317,8 +325,8 @@ class RunWatcher:
         self._tell_progress()
 
     def _want_streams(self) -> None:
-        if self._hints:
-            self._hints.want(self._projects)
+        if self._streams:
+            self._streams.want(self._projects)
 
     async def _another_client(self, client: FlyteClient, trouble: Trouble) -> bool:
         """Whether there is another client than the one whose poll had nothing but trouble."""
@@ -336,18 +344,18 @@ class RunWatcher:
                     fresh = None
                 if fresh is not None:
                     self._client = fresh
-                    if self._hints:
-                        self._hints.renew()
+                    if self._streams:
+                        self._streams.renew()
             return self._client is not client
 
     # -- for the streams
 
     def _heard(self, key: RunKey, phase: int) -> None:
-        if polls := self._projects.get(key.place):
+        if polls := self._projects.get(key.project_domain):
             polls.received(key.name, phase)
 
-    def _has_runs(self, place: Place) -> bool:
-        polls = self._projects.get(place)
+    def _has_runs(self, project_domain: ProjectDomain) -> bool:
+        polls = self._projects.get(project_domain)
         return polls is not None and bool(polls.waits.groups)
 
     # -- progress

@@ -14,7 +14,7 @@ from airflow_provider_flyte.testing.store import ROOT, Action, Store, require_ac
 
 
 class ReadHandlers:
-    """The part of RunService that answers one question with one message."""
+    """The part of RunService that answers one call with one message."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -18,7 +18,7 @@ FIRST_BATCH = 100
 
 
 class StreamHandlers:
-    """The part of RunService that answers one question with many messages."""
+    """The part of RunService that answers one call with many messages."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -1,6 +1,6 @@
-"""The Connect door: a small ASGI application under uvicorn, over HTTP/1.1, in a thread with a loop of its own.
+"""The Connect transport: a small ASGI application under uvicorn, over HTTP/1.1, in a thread with a loop of its own.
 
-It answers as ``connect.json`` records of the real one; handlers run in threads, as behind the gRPC door.
+It answers as ``connect.json`` records of the real one; handlers run in threads, as behind the gRPC transport.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-class ConnectDoor:
+class ConnectServer:
     """A listening port that speaks Connect to a dispatcher. Opened once; a new one is made to open again."""
 
     def __init__(
@@ -75,7 +75,7 @@ class ConnectDoor:
             self._threads.shutdown()
             raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
         self._serving = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listening]}, name="local-flyte-connect-door", daemon=True
+            target=self._server.run, kwargs={"sockets": [listening]}, name="local-flyte-connect-transport", daemon=True
         )
         bound: int = listening.getsockname()[1]
         self._serving.start()

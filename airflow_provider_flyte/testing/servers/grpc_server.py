@@ -1,4 +1,4 @@
-"""The gRPC door: a synchronous server with a thread a call.
+"""The gRPC transport: a synchronous server with a thread a call.
 
 Not ``grpc.aio``: two of its event loops in one process disturb each other, and the client under test has one.
 """
@@ -38,7 +38,7 @@ _OPTIONS = (
 _CAN_RESET = tuple(int(part) for part in grpc.__version__.split(".")[:2]) >= (1, 81)
 
 
-class GrpcDoor:
+class GrpcServer:
     """A listening port that speaks gRPC to a dispatcher. Opened once; a new one is made to open again."""
 
     def __init__(

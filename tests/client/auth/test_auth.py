@@ -160,7 +160,7 @@ async def test_a_call_that_is_cancelled_does_not_take_the_token_from_the_others(
     assert len(oauth2.issued) == 1
 
 
-def test_a_child_process_gets_a_token_of_its_own(guarded: LocalFlyte, oauth2: OAuth2Server, door: str) -> None:
+def test_a_child_process_gets_a_token_of_its_own(guarded: LocalFlyte, oauth2: OAuth2Server, protocol: str) -> None:
     """A lock may have been held at the moment of the fork, and never be released in the child."""
     program = f"""
         import os
@@ -168,7 +168,7 @@ def test_a_child_process_gets_a_token_of_its_own(guarded: LocalFlyte, oauth2: OA
         from airflow_provider_flyte.client.credentials import ClientCredentials
         from airflow_provider_flyte.client.auth.token_cache import _tokens as of_process
         client = FlyteClient(FlyteConfig(
-            endpoint={guarded.endpoint!r}, insecure=True, transport={door!r}, project="flytesnacks",
+            endpoint={guarded.endpoint!r}, insecure=True, transport={protocol!r}, project="flytesnacks",
             domain="development", credentials=ClientCredentials("my-id", "correct-horse"),
         ))
         assert RunDetails.get("r1", client=client).name == "r1"
@@ -225,11 +225,11 @@ def test_a_write_that_may_have_been_done_is_not_repeated(
 
     async def on_loop() -> None:
         async with client:
-            await client.arun(abort)
+            await client.aexecute(abort)
 
     def blocking() -> None:
         with client:
-            client.run(abort)
+            client.execute(abort)
 
     with pytest.raises(errors.UnknownError):
         asyncio.run(on_loop()) if on_a_loop else blocking()
@@ -247,13 +247,13 @@ def test_a_write_waits_for_its_token(guarded: LocalFlyte, oauth2: OAuth2Server, 
 
     async def on_loop() -> None:
         async with client:
-            await client.arun(abort)
+            await client.aexecute(abort)
 
     if on_a_loop:
         asyncio.run(on_loop())
     else:
         with client:
-            client.run(abort)
+            client.execute(abort)
     assert guarded.calls.count("AbortRun") == 1
 
 

@@ -193,7 +193,7 @@ async def test_a_thousand_waits_go_on_when_the_secret_is_rotated(local_flyte: Lo
             return renewed[0]
 
         loop = asyncio.get_running_loop()
-        async with FlyteClient(config) as client, RunWatcher(client, interval=0.2, renew=renew) as watcher:
+        async with FlyteClient(config) as client, RunWatcher(client, poll_interval=0.2, renew=renew) as watcher:
             began = loop.time()
             waits = [asyncio.ensure_future(watcher.wait(name)) for name in names]
             for run in runs[:300]:

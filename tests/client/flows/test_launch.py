@@ -376,7 +376,7 @@ def test_a_refusal_of_flyte_is_final_and_asks_nothing(flyte: LocalFlyte, way: st
 
 @pytest.mark.parametrize(("code", "error"), [("UNKNOWN", UnknownError), ("UNAUTHENTICATED", UnauthenticatedError)])
 def test_a_refusal_keeps_its_name(flyte: LocalFlyte, way: str, code: str, error: type[RpcError]) -> None:
-    """The backend refuses with UNKNOWN, too; and credentials that are refused are refused to the question as well."""
+    """The backend refuses with UNKNOWN, too; and credentials that are refused are refused to the poll as well."""
     flyte.inject("CreateRun", status(code, "no"))
     if code == "UNAUTHENTICATED":
         flyte.inject("ListRuns", status(code, "no"))
@@ -436,10 +436,10 @@ def test_a_proxys_timeout_is_no_reason_to_launch_again(flyte: LocalFlyte) -> Non
         flow = launching.launch(client.config, Launch("demo.train", run_name="r1", inputs={"rows": 1}))
         call = next(flow)
         while call.method is not RunService.CreateRun:
-            call = flow.send(client.run(call))
+            call = flow.send(client.execute(call))
         late = UnavailableError(Status.UNAVAILABLE, "Gateway Time-out", method="CreateRun", endpoint=flyte.endpoint)
         late.http_status = 504
         call = flow.throw(late)
         assert call.method is RunService.ListRuns
         with pytest.raises(LaunchUncertainError):
-            flow.send(client.run(call))
+            flow.send(client.execute(call))

@@ -72,13 +72,16 @@ async def test_lists_of_many_runs_page_only_through_what_is_over() -> None:
     with LocalFlyte(keep_calls=10_000) as flyte:
         for name in names:
             flyte.run(name).move("RUNNING")
-        async with FlyteClient(config_for(flyte)) as client, RunWatcher(client, interval=0.2, hints=False) as watcher:
+        async with (
+            FlyteClient(config_for(flyte)) as client,
+            RunWatcher(client, poll_interval=0.2, stream=False) as watcher,
+        ):
             waits = asyncio.gather(*map(watcher.wait, names))
-            assert len(await client.arun(find_runs(PROJECT, DOMAIN, names, ""))) == len(names)
+            assert len(await client.aexecute(find_runs(PROJECT, DOMAIN, names, ""))) == len(names)
             for name in names:
                 flyte.run(name).succeeds()
             await waits
-            terminal = await client.arun(find_runs(PROJECT, DOMAIN, names, "", terminal_only=True))
+            terminal = await client.aexecute(find_runs(PROJECT, DOMAIN, names, "", terminal_only=True))
             assert len(terminal) == len(names)
         check(flyte)
         # There were pages to be asked for.

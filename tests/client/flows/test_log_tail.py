@@ -16,7 +16,7 @@ from tests.client.conftest import config_for
 
 @pytest.fixture(scope="module", params=["grpc", "connect"])
 def server(request: pytest.FixtureRequest) -> Iterator[LocalFlyte]:
-    with LocalFlyte(doors=(request.param,)) as flyte:
+    with LocalFlyte(transports=(request.param,)) as flyte:
         yield flyte
 
 

@@ -41,12 +41,12 @@ def ask(flyte: LocalFlyte, way: str, flow: Any, **arguments: Any) -> Any:
 
     async def on_loop() -> Any:
         async with client:
-            return await client.arun(flow, **arguments)
+            return await client.aexecute(flow, **arguments)
 
     if way == "loop":
         return asyncio.run(on_loop())
     with client:
-        return client.run(flow, **arguments)
+        return client.execute(flow, **arguments)
 
 
 @REFUSALS
@@ -107,7 +107,7 @@ async def test_waits_end_and_a_run_that_is_not_there_is_missing(local_flyte: Loc
     local_flyte.inject("*", no_name_filter(code))
     async with (
         FlyteClient(config_for(local_flyte)) as client,
-        RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher,
+        RunWatcher(client, stream=False, clock=clock, sleep=clock.sleep) as watcher,
     ):
         going = asyncio.ensure_future(watcher.wait("r1"))
         missing = await watcher.wait("r2", rules=WaitRules(missing_after=60))

@@ -143,7 +143,7 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
     for name in ("r1", "over", "nobody"):
         whatever(lambda name=name: client.abort(name, "enough"))  # type: ignore[misc]
         whatever(lambda name=name: client.tail_log(name, within=0.1))  # type: ignore[misc]
-        client.run(look_at(client.config.key(name), client.config.org))
+        client.execute(look_at(client.config.key(name), client.config.org))
     details = RunDetails.get("over", client)
     RunDetails.get_details(details.action_id.run, client)
     details.inputs()
@@ -152,15 +152,15 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
     details.abort("enough")
     tries = [Try(TASK, 2, 2, run_name=name) for name in ("r1", "over", "nobody")]
     for trying in tries:
-        client.run(find_tries(trying, client.config.key, client.config.org))
-    client.run(find_launched(TASK, "demo.train", PROJECT, DOMAIN, client.config.org, datetime.now(timezone.utc)))
-    client.run(calls.find_runs(PROJECT, DOMAIN, ["r1"], client.config.org))
-    client.run(calls.list_going_runs(PROJECT, DOMAIN, client.config.org, limit=1))
+        client.execute(find_tries(trying, client.config.key, client.config.org))
+    client.execute(find_launched(TASK, "demo.train", PROJECT, DOMAIN, client.config.org, datetime.now(timezone.utc)))
+    client.execute(calls.find_runs(PROJECT, DOMAIN, ["r1"], client.config.org))
+    client.execute(calls.list_going_runs(PROJECT, DOMAIN, client.config.org, limit=1))
     # The flows that a backend leads elsewhere.
     for fault in (status("INVALID_ARGUMENT", "no such filter"), unavailable("not now")):
         flyte.inject("ListRuns", fault)
         whatever(lambda: client.launch(Launch("demo.train", run_name="another")))
-        whatever(lambda: client.run(find_tries(tries[0], client.config.key, client.config.org)))
+        whatever(lambda: client.execute(find_tries(tries[0], client.config.key, client.config.org)))
         flyte.clear_faults()
     asyncio.run(wait(flyte, client.config))
     assert check.check(client.config)[0]
@@ -182,7 +182,7 @@ async def wait(flyte: LocalFlyte, config: FlyteConfig) -> None:
 
 @pytest.mark.parametrize("transport", ["grpc", CONNECT])
 def test_every_request_is_whole(transport: str) -> None:
-    with LocalFlyte(doors=(transport,), keep_calls=10_000) as flyte:
+    with LocalFlyte(transports=(transport,), keep_calls=10_000) as flyte:
         config = config_for(flyte)
         with FlyteClient(config) as client:
             use_everything(flyte, client)

@@ -327,7 +327,7 @@ def test_an_answer_that_trickles_is_bounded_as_a_whole(on_a_loop: bool) -> None:
 @both
 def test_a_deadline_is_told_to_the_server(on_a_loop: bool) -> None:
     """The handler of a call that nobody waits for any more is woken."""
-    with LocalFlyte(doors=("connect",)) as flyte:
+    with LocalFlyte(transports=("connect",)) as flyte:
         flyte.inject("*", delay(60))
         request = RunService.ListRuns.request()
         with pytest.raises(errors.DeadlineExceededError):
@@ -339,7 +339,7 @@ def test_a_deadline_is_told_to_the_server(on_a_loop: bool) -> None:
 def test_a_stream_with_a_time_ends_by_itself(on_a_loop: bool, server_helps: bool) -> None:
     """The server ends it; where it does not, the transport does a moment later."""
     if server_helps:
-        with LocalFlyte(doors=("connect",)) as flyte:
+        with LocalFlyte(transports=("connect",)) as flyte:
             flyte.run("r1")
             flyte.inject("WatchRuns", silent_stream(after=1))
             request = RunService.WatchRuns.request()
@@ -356,9 +356,9 @@ def test_a_stream_with_a_time_ends_by_itself(on_a_loop: bool, server_helps: bool
 # -- connections
 
 
-async def test_streams_take_no_connection_from_questions() -> None:
-    """More open streams than the questions' pool has places."""
-    with LocalFlyte(doors=("connect",)) as flyte:
+async def test_streams_take_no_connection_from_polls() -> None:
+    """More open streams than the polls' pool has places."""
+    with LocalFlyte(transports=("connect",)) as flyte:
         flyte.run("r1")
         config = config_of(flyte.endpoint)
         transport = AsyncConnectTransport(config, route_to(config))
@@ -378,7 +378,7 @@ async def test_streams_take_no_connection_from_questions() -> None:
 
 
 async def test_calls_that_were_cancelled_leave_the_pool_as_it_was() -> None:
-    with LocalFlyte(doors=("connect",)) as flyte:
+    with LocalFlyte(transports=("connect",)) as flyte:
         flyte.inject("ListRuns", delay(60))
         config = config_of(flyte.endpoint)
         transport = AsyncConnectTransport(config, route_to(config))

@@ -116,7 +116,7 @@ async def test_many_callers_in_a_long_outage_with_nothing_known_look_seldom() ->
             assert "set Transport" not in said
         port = int(proxy.endpoint.rpartition(":")[2])
         proxy.stop()
-        with LocalFlyte(port, doors=("connect",)) as flyte:
+        with LocalFlyte(port, transports=("connect",)) as flyte:
             flyte.run("r1")
             clock.now += Pause.UNKNOWN[1]
             await callers.all_call()
@@ -129,7 +129,7 @@ async def test_many_callers_in_a_long_outage_with_nothing_known_look_seldom() ->
 def reached(request: pytest.FixtureRequest) -> Iterator[tuple[LocalFlyte, Callers, Clock]]:
     """A backend that was reached by ``auto``, and those who call it."""
     clock = Clock()
-    with LocalFlyte(doors=(request.param,)) as flyte:
+    with LocalFlyte(transports=(request.param,)) as flyte:
         flyte.run("r1")
         with Callers(config_of(flyte.endpoint), clock) as callers:
             yield flyte, callers, clock
@@ -174,7 +174,7 @@ async def test_a_backend_whose_database_is_down_is_not_asked_either(reached: tup
 
 async def test_a_proxy_in_front_of_a_backend_that_was_reached_is_looked_at_seldom() -> None:
     clock = Clock()
-    with LocalFlyte(doors=(CONNECT,)) as flyte:
+    with LocalFlyte(transports=(CONNECT,)) as flyte:
         flyte.run("r1")
         config = config_of(flyte.endpoint)
         callers = Callers(config, clock)
@@ -193,7 +193,7 @@ async def test_a_proxy_in_front_of_a_backend_that_was_reached_is_looked_at_seldo
 @pytest.mark.parametrize("transport", [GRPC, CONNECT])
 async def test_a_transport_that_is_given_is_looked_into_as_seldom(transport: str) -> None:
     clock = Clock()
-    with LocalFlyte(doors=(transport,)) as flyte:
+    with LocalFlyte(transports=(transport,)) as flyte:
         flyte.inject("*", unavailable("not now"))
         with Callers(config_of(flyte.endpoint, transport), clock) as callers:
             await outage(callers, clock, 60.0)
@@ -214,7 +214,7 @@ async def test_between_two_looks_the_proxy_is_named_as_well() -> None:
 
 async def test_all_who_need_a_look_share_one() -> None:
     clock = Clock()
-    with LocalFlyte(doors=(CONNECT,)) as flyte, Callers(config_of(flyte.endpoint), clock) as callers:
+    with LocalFlyte(transports=(CONNECT,)) as flyte, Callers(config_of(flyte.endpoint), clock) as callers:
         flyte.run("r1")
         flyte.inject(LOOKED, delay(0.3))
         await callers.all_call()
@@ -321,7 +321,7 @@ async def test_a_look_that_cannot_begin_is_an_error_and_the_next_one_begins(monk
         start(thread)
 
     clock = Clock()
-    with LocalFlyte(doors=(CONNECT,)) as flyte:
+    with LocalFlyte(transports=(CONNECT,)) as flyte:
         flyte.run("r1")
         async with FlyteClient(config_of(flyte.endpoint), retry=RetryPolicy(0.0, clock=clock)) as client:
             with monkeypatch.context() as limited:

@@ -63,8 +63,8 @@ CREDENTIALS: dict[str, Callable[[int], Credentials]] = {
 
 
 @pytest.fixture
-def flyte(certificate: tuple[bytes, bytes], door: str) -> Iterator[LocalFlyte]:
-    with LocalFlyte(doors=(door,), tls=certificate) as made:
+def flyte(certificate: tuple[bytes, bytes], protocol: str) -> Iterator[LocalFlyte]:
+    with LocalFlyte(transports=(protocol,), tls=certificate) as made:
         made.run("r1")
         yield made
 
@@ -88,7 +88,7 @@ async def test_nothing_is_kept_of_old_secrets(flyte: LocalFlyte, certificate: tu
                     # What nobody can read is remembered as trouble.
                     flyte.stop()
                     with pytest.raises(UnavailableError):
-                        client.run(no_retry(client), retry_for=0)
+                        client.execute(no_retry(client), retry_for=0)
                     flyte.start()
         del client, rotated
         gc.collect()

@@ -1,4 +1,4 @@
-"""Which door is taken: found once, remembered, looked for again, and explained where none leads to Flyte."""
+"""Which transport is taken: found once, remembered, looked for again, and explained where none leads to Flyte."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def auto(flyte: LocalFlyte, **changed: Any) -> FlyteConfig:
     return config_for(flyte, **{"transport": AUTO, "retry_budget": 0.01} | changed)
 
 
-def door_of(config: FlyteConfig) -> str | None:
+def protocol_of(config: FlyteConfig) -> str | None:
     return discovery.endpoint_of(config).transport
 
 
@@ -74,64 +74,64 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
 
 
 @both
-def test_auto_finds_the_door_once_a_process_and_says_so_once(
-    local_flyte: LocalFlyte, door: str, said: list[str], on_a_loop: bool
+def test_auto_finds_the_transport_once_a_process_and_says_so_once(
+    local_flyte: LocalFlyte, protocol: str, said: list[str], on_a_loop: bool
 ) -> None:
     local_flyte.run("r1")
     config = auto(local_flyte)
     for _ in range(2):
         assert read(config, on_a_loop=on_a_loop, times=2) == "r1"
-    assert door_of(config) == door
+    assert protocol_of(config) == protocol
     [line] = said
     assert line.startswith(
-        f"Flyte at {local_flyte.endpoint} is reached through {'gRPC' if door == GRPC else 'Connect'}"
+        f"Flyte at {local_flyte.endpoint} is reached through {'gRPC' if protocol == GRPC else 'Connect'}"
     )
-    # Where gRPC works it costs nothing at all, else one question.
-    assert local_flyte.calls.count(QUESTION) == (0 if door == GRPC else 1)
+    # Where gRPC works it costs nothing at all, else one poll.
+    assert local_flyte.calls.count(QUESTION) == (0 if protocol == GRPC else 1)
     assert local_flyte.calls.count("GetRunDetails") == 4
 
 
 @both
-def test_finding_out_costs_one_question_when_grpc_gives_an_answer_that_a_proxy_might_give(on_a_loop: bool) -> None:
+def test_finding_out_costs_one_poll_when_grpc_gives_an_answer_that_a_proxy_might_give(on_a_loop: bool) -> None:
     with LocalFlyte() as flyte:
         flyte.inject("GetRunDetails", status("PERMISSION_DENIED", "not for you"))
         config = auto(flyte)
         with pytest.raises(errors.PermissionDeniedError, match="not for you"):
             read(config, on_a_loop=on_a_loop)
         assert [call.method for call in flyte.calls()] == ["RunService/GetRunDetails", QUESTION]
-        assert door_of(config) == GRPC
+        assert protocol_of(config) == GRPC
 
 
 @both
-def test_an_answer_that_both_doors_give_is_flytes(on_a_loop: bool) -> None:
+def test_an_answer_that_both_transports_give_is_flytes(on_a_loop: bool) -> None:
     """Refused credentials: gRPC cannot tell them from a proxy's 401."""
-    with LocalFlyte() as flyte, LocalFlyte(doors=("connect",)) as other:
+    with LocalFlyte() as flyte, LocalFlyte(transports=("connect",)) as other:
         for each in (flyte, other):
             each.inject("*", status("UNAUTHENTICATED", "who are you"))
         with Mux(flyte.port, other.port) as mux:
             config = auto(flyte, endpoint=mux.endpoint)
             with pytest.raises(errors.UnauthenticatedError, match="who are you"):
                 read(config, on_a_loop=on_a_loop)
-        assert door_of(config) == GRPC
+        assert protocol_of(config) == GRPC
 
 
 @both
-def test_an_outage_at_first_decides_nothing(local_flyte: LocalFlyte, door: str, on_a_loop: bool) -> None:
+def test_an_outage_at_first_decides_nothing(local_flyte: LocalFlyte, protocol: str, on_a_loop: bool) -> None:
     local_flyte.run("r1")
     local_flyte.inject("*", unavailable("not now"))
     config, clock = auto(local_flyte), Clock()
     with pytest.raises(errors.UnavailableError, match="not now") as raised:
         read(config, on_a_loop=on_a_loop, clock=clock)
     assert not errors.is_lasting(raised.value)
-    assert door_of(config) is None
+    assert protocol_of(config) is None
     local_flyte.clear_faults()
     clock.now += discovery.Pause.UNKNOWN[0]
     assert read(config, on_a_loop=on_a_loop, clock=clock) == "r1"
-    assert door_of(config) == door
+    assert protocol_of(config) == protocol
 
 
 @both
-def test_auto_looks_again_when_the_door_is_another(said: list[str], on_a_loop: bool) -> None:
+def test_auto_looks_again_when_the_transport_is_another(said: list[str], on_a_loop: bool) -> None:
     """The ingress was changed under a process that goes on."""
     first = LocalFlyte().start()
     first.run("r1")
@@ -147,22 +147,22 @@ def test_auto_looks_again_when_the_door_is_another(said: list[str], on_a_loop: b
 
             assert await ask() == "r1"
             await asyncio.to_thread(first.stop)
-            async with LocalFlyte(first.port, doors=("connect",)) as second:
+            async with LocalFlyte(first.port, transports=("connect",)) as second:
                 second.run("r1")
                 assert await ask() == "r1"
-                assert door_of(config) == CONNECT
+                assert protocol_of(config) == CONNECT
             async with LocalFlyte(first.port) as third:
                 third.run("r1")
                 assert await ask() == "r1"
-                assert door_of(config) == GRPC
+                assert protocol_of(config) == GRPC
 
     asyncio.run(through_the_change())
     assert [re.search(r"through (\w+)", line)[1] for line in said] == ["gRPC", "Connect", "gRPC"]  # type: ignore[index]
 
 
 async def test_calls_that_begin_together_find_out_together() -> None:
-    """One of them finds the door while another is still on its way through the wrong one."""
-    with LocalFlyte(doors=("connect",)) as flyte:
+    """One of them finds the transport while another is still on its way through the wrong one."""
+    with LocalFlyte(transports=("connect",)) as flyte:
         for number in range(20):
             flyte.run(f"r{number}")
         config = auto(flyte)
@@ -179,7 +179,7 @@ async def test_calls_that_begin_together_find_out_together() -> None:
                 call = Call(RunService.GetRunDetails, RunService.GetRunDetails.request(), lambda response: response)
                 call.request.run_id.name = f"r{number}"
                 call.request.run_id.project, call.request.run_id.domain = "flytesnacks", "development"
-                await client.arun(call, retry_for=0)
+                await client.aexecute(call, retry_for=0)
                 return "read"
 
             told = await asyncio.gather(stream(), *map(read_one, range(20)))
@@ -187,7 +187,7 @@ async def test_calls_that_begin_together_find_out_together() -> None:
 
 
 @both
-def test_a_write_is_never_what_tries_a_door(local_flyte: LocalFlyte, door: str, on_a_loop: bool) -> None:
+def test_a_write_is_never_what_tries_a_transport(local_flyte: LocalFlyte, protocol: str, on_a_loop: bool) -> None:
     """It might be done although its answer is lost: behind an HTTP/1.1 hop gRPC's trailers never arrive."""
     config = auto(local_flyte)
     local_flyte.run("r1")
@@ -196,21 +196,21 @@ def test_a_write_is_never_what_tries_a_door(local_flyte: LocalFlyte, door: str, 
 
     async def on_loop() -> None:
         async with FlyteClient(config) as client:
-            await client.arun(call)
+            await client.aexecute(call)
 
     def blocking() -> None:
         with FlyteClient(config) as client:
-            client.run(call)
+            client.execute(call)
 
     local_flyte.inject("AbortRun", lost_answer("INTERNAL", "lost", times=1))
     with pytest.raises(RpcError):
         asyncio.run(on_loop()) if on_a_loop else blocking()
     assert [each.method for each in local_flyte.calls()] == [QUESTION, "RunService/AbortRun"]
-    assert door_of(config) == door
+    assert protocol_of(config) == protocol
 
 
 @both
-def test_a_stream_is_never_what_tries_a_door(local_flyte: LocalFlyte, door: str, on_a_loop: bool) -> None:
+def test_a_stream_is_never_what_tries_a_transport(local_flyte: LocalFlyte, protocol: str, on_a_loop: bool) -> None:
     """A quiet one sends nothing, not even headers."""
     local_flyte.run("r1")
     config = auto(local_flyte)
@@ -231,7 +231,7 @@ def test_a_stream_is_never_what_tries_a_door(local_flyte: LocalFlyte, door: str,
 
     assert (asyncio.run(on_loop()) if on_a_loop else blocking()) == "r1"
     assert [each.method for each in local_flyte.calls()] == [QUESTION, "RunService/WatchRuns"]
-    assert door_of(config) == door
+    assert protocol_of(config) == protocol
 
 
 @both
@@ -240,7 +240,7 @@ def test_a_transport_that_does_not_pass_is_told_from_an_outage(
     transport: str, kind: type[RpcError], on_a_loop: bool
 ) -> None:
     with (
-        LocalFlyte(doors=(CONNECT if transport == GRPC else GRPC,)) as flyte,
+        LocalFlyte(transports=(CONNECT if transport == GRPC else GRPC,)) as flyte,
         pytest.raises(kind, match="set Transport to auto") as raised,
     ):
         read(auto(flyte, transport=transport, retry_budget=30.0), on_a_loop=on_a_loop)
@@ -266,7 +266,7 @@ def test_what_is_no_flyte_is_said_once_and_for_all(transport: str, on_a_loop: bo
 @pytest.mark.parametrize("transport", [AUTO, CONNECT])
 def test_where_flyte_was_reached_a_proxys_page_is_an_outage(transport: str, on_a_loop: bool) -> None:
     """An ingress answers 404 while what is behind it is deployed anew."""
-    flyte = LocalFlyte(doors=("connect",)).start()
+    flyte = LocalFlyte(transports=("connect",)).start()
     flyte.run("r1")
     config = auto(flyte, transport=transport)
     assert read(config, on_a_loop=on_a_loop) == "r1"
@@ -289,9 +289,9 @@ NOT_FOUND = Answer(404, {"content-type": "application/json"}, [b'{"code": "not_f
 
 
 @contextmanager
-def changing(door: str) -> Iterator[tuple[str, Callable[[bool], None]]]:
+def changing(protocol: str) -> Iterator[tuple[str, Callable[[bool], None]]]:
     """Something that answers as Flyte does, or always with a proxy's page; gives its endpoint and the switch."""
-    if door == GRPC:
+    if protocol == GRPC:
         with http2_server() as server:
 
             def change(page: bool) -> None:
@@ -314,10 +314,10 @@ def settings_for(endpoint: str, transport: str) -> FlyteConfig:
 
 
 @both
-@pytest.mark.parametrize(("door", "transport"), [(GRPC, AUTO), (GRPC, GRPC), (CONNECT, AUTO), (CONNECT, CONNECT)])
-def test_a_page_is_an_outage_though_no_look_is_due(door: str, transport: str, on_a_loop: bool) -> None:
+@pytest.mark.parametrize(("protocol", "transport"), [(GRPC, AUTO), (GRPC, GRPC), (CONNECT, AUTO), (CONNECT, CONNECT)])
+def test_a_page_is_an_outage_though_no_look_is_due(protocol: str, transport: str, on_a_loop: bool) -> None:
     clock = Clock()
-    with changing(door) as (endpoint, answers_with_a_page):
+    with changing(protocol) as (endpoint, answers_with_a_page):
         config = settings_for(endpoint, transport)
 
         def ask(kind: type[RpcError]) -> RpcError:

@@ -48,11 +48,11 @@ def read(config: FlyteConfig, *, on_a_loop: bool) -> RunDetails:
 
 @both
 def test_the_systems_roots_are_those_of_ssl_cert_file(
-    certificate: tuple[bytes, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, door: str, on_a_loop: bool
+    certificate: tuple[bytes, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str, on_a_loop: bool
 ) -> None:
     (tmp_path / "roots.pem").write_bytes(certificate[0])
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "roots.pem"))
-    with LocalFlyte(doors=(door,), tls=certificate) as flyte:
+    with LocalFlyte(transports=(protocol,), tls=certificate) as flyte:
         flyte.run("r1")
         assert read(config_for(flyte, insecure=False), on_a_loop=on_a_loop).name == "r1"
 
@@ -66,9 +66,9 @@ def test_roots_in_a_folder(certificate: tuple[bytes, bytes], tmp_path: Path, mon
 
 
 @both
-def test_an_unknown_authority_is_refused(certificate: tuple[bytes, bytes], door: str, on_a_loop: bool) -> None:
+def test_an_unknown_authority_is_refused(certificate: tuple[bytes, bytes], protocol: str, on_a_loop: bool) -> None:
     with (
-        LocalFlyte(doors=(door,), tls=certificate) as flyte,
+        LocalFlyte(transports=(protocol,), tls=certificate) as flyte,
         pytest.raises(UnknownAuthorityError, match="SSL_CERT_FILE"),
     ):
         read(config_for(flyte, insecure=False), on_a_loop=on_a_loop)
@@ -76,13 +76,13 @@ def test_an_unknown_authority_is_refused(certificate: tuple[bytes, bytes], door:
 
 @both
 def test_an_expired_certificate_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, door: str, on_a_loop: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str, on_a_loop: bool
 ) -> None:
     expired = make_certificate("localhost", expired=True)
     (tmp_path / "roots.pem").write_bytes(expired[0])
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "roots.pem"))
     with (
-        LocalFlyte(doors=(door,), tls=expired) as flyte,
+        LocalFlyte(transports=(protocol,), tls=expired) as flyte,
         pytest.raises(CertificateError, match="have it renewed") as raised,
     ):
         read(config_for(flyte, insecure=False), on_a_loop=on_a_loop)
@@ -91,9 +91,9 @@ def test_an_expired_certificate_is_refused(
 
 
 @both
-def test_plaintext_against_tls(certificate: tuple[bytes, bytes], door: str, on_a_loop: bool) -> None:
+def test_plaintext_against_tls(certificate: tuple[bytes, bytes], protocol: str, on_a_loop: bool) -> None:
     with (
-        LocalFlyte(doors=(door,), tls=certificate) as flyte,
+        LocalFlyte(transports=(protocol,), tls=certificate) as flyte,
         pytest.raises(SpeaksTlsError, match="switch Insecure off"),
     ):
         read(config_for(flyte), on_a_loop=on_a_loop)
@@ -116,11 +116,11 @@ def authority() -> Authority:
 @both
 @pytest.mark.parametrize("as_path", [False, True], ids=["text", "path"])
 def test_a_ca_bundle_is_believed_instead_of_the_systems_roots(
-    authority: Authority, tmp_path: Path, door: str, as_path: bool, on_a_loop: bool
+    authority: Authority, tmp_path: Path, protocol: str, as_path: bool, on_a_loop: bool
 ) -> None:
     (tmp_path / "bundle.pem").write_bytes(authority.pem)
     bundle = str(tmp_path / "bundle.pem") if as_path else authority.pem.decode()
-    with LocalFlyte(doors=(door,), tls=authority.issue("localhost")) as flyte:
+    with LocalFlyte(transports=(protocol,), tls=authority.issue("localhost")) as flyte:
         flyte.run("r1")
         assert read(config_for(flyte, insecure=False, ca_bundle=bundle), on_a_loop=on_a_loop).name == "r1"
         other = config_for(flyte, insecure=False, ca_bundle=Authority("Another root").pem.decode())
@@ -129,8 +129,8 @@ def test_a_ca_bundle_is_believed_instead_of_the_systems_roots(
 
 
 @both
-def test_the_certificate_is_for_another_host(authority: Authority, door: str, on_a_loop: bool) -> None:
-    with LocalFlyte(doors=(door,), tls=authority.issue("flyte.example.com")) as flyte:
+def test_the_certificate_is_for_another_host(authority: Authority, protocol: str, on_a_loop: bool) -> None:
+    with LocalFlyte(transports=(protocol,), tls=authority.issue("flyte.example.com")) as flyte:
         flyte.run("r1")
         config = config_for(flyte, insecure=False, ca_bundle=authority.pem.decode())
         with pytest.raises(WrongHostNameError, match="or as server name where the host must stay"):
@@ -143,8 +143,8 @@ def test_the_certificate_is_for_another_host(authority: Authority, door: str, on
 
 
 @both
-def test_a_certificate_for_an_address(authority: Authority, door: str, on_a_loop: bool) -> None:
-    with LocalFlyte(doors=(door,), tls=authority.issue("127.0.0.1")) as flyte:
+def test_a_certificate_for_an_address(authority: Authority, protocol: str, on_a_loop: bool) -> None:
+    with LocalFlyte(transports=(protocol,), tls=authority.issue("127.0.0.1")) as flyte:
         flyte.run("r1")
         there = {"endpoint": f"127.0.0.1:{flyte.port}", "insecure": False, "ca_bundle": authority.pem.decode()}
         assert read(config_for(flyte, **there), on_a_loop=on_a_loop).name == "r1"
@@ -154,11 +154,11 @@ def test_a_certificate_for_an_address(authority: Authority, door: str, on_a_loop
 
 @both
 def test_an_intermediate_certificate_that_the_server_does_not_send(
-    authority: Authority, door: str, on_a_loop: bool
+    authority: Authority, protocol: str, on_a_loop: bool
 ) -> None:
     between = Authority("Between", authority)
     certificate, key = between.issue("localhost")
-    with LocalFlyte(doors=(door,), tls=(certificate, key)) as flyte:
+    with LocalFlyte(transports=(protocol,), tls=(certificate, key)) as flyte:
         flyte.run("r1")
         config = config_for(flyte, insecure=False, ca_bundle=authority.pem.decode())
         with pytest.raises(UnknownAuthorityError, match="must also send the certificates between"):
@@ -167,23 +167,25 @@ def test_an_intermediate_certificate_that_the_server_does_not_send(
         for bundle in (between.pem, authority.pem + between.pem):
             mended = config_for(flyte, insecure=False, ca_bundle=bundle.decode())
             assert read(mended, on_a_loop=on_a_loop).name == "r1"
-    with LocalFlyte(doors=(door,), tls=(certificate + between.pem, key)) as flyte:
+    with LocalFlyte(transports=(protocol,), tls=(certificate + between.pem, key)) as flyte:
         flyte.run("r1")
         config = config_for(flyte, insecure=False, ca_bundle=authority.pem.decode())
         assert read(config, on_a_loop=on_a_loop).name == "r1"
 
 
 @both
-def test_a_self_signed_certificate_may_be_named(certificate: tuple[bytes, bytes], door: str, on_a_loop: bool) -> None:
-    with LocalFlyte(doors=(door,), tls=certificate) as flyte:
+def test_a_self_signed_certificate_may_be_named(
+    certificate: tuple[bytes, bytes], protocol: str, on_a_loop: bool
+) -> None:
+    with LocalFlyte(transports=(protocol,), tls=certificate) as flyte:
         flyte.run("r1")
         config = config_for(flyte, insecure=False, ca_bundle=certificate[0].decode())
         assert read(config, on_a_loop=on_a_loop).name == "r1"
 
 
 @both
-def test_an_expired_certificate_of_a_known_authority(authority: Authority, door: str, on_a_loop: bool) -> None:
-    with LocalFlyte(doors=(door,), tls=authority.issue("localhost", expired=True)) as flyte:
+def test_an_expired_certificate_of_a_known_authority(authority: Authority, protocol: str, on_a_loop: bool) -> None:
+    with LocalFlyte(transports=(protocol,), tls=authority.issue("localhost", expired=True)) as flyte:
         config = config_for(flyte, insecure=False, ca_bundle=authority.pem.decode())
         with pytest.raises(CertificateError, match="is not valid: have it renewed"):
             read(config, on_a_loop=on_a_loop)
@@ -192,7 +194,7 @@ def test_an_expired_certificate_of_a_known_authority(authority: Authority, door:
 @both
 @pytest.mark.parametrize("as_path", [False, True], ids=["text", "path"])
 def test_a_server_that_wants_a_certificate(
-    authority: Authority, tmp_path: Path, door: str, as_path: bool, on_a_loop: bool
+    authority: Authority, tmp_path: Path, protocol: str, as_path: bool, on_a_loop: bool
 ) -> None:
     clients = Authority("Clients")
     certificate, key = clients.issue("airflow")
@@ -202,7 +204,7 @@ def test_a_server_that_wants_a_certificate(
     if as_path:
         ours = {"client_certificate": str(tmp_path / "own.pem"), "client_private_key": str(tmp_path / "own.key")}
     bundle = authority.pem.decode()
-    with LocalFlyte(doors=(door,), tls=authority.issue("localhost"), client_roots=clients.pem) as flyte:
+    with LocalFlyte(transports=(protocol,), tls=authority.issue("localhost"), client_roots=clients.pem) as flyte:
         flyte.run("r1")
         config = config_for(flyte, insecure=False, ca_bundle=bundle, retry_budget=0.01)
         assert read(dataclasses.replace(config, **ours), on_a_loop=on_a_loop).name == "r1"
@@ -214,13 +216,13 @@ def test_a_server_that_wants_a_certificate(
 @both
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
 def test_a_server_that_says_that_it_wants_a_certificate(
-    authority: Authority, local_flyte: LocalFlyte, door: str, version: ssl.TLSVersion, on_a_loop: bool
+    authority: Authority, local_flyte: LocalFlyte, protocol: str, version: ssl.TLSVersion, on_a_loop: bool
 ) -> None:
     local_flyte.run("r1")
     clients = Authority("Clients")
     context = server_context(authority.issue("localhost"), clients.pem)
     context.maximum_version = version
-    with TlsFront(context, local_flyte.port, "h2" if door == "grpc" else "http/1.1") as front:
+    with TlsFront(context, local_flyte.port, "h2" if protocol == "grpc" else "http/1.1") as front:
 
         def read_with(issuer: Authority | None) -> RunDetails:
             certificate, key = issuer.issue("airflow") if issuer else (b"", b"")
@@ -245,9 +247,9 @@ def test_a_server_that_says_that_it_wants_a_certificate(
 @both
 @pytest.mark.parametrize("name", ["localhost", "flyte.example.com", "127.0.0.1"])
 def test_a_certificate_that_is_not_checked(
-    door: str, name: str, caplog: pytest.LogCaptureFixture, on_a_loop: bool
+    protocol: str, name: str, caplog: pytest.LogCaptureFixture, on_a_loop: bool
 ) -> None:
-    with LocalFlyte(doors=(door,), tls=Authority("Nobody knows").issue(name)) as flyte:
+    with LocalFlyte(transports=(protocol,), tls=Authority("Nobody knows").issue(name)) as flyte:
         flyte.run("r1")
         config = config_for(flyte, insecure=False, verify=False)
         for _ in range(2):
@@ -256,12 +258,12 @@ def test_a_certificate_that_is_not_checked(
 
 
 @both
-def test_an_expired_certificate_that_is_not_checked(door: str, on_a_loop: bool) -> None:
+def test_an_expired_certificate_that_is_not_checked(protocol: str, on_a_loop: bool) -> None:
     """GRPC has no setting for it and refuses what is expired; Connect does not."""
-    with LocalFlyte(doors=(door,), tls=make_certificate("localhost", expired=True)) as flyte:
+    with LocalFlyte(transports=(protocol,), tls=make_certificate("localhost", expired=True)) as flyte:
         flyte.run("r1")
         config = config_for(flyte, insecure=False, verify=False, retry_budget=0.01)
-        if door == "connect":
+        if protocol == "connect":
             assert read(config, on_a_loop=on_a_loop).name == "r1"
         else:
             with pytest.raises(UnavailableError):
@@ -269,8 +271,8 @@ def test_an_expired_certificate_that_is_not_checked(door: str, on_a_loop: bool) 
 
 
 @both
-def test_a_certificate_that_is_not_checked_may_become_another_one(door: str, on_a_loop: bool) -> None:
-    first = LocalFlyte(doors=(door,), tls=make_certificate("localhost")).start()
+def test_a_certificate_that_is_not_checked_may_become_another_one(protocol: str, on_a_loop: bool) -> None:
+    first = LocalFlyte(transports=(protocol,), tls=make_certificate("localhost")).start()
     first.run("r1")
     config = config_for(first, insecure=False, verify=False)
 
@@ -284,7 +286,9 @@ def test_a_certificate_that_is_not_checked_may_become_another_one(door: str, on_
 
             assert await ask() == "r1"
             await asyncio.to_thread(first.stop)
-            async with LocalFlyte(first.port, doors=(door,), tls=make_certificate("flyte.example.com")) as second:
+            async with LocalFlyte(
+                first.port, transports=(protocol,), tls=make_certificate("flyte.example.com")
+            ) as second:
                 second.run("r1")
                 assert await ask() == "r1"
 
@@ -322,11 +326,11 @@ def test_a_key_that_does_not_belong_to_the_certificate_or_has_a_password(authori
 @both
 @pytest.mark.parametrize(("host", "verify"), [("localhost", True), ("elsewhere", True), ("localhost", False)])
 def test_the_token_server_is_always_verified(
-    authority: Authority, certificate: tuple[bytes, bytes], door: str, host: str, verify: bool, on_a_loop: bool
+    authority: Authority, certificate: tuple[bytes, bytes], protocol: str, host: str, verify: bool, on_a_loop: bool
 ) -> None:
     """Against the CA bundle beside the system's roots, whatever is said of Flyte's own certificate."""
     with (
-        LocalFlyte(doors=(door,), tls=certificate) as flyte,
+        LocalFlyte(transports=(protocol,), tls=certificate) as flyte,
         OAuth2Server(tls=server_context(authority.issue(host))) as oauth2,
     ):
         flyte.run("r1")

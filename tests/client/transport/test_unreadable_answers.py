@@ -61,12 +61,12 @@ def run(client: FlyteClient, way: str, asked: Any, **arguments: Any) -> Any:
 
     async def on_loop() -> Any:
         async with client:
-            return await client.arun(asked, **arguments)
+            return await client.aexecute(asked, **arguments)
 
     if way == "loop":
         return asyncio.run(on_loop())
     with client:
-        return client.run(asked, **arguments)
+        return client.execute(asked, **arguments)
 
 
 # -- nothing asks for packed answers
@@ -366,7 +366,10 @@ async def test_two_thousand_waits_end_as_their_runs_do(local_flyte: LocalFlyte) 
         for name in names:
             local_flyte.run(name).move(expected[name])
 
-    async with client_of(local_flyte) as client, RunWatcher(client, interval=0.1, shortest_interval=0.05) as watcher:
+    async with (
+        client_of(local_flyte) as client,
+        RunWatcher(client, poll_interval=0.1, min_poll_interval=0.05) as watcher,
+    ):
         waits = [asyncio.ensure_future(watcher.wait(name)) for name in expected]
         await local_flyte.wait_for_call_async("ListRuns", 2, timeout=20)
         local_flyte.inject("*", garbled(), when=lambda request: chance.random() < 1 / 3)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunDetails, RunWatcher
-from airflow_provider_flyte.client.run_key import Place
+from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.transport.selector import import_all
 from airflow_provider_flyte.client.verdict import Outcome, Trouble, WaitRules, WaitState
 from airflow_provider_flyte.client.watch.results import WaitResults
@@ -20,7 +20,7 @@ from airflow_provider_flyte.testing import LocalFlyte, unavailable
 from tests.client.conftest import config_for
 
 FEW, MANY = 2_500, 10_000
-"""More than one question takes in each, so that what does not grow with the waits is the same."""
+"""More than one poll takes in each, so that what does not grow with the waits is the same."""
 
 BURST = 2_000
 MOST = 0.5
@@ -61,7 +61,7 @@ def told_at_once(count: int) -> float:
         results = WaitResults(
             rules=WaitRules(), interval=1.0, on_news=None, on_progress=None, began=0.0, close=lambda _: None
         )
-        wait = Wait(Place("p", "d"), f"r{number}", WaitState(absent_since=0.0), results)
+        wait = Wait(ProjectDomain("p", "d"), f"r{number}", WaitState(absent_since=0.0), results)
         results.take((wait,))
         waits.add(wait)
     before = time.thread_time()
@@ -94,7 +94,10 @@ async def longest_turns(local_flyte: LocalFlyte, project: str, count: int) -> di
 
     await asyncio.to_thread(import_all)
     config = replace(config_for(local_flyte), project=project)
-    async with FlyteClient(config) as client, RunWatcher(client, interval=0.2, calls_per_second=100) as watcher:
+    async with (
+        FlyteClient(config) as client,
+        RunWatcher(client, poll_interval=0.2, max_calls_per_second=100) as watcher,
+    ):
         await RunDetails.get.aio("r0")
         beating = asyncio.ensure_future(beat())
         waits = []
@@ -103,7 +106,7 @@ async def longest_turns(local_flyte: LocalFlyte, project: str, count: int) -> di
             if number % 100 == 0:
                 await asyncio.sleep(0)
         await until(
-            lambda: watcher.status.hints_work and not any(each.waits.young.names for each in watcher._projects.values())
+            lambda: watcher.status.stream_up and not any(each.waits.young.names for each in watcher._projects.values())
         )
         stage = "all is quiet"
         asked = watcher.status.calls
@@ -113,7 +116,7 @@ async def longest_turns(local_flyte: LocalFlyte, project: str, count: int) -> di
         await until(lambda: len(lines) == count)
         stage = "its end"
         local_flyte.clear_faults()
-        await until(lambda: len(lines) == 2 * count and watcher.status.hints_work)
+        await until(lambda: len(lines) == 2 * count and watcher.status.stream_up)
         stage = "a burst of ends"
         await asyncio.to_thread(
             lambda: [local_flyte.run(f"r{n}", project=project).move("SUCCEEDED") for n in range(BURST)]

@@ -1,4 +1,4 @@
-"""The stream beside the question: it ends waits at once, and whatever becomes of it none is lost."""
+"""The stream beside the poll: it ends waits at once, and whatever becomes of it none is lost."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client.errors import Status, error_for
 from airflow_provider_flyte.client.idl.workflow.run_service_pb2 import WatchRunsResponse
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.client.run_key import Place, RunKey
+from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules
-from airflow_provider_flyte.client.watch import stream as hints_module
-from airflow_provider_flyte.client.watch.stream import MOST_STREAMS, Hints
+from airflow_provider_flyte.client.watch import stream as stream_module
+from airflow_provider_flyte.client.watch.stream import MOST_STREAMS, Streams
 from airflow_provider_flyte.testing import (
     Fault,
     LocalFlyte,
     cut_stream,
-    lost_hints,
+    lost_updates,
     silent_stream,
     slow_first_message,
     status,
@@ -31,12 +31,14 @@ from tests.client.conftest import config_for
 from tests.support.clock import Clock
 
 
-def streams(client: FlyteClient, heard: Callable[[RunKey, int], None], clock: Callable[[], float], sleep: Any) -> Hints:
+def streams(
+    client: FlyteClient, heard: Callable[[RunKey, int], None], clock: Callable[[], float], sleep: Any
+) -> Streams:
     """The streams of a client, in a project that has runs."""
-    return Hints(lambda: client, heard, lambda place: True, clock, sleep)
+    return Streams(lambda: client, heard, lambda project_domain: True, clock, sleep)
 
 
-HERE = Place("flytesnacks", "development")
+HERE = ProjectDomain("flytesnacks", "development")
 
 
 @pytest.fixture
@@ -52,14 +54,14 @@ async def never(seconds: float) -> None:
 async def stream_is_open(flyte: LocalFlyte, watcher: RunWatcher, count: int = 1) -> None:
     # A busy machine makes the first one dear, and its budget then puts off the next.
     await flyte.wait_for_call_async("WatchRuns", count, timeout=50)
-    while not watcher.status.hints_work:
+    while not watcher.status.stream_up:
         await asyncio.sleep(0.001)
 
 
-# -- what a hint is for
+# -- what a update is for
 
 
-async def test_an_end_is_noticed_without_a_question(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+async def test_an_end_is_noticed_without_a_poll(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     run = local_flyte.run("r1").move("RUNNING")
     # Nobody asks again: the watcher sleeps for ever.
     async with RunWatcher(client, sleep=never) as watcher:
@@ -69,7 +71,7 @@ async def test_an_end_is_noticed_without_a_question(local_flyte: LocalFlyte, cli
         run.fails(message="no rows")
         assert (await waiting).outcome is Outcome.FAILED
         assert local_flyte.calls.count("ListRuns") == 1
-        assert watcher.status.ends_by_hint == 1
+        assert watcher.status.ends_by_stream == 1
 
 
 async def test_one_stream_a_place_while_somebody_waits_there(local_flyte: LocalFlyte, client: FlyteClient) -> None:
@@ -128,8 +130,8 @@ async def test_what_is_no_end_is_none(
 
 
 FAULTS: dict[str, Callable[[], Fault]] = {
-    "half of the hints lost": lambda: lost_hints(0.5),
-    "all hints lost": lambda: lost_hints(1.0),
+    "half of the updates lost": lambda: lost_updates(0.5),
+    "all updates lost": lambda: lost_updates(1.0),
     "cut every 200 ms": lambda: cut_stream(seconds=0.2),
     "cut every 200 ms, tidily": lambda: cut_stream(seconds=0.2, code="OK"),
     "ends after its first message": lambda: cut_stream(after=1, code="OK"),
@@ -158,7 +160,7 @@ async def test_no_wait_is_lost(local_flyte: LocalFlyte, client: FlyteClient, fau
         return outcome
 
     ended: dict[str, float] = {}
-    async with RunWatcher(client, interval=interval, shortest_interval=0.1) as watcher:
+    async with RunWatcher(client, poll_interval=interval, min_poll_interval=0.1) as watcher:
         waiting = [asyncio.ensure_future(one(name)) for name in names]
         await local_flyte.wait_for_call_async("ListRuns", 2)
         for name in names:
@@ -172,7 +174,7 @@ async def test_no_wait_is_lost(local_flyte: LocalFlyte, client: FlyteClient, fau
 
 async def test_a_server_that_is_killed_and_started_again(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     runs = [local_flyte.run(f"r{number}").move("RUNNING") for number in range(10)]
-    async with RunWatcher(client, interval=0.5) as watcher:
+    async with RunWatcher(client, poll_interval=0.5) as watcher:
         waiting = asyncio.gather(*(watcher.wait(run.name) for run in runs))
         await stream_is_open(local_flyte, watcher)
         for run in runs[:5]:
@@ -195,7 +197,7 @@ async def test_a_refused_stream_is_said_once_and_not_asked_for_again(
     async with RunWatcher(client, clock=clock, sleep=clock.sleep) as watcher:
         waiting = asyncio.ensure_future(watcher.wait("r1"))
         await local_flyte.wait_for_call_async("ListRuns", 20)
-        assert not watcher.status.hints_work
+        assert not watcher.status.stream_up
         run.succeeds()
         await waiting
     assert local_flyte.calls.count("WatchRuns") == 1
@@ -208,7 +210,7 @@ async def test_a_stream_that_tells_nothing_is_given_up(
     """A proxy that buffers it for ever."""
     local_flyte.inject("WatchRuns", silent_stream(after=1))
     said = "sends nothing, perhaps because a proxy buffers it"
-    async with RunWatcher(client, interval=0.2, shortest_interval=0.05) as watcher:
+    async with RunWatcher(client, poll_interval=0.2, min_poll_interval=0.05) as watcher:
         for number in range(50):
             run = local_flyte.run(f"r{number}").move("RUNNING")
             wait = asyncio.ensure_future(watcher.wait(run.name))
@@ -239,21 +241,21 @@ async def test_a_stream_that_loses_less_than_it_tells_is_kept(local_flyte: Local
         while (name, phase) not in heard:
             await asyncio.sleep(0.001)
 
-    hints = streams(client, hear, Clock(), asyncio.sleep)
-    hints.want([HERE])
+    stream = streams(client, hear, Clock(), asyncio.sleep)
+    stream.want([HERE])
     await until_heard("r0", RunPhase.RUNNING)
     for number, run in enumerate(runs):
         run.succeeds()
         await until_heard(f"r{number}", RunPhase.SUCCEEDED)
-    kept = hints.tasks
+    kept = stream.tasks
     # It told of three, and missed one.
-    hints.missed(HERE, 1)
-    assert hints.tasks == kept
+    stream.missed(HERE, 1)
+    assert stream.tasks == kept
     # It told of nothing since.
-    hints.missed(HERE, 1)
-    assert hints.tasks != kept
-    tasks = kept + hints.tasks
-    hints.close()
+    stream.missed(HERE, 1)
+    assert stream.tasks != kept
+    tasks = kept + stream.tasks
+    stream.close()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -280,7 +282,9 @@ class Opening:
         self.openings: list[float] = []
         self._seconds = seconds
         self._ends = asyncio.Event()
-        self.hints = Hints(lambda: client, lambda key, phase: None, lambda place: True, self.clock, self._sleep)
+        self.stream = Streams(
+            lambda: client, lambda key, phase: None, lambda project_domain: True, self.clock, self._sleep
+        )
 
     async def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -297,12 +301,12 @@ class Opening:
 
     async def is_cut_after(self, seconds: float) -> None:
         """A proxy's idle time-out."""
-        while not self.hints.working(HERE):
+        while not self.stream.working(HERE):
             await asyncio.sleep(0)
         self.clock.now += seconds
         pauses = len(self.pauses)
         self._ends.set()
-        while len(self.pauses) == pauses and self.hints.tasks:
+        while len(self.pauses) == pauses and self.stream.tasks:
             await asyncio.sleep(0)
 
 
@@ -311,15 +315,15 @@ async def test_opening_takes_at_most_a_hundredth_of_the_time(
 ) -> None:
     opening = Opening(client, 3.0)
     monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
-    opening.hints.want([HERE])
+    opening.stream.want([HERE])
     await asyncio.sleep(0)
     await opening.is_cut_after(60.0)
     [first] = opening.openings[:1]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert opening.openings[1] - first == pytest.approx(300.0)
-    tasks = opening.hints.tasks
-    opening.hints.close()
+    tasks = opening.stream.tasks
+    opening.stream.close()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -329,21 +333,21 @@ async def test_a_stream_that_is_cut_before_it_pays_is_left_to_polls(
     caplog.set_level(logging.INFO, "airflow_provider_flyte")
     opening = Opening(client, 3.0)
     monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
-    opening.hints.want([HERE])
+    opening.stream.want([HERE])
     await asyncio.sleep(0)
     for _ in range(2):
         await opening.is_cut_after(60.0)
-    while opening.hints.tasks:
+    while opening.stream.tasks:
         await asyncio.sleep(0)
     opening.clock.now += 3599
-    opening.hints.want([HERE])
-    assert not opening.hints.tasks
+    opening.stream.want([HERE])
+    assert not opening.stream.tasks
     [line] = [record for record in caplog.records if "does not pay" in record.getMessage()]
     assert line.levelno == logging.INFO
     opening.clock.now += 1
-    opening.hints.want([HERE])
-    [task] = opening.hints.tasks
-    opening.hints.close()
+    opening.stream.want([HERE])
+    [task] = opening.stream.tasks
+    opening.stream.close()
     await asyncio.gather(task, return_exceptions=True)
 
 
@@ -353,14 +357,14 @@ async def test_a_cheap_stream_that_is_cut_comes_back_without_hurry(
     """Nothing happened before a proxy cut it, so nothing is missed by a pause that grows."""
     opening = Opening(client, 0.005)
     monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
-    opening.hints.want([HERE])
+    opening.stream.want([HERE])
     await asyncio.sleep(0)
     for _ in range(10):
         await opening.is_cut_after(60.0)
     assert opening.pauses[0] < 1
     assert 15 <= opening.pauses[-1] <= 30
-    tasks = opening.hints.tasks
-    opening.hints.close()
+    tasks = opening.stream.tasks
+    opening.stream.close()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -369,41 +373,41 @@ async def test_a_dear_stream_is_not_opened_again_for_a_missed_end(
 ) -> None:
     opening = Opening(client, 3.0)
     monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
-    opening.hints.want([HERE])
-    while not opening.hints.working(HERE):
+    opening.stream.want([HERE])
+    while not opening.stream.working(HERE):
         await asyncio.sleep(0)
-    kept = opening.hints.tasks
-    opening.hints.missed(HERE, 1)
-    assert opening.hints.tasks == kept
+    kept = opening.stream.tasks
+    opening.stream.missed(HERE, 1)
+    assert opening.stream.tasks == kept
     # Until it tells of an end again, polls do not rely on it.
-    assert not opening.hints.working(HERE)
-    opening.hints.kept_up(HERE)
-    assert opening.hints.working(HERE)
+    assert not opening.stream.working(HERE)
+    opening.stream.kept_up(HERE)
+    assert opening.stream.working(HERE)
     opening.clock.now += 300
-    opening.hints.missed(HERE, 1)
-    assert opening.hints.tasks != kept
-    tasks = kept + opening.hints.tasks
-    opening.hints.close()
+    opening.stream.missed(HERE, 1)
+    assert opening.stream.tasks != kept
+    tasks = kept + opening.stream.tasks
+    opening.stream.close()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_only_misses_in_a_row_close_a_stream(client: FlyteClient, monkeypatch: pytest.MonkeyPatch) -> None:
     opening = Opening(client, 0.0)
     monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
-    opening.hints.want([HERE])
+    opening.stream.want([HERE])
     tasks: list[Any] = []
     for _ in range(5):
         for _ in range(2):
-            while not opening.hints.working(HERE):
+            while not opening.stream.working(HERE):
                 await asyncio.sleep(0)
-            tasks += opening.hints.tasks
-            opening.hints.missed(HERE, 1)
-        opening.hints.kept_up(HERE)
-    assert opening.hints.tasks
+            tasks += opening.stream.tasks
+            opening.stream.missed(HERE, 1)
+        opening.stream.kept_up(HERE)
+    assert opening.stream.tasks
     for _ in range(3):
-        tasks += opening.hints.tasks
-        opening.hints.missed(HERE, 1)
-    assert not opening.hints.tasks
+        tasks += opening.stream.tasks
+        opening.stream.missed(HERE, 1)
+    assert not opening.stream.tasks
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -412,10 +416,10 @@ async def test_while_a_stream_takes_long_to_open_polls_find_the_ends(
 ) -> None:
     local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("WatchRuns", slow_first_message(60.0))
-    async with RunWatcher(client, interval=0.2, shortest_interval=0.05) as watcher:
+    async with RunWatcher(client, poll_interval=0.2, min_poll_interval=0.05) as watcher:
         waiting = asyncio.ensure_future(watcher.wait("r1"))
         await local_flyte.wait_for_call_async("WatchRuns")
-        assert not watcher.status.hints_work
+        assert not watcher.status.stream_up
         local_flyte.run("r1").succeeds()
         assert (await waiting).outcome is Outcome.SUCCEEDED
 
@@ -453,8 +457,8 @@ async def test_pauses_grow_only_without_progress(local_flyte: LocalFlyte, client
     def hear(key: object, phase: int) -> None:
         heard.append(phase)
 
-    hints = streams(client, hear, Clock(), sleep)
-    hints.want([HERE])
+    stream = streams(client, hear, Clock(), sleep)
+    stream.want([HERE])
     for number in range(8):
         # The first message of this stream is here; the second one cuts it.
         while len(heard) < (2 if progress else 1) * number + 1:
@@ -462,8 +466,8 @@ async def test_pauses_grow_only_without_progress(local_flyte: LocalFlyte, client
         run.move("PAUSED" if number % 2 else "RUNNING")
     while len(pauses) < 8:
         await asyncio.sleep(0.001)
-    tasks = hints.tasks
-    hints.close()
+    tasks = stream.tasks
+    stream.close()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert (max(pauses[:8]) <= 0.1) is progress
     assert (pauses[7] > 4 * pauses[0]) is not progress
@@ -486,25 +490,25 @@ async def test_a_cancellation_that_a_library_swallows_ends_the_stream(
 
     monkeypatch.setattr(client.async_transport(), "server_stream", swallowing)
     clock = asyncio.get_running_loop().time
-    hints = streams(client, lambda *_: None, clock, asyncio.sleep)
-    hints.want([HERE])
+    stream = streams(client, lambda *_: None, clock, asyncio.sleep)
+    stream.want([HERE])
     await asyncio.sleep(0)
-    [old] = hints.tasks
-    hints.renew()
+    [old] = stream.tasks
+    stream.renew()
     await old
-    [new] = hints.tasks
+    [new] = stream.tasks
     await asyncio.sleep(0)
-    hints.close()
+    stream.close()
     await new
     assert opened == 2
 
 
-async def test_streams_leave_room_for_questions(local_flyte: LocalFlyte, client: FlyteClient) -> None:
-    """With 260 streams on one connection a backend answers no question any more."""
+async def test_streams_leave_room_for_polls(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    """With 260 streams on one connection a backend answers no poll any more."""
     projects = [f"p{number}" for number in range(MOST_STREAMS + 10)]
     for project in projects:
         local_flyte.run("r1", project=project).move("RUNNING")
-    async with RunWatcher(client, interval=0.5, calls_per_second=1000) as watcher:
+    async with RunWatcher(client, poll_interval=0.5, max_calls_per_second=1000) as watcher:
         waiting = asyncio.gather(*(watcher.wait("r1", project=project) for project in projects))
         await local_flyte.wait_for_call_async("WatchRuns", MOST_STREAMS)
         # A further round for every project, in which another stream could have been wanted.
@@ -515,14 +519,14 @@ async def test_streams_leave_room_for_questions(local_flyte: LocalFlyte, client:
         assert {seen.outcome for seen in await waiting} == {Outcome.SUCCEEDED}
 
 
-# -- what becomes of the question
+# -- what becomes of the poll
 
 
 async def test_half_a_minute_of_unavailable(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     clock = Clock()
     run = local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("*", status("UNAVAILABLE", "away"), when=lambda *_: clock.now < 30)
-    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, stream=False, clock=clock, sleep=clock.sleep) as watcher:
         waiting = asyncio.ensure_future(watcher.wait("r1"))
         while clock.now < 31:
             await asyncio.sleep(0.001)
@@ -554,7 +558,7 @@ async def test_a_page_that_fails_midway(local_flyte: LocalFlyte, client: FlyteCl
         return bool(request.request.token)
 
     local_flyte.inject("ListRuns", unavailable("page lost", times=2), when=second_page)
-    async with RunWatcher(client, interval=0.2, hints=False) as watcher:
+    async with RunWatcher(client, poll_interval=0.2, stream=False) as watcher:
         seen = await asyncio.gather(*map(watcher.wait, names))
     assert {each.outcome for each in seen} == {Outcome.SUCCEEDED}
 
@@ -565,7 +569,7 @@ async def test_internal_that_only_lists_meet_is_a_refusal(
     clock = Clock()
     run = local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("ListRuns", status("INTERNAL", "unable to convert string to array"))
-    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, stream=False, clock=clock, sleep=clock.sleep) as watcher:
         waiting = asyncio.ensure_future(watcher.wait("r1"))
         await local_flyte.wait_for_call_async("GetRunDetails", 5)
         assert local_flyte.calls.count("ListRuns") == 3
@@ -578,7 +582,7 @@ async def test_internal_that_everything_meets_is_an_outage(local_flyte: LocalFly
     clock = Clock()
     run = local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("*", status("INTERNAL", "the database is down"), when=lambda *_: clock.now < 100)
-    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, stream=False, clock=clock, sleep=clock.sleep) as watcher:
         waiting = asyncio.ensure_future(watcher.wait("r1"))
         while clock.now < 101:
             await asyncio.sleep(0.001)
@@ -594,7 +598,7 @@ async def test_without_lists_each_run_has_its_turn(local_flyte: LocalFlyte, clie
     for name in names:
         local_flyte.run(name).move("RUNNING")
     local_flyte.inject("ListRuns", status("INVALID_ARGUMENT", "unknown field run_name"))
-    async with RunWatcher(client, hints=False, calls_per_second=20, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, stream=False, max_calls_per_second=20, clock=clock, sleep=clock.sleep) as watcher:
         waiting = asyncio.gather(*map(watcher.wait, names))
         await local_flyte.wait_for_call_async("GetRunDetails", 450)
         asked = [call.request.run_id.name for call in local_flyte.calls("GetRunDetails")][:450]
@@ -622,7 +626,7 @@ async def test_without_lists_new_waits_take_no_turn_from_others(local_flyte: Loc
         await watcher.wait(name)
         noticed[name] = clock.now
 
-    async with RunWatcher(client, hints=False, calls_per_second=20, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, stream=False, max_calls_per_second=20, clock=clock, sleep=clock.sleep) as watcher:
         waits = [asyncio.ensure_future(one(name)) for name in names]
         while clock.now < 30:
             await asyncio.sleep(0)
@@ -651,7 +655,7 @@ async def test_ten_thousand_cancelled_waits_leave_nothing(
 ) -> None:
     caplog.set_level(logging.DEBUG, "asyncio")
     local_flyte.run("stays").move("RUNNING")
-    async with RunWatcher(client, interval=0.5) as watcher:
+    async with RunWatcher(client, poll_interval=0.5) as watcher:
         stays = asyncio.ensure_future(watcher.wait("stays"))
         await stream_is_open(local_flyte, watcher)
         before = len(asyncio.all_tasks())
@@ -673,7 +677,7 @@ async def test_ten_thousand_cancelled_waits_leave_nothing(
         [group] = project.waits.groups
         assert list(group.names) == ["stays"]
         assert (len(watcher._open), len(watcher._intervals), len(project.waits.young.names)) == (1, 1, 0)
-        assert len(asyncio.all_tasks()) <= before + 2  # a sleep and a wake-up, between two questions
+        assert len(asyncio.all_tasks()) <= before + 2  # a sleep and a wake-up, between two polls
         local_flyte.run("stays").succeeds()
         await stays
     assert not [line for line in caplog.text.splitlines() if "never retrieved" in line or "was destroyed" in line]
@@ -696,4 +700,4 @@ def test_a_loop_that_ends_with_waits_open(local_flyte: LocalFlyte, caplog: pytes
 
 
 def test_constants_are_what_the_page_says() -> None:
-    assert (hints_module.SHARE, MOST_STREAMS) == (0.01, 50)
+    assert (stream_module.SHARE, MOST_STREAMS) == (0.01, 50)

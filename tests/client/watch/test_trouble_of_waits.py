@@ -140,7 +140,7 @@ def test_of_a_run_that_nobody_waits_for_nothing_is_kept() -> None:
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_run_that_is_gone_is_asked_for_without_the_phase_filter(times: int) -> None:
-    """The other question would never tell: its wait would go on for ever."""
+    """The other poll would never tell: its wait would go on for ever."""
     waits = ProjectWaits()
     caller = Caller(waits, "r1", WaitRules(missing_after=60.0))
     for time in range(times):

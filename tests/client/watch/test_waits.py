@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.client.run_key import Place
+from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.verdict import Absent, Outcome, Seen, Trouble, Verdict, WaitRules, WaitState
 from airflow_provider_flyte.client.watch.results import WaitResults
 from airflow_provider_flyte.client.watch.waits import PROOF_LASTS, ProjectWaits, Wait
@@ -24,7 +24,7 @@ class Caller:
         self.results = WaitResults(
             rules=rules, interval=5.0, on_news=None, on_progress=None, began=began, close=lambda results: None
         )
-        self.wait = Wait(Place("p", "d"), name, WaitState(absent_since=began), self.results)
+        self.wait = Wait(ProjectDomain("p", "d"), name, WaitState(absent_since=began), self.results)
         self.results.take((self.wait,))
         waits.add(self.wait)
 

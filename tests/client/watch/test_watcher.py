@@ -12,10 +12,10 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.run_key import Place
+from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules
 from airflow_provider_flyte.client.watch.pacing import Budget
-from airflow_provider_flyte.client.watch.poller import Questions
+from airflow_provider_flyte.client.watch.poller import Poller
 from airflow_provider_flyte.client.watch.waits import Group
 from airflow_provider_flyte.testing import LocalFlyte, delay, status, unavailable
 from tests.client.conftest import config_for
@@ -35,7 +35,7 @@ async def client(local_flyte: LocalFlyte) -> AsyncIterator[FlyteClient]:
 
 @pytest.fixture
 async def watcher(client: FlyteClient, clock: Clock) -> AsyncIterator[RunWatcher]:
-    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as made:
+    async with RunWatcher(client, stream=False, clock=clock, sleep=clock.sleep) as made:
         yield made
 
 
@@ -71,12 +71,12 @@ async def test_how_a_run_ends(local_flyte: LocalFlyte, watcher: RunWatcher, how:
     assert len(watcher) == 0
 
 
-async def test_one_question_for_2000_names(local_flyte: LocalFlyte, watcher: RunWatcher) -> None:
+async def test_one_poll_for_2000_names(local_flyte: LocalFlyte, watcher: RunWatcher) -> None:
     names = [f"run-{number}" for number in range(2001)]
     for name in names:
         local_flyte.run(name).move("RUNNING")
     waits = asyncio.gather(*map(watcher.wait, names))
-    # The first question is about existence: 200 runs a page. From then on only what is over is asked for.
+    # The first poll is about existence: 200 runs a page. From then on only what is over is asked for.
     await local_flyte.wait_for_call_async("ListRuns", 11 + 2 * 5, timeout=30)
     later = local_flyte.calls("ListRuns")[11:]
     assert all(is_terminal_only(call) for call in later)
@@ -98,11 +98,9 @@ async def test_one_name_is_asked_for_with_equal(local_flyte: LocalFlyte, watcher
     assert names_of(call) == ["r1"]
 
 
-async def test_questions_slow_down_while_all_is_quiet(
-    local_flyte: LocalFlyte, client: FlyteClient, clock: Clock
-) -> None:
+async def test_polls_slow_down_while_all_is_quiet(local_flyte: LocalFlyte, client: FlyteClient, clock: Clock) -> None:
     local_flyte.run("r1").move("RUNNING")
-    async with RunWatcher(client, hints=False, interval=5, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, stream=False, poll_interval=5, clock=clock, sleep=clock.sleep) as watcher:
         slow = asyncio.ensure_future(watcher.wait("r1", interval=60))
         await local_flyte.wait_for_call_async("ListRuns", 12)
         assert [round(seconds, 2) for seconds in clock.slept[:9]] == [0.5, 0.75, 1.12, 1.69, 2.53, 3.8, 5, 5, 5]
@@ -143,7 +141,7 @@ async def test_a_new_wait_is_asked_for_at_once(local_flyte: LocalFlyte, client: 
     async def sleep(seconds: float) -> None:
         await never.wait()
 
-    async with RunWatcher(client, hints=False, calls_per_second=1e9, sleep=sleep) as watcher:
+    async with RunWatcher(client, stream=False, max_calls_per_second=1e9, sleep=sleep) as watcher:
         first = asyncio.ensure_future(watcher.wait("r1"))
         await local_flyte.wait_for_call_async("ListRuns", 1)
         local_flyte.run("r2").succeeds()
@@ -168,7 +166,9 @@ async def test_each_project_has_its_polls(local_flyte: LocalFlyte, client: Flyte
     projects = [f"p{number}" for number in range(60)]
     for project in projects:
         local_flyte.run("r1", project=project).move("RUNNING")
-    async with RunWatcher(client, hints=False, interval=0.1, shortest_interval=0.1, calls_per_second=300) as watcher:
+    async with RunWatcher(
+        client, stream=False, poll_interval=0.1, min_poll_interval=0.1, max_calls_per_second=300
+    ) as watcher:
         waits = asyncio.gather(*(watcher.wait("r1", project=project) for project in projects))
         await local_flyte.wait_for_call_async("ListRuns", 10 * len(projects), timeout=60)
         asked = [call.request.project_id.name for call in local_flyte.calls("ListRuns")][: 10 * len(projects)]
@@ -187,7 +187,7 @@ async def test_in_trouble_one_poll_a_round_is_enough(
     for name in names:
         local_flyte.run(name).move("RUNNING")
     news: list[str] = []
-    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, stream=False, clock=clock, sleep=clock.sleep) as watcher:
         waits = asyncio.gather(*(watcher.wait(name, on_news=news.append) for name in names))
         while len([call for call in local_flyte.calls("ListRuns") if is_terminal_only(call)]) < 6:
             await asyncio.sleep(0.001)
@@ -208,8 +208,8 @@ async def test_in_trouble_one_poll_a_round_is_enough(
 async def test_a_group_that_is_empty_by_now_is_not_polled(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     """The stream may end the last waits of a group between a round and its poll."""
     clock = Clock()
-    questions = Questions(lambda: client, Budget(20.0, clock, clock.sleep), clock)
-    answer = await questions.list_ended(Place("flytesnacks", "development"), Group(0.0))
+    polls = Poller(lambda: client, Budget(20.0, clock, clock.sleep), clock)
+    answer = await polls.list_ended(ProjectDomain("flytesnacks", "development"), Group(0.0))
     assert answer is not None
     assert (answer.looks, answer.trouble) == ({}, None)
     assert local_flyte.calls() == []
@@ -298,7 +298,7 @@ async def test_an_outage_of_the_server_is_waited_through(local_flyte: LocalFlyte
         news.append(line)
         told.set()
 
-    async with RunWatcher(client, interval=0.5) as watcher:
+    async with RunWatcher(client, poll_interval=0.5) as watcher:
         waiting = asyncio.ensure_future(watcher.wait("r1", on_news=on_news))
         await local_flyte.wait_for_call_async("ListRuns", 1)
         await asyncio.to_thread(local_flyte.stop)
@@ -310,12 +310,12 @@ async def test_an_outage_of_the_server_is_waited_through(local_flyte: LocalFlyte
 
 
 async def test_trouble_that_lasts_leads_to_another_client(
-    local_flyte: LocalFlyte, door: str, client: FlyteClient, clock: Clock
+    local_flyte: LocalFlyte, protocol: str, client: FlyteClient, clock: Clock
 ) -> None:
     """The host has moved, and the settings say so by now."""
     local_flyte.inject("*", unavailable())
     asked: list[float] = []
-    with LocalFlyte(doors=(door,)) as moved:
+    with LocalFlyte(transports=(protocol,)) as moved:
         moved.run("r1").succeeds()
         async with FlyteClient(config_for(moved)) as other:
 
@@ -323,7 +323,7 @@ async def test_trouble_that_lasts_leads_to_another_client(
                 asked.append(clock.now)
                 return other if len(asked) == 2 else None
 
-            async with RunWatcher(client, hints=False, renew=renew, clock=clock, sleep=clock.sleep) as watcher:
+            async with RunWatcher(client, stream=False, renew=renew, clock=clock, sleep=clock.sleep) as watcher:
                 assert (await watcher.wait("r1")).outcome is Outcome.SUCCEEDED
     assert len(asked) == 2
     assert 30 <= asked[0] < 35
@@ -348,7 +348,7 @@ async def test_progress_is_told_once_a_minute(local_flyte: LocalFlyte, client: F
     names = [f"r{number}" for number in range(30)]
     for name in names:
         local_flyte.run(name).move("RUNNING")
-    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, stream=False, clock=clock, sleep=clock.sleep) as watcher:
         waits = asyncio.gather(
             *(watcher.wait(name, on_progress=lambda line: lines.append((clock.now, line))) for name in names)
         )
@@ -373,7 +373,7 @@ async def test_progress_in_trouble_says_for_how_long(
     lines: list[str] = []
     local_flyte.run("r1").move("RUNNING")
     rules = WaitRules(unreachable_after=100.0)
-    async with RunWatcher(client, hints=False, rules=rules, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, stream=False, rules=rules, clock=clock, sleep=clock.sleep) as watcher:
         wait = asyncio.ensure_future(watcher.wait("r1", on_news=news.append, on_progress=lines.append))
         await local_flyte.wait_for_call_async("ListRuns", 1)
         local_flyte.inject("ListRuns", unavailable())

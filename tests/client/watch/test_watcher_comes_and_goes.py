@@ -55,18 +55,18 @@ async def no_more_calls(flyte: LocalFlyte) -> int:
     return before
 
 
-@pytest.mark.parametrize("hints", [False, True])
+@pytest.mark.parametrize("stream", [False, True])
 async def test_nothing_runs_on_when_the_watcher_is_closed(
-    local_flyte: LocalFlyte, client: FlyteClient, hints: bool
+    local_flyte: LocalFlyte, client: FlyteClient, stream: bool
 ) -> None:
     """Its client is closed right after: a task that runs on would use it."""
     local_flyte.run("r1").move("RUNNING")
     local_flyte.run("r2", domain="staging").move("RUNNING")
     others = asyncio.all_tasks()
-    watcher = RunWatcher(client, hints=hints)
+    watcher = RunWatcher(client, stream=stream)
     waits = [asyncio.ensure_future(watcher.wait("r1")), asyncio.ensure_future(watcher.wait("r2", domain="staging"))]
     await local_flyte.wait_for_call_async("ListRuns", 2)
-    if hints:
+    if stream:
         await local_flyte.wait_for_call_async("WatchRuns", 2)
     await watcher.aclose()
     left = asyncio.all_tasks() - others - set(waits)
@@ -83,7 +83,7 @@ async def test_nothing_runs_on_of_a_project_that_nobody_waits_in_any_more(
     """Its last poll may be on its way when the watcher is closed."""
     local_flyte.inject("ListRuns", delay(60))
     others = asyncio.all_tasks()
-    watcher = RunWatcher(client, hints=False)
+    watcher = RunWatcher(client, stream=False)
     wait = asyncio.ensure_future(watcher.wait("r1"))
     await local_flyte.wait_for_call_async("ListRuns")
     wait.cancel()
@@ -110,7 +110,7 @@ async def test_one_who_comes_is_asked_for_at_once_and_then_all_sleep(
     sleeps = Sleeps()
     local_flyte.run("r1").move("RUNNING")
     local_flyte.run("r2").move("RUNNING")
-    async with RunWatcher(client, hints=False, sleep=sleeps) as watcher:
+    async with RunWatcher(client, stream=False, sleep=sleeps) as watcher:
         first = asyncio.ensure_future(watcher.wait("r1"))
         await asleep(sleeps)
         before = local_flyte.calls.count("ListRuns")
@@ -136,7 +136,7 @@ async def test_one_who_comes_elsewhere_wakes_the_others_only_for_a_shorter_inter
     sleeps = Sleeps()
     local_flyte.run("r1").move("RUNNING")
     local_flyte.run("r2", domain="staging").move("RUNNING")
-    async with RunWatcher(client, hints=False, sleep=sleeps) as watcher:
+    async with RunWatcher(client, stream=False, sleep=sleeps) as watcher:
         waits = [asyncio.ensure_future(watcher.wait("r1"))]
         await asleep(sleeps)
         begun = sleeps.begun
@@ -151,7 +151,7 @@ async def test_one_who_comes_elsewhere_wakes_the_others_only_for_a_shorter_inter
 async def test_the_pace_is_that_of_those_who_are_left(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     clock = Clock()
     local_flyte.run("r1").move("RUNNING")
-    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep, interval=20.0) as watcher:
+    async with RunWatcher(client, stream=False, clock=clock, sleep=clock.sleep, poll_interval=20.0) as watcher:
         slow = asyncio.ensure_future(watcher.wait("r1"))
         quick = [asyncio.ensure_future(watcher.wait("r1", interval=2.0)) for _ in range(2)]
         while len(clock.slept) < 30:
@@ -172,16 +172,16 @@ async def test_the_pace_is_that_of_those_who_are_left(local_flyte: LocalFlyte, c
 
 async def test_what_was_counted_stays_counted(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     clock = Clock()
-    async with RunWatcher(client, hints=False, clock=clock, sleep=clock.sleep) as watcher:
+    async with RunWatcher(client, stream=False, clock=clock, sleep=clock.sleep) as watcher:
         assert watcher.status.answered_ago is None
         for count in (1, 2, 3):
             local_flyte.run("r1").succeeds()
             await watcher.wait("r1")
             status = watcher.status
-            assert (status.ends_by_question, status.ends_by_hint, status.streams) == (count, 0, 0)
+            assert (status.ends_by_poll, status.ends_by_stream, status.streams) == (count, 0, 0)
         clock.now += 7
         assert watcher.status.answered_ago == 7
-        assert not watcher.status.hints_work
+        assert not watcher.status.stream_up
         assert watcher.status.calls == local_flyte.calls.count("ListRuns")
 
 
@@ -194,13 +194,13 @@ async def test_an_end_that_the_stream_has_told_of_is_counted_as_its_own(
             run = local_flyte.run(name).move("RUNNING")
             waiting = asyncio.ensure_future(watcher.wait(name))
             await local_flyte.wait_for_call_async("WatchRuns", count)
-            while not watcher.status.hints_work:
+            while not watcher.status.stream_up:
                 await asyncio.sleep(0.001)
             await asleep(sleeps)
             run.succeeds()
             await waiting
             status = watcher.status
-            assert (status.ends_by_hint, status.ends_by_question, status.streams) == (count, 0, count)
+            assert (status.ends_by_stream, status.ends_by_poll, status.streams) == (count, 0, count)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_how_the_waiting_goes_in_words(answered_ago: float | None, stream: bool,
 async def test_a_watcher_that_was_closed_begins_anew(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     """One that broke, too: whoever comes next must not join what has ended."""
     local_flyte.run("r1").move("RUNNING")
-    async with RunWatcher(client, hints=False) as watcher:
+    async with RunWatcher(client, stream=False) as watcher:
         first = asyncio.ensure_future(watcher.wait("r1"))
         await local_flyte.wait_for_call_async("ListRuns")
         local_flyte.run("r1").succeeds()
@@ -274,18 +274,18 @@ async def test_those_who_are_late_get_the_client_that_the_first_one_got(client: 
 
 
 async def test_the_streams_move_to_the_other_client_too(
-    local_flyte: LocalFlyte, door: str, client: FlyteClient
+    local_flyte: LocalFlyte, protocol: str, client: FlyteClient
 ) -> None:
     """A stream to the old one may stay open, and tell of nothing."""
     local_flyte.run("r1").move("RUNNING")
-    with LocalFlyte(doors=(door,)) as moved:
+    with LocalFlyte(transports=(protocol,)) as moved:
         run = moved.run("r1").move("RUNNING")
         async with FlyteClient(config_for(moved)) as other:
 
             async def renew() -> FlyteClient | None:
                 return other
 
-            async with RunWatcher(client, renew=renew, interval=0.5) as watcher:
+            async with RunWatcher(client, renew=renew, poll_interval=0.5) as watcher:
                 wait = asyncio.ensure_future(watcher.wait("r1"))
                 await local_flyte.wait_for_call_async("WatchRuns")
                 local_flyte.inject("ListRuns", status("UNAUTHENTICATED", "revoked"))

@@ -19,7 +19,7 @@ from airflow_provider_flyte.testing import (
     cut_stream,
     delay,
     garbled,
-    lost_hints,
+    lost_updates,
     silent_stream,
     status,
     unavailable,
@@ -29,8 +29,8 @@ from tests.client.conftest import config_for
 NAMES = [f"r{number}" for number in range(6)]
 ENDS = ["succeeds", "fails", "aborts", "times_out", "recovers"]
 FAULTS: list[tuple[str, Any]] = [
-    ("WatchRuns", lambda: lost_hints(0.5)),
-    ("WatchRuns", lambda: lost_hints(1.0)),
+    ("WatchRuns", lambda: lost_updates(0.5)),
+    ("WatchRuns", lambda: lost_updates(1.0)),
     ("WatchRuns", lambda: cut_stream(seconds=0.05)),
     ("WatchRuns", lambda: cut_stream(after=1, code="OK")),
     ("WatchRuns", lambda: silent_stream(after=1)),
@@ -50,13 +50,13 @@ FOREVER = WaitRules(missing_after=None, unreachable_after=None)
 class Schedules(RuleBasedStateMachine):
     """One server, one watcher, a handful of runs."""
 
-    door = "grpc"
+    protocol = "grpc"
 
     def __init__(self) -> None:
         super().__init__()
         forget()
         self.loop = asyncio.new_event_loop()
-        self.flyte = LocalFlyte(doors=(self.door,)).start()
+        self.flyte = LocalFlyte(transports=(self.protocol,)).start()
         self.up = True
         self.client = FlyteClient(config_for(self.flyte))
         self.waits: list[tuple[str, asyncio.Task[Any]]] = []
@@ -64,7 +64,9 @@ class Schedules(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         async def make() -> RunWatcher:
-            return RunWatcher(self.client, interval=0.05, shortest_interval=0.02, calls_per_second=1000, rules=FOREVER)
+            return RunWatcher(
+                self.client, poll_interval=0.05, min_poll_interval=0.02, max_calls_per_second=1000, rules=FOREVER
+            )
 
         self.watcher = self.loop.run_until_complete(make())
 
@@ -151,8 +153,8 @@ class Schedules(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(300)
-def test_every_wait_ends_as_its_run_did(door: str) -> None:
-    made = type(f"SchedulesOver{door.title()}", (Schedules,), {"door": door})
+def test_every_wait_ends_as_its_run_did(protocol: str) -> None:
+    made = type(f"SchedulesOver{protocol.title()}", (Schedules,), {"protocol": protocol})
     run_state_machine_as_test(
         made,
         settings=settings(
