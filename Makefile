@@ -24,10 +24,11 @@ GRPCIO ?= 1.76.0
 hash = $(shell cat $(wildcard $(1)) | cksum | cut -d' ' -f1)
 STAMP := $(VENV)/.made-$(call hash,$(REQUIREMENTS) pyproject.toml)
 IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
+DOCS_STAMP := .venv-docs/.made-$(call hash,requirements/docs.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test test-inside check nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements mutants bench bench-scale bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements mutants bench bench-scale bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -49,6 +50,12 @@ check: $(STAMP)  ## ruff, mypy, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(DOCS_STAMP)  ## the documentation site in .run/site; warnings and broken links fail
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
+changelog: $(DOCS_STAMP)  ## what changes/ makes of the next release; VERSION=0.1.0 writes it to CHANGELOG.md and removes the fragments
+	.venv-docs/bin/towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft --version unreleased)
 
 nginx:  ## a real proxy for the tests; installed from Debian's packages where it is missing and the user is root
 	$(call debian,nginx,nginx-light)
@@ -119,7 +126,7 @@ requirements: $(UV)  ## pin the newest versions
 		requirements/dev.in requirements/airflow-$$a.in -o requirements/airflow-$$a.txt || exit 1; done
 	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
 		requirements/openlineage.in -o requirements/openlineage.txt
-	for n in peer peer-connect idl; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
+	for n in peer peer-connect idl docs; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
 		requirements/$$n.in -o requirements/$$n.txt || exit 1; done
 
 matrix-requirements: $(UV)  ## pin what each Airflow had on the day of its release
@@ -156,6 +163,10 @@ $(STAMP): $(UV)
 
 $(IDL_STAMP): $(UV)
 	$(call make_venv,.venv-idl,>=3.10$(comma)<3.13,requirements/idl.txt)
+	@touch $@
+
+$(DOCS_STAMP): $(UV)
+	$(call make_venv,.venv-docs,>=3.10$(comma)<3.14,requirements/docs.txt)
 	@touch $@
 
 $(PEER_STAMP): $(UV)

@@ -45,6 +45,20 @@ def test_waits(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_every_axis_of_the_picture_names_unit_and_scale() -> None:
+    from benchmarks.picture import PANELS, ROWS, draw
+
+    # The last row has zeros, which have no place on a logarithmic axis.
+    rows = {name: dict.fromkeys((*PANELS, "streams"), figure) for name, figure in zip(ROWS, (800, 3.5, 0), strict=True)}
+    panels = draw(rows).axes
+    assert [axes.get_xlabel() for axes in panels] == [f"{unit}, log scale" for _, unit in PANELS.values()]
+    assert {axes.get_xscale() for axes in panels} == {"log"}
+    assert [label.get_text() for label in panels[0].texts] == ["800", "3.5", "0.0"]
+    for axes in panels:
+        least, most = axes.get_xlim()
+        assert all(least < point < most for line in axes.lines for point in line.get_xdata())
+
+
 def test_waits_without_the_sdk(tmp_path: Path) -> None:
     nowhere = str(tmp_path / "python")
     refused = start("waits.py", *SMALL, PEER_PYTHON=nowhere)
