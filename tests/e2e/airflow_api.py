@@ -293,7 +293,7 @@ class AirflowApi:
         return answer.json() if answer.content else None
 
 
-def until(poll: Callable[[], T], timeout: float, what: str, explain: Callable[[], str] = lambda: "") -> T:
+def until(poll: Callable[[], T | None], timeout: float, what: str, explain: Callable[[], str] = lambda: "") -> T:
     """Ask until the answer is true-ish, and return it.
 
     :raises AssertionError: after ``timeout`` seconds, with the explanation.

@@ -23,6 +23,7 @@ def plays(every: float) -> Callable[[RunHandle], RunHandle]:
         name, _ = run.task
         if name == "train.pipeline" and not run.run_spec.HasField("relation"):
             return run.fails(kind="SYSTEM", message="the node was lost")
-        return run.succeeds({"train.fit": {"o0": 0.934}, "sales.summarize": {"o0": 100}}.get(name))
+        outputs: dict[str, dict[str, float]] = {"train.fit": {"o0": 0.934}, "sales.summarize": {"o0": 100}}
+        return run.succeeds(outputs.get(name))
 
     return play

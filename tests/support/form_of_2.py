@@ -100,6 +100,7 @@ class Pages:
         from airflow.models.connection import Connection
         from airflow.settings import Session
 
+        assert Session is not None
         number = Session.query(Connection.id).filter_by(conn_id=conn_id).scalar()
         self._path = f"/connection/edit/{number}"
         self.page = self._http.get(self._path).text

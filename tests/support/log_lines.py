@@ -126,7 +126,7 @@ class Sources:
             case ast.Constant(value=str(text)):
                 return {text}
             case ast.JoinedStr(values=parts):
-                return {"".join(part.value if isinstance(part, ast.Constant) else FILLED for part in parts)}
+                return {"".join(str(part.value) if isinstance(part, ast.Constant) else FILLED for part in parts)}
             case ast.IfExp(body=body, orelse=orelse):
                 return union([body, orelse])
             case ast.BoolOp(values=values):

@@ -48,7 +48,9 @@ if AIRFLOW >= (3,):
     # the time of sixty tasks that fail: five minutes on a busy machine.
     import structlog.dev
 
-    structlog.dev.RichTracebackFormatter.__call__ = lambda self, *error: structlog.dev.plain_traceback(*error)
+    structlog.dev.RichTracebackFormatter.__call__ = (  # type: ignore[method-assign]
+        lambda self, *error: structlog.dev.plain_traceback(*error)
+    )
 
 
 def for_this_airflow(text: str) -> str:
@@ -82,6 +84,8 @@ def stored_again(dag: Any) -> Any:
     try:
         from airflow.serialization.serialized_objects import DagSerialization as Serialized
     except ImportError:
-        from airflow.serialization.serialized_objects import SerializedDAG as Serialized
+        from airflow.serialization.serialized_objects import (  # type: ignore[assignment,attr-defined]
+            SerializedDAG as Serialized,
+        )
 
     return Serialized.from_dict(json.loads(json.dumps(Serialized.to_dict(dag))))

@@ -86,6 +86,6 @@ def shown_by(error: BaseException) -> str:
     rich = Traceback.from_exception(type(error), error, error.__traceback__, show_locals=True, max_frames=0)
     for stack in rich.trace.stacks:
         stack.frames = [frame for frame in stack.frames if "/tests/" not in frame.filename]
-    screen = Console(file=io.StringIO(), width=1000)
-    screen.print(rich)
-    return f"{error} {error!r} " + "".join(frames[1:]) + screen.file.getvalue()  # type: ignore[attr-defined]
+    drawn = io.StringIO()
+    Console(file=drawn, width=1000).print(rich)
+    return f"{error} {error!r} " + "".join(frames[1:]) + drawn.getvalue()

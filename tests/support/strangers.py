@@ -26,7 +26,7 @@ class Stranger(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
-class _AnyMethod(grpc.GenericRpcHandler):
+class _AnyMethod(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Generic in its stubs alone.
     def service(self, call: grpc.HandlerCallDetails) -> Any:
         return grpc.unary_unary_rpc_method_handler(lambda request, context: _NO_MESSAGE)
 

@@ -26,7 +26,7 @@ if __name__ == "__main__":
 try:
     from airflow.sdk.bases.xcom import BaseXCom
 except ImportError:
-    from airflow.models.xcom import BaseXCom
+    from airflow.models.xcom import BaseXCom  # type: ignore[no-redef]
 
 REFERENCE = "file-store:"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 try:
     from airflow.sdk.execution_time.comms import _new_encoder
-    from airflow.sdk.execution_time.xcom import BaseXCom
+    from airflow.sdk.execution_time.xcom import BaseXCom  # type: ignore[attr-defined]
 except ImportError:
-    from airflow.models.xcom import BaseXCom
+    from airflow.models.xcom import BaseXCom  # type: ignore[no-redef]
 
-    _new_encoder = None
+    _new_encoder = None  # type: ignore[assignment]
 
 
 def through_xcom(value: Any) -> Any:
