@@ -19,8 +19,10 @@ from tests.e2e.airflow_process import flyte_connection
 from tests.support.own_airflow import DAGS_FOLDER, connection_json, for_this_airflow, load_dag_file
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "airflow_provider_flyte"
 IS_3 = int(version("apache-airflow").split(".")[0]) > 2
-PAGES = [ROOT / "README.md", ROOT / "protos" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OF_THE_PROJECT = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+PAGES = [ROOT / "README.md", ROOT / "protos" / "README.md", *OF_THE_PROJECT, *sorted((ROOT / "docs").glob("*.md"))]
 SNIPPETS = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
     for page in PAGES
@@ -130,6 +132,17 @@ def test_local_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", OF_THE_PROJECT, ids=lambda page: page.name)
+def test_files_that_are_named_are_there(page: Path) -> None:
+    """As they are called from the root, or from the package, where most are."""
+    named = set(re.findall(r"`([\w.-]+(?:/[\w.-]*)+|\w+\.(?:py|md|json))`", page.read_text()))
+    assert named
+    gone = {path for path in named if not any((root / path).exists() for root in (ROOT, PACKAGE))}
+    # What is made is there only afterwards.
+    gone = {path for path in gone if not path.startswith(".run/")}
+    assert gone == set()
 
 
 def test_the_table_of_flags_is_the_tested_one() -> None:
