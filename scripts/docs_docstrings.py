@@ -8,6 +8,7 @@ from typing import Any
 
 import griffe
 
+_DIRECTIVE = re.compile(r"^\.\. code-block:: \w+\n\n", re.M)
 _ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):`~?([^`]+)`")
 
 
@@ -17,16 +18,19 @@ class Readable(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
         """Change a docstring before it is parsed."""
         if obj.docstring:
-            obj.docstring.value = _ROLE.sub(lambda role: f"`{role[1].rpartition('.')[2]}`", obj.docstring.value)
+            # What it is about is indented, which is code for Markdown too.
+            text = _DIRECTIVE.sub("", obj.docstring.value)
+            text = _ROLE.sub(lambda role: f"`{role[1].rpartition('.')[2]}`", text)
+            # A tree of classes is a paragraph that has to stay as it is.
+            paragraphs = (f"```text\n{each}\n```" if "+-- " in each else each for each in text.split("\n\n"))
+            obj.docstring.value = "\n\n".join(paragraphs)
             if isinstance(obj, griffe.Class) and any(str(base).endswith("Enum") for base in obj.bases):
                 members = [f"`{name}` ({value})" for name, value in _members(obj)]
                 obj.docstring.value += f"\n\nMembers: {', '.join(members)}."
 
     def on_package(self, *, pkg: griffe.Module, loader: griffe.GriffeLoader, **kwargs: Any) -> None:
         """Give defaults their values, once all modules are read."""
-        for function in _functions(pkg):
-            for parameter in function.parameters:
-                parameter.default = _value(parameter.default, loader)
+        _show_values(pkg, loader)
 
 
 def _members(enum: griffe.Class) -> list[tuple[str, str]]:
@@ -35,17 +39,18 @@ def _members(enum: griffe.Class) -> list[tuple[str, str]]:
     return [(name, str(attribute.value)) for name, attribute in attributes if not name.startswith("_")]
 
 
-def _functions(of: griffe.Object) -> list[griffe.Function]:
-    """All functions and methods in a module or class, and in what is in it."""
-    found: list[griffe.Function] = []
+def _show_values(of: griffe.Object, loader: griffe.GriffeLoader) -> None:
+    """Give the defaults of functions, methods and dataclasses in a module or class their values."""
     for member in of.members.values():
         if member.is_alias:
             continue
         if isinstance(member, griffe.Function):
-            found.append(member)
+            for parameter in member.parameters:
+                parameter.default = _value(parameter.default, loader)
+        elif isinstance(member, griffe.Attribute) and isinstance(of, griffe.Class):
+            member.value = _value(member.value, loader)
         elif isinstance(member, (griffe.Class, griffe.Module)):
-            found += _functions(member)
-    return found
+            _show_values(member, loader)
 
 
 def _value(default: Any, loader: griffe.GriffeLoader) -> Any:

@@ -12,7 +12,8 @@ from enum import Enum
 from airflow_provider_flyte.client.arguments import optional_seconds
 from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
 
-MISSING_AFTER, UNREACHABLE_AFTER = 60.0, 300.0
+MISSING_AFTER = 60.0
+UNREACHABLE_AFTER = 300.0
 """Seconds, where nobody says otherwise."""
 
 

@@ -10,7 +10,9 @@ from types import TracebackType
 
 from airflow_provider_flyte.client.backoff import backoff
 
-POLL_INTERVAL, MIN_POLL_INTERVAL, MAX_CALLS_PER_SECOND = 5.0, 0.5, 60.0
+POLL_INTERVAL = 5.0
+MIN_POLL_INTERVAL = 0.5
+MAX_CALLS_PER_SECOND = 60.0
 """A watcher's, where nobody says otherwise."""
 
 SLOWER = 1.5
