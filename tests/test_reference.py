@@ -62,3 +62,29 @@ def test_every_entry_is_of_something_that_says_what_it_is(module: str, name: str
 
 def test_no_name_has_two_entries() -> None:
     assert len(set(ENTRIES)) == len(ENTRIES)
+
+
+CONSTRUCTORS = [
+    (module, name)
+    for module, name in ENTRIES
+    if inspect.isclass(cls := getattr(importlib.import_module(module), name, None)) and ":param " in (cls.__doc__ or "")
+]
+
+
+@pytest.mark.parametrize(("module", "name"), CONSTRUCTORS)
+def test_every_argument_of_a_constructor_is_explained(module: str, name: str) -> None:
+    """In the docstring of its class, or of the class that it has the argument from."""
+    cls = getattr(importlib.import_module(module), name)
+    explained = {argument for each in cls.__mro__ for argument in re.findall(r":param (\w+):", each.__doc__ or "")}
+    taken = inspect.signature(cls).parameters.values()
+    named = {each.name for each in taken if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)}
+    assert named - explained == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "guide"), [("operators", "FlyteRunOperator", "launch"), ("sensors", "FlyteRunSensor", "sensor")]
+)
+def test_the_guide_has_every_argument(module: str, name: str, guide: str) -> None:
+    cls = getattr(importlib.import_module(f"airflow_provider_flyte.{module}"), name)
+    text = (PAGES[0].parents[1] / f"{guide}.md").read_text()
+    assert [each for each in inspect.signature(cls).parameters if each != "kwargs" and f"`{each}`" not in text] == []

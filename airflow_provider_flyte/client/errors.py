@@ -87,6 +87,7 @@ class NotATextError(ConfigError):
 class InputsError(ConfigError):
     """Inputs that the task cannot take; all that is wrong with them, by name.
 
+    :param text: the sentences, one for each input that does not fit.
     :param mixes_texts: whether there is a text for something else among them, or something else for a text.
     """
 
