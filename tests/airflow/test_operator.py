@@ -513,8 +513,8 @@ def test_the_trigger_aborts_at_the_timeout_by_itself(flyte_default: LocalFlyte, 
 def test_an_outage_at_the_look_into_the_queue_is_no_busy_loop(
     flyte_default: LocalFlyte, operator: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place in ("launching", "task_wait"):
-        monkeypatch.setattr(f"airflow_provider_flyte.{place}.BRIEFLY", 0.2)
+    for module in ("launch.launching", "wait.task_wait"):
+        monkeypatch.setattr(f"airflow_provider_flyte.{module}.BRIEFLY", 0.2)
     task = operator(deferrable=True, queued_timeout=0.1, unreachable_after=60)
     with pytest.raises(TaskDeferred) as deferred:
         task.task.execute(task.context)

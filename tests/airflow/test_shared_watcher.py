@@ -129,7 +129,7 @@ async def test_the_settings_are_airflows(flyte_default: LocalFlyte, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("HINTS", "perhaps"), ("INTERVAL", "0"), ("MAX_CALLS_PER_SECOND", "many")]
+    ("option", "value"), [("STREAM", "perhaps"), ("POLL_INTERVAL", "0"), ("MAX_CALLS_PER_SECOND", "many")]
 )
 async def test_a_setting_that_makes_no_sense(
     flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, option: str, value: str
