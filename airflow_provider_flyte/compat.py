@@ -306,7 +306,7 @@ def _asking_for(ti: Any) -> dict[str, Any]:
     return {"dag_id": ti.dag_id, "task_ids": [ti.task_id], "run_ids": [ti.run_id], "map_index": index}
 
 
-def trace_tells_resets() -> bool:
+def trace_shows_resets() -> bool:
     """Whether a DAG run keeps its trace when it is set to queued: measured on 3.3, not known of 3.0 to 3.2."""
     import airflow
 

@@ -112,7 +112,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     operator_extra_links = (FlyteRunLink(),)
     ui_color = "#e9dfff"
 
-    told_to_stop = False
+    stop_requested = False
     """Whether a signal told this process to stop."""
 
     _seen: tuple[TryRun, TaskWait] | None = None
@@ -274,7 +274,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
 
     def on_kill(self) -> None:
         """Remember it, no more: Airflow calls this in a signal handler, and also for tasks that nobody killed."""
-        self.told_to_stop = True
+        self.stop_requested = True
 
     # -- OpenLineage's provider calls these, where it is installed
 

@@ -93,7 +93,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     operator_extra_links = (FlyteRunLink(),)
     ui_color = "#e9dfff"
 
-    _first_look: float | None = None
+    _began: float | None = None
     _wait: TaskWait | None = None
 
     def __init__(
@@ -145,8 +145,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         if may_defer(context, self):
             with self._never_failing():
                 began = time.time()
-                return self._look_or_defer(context, self._settle(context, began), BRIEFLY)
-        self._first_look, context = first_reschedule(context, self)
+                return self._observe_or_defer(context, self._settle(context, began), BRIEFLY)
+        self._began, context = first_reschedule(context, self)
         self._wait = None
         try:
             return super().execute(context)
@@ -163,7 +163,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
         """One look, in poke and in reschedule mode."""
-        began = self._first_look or time.time()
+        began = self._began or time.time()
         if self._wait is None:
             try:
                 self._wait = self._open(context, began)
@@ -172,7 +172,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                 return False
         left = max(0.0, began + self.timeout - time.time())
         # Trouble adds up over the pokes of one process; a rescheduled one remembers none and has the whole budget.
-        verdict = self._wait.look(left if self.reschedule else min(left, BRIEFLY))
+        verdict = self._wait.observe(left if self.reschedule else min(left, BRIEFLY))
         return self._conclude(context, self._wait, verdict) or False
 
     # -- deferred
@@ -198,7 +198,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         read = read_event(event, self._what, self.log)
         if before is None:
             before = self._settle(context, try_start(context))
-        return self._look_or_defer(context, before, patience(read), read)
+        return self._observe_or_defer(context, before, patience(read), read)
 
     def _settle(self, context: Context, began: float) -> Settled:
         """What this try goes by. The connection, which may name project and domain, is read later.
@@ -216,17 +216,17 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             execution_deadline=execution_deadline(self, context),
         )
 
-    def _look_or_defer(
+    def _observe_or_defer(
         self, context: Context, settled: Settled, retry_for: float, event: RunEvent | None = None
     ) -> Any:
         """A wait that is over is never deferred on."""
         wait = None
         # Only the trigger knows for how long a run has been missing: one empty list proves nothing to a new process.
-        first_look = settled.began if event and event.missing else time.time()
+        began = settled.began if event and event.missing else time.time()
         try:
-            with self._open(context, first_look, settled) as wait:
+            with self._open(context, began, settled) as wait:
                 settled = wait.settle(settled)
-                verdict = wait.look(retry_for)
+                verdict = wait.observe(retry_for)
                 if verdict.over:
                     done = self._conclude(context, wait, verdict)
                     if done:
@@ -334,7 +334,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     def _what(self) -> str:
         return f"Flyte run {self.run_name}" if self._several is None else f"{len(self._several)} Flyte runs"
 
-    def _open(self, context: Context, first_look: float, settled: Settled | None = None) -> TaskWait:
+    def _open(self, context: Context, began: float, settled: Settled | None = None) -> TaskWait:
         wait = TaskWait(
             HeldClient(self.flyte_conn_id, self.log),
             self._names,
@@ -344,7 +344,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             any_one=self.wait_for == "any",
             fail_fast=self.fail_fast,
             rules=WaitRules(self.missing_after, self.unreachable_after),
-            first_look=first_look,
+            began=began,
             endpoint=settled.endpoint if settled else None,
             log=self.log,
         )

@@ -26,9 +26,9 @@ class TroubleLog:
 
     def __init__(self, log: TaskLog) -> None:
         self._log = log
-        self._told = False
+        self._logged = False
 
-    def say(self, trouble: str, about: str, *, over: bool) -> bool:
+    def log(self, trouble: str, about: str, *, over: bool) -> bool:
         """Whether there is trouble.
 
         :param trouble: Flyte's or the client's words; '' where there is none.
@@ -36,11 +36,11 @@ class TroubleLog:
         :param over: whether the wait ends with it, which then says so itself.
         """
         if trouble:
-            if not over and not self._told:
+            if not over and not self._logged:
                 self._log.warning("No answer from Flyte%s, still waiting: %s", about, trouble)
-            self._told = True
+            self._logged = True
             return True
-        if self._told:
+        if self._logged:
             self._log.info("Flyte answers again.")
-            self._told = False
+            self._logged = False
         return False

@@ -148,5 +148,5 @@ def _undefined(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         for key, item in value.items():
             yield from _undefined(item, f"{path}[{key!r}]")
     elif isinstance(value, (list, tuple)):
-        for place, item in enumerate(value):
-            yield from _undefined(item, f"{path}[{place}]")
+        for index, item in enumerate(value):
+            yield from _undefined(item, f"{path}[{index}]")

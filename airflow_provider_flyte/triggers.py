@@ -136,7 +136,7 @@ class FlyteRunTrigger(BaseTrigger):
                 watcher = await self._within_deadline(self._watcher(self._lease))
             if watcher is None:
                 return self._timed_out()
-            self._say_what_is_waited_for()
+            self._log_beginning()
             with watcher.wait_each(
                 self._names,
                 project=self.project,
@@ -144,8 +144,8 @@ class FlyteRunTrigger(BaseTrigger):
                 interval=self.poll_interval,
                 rules=WaitRules(self.missing_after, self.unreachable_after),
                 timeout=self._left,
-                on_news=self._warn,
-                on_progress=self._tell,
+                on_trouble=self._warn,
+                on_progress=self._log_progress,
             ) as results:
                 counts: Counter[Outcome] | None = None
                 async for result in results:
@@ -153,7 +153,7 @@ class FlyteRunTrigger(BaseTrigger):
                         counts = Counter({Outcome.WAITING: len(self._names)})
                     counts[Outcome.WAITING] -= 1
                     counts[result.outcome] += 1
-                    self._say_one_has_ended(result, len(self._names) - counts[Outcome.WAITING])
+                    self._log_end(result, len(self._names) - counts[Outcome.WAITING])
                     outcome = decide_together(counts, any_one=self.any_one, fail_fast=self.fail_fast)
                     if outcome is not Outcome.WAITING:
                         break
@@ -205,11 +205,11 @@ class FlyteRunTrigger(BaseTrigger):
         finally:
             doing.cancel()
 
-    def _say_what_is_waited_for(self) -> None:
+    def _log_beginning(self) -> None:
         # Not where the wait is: structlog looks at the frame that logs, which makes an object that lasts as long.
         self.log.info("Waiting for %s over the Airflow connection %r.", self._what, self.flyte_conn_id)
 
-    def _say_one_has_ended(self, result: WaitResult, ended: int) -> None:
+    def _log_end(self, result: WaitResult, ended: int) -> None:
         """One of several: a line each for the first ones; a task may wait for thousands."""
         if not self.run_names:
             return
@@ -222,7 +222,7 @@ class FlyteRunTrigger(BaseTrigger):
     def _warn(self, line: str) -> None:
         self.log.warning(line)
 
-    def _tell(self, line: str) -> None:
+    def _log_progress(self, line: str) -> None:
         self.log.info(line)
 
     async def _watcher(self, lease: Lease) -> RunWatcher:

@@ -53,7 +53,7 @@ async def main(endpoint: str, count: int, settle: float) -> None:
     news: list[str] = []
 
     async def one(name: str) -> None:
-        await watcher.wait(name, on_news=news.append)
+        await watcher.wait(name, on_trouble=news.append)
         at[name] = time.time()
 
     async with FlyteClient(config) as client, RunWatcher(client) as watcher:

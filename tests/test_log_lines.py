@@ -61,10 +61,10 @@ def test_a_line_that_is_made_before() -> None:
 
 
 def test_a_line_that_callers_give() -> None:
-    source = "def say(x, line='D'):\n log.info(line)\nsay(1, 'A')\nsay(2, line=f'B {x}')\nsay(3)"
-    assert lines(source, two="say(3, 'C')") == {("INFO", "A"), ("INFO", "B …"), ("INFO", "C"), ("INFO", "D")}
-    method = "class K:\n def say(self, line): self.log.info(line)\n def go(self): self.say('A')\n"
-    assert lines(method + "def say(x): pass\nsay(1)") == {("INFO", "A")}
+    source = "def write(x, line='D'):\n log.info(line)\nwrite(1, 'A')\nwrite(2, line=f'B {x}')\nwrite(3)"
+    assert lines(source, two="write(3, 'C')") == {("INFO", "A"), ("INFO", "B …"), ("INFO", "C"), ("INFO", "D")}
+    method = "class K:\n def write(self, line): self.log.info(line)\n def go(self): self.write('A')\n"
+    assert lines(method + "def write(x): pass\nwrite(1)") == {("INFO", "A")}
 
 
 def test_a_line_that_a_function_returns() -> None:
@@ -79,12 +79,12 @@ def test_a_line_that_a_function_returns() -> None:
 def test_a_line_that_waits_in_an_attribute_for_a_callback() -> None:
     source = (
         "class K:\n"
-        " def tell(self, line): self._lines += (line,)\n"
-        " def speak(self):\n"
-        "  told, self._lines = self._lines, ()\n"
-        "  for line in told: self._on_news(line)\n"
+        " def notify(self, line): self._lines += (line,)\n"
+        " def deliver(self):\n"
+        "  lines, self._lines = self._lines, ()\n"
+        "  for line in lines: self._on_trouble(line)\n"
     )
-    other = "wait(on_news=self._warn)\nk.tell('A')\nclass T:\n def _warn(self, line): self.log.warning(line)"
+    other = "wait(on_trouble=self._warn)\nk.notify('A')\nclass T:\n def _warn(self, line): self.log.warning(line)"
     assert lines(source, two=other) == {("WARNING", "A")}
 
 

@@ -154,10 +154,10 @@ class FlyteConfig:
         :raises ConfigError: also for a project or domain that is not allowed.
         """
         key = run_key(name, project or self.project, domain or self.domain)
-        self.check_place(key.project, key.domain)
+        self.check_project_domain(key.project, key.domain)
         return key
 
-    def check_place(self, project: str, domain: str) -> None:
+    def check_project_domain(self, project: str, domain: str) -> None:
         """Refuse a project or domain that this config may not be used for."""
         self._check_allowed("project", project)
         self._check_allowed("domain", domain)

@@ -59,7 +59,7 @@ class RunDetails:
         """
         used = current_client(client)
         key = run_key(run_id.name, run_id.project, run_id.domain)
-        used.config.check_place(key.project, key.domain)
+        used.config.check_project_domain(key.project, key.domain)
         return used, _get(run_id, used)
 
     @blocking

@@ -117,19 +117,19 @@ class Verdict:
         return self.outcome is not Outcome.WAITING
 
 
-def observe(state: WaitState, look: Observation, now: float) -> WaitState:
+def observe(state: WaitState, observation: Observation, now: float) -> WaitState:
     """What a wait knows after one more look."""
-    if isinstance(look, Trouble):
+    if isinstance(observation, Trouble):
         since = state.trouble_since if state.trouble_since is not None else now
-        return replace(state, trouble=look, trouble_since=since)
+        return replace(state, trouble=observation, trouble_since=since)
     state = replace(state, trouble=None, trouble_since=None)
-    if isinstance(look, Seen):
-        return replace(state, seen=look, absent=False, absent_since=0.0)
+    if isinstance(observation, Seen):
+        return replace(state, seen=observation, absent=False, absent_since=0.0)
     was_there = state.seen is not None and not state.absent
     return replace(state, absent=True, absent_since=now if was_there else state.absent_since)
 
 
-def heard(state: WaitState) -> WaitState:
+def trouble_over(state: WaitState) -> WaitState:
     """What a wait knows after an honest answer that had no news of its run: trouble is over."""
     return replace(state, trouble=None, trouble_since=None)
 

@@ -49,7 +49,7 @@ class LaunchedWait:
             run.key.project,
             run.key.domain,
             rules=WaitRules(task.missing_after, task.unreachable_after),
-            first_look=time.time(),
+            began=time.time(),
             endpoint=run.endpoint,
             log=task.log,
             advise=self._advise,
@@ -64,16 +64,16 @@ class LaunchedWait:
         """
         with self._stopping.watching(self._run.key, self._run.url, lambda: self._run):
             if self._task.wait:
-                return self._look_or_defer(settled, event)
-            self.wait.look(BRIEFLY)
+                return self._observe_or_defer(settled, event)
+            self.wait.observe(BRIEFLY)
             self._stopping.check(self._run)
             return self.wait.value(redact_env=self._task.redact_env)
 
-    def _look_or_defer(self, settled: Settled, event: RunEvent | None) -> Any:
+    def _observe_or_defer(self, settled: Settled, event: RunEvent | None) -> Any:
         task, wait = self._task, self.wait
         retry_for = patience(event) if event else BRIEFLY
         while True:
-            verdict = wait.look(retry_for)
+            verdict = wait.observe(retry_for)
             timed_out = event is not None and event.ending is Ending.TASK_TIMED_OUT
             # The trigger may have aborted the run because of that.
             if verdict.over and not (timed_out and verdict.phase == RunPhase.ABORTED):
@@ -140,7 +140,7 @@ class LaunchedWait:
             push_details(task, self._context, wait)
             error = wait.error(verdict)
             if isinstance(error, FlyteRunFailed):
-                wait.say_log_tail(task.log_lines)
+                wait.log_last_lines(task.log_lines)
             raise error
         if task.do_xcom_push:
             try:

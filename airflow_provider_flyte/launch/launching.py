@@ -75,7 +75,7 @@ class Launching:
             resumes = event.run_name or None if event else None
         else:
             if event is not None:
-                _hear(event, trouble)
+                _apply_event(event, trouble)
             if trouble.uncertain:
                 [resumes] = before.run_names
         while True:
@@ -144,7 +144,7 @@ class Launching:
         defer(task, self._context, settled, trouble.left)
 
 
-def _hear(event: RunEvent, trouble: LaunchTrouble) -> None:
+def _apply_event(event: RunEvent, trouble: LaunchTrouble) -> None:
     """What the trigger says to a try that waited for Flyte before its launch."""
     if event.ending is Ending.TASK_TIMED_OUT:
         raise AirflowTaskTimeout(

@@ -35,7 +35,7 @@ class LaunchTrouble:
         self.uncertain = uncertain
         self._answers_triggerer = answers_triggerer
         self._log = log
-        self._told = TroubleLog(log)
+        self._trouble_log = TroubleLog(log)
 
     @property
     def left(self) -> float | None:
@@ -62,7 +62,7 @@ class LaunchTrouble:
             self._answers_triggerer = False
         if self.left == 0:
             raise self._last(error)
-        self._told.say(_while_waiting(error), " before the launch", over=False)
+        self._trouble_log.log(_while_waiting(error), " before the launch", over=False)
 
     def give_up(self) -> None:
         """Put up with no more."""

@@ -35,7 +35,7 @@ def parent_annotations(ti: Any, log: TaskLog) -> dict[str, str]:
             return {}
         from airflow.providers.openlineage.plugins import macros
 
-        told = {
+        values = {
             "parent-job-namespace": macros.lineage_job_namespace(),
             "parent-job-name": macros.lineage_job_name(ti),
             "parent-run-id": macros.lineage_run_id(ti),
@@ -50,7 +50,7 @@ def parent_annotations(ti: Any, log: TaskLog) -> dict[str, str]:
             error,
         )
         return {}
-    return {_KEY + key: str(value) for key, value in told.items()}
+    return {_KEY + key: str(value) for key, value in values.items()}
 
 
 def operator_lineage(

@@ -54,8 +54,8 @@ def resolve(method: str) -> frozenset[str]:
     if not found:
         methods = sorted({name.rpartition("/")[2] for name in NAMES})
         close = difflib.get_close_matches(wanted, methods, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise ValueError(f"unknown method {method!r}{hint} Known are *, {', '.join(methods)}")
+        suggestion = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"unknown method {method!r}{suggestion} Known are *, {', '.join(methods)}")
     return found
 
 

@@ -132,15 +132,15 @@ def matches(
 
     :param scope: How many arguments of the SQL statement come before the filters'; an error text counts them.
     """
-    wanted = [(columns[given.field], _passes(given, scope + place)) for place, given in enumerate(filters)]
+    wanted = [(columns[given.field], _passes(given, scope + index)) for index, given in enumerate(filters)]
     return [row for row in rows if all(passes(column(row)) for column, passes in wanted)]
 
 
-def _passes(given: list_pb2.Filter, place: int) -> Callable[[Any], bool]:
+def _passes(given: list_pb2.Filter, index: int) -> Callable[[Any], bool]:
     if given.field in TIMES:
         compare, moment = COMPARISONS[given.function], _moment(given)
         return lambda value: value is not None and compare(value, moment)
-    values = _values(given, place)
+    values = _values(given, index)
     return lambda value: str(value) in values
 
 
@@ -155,14 +155,14 @@ def _moment(given: list_pb2.Filter) -> int:
     return moment.ToNanoseconds()
 
 
-def _values(given: list_pb2.Filter, place: int) -> frozenset[str]:
+def _values(given: list_pb2.Filter, index: int) -> frozenset[str]:
     if given.function == VALUE_IN and len(given.values) == 1:
         # A defect of the backend: one value is passed to pq as a string where an array is due. The text is recorded
         # for a text column; for phase only the column's type can differ.
         kind = "_int4 (OID 1007)" if given.field == "phase" else "_text (OID 1009)"
         raise Refusal(
             "INTERNAL",
-            f"failed to list actions: failed to encode args[{place}]: unable to encode "
+            f"failed to list actions: failed to encode args[{index}]: unable to encode "
             f'pq.GenericArray{{A:"{given.values[0]}"}} into binary format for {kind}: '
             "pq: unable to convert string to array",
         )

@@ -91,8 +91,8 @@ class RunHandle:
         checked = [_checked(step) for step in steps]
         with self._lock:
             self._every = every
-            for place, step in enumerate(checked):
-                self._then(partial(self._take, step), every if place or self._pending else 0.0)
+            for index, step in enumerate(checked):
+                self._then(partial(self._take, step), every if index or self._pending else 0.0)
         return self
 
     def move(self, step: Step) -> RunHandle:

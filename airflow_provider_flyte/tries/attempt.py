@@ -181,7 +181,7 @@ class TryRuns:
 
     def _decide(self) -> TryRun | Start | Refuse:
         """The run that is there, or what else there is to do."""
-        found = self._look()
+        found = self._find()
         decision = decide(self._trying, found)
         if isinstance(decision, (Attach, Answer)):
             return self._take(next(run for run in found if run.name == decision.name))
@@ -195,7 +195,7 @@ class TryRuns:
             )
         return decision
 
-    def _look(self) -> list[Found]:
+    def _find(self) -> list[Found]:
         from airflow_provider_flyte.tries.lookup import find_tries
 
         keys = [self._key(name) for name in self._trying.names]
@@ -224,9 +224,9 @@ class TryRuns:
 
         if self._trying.run_name is None or self._since is None:
             return []
-        place, config = self.key, self._client.config
+        key, config = self.key, self._client.config
         flow = find_launched(
-            self._trying.task, self._wanted.task_name, place.project, place.domain, config.org, self._since
+            self._trying.task, self._wanted.task_name, key.project, key.domain, config.org, self._since
         )
         try:
             launched = self._client.execute(flow, retry_for=self._retry_for)
@@ -241,7 +241,7 @@ class TryRuns:
             return []
         found = []
         for run in launched:
-            number = run.told("try_number") or ""
+            number = run.annotation("try_number") or ""
             other = self._trying.compare(run) is Sameness.OTHER
             if number.isdecimal() and 1 <= int(number) <= self._trying.number and not other:
                 name = self._trying.name_of(int(number))
@@ -258,10 +258,10 @@ class TryRuns:
 
     def _take(self, run: Found) -> TryRun:
         key = self._key(run.name)
-        by = f"try {run.told('try_number')} of this task" if run.owner else "somebody else than Airflow"
+        by = f"try {run.annotation('try_number')} of this task" if run.owner else "somebody else than Airflow"
         waits = self._waits and not run.over
-        told = "Nothing is launched; the task waits for this run." if waits else "Nothing is launched."
-        self._log.info("Found Flyte run %s, launched by %s: %s. %s", key, by, phase_name(run.phase), told)
+        consequence = "Nothing is launched; the task waits for this run." if waits else "Nothing is launched."
+        self._log.info("Found Flyte run %s, launched by %s: %s. %s", key, by, phase_name(run.phase), consequence)
         config = self._client.config
         return TryRun(key, config.run_url(key), run.owner == self._trying.task, config.endpoint)
 

@@ -105,10 +105,10 @@ class DagRunMarks:
     def compare(self, run: Found) -> Sameness:
         """Whether this run was launched for this DAG run."""
         mine = self.annotations()
-        equal = {name: run.told(name) == mark for name, mark in mine.items() if run.told(name) is not None}
+        equal = {name: run.annotation(name) == mark for name, mark in mine.items() if run.annotation(name) is not None}
         if "dag_run_key" in equal:
             return Sameness.SAME if equal["dag_run_key"] else Sameness.OTHER
-        cleared = _number(mine.get("clear_number")) - _number(run.told("clear_number"))
+        cleared = _number(mine.get("clear_number")) - _number(run.annotation("clear_number"))
         if not equal.get("dag_run_after", True) or cleared < 0:
             return Sameness.OTHER
         if equal.get("dag_run_trace"):
@@ -208,7 +208,7 @@ class Try:
         if not run.owner:
             # Launched by hand, under the name that the user chose.
             return Sameness.SAME
-        attempt, number = run.told("task_instance_id"), run.told("try_number")
+        attempt, number = run.annotation("task_instance_id"), run.annotation("try_number")
         if not self.is_test and self.attempt_id and attempt and number == str(self.number):
             return Sameness.SAME if attempt == self.attempt_id else Sameness.OTHER
         if run.name == self.resumes:
@@ -242,7 +242,7 @@ def run_name(
 def launch_annotations(launching: Try) -> dict[str, str]:
     """The annotations by which a run's task instance, DAG run, try and ``max_tries`` are known."""
     task = launching.task
-    told = {
+    annotations = {
         "dag_id": task.dag_id,
         "task_id": task.task_id,
         "run_id": task.run_id,
@@ -252,10 +252,10 @@ def launch_annotations(launching: Try) -> dict[str, str]:
         **launching.dag_run.annotations(),
     }
     if task.operator_id:
-        told["operator_id"] = task.operator_id
+        annotations["operator_id"] = task.operator_id
     if launching.attempt_id is not None:
-        told["task_instance_id"] = launching.attempt_id
-    return {_KEY + key: value for key, value in told.items()}
+        annotations["task_instance_id"] = launching.attempt_id
+    return {_KEY + key: value for key, value in annotations.items()}
 
 
 def abort_reason(task: TaskInstance | str, why: str) -> str:
@@ -282,18 +282,22 @@ class Found:
         """Whether it was aborted because its task was cleared or marked."""
         return self.over and self.abort_reason.startswith(_ABORT_MARK)
 
-    def told(self, key: str) -> str | None:
+    def annotation(self, key: str) -> str | None:
         return self.annotations.get(_KEY + key)
 
     @property
     def owner(self) -> TaskInstance | None:
         """The task instance that launched it, None where none did."""
-        dag_id, task_id, run_id = self.told("dag_id"), self.told("task_id"), self.told("run_id")
+        dag_id, task_id, run_id = self.annotation("dag_id"), self.annotation("task_id"), self.annotation("run_id")
         if dag_id is None or task_id is None or run_id is None:
             return None
-        map_index = self.told("map_index") or ""
+        map_index = self.annotation("map_index") or ""
         return TaskInstance(
-            dag_id, task_id, run_id, int(map_index) if map_index.isdecimal() else -1, self.told("operator_id") or ""
+            dag_id,
+            task_id,
+            run_id,
+            int(map_index) if map_index.isdecimal() else -1,
+            self.annotation("operator_id") or "",
         )
 
 
@@ -364,7 +368,7 @@ def decide(trying: Try, found: Iterable[Found]) -> Decision:
     counting = [
         run
         for run in mine
-        if run.told("max_tries") == str(trying.max_tries)
+        if run.annotation("max_tries") == str(trying.max_tries)
         and not run.ended_by_airflow
         and not _cleared_with_fewer_retries(trying, run)
         and trying.compare(run) is Sameness.SAME
@@ -428,7 +432,7 @@ def _cleared_with_fewer_retries(trying: Try, run: Found) -> bool:
     A clear sets it to the number of tries so far and the task's retries; so it may stay the same where these were
     lowered. Airflow counts the clears of all tasks of a DAG run together, so that alone is no proof.
     """
-    number, cleared = run.told("try_number") or "", run.told("clear_number")
+    number, cleared = run.annotation("try_number") or "", run.annotation("clear_number")
     now = trying.dag_run.clear_number
     if trying.retries is None or now is None or cleared is None or not number.isdecimal():
         return False

@@ -38,7 +38,7 @@ _TURN = 0.5
 class Stopping:
     """What may have to be done about the run of one execution, whose task may be stopped meanwhile.
 
-    :param task: the operator, whose ``told_to_stop`` a signal sets.
+    :param task: the operator, whose ``stop_requested`` a signal sets.
     :param context: its context.
     :param client: whom to ask.
     """
@@ -68,7 +68,7 @@ class Stopping:
             raise
         except BaseException:
             # Airflow 2.11 raises out of its signal handler, wherever we are; perhaps a launch is on its way.
-            if self._task.told_to_stop and (run := self._found(key, find)):
+            if self._task.stop_requested and (run := self._found(key, find)):
                 self._was_stopped(run, ends=True)
             raise
 
@@ -95,7 +95,7 @@ class Stopping:
 
         :raises FlyteTaskKilled: if it was.
         """
-        if self._task.told_to_stop:
+        if self._task.stop_requested:
             raise FlyteTaskKilled(
                 "The task was stopped before its Flyte run was launched; nothing is launched.",
                 run="",
@@ -121,9 +121,9 @@ class Stopping:
             raise _killed(run)
 
     def _was_stopped(self, run: TryRun, *, ends: bool) -> bool:
-        if not self._task.told_to_stop:
+        if not self._task.stop_requested:
             return False
-        self._task.told_to_stop = False
+        self._task.stop_requested = False
         return self._was_killed(run, signalled=True, ends=ends)
 
     def _was_killed(self, run: TryRun, *, signalled: bool, ends: bool = False) -> bool:

@@ -30,8 +30,8 @@ def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str) -> Flow[l
         found += batch
         following: dict[str, tuple[int, int] | None] = {}
         for run in batch:
-            if (place := names[run.name]) and (name := next_name(trying, *place, run)):
-                following[name] = place[0], place[1] + 1
+            if (position := names[run.name]) and (name := next_name(trying, *position, run)):
+                following[name] = position[0], position[1] + 1
         names = following
     return found
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.compat import dag_run_key, trace_tells_resets
+from airflow_provider_flyte.compat import dag_run_key, trace_shows_resets
 from airflow_provider_flyte.tries.identity import DagRunMarks, TaskInstance, Try
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def dag_run_marks(context: Context) -> DagRunMarks:
         run_after=run_after,
         started=dag_run.start_date,
         clear_number=dag_run.clear_number,
-        trace=_trace(context["ti"]) if trace_tells_resets() else None,
+        trace=_trace(context["ti"]) if trace_shows_resets() else None,
         # Where ``run_after`` is another moment, that of triggering, it tells the same as a start would.
         dated=dag_run.start_date in dates and run_after in (None, dag_run.start_date),
     )

@@ -84,7 +84,7 @@ class RunWait:
     :param client: whom to ask.
     :param key: the run.
     :param rules: how long a missing run and trouble are put up with.
-    :param first_look: when this wait began, in seconds since the epoch.
+    :param began: when this wait began, in seconds since the epoch.
     :param endpoint: where Flyte was when the task settled on this run, ``host:port``; by default where it is now.
     :param log: the task's log.
     :param advise: what it means for the task if the run fails.
@@ -96,7 +96,7 @@ class RunWait:
         key: RunKey,
         *,
         rules: WaitRules,
-        first_look: float,
+        began: float,
         endpoint: str | None = None,
         log: TaskLog,
         advise: Callable[[Verdict], Advice] = advise_waiter,
@@ -109,11 +109,11 @@ class RunWait:
         """What Flyte said last; None while nothing could be read."""
         self._rules = rules
         self._endpoint = endpoint or client.config.endpoint
-        self._state = WaitState(absent_since=first_look)
+        self._state = WaitState(absent_since=began)
         self._log = log
         self._advise = advise
         self._logged: str | None = None
-        self._told = TroubleLog(log)
+        self._trouble_log = TroubleLog(log)
         self._now = now
         self._sleep = sleep
 
@@ -125,14 +125,14 @@ class RunWait:
     @property
     def verdict(self) -> Verdict:
         """What is known so far. A run that is over counts only with what is to be handed on."""
-        verdict = self.heard
+        verdict = self.verdict_without_details
         if self.trouble and self.lacks_details(verdict):
             # A list said that it is over, and its details cannot be read just now.
             verdict = decide(replace(self._state, seen=None), self._now(), self._rules)
         return verdict
 
     @property
-    def heard(self) -> Verdict:
+    def verdict_without_details(self) -> Verdict:
         """What is known so far, whether or not the details can be read."""
         return decide(self._state, self._now(), self._rules)
 
@@ -182,7 +182,7 @@ class RunWait:
             return "Flyte does not have it"
         return f"it is {describe(self._state.seen.phase if self._state.seen else None)}"
 
-    def look(self, retry_for: float | None = None) -> Verdict:
+    def observe(self, retry_for: float | None = None) -> Verdict:
         """Ask Flyte once, wait a moment for the details of a run that is over, and decide.
 
         :param retry_for: seconds for which a transient failure is repeated; by default the client's budget.
@@ -192,7 +192,7 @@ class RunWait:
         while self.lacks_details(verdict) and self._now() < until:
             self._sleep(PAUSE)
             verdict = self.read(retry_for)
-        self.say(verdict)
+        self.log_change(verdict)
         return verdict
 
     def lacks_details(self, verdict: Verdict) -> bool:
@@ -205,12 +205,12 @@ class RunWait:
 
     def read(self, retry_for: float | None) -> Verdict:
         """Ask for the run's details, and decide; nothing is logged."""
-        from airflow_provider_flyte.client.flows.named_runs import look_at
+        from airflow_provider_flyte.client.flows.named_runs import observe_run
         from airflow_provider_flyte.client.run_details import RunDetails
 
         began = self._now()
         try:
-            seen, message = self.client.execute(look_at(self.key, self.client.config.org), retry_for=retry_for)
+            seen, message = self.client.execute(observe_run(self.key, self.client.config.org), retry_for=retry_for)
         except FlyteError as error:
             # Counted from the first try: the retries are part of the trouble.
             return self.note(trouble_of(error), began)
@@ -235,20 +235,20 @@ class RunWait:
                     raise
                 self._sleep(PAUSE)
 
-    def note(self, look: Observation, at: float | None = None) -> Verdict:
+    def note(self, observation: Observation, at: float | None = None) -> Verdict:
         """What was seen of this run.
 
         :param at: when it was seen; by default now.
         """
-        self._state = observe(self._state, look, self._now() if at is None else at)
+        self._state = observe(self._state, observation, self._now() if at is None else at)
         return self.verdict
 
-    def say(self, verdict: Verdict, *, timeline: bool = True) -> None:
+    def log_change(self, verdict: Verdict, *, timeline: bool = True) -> None:
         """Log transitions, not looks.
 
         :param timeline: whether to log what happened to a run that is over, and when.
         """
-        if self._told.say(self.trouble, f" about run {self.key.name}", over=verdict.over):
+        if self._trouble_log.log(self.trouble, f" about run {self.key.name}", over=verdict.over):
             return
         now = describe(None if self._state.absent else verdict.phase)
         if self._logged is None:

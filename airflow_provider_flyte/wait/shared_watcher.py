@@ -59,7 +59,7 @@ class _Shared:
     async def _make(self) -> RunWatcher:
         self._client = await self._hook().aget_client()
         watcher_class = await asyncio.to_thread(_import_watcher)
-        self._watcher = watcher_class(self._client, renew=self._another_client, **watcher_settings())
+        self._watcher = watcher_class(self._client, renew=self._refresh_client, **watcher_settings())
         self._metrics = Metrics(self._flyte_conn_id)
         self._report()
         return self._watcher
@@ -69,7 +69,7 @@ class _Shared:
 
         return FlyteHook(self._flyte_conn_id)
 
-    async def _another_client(self) -> FlyteClient | None:
+    async def _refresh_client(self) -> FlyteClient | None:
         """For waits in trouble: a client after the connection as it is by now, or None where it has not changed."""
         old = self._client
         fresh = await self._hook().arefresh_client(old) if old is not None else None

@@ -76,7 +76,7 @@ class TaskWait:
     :param any_one: one success is enough, instead of all.
     :param fail_fast: the first run that ends without success ends the wait.
     :param rules: how long missing runs and trouble are put up with.
-    :param first_look: when this wait began, in seconds since the epoch.
+    :param began: when this wait began, in seconds since the epoch.
     :param endpoint: where Flyte was when the task settled on these runs; by default where it is now.
     :param log: the task's log.
     :param advise: what it means for the task if a run fails.
@@ -94,7 +94,7 @@ class TaskWait:
         any_one: bool = False,
         fail_fast: bool = True,
         rules: WaitRules,
-        first_look: float,
+        began: float,
         endpoint: str | None = None,
         log: TaskLog,
         advise: Callable[[Verdict], Advice] = advise_waiter,
@@ -112,7 +112,7 @@ class TaskWait:
                 self.client,
                 key,
                 rules=rules,
-                first_look=first_look,
+                began=began,
                 endpoint=endpoint,
                 log=log,
                 advise=advise,
@@ -126,8 +126,8 @@ class TaskWait:
         self._fail_fast = fail_fast
         self._log = log
         self._logged = ""
-        self._ends_told: set[RunKey] = set()
-        self._told = TroubleLog(log)
+        self._ends_logged: set[RunKey] = set()
+        self._trouble_log = TroubleLog(log)
         self._now = now
         self._sleep = sleep
 
@@ -192,35 +192,35 @@ class TaskWait:
 
     # -- looking
 
-    def look(self, retry_for: float) -> Verdict:
+    def observe(self, retry_for: float) -> Verdict:
         """Ask Flyte once, and decide.
 
         :param retry_for: seconds for which a transient failure is repeated, as far as ``unreachable_after`` lasts.
         """
         end = self._now() + self._rules.at_most(retry_for)
-        verdict = self._look(end)
-        if any(run.stuck for run in self._runs) and self._has_another_client():
-            verdict = self._look(end)
+        verdict = self._observe(end)
+        if any(run.stuck for run in self._runs) and self._refresh_client():
+            verdict = self._observe(end)
         return verdict
 
-    def _has_another_client(self) -> bool:
+    def _refresh_client(self) -> bool:
         """Read the connection again: its secret may have been replaced while the wait went on."""
         changed = self._held.refresh()
         for run in self._runs:
             run.client = self.client
         return changed
 
-    def _look(self, end: float) -> Verdict:
+    def _observe(self, end: float) -> Verdict:
         if not self._several:
-            return self._runs[0].look(self._until(end))
+            return self._runs[0].observe(self._until(end))
         left = [run for run in self._runs if not run.settled]
         self._ask_for_all(left, end)
-        if self._together_now(run.heard for run in self._runs).over:
+        if self._together_now(run.verdict_without_details for run in self._runs).over:
             # Not before: a wait that goes on would read them again with each poke.
-            self._read_details([run for run in left if run.lacks_details(run.heard)], end)
-            self._say_ends()
+            self._read_details([run for run in left if run.lacks_details(run.verdict_without_details)], end)
+            self._log_ends()
         verdict = self._together_now(run.verdict for run in self._runs)
-        self._say(verdict)
+        self._log_change(verdict)
         return verdict
 
     def _until(self, end: float) -> float:
@@ -256,23 +256,25 @@ class TaskWait:
                     run.share_trouble(other)
                 return
 
-    def _say_ends(self) -> None:
+    def _log_ends(self) -> None:
         """Log how runs ended, first those that did not succeed; of some of these also what happened when."""
         # Trouble is told once for all of them.
-        ended = [run for run in self._runs if run.is_over and not run.trouble and run.key not in self._ends_told]
+        ended = [run for run in self._runs if run.is_over and not run.trouble and run.key not in self._ends_logged]
         for run in sorted(ended, key=_good):
-            told = len(self._ends_told)
-            if told < _NAMED:
-                run.say(run.verdict, timeline=not _good(run) and told < _TIMELINES)
-            elif told == _NAMED:
+            logged = len(self._ends_logged)
+            if logged < _NAMED:
+                run.log_change(run.verdict, timeline=not _good(run) and logged < _TIMELINES)
+            elif logged == _NAMED:
                 self._log.info("The ends of further runs are not logged one by one; XCom has their details.")
-            self._ends_told.add(run.key)
+            self._ends_logged.add(run.key)
 
     def read_ended(self) -> None:
         """Read the details of those runs that are over, of a wait that ends without the others."""
         if self._several:
-            self._read_details([run for run in self._runs if run.lacks_details(run.heard)], self._now())
-            self._say_ends()
+            self._read_details(
+                [run for run in self._runs if run.lacks_details(run.verdict_without_details)], self._now()
+            )
+            self._log_ends()
 
     def _ask_for_all(self, runs: Sequence[RunWait], end: float) -> None:
         """Note of each run what ListRuns shows; where it is refused, ask for each by itself."""
@@ -299,9 +301,9 @@ class TaskWait:
                     elif not run.is_over:
                         run.note(Absent())
 
-    def _say(self, verdict: Verdict) -> None:
+    def _log_change(self, verdict: Verdict) -> None:
         """Log changes of the whole, not looks and not each run."""
-        if self._told.say(self.trouble, "", over=verdict.over):
+        if self._trouble_log.log(self.trouble, "", over=verdict.over):
             return
         phases = Counter(describe(run.verdict.phase) for run in self._runs)
         now = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
@@ -309,7 +311,7 @@ class TaskWait:
             self._log.info("Of %d Flyte runs: %s.", len(self._runs), now)
         self._logged = now
 
-    def say_log_tail(self, lines: int) -> None:
+    def log_last_lines(self, lines: int) -> None:
         """Log the last lines that the last attempt of a task's only run has logged, where Flyte serves them."""
         details = self.details
         if not lines or details is None:
@@ -334,18 +336,18 @@ class TaskWait:
         began = self._now()
         budget = self._rules.unreachable_after
         patience = math.inf if budget is None else budget
-        told = False
+        logged = False
         while True:
             try:
                 return run.read_outputs(min(brief, patience))
             except FlyteError as error:
                 # The secret may have been replaced since.
-                if self._has_another_client():
+                if self._refresh_client():
                     continue
                 left = began + patience - self._now()
                 if not is_transient(error) or left <= 0:
                     raise run.outputs_unreadable(error) from error
-                if not told:
+                if not logged:
                     until = "until it does" if budget is None else f"for {left:.0f} s more (unreachable_after)"
                     self._log.warning(
                         "Flyte run %s has succeeded, but Flyte does not give its outputs yet. Asking %s. %s",
@@ -353,7 +355,7 @@ class TaskWait:
                         until,
                         error,
                     )
-                    told = True
+                    logged = True
 
     # -- how it ended
 

@@ -144,8 +144,8 @@ def test_the_first_reschedule_is_a_date_where_airflow_gives_a_text() -> None:
     given: Any = {"ti": TaskInstance(), "run_id": "manual__1"}
     date = datetime(2026, 11, 26, 14, tzinfo=timezone.utc)
     context: Any
-    first_look, context = compat.first_reschedule(given, sensor)
-    assert first_look == date.timestamp()
+    began, context = compat.first_reschedule(given, sensor)
+    assert began == date.timestamp()
     assert context["ti"].get_first_reschedule_date(context) == date
     assert (context["ti"].task_id, context["run_id"]) == ("wait", "manual__1")
 

@@ -71,19 +71,19 @@ def test_two_thousand_runs_on_a_worker_that_comes_back(flyte_default: LocalFlyte
         flyte_default.run(name).move("RUNNING")
     spoil(flyte_default)
 
-    def look() -> Any:
+    def observe() -> Any:
         selector.forget()
         task = Try(run_names=list(expected), deferrable=False, mode="reschedule", unreachable_after=300)
         return task.sensor.poke(task.context)
 
     for _ in range(10):
-        assert not look()
+        assert not observe()
     assert counts["flyte.garbled_answers"]
     for name, end in expected.items():
         flyte_default.run(name).move(end)
     # Else the details of two thousand runs would be read several times, with pauses.
     flyte_default.clear_faults()
-    assert phases(look().xcom_value) == expected
+    assert phases(observe().xcom_value) == expected
 
 
 def test_several_runs_and_their_details_on_a_worker(flyte_default: LocalFlyte) -> None:

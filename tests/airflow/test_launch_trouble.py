@@ -150,7 +150,7 @@ def test_it_waits_with_all_other_waits_of_the_triggerer(flyte_default: LocalFlyt
     trigger = made_again(deferred.trigger)
     assert (trigger.missing_after, trigger.launched, trigger.abort_for) == (0.0, False, None)
     lines = lines_of(trigger)
-    trigger._say_what_is_waited_for()
+    trigger._log_beginning()
     assert f"Flyte to answer (Flyte run {trigger.run_name} is not launched yet)" in lines[0]
 
 

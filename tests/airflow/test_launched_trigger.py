@@ -98,7 +98,7 @@ if IS_3:  # before, a trigger is not told
         monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", lambda **asked: answer)
         return answer
 
-    def told_to_stop(**arguments: Any) -> tuple[FlyteLaunchedRunTrigger, list[str]]:
+    def stop_requested(**arguments: Any) -> tuple[FlyteLaunchedRunTrigger, list[str]]:
         map_index = arguments.pop("map_index", -1)
         made = trigger(**arguments)
         made.task_instance = SimpleNamespace(
@@ -125,7 +125,7 @@ if IS_3:  # before, a trigger is not told
         states["x"] = {"train": "deferred", "train_0": "deferred", "train_3": "deferred", "train_1": "failed"}
         states["x"][key] = state
         run = flyte_default.run("r1").move("RUNNING")
-        made, lines = told_to_stop(map_index=map_index)
+        made, lines = stop_requested(map_index=map_index)
         await made.on_kill()
         assert run.phase.name == "ABORTED"
         assert lines == [
@@ -141,7 +141,7 @@ if IS_3:  # before, a trigger is not told
     ) -> None:
         states["x"] = {"train": state}
         run = flyte_default.run("r1").move("RUNNING")
-        made, lines = told_to_stop()
+        made, lines = stop_requested()
         await made.on_kill()
         assert run.phase.name == "RUNNING"
         [line] = lines
@@ -155,7 +155,7 @@ if IS_3:  # before, a trigger is not told
         """It would be taken for that of a task that was cleared."""
         states |= answer
         run = flyte_default.run("r1").move("RUNNING")
-        made, lines = told_to_stop()
+        made, lines = stop_requested()
         await made.on_kill()
         assert run.phase.name == "RUNNING"
         assert lines == [
@@ -173,7 +173,7 @@ if IS_3:  # before, a trigger is not told
 
         monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", broken)
         run = flyte_default.run("r1").move("RUNNING")
-        made, lines = told_to_stop()
+        made, lines = stop_requested()
         await made.on_kill()
         assert run.phase.name == "RUNNING"
         assert ["its state could not be read" in line for line in lines] == [True]
@@ -183,7 +183,7 @@ if IS_3:  # before, a trigger is not told
     ) -> None:
         states["x"] = {"train": "failed"}
         run = flyte_default.run("r1").move("RUNNING")
-        made, _ = told_to_stop()
+        made, _ = stop_requested()
         killing = asyncio.ensure_future(made.on_kill())
         await asyncio.sleep(0)
         killing.cancel()
@@ -196,7 +196,7 @@ if IS_3:  # before, a trigger is not told
     async def test_an_abort_that_fails_is_told(states: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         states["x"] = {"train": "failed"}
         monkeypatch.delenv("AIRFLOW_CONN_FLYTE_DEFAULT", raising=False)
-        made, lines = told_to_stop()
+        made, lines = stop_requested()
         await made.on_kill()
         [line] = lines
         assert line.startswith(
@@ -205,7 +205,7 @@ if IS_3:  # before, a trigger is not told
 
     async def test_a_run_that_is_elsewhere_is_told(flyte_default: LocalFlyte, states: dict[str, Any]) -> None:
         states["x"] = {"train": "failed"}
-        made, lines = told_to_stop(endpoint="other:443")
+        made, lines = stop_requested(endpoint="other:443")
         await made.on_kill()
         [line] = lines
         assert "It was launched at other:443 and may still be running there" in line

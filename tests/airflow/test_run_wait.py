@@ -27,7 +27,7 @@ def wait(local_flyte: LocalFlyte, caplog: pytest.LogCaptureFixture) -> Iterator[
     caplog.set_level(logging.INFO)
     config = FlyteConfig(endpoint=local_flyte.endpoint, insecure=True, project="flytesnacks", domain="development")
     with FlyteClient(config) as client:
-        yield RunWait(client, config.key("r1"), rules=WaitRules(missing_after=None), first_look=0.0, log=log)
+        yield RunWait(client, config.key("r1"), rules=WaitRules(missing_after=None), began=0.0, log=log)
 
 
 def test_transitions_are_logged_once(wait: RunWait, local_flyte: LocalFlyte, caplog: pytest.LogCaptureFixture) -> None:
@@ -36,10 +36,10 @@ def test_transitions_are_logged_once(wait: RunWait, local_flyte: LocalFlyte, cap
         if phase:
             run = local_flyte.run("r1")
             run.move(phase)
-        assert wait.look().outcome is Outcome.WAITING
+        assert wait.observe().outcome is Outcome.WAITING
     assert run is not None
     run.succeeds()
-    assert wait.look().outcome is Outcome.SUCCEEDED
+    assert wait.observe().outcome is Outcome.SUCCEEDED
     said = lines(caplog)
     assert said[:4] == [
         f"Flyte run flytesnacks/development/r1: not created yet. {wait.url}",
@@ -57,7 +57,7 @@ def test_a_failure_shows_attempts_error_and_the_console(
     wait: RunWait, local_flyte: LocalFlyte, caplog: pytest.LogCaptureFixture
 ) -> None:
     local_flyte.run("r1").fails(kind="USER", message="no rows", attempts=2)
-    verdict = wait.look()
+    verdict = wait.observe()
     said = "\n".join(lines(caplog))
     assert "attempt 1: FAILED: no rows" in said
     assert "attempt 2: FAILED: no rows" in said
@@ -73,10 +73,10 @@ def test_trouble_is_told_while_waiting(
 ) -> None:
     local_flyte.run("r1").move("RUNNING")
     # Where Flyte was never reached, a look at what is there comes between.
-    assert wait.look(0).outcome is Outcome.WAITING
+    assert wait.observe(0).outcome is Outcome.WAITING
     local_flyte.inject("*", unavailable("try later", times=3))
     for _ in range(5):
-        assert wait.look(0).outcome is Outcome.WAITING
+        assert wait.observe(0).outcome is Outcome.WAITING
     said = lines(caplog)
     assert said[0].startswith("Flyte run flytesnacks/development/r1: RUNNING")
     assert said[1].startswith("No answer from Flyte about run r1, still waiting: ")

@@ -194,7 +194,7 @@ def test_runs_that_are_read_one_by_one_share_one_budget(flyte_default: LocalFlyt
     sensor = Try(run_names=NAMES).sensor
     lines = lines_of(sensor)
     with sensor._open({"ti": TaskInstance()}, 0.0) as wait:
-        assert not wait.look(0.0).over
+        assert not wait.observe(0.0).over
     assert len(flyte_default.calls("GetRunDetails")) == 1
     assert [line for line in lines if "No answer" in line] == [
         line for line in lines if line.startswith("WARNING: No answer from Flyte, still waiting: ")

@@ -53,7 +53,7 @@ class Worker:
         self.ti.state = state
         self.task = FlyteRunOperator(task_id="train", task_name="demo.train", **arguments)
         self.lines = lines_of(self.task)
-        self.task.told_to_stop = signalled
+        self.task.stop_requested = signalled
         client = held.enter_context(HeldClient("flyte_default", self.task.log))
         context: Any = {"ti": self.ti, "dag_run": DagRun()}
         self.stopping = Stopping(self.task, context, client)
@@ -89,7 +89,7 @@ def test_the_run_of_a_task_that_was_stopped(
     made = worker(state, signalled=how == "signalled", abort_on_kill=abort_on_kill)
     if how == "signalled":
         assert made.is_killed(the_run())
-        assert made.task.told_to_stop is False  # once is enough
+        assert made.task.stop_requested is False  # once is enough
     else:
         with pytest.raises(FlyteTaskKilled) as raised:
             made.stopping.check_before_deferral(the_run())

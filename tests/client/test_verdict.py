@@ -22,8 +22,8 @@ from airflow_provider_flyte.client.verdict import (
     WaitState,
     decide,
     decide_together,
-    heard,
     observe,
+    trouble_over,
 )
 
 START = WaitState(absent_since=0.0)
@@ -94,7 +94,7 @@ def test_lasting_trouble_does_not_wait_for_the_budget() -> None:
 
 
 def test_an_answer_without_news_ends_trouble() -> None:
-    state = heard(observe(START, Trouble("away"), 0))
+    state = trouble_over(observe(START, Trouble("away"), 0))
     assert decide(state, 1000, RULES).outcome is Outcome.WAITING
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_flyte.client.errors import InvalidArgumentError, NotFoundError
-from airflow_provider_flyte.client.flows.named_runs import look_at
+from airflow_provider_flyte.client.flows.named_runs import observe_run
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.rpc import RunService
@@ -24,7 +24,7 @@ from tests.contract.conftest import ORG, Backend
 
 def verdict(backend: Backend, name: str) -> Verdict:
     """The decision after one look, past any grace period."""
-    look, _ = backend.client.execute(look_at(backend.client.config.key(name), ORG))
+    look, _ = backend.client.execute(observe_run(backend.client.config.key(name), ORG))
     return decide(observe(WaitState(absent_since=0.0), look, 100.0), 100.0, WaitRules(missing_after=60.0))
 
 
@@ -155,7 +155,7 @@ def test_a_run_that_is_not_there(backend: Backend) -> None:
     with pytest.raises(NotFoundError) as missing:
         backend.details(name)
     assert missing.value.run == name
-    look, details = backend.client.execute(look_at(backend.client.config.key(name), ORG))
+    look, details = backend.client.execute(observe_run(backend.client.config.key(name), ORG))
     assert (look, details) == (Absent(), None)
     assert verdict(backend, name).outcome is Outcome.MISSING
 

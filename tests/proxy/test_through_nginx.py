@@ -215,7 +215,7 @@ async def test_waits_outlast_idle_timeouts_and_buffers(config: Config, flyte: Lo
     async def wait(way: str) -> str:
         settings = config(way, metadata=(("x-test", marks[way]),))
         async with FlyteClient(settings) as client, RunWatcher(client, poll_interval=1.0) as watcher:
-            return (await watcher.wait(f"outlasts-{way}", on_news=news.append)).outcome.name
+            return (await watcher.wait(f"outlasts-{way}", on_trouble=news.append)).outcome.name
 
     runs = [flyte.run(f"outlasts-{way}").move("RUNNING") for way in ways]
     waiting = asyncio.gather(*map(wait, ways))

@@ -16,8 +16,8 @@ from airflow_provider_flyte.client.verdict import (
     decide,
     decide_together,
     describe,
-    heard,
     observe,
+    trouble_over,
 )
 
 RULES = WaitRules(missing_after=60.0, unreachable_after=300.0)
@@ -61,7 +61,7 @@ def test_looks() -> None:
     assert trouble == WaitState(40.0, RUNNING, True, AWAY, 60.0)
     # The newest words, and the time of the first.
     assert observe(trouble, REFUSED, 70.0) == WaitState(40.0, RUNNING, True, REFUSED, 60.0)
-    assert heard(trouble) == gone
+    assert trouble_over(trouble) == gone
     assert observe(trouble, RUNNING, 80.0) == there
     assert observe(WaitState(0.0, trouble=AWAY, trouble_since=0.0), AWAY, 9.0).trouble_since == 0.0
 

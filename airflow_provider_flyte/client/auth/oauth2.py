@@ -73,7 +73,7 @@ class TokenServer:
             form["scope"] = " ".join(scopes)
         if audience:
             form["audience"] = audience
-        with self._told(timeout):
+        with self._as_token_errors(timeout):
             got = self._read(*self._post(_basic(credentials), form, timeout), credentials)
         # Raised only here, where no answer is at hand that a traceback's locals could show.
         if isinstance(got, TokenError):
@@ -81,7 +81,7 @@ class TokenServer:
         return got
 
     @contextmanager
-    def _told(self, timeout: float) -> Iterator[None]:
+    def _as_token_errors(self, timeout: float) -> Iterator[None]:
         """From httpx's errors to ours. Without the cause: its traceback would hold the request and so the secret."""
         try:
             yield
@@ -130,14 +130,14 @@ class TokenServer:
         if status == 200:
             return self._grant(answer)
         error, words = answer.get("error"), answer.get("error_description")
-        told = error if isinstance(error, str) and _ERROR.fullmatch(error) else f"HTTP {status}"
+        reason = error if isinstance(error, str) and _ERROR.fullmatch(error) else f"HTTP {status}"
         if isinstance(words, str) and words:
-            told += f" ({_without(credentials, words)})"
+            reason += f" ({_without(credentials, words)})"
         if status >= 500 or status in _MAY_PASS:
-            return self._unusable(f"HTTP {status}" if told == f"HTTP {status}" else f"HTTP {status}, {told}")
+            return self._unusable(f"HTTP {status}" if reason == f"HTTP {status}" else f"HTTP {status}, {reason}")
         if status < 400:
-            told = f"HTTP {status} instead of a token"
-        return TokenError(Status.UNAUTHENTICATED, told, method="The request for a token", endpoint=self.name)
+            reason = f"HTTP {status} instead of a token"
+        return TokenError(Status.UNAUTHENTICATED, reason, method="The request for a token", endpoint=self.name)
 
     def _grant(self, answer: dict[str, object]) -> Grant | TokenError:
         token, lifetime = answer.get("access_token"), answer.get("expires_in")

@@ -42,12 +42,12 @@ from airflow_provider_flyte.client.transport.unreadable import Judge, JudgingTra
 
 log = logging.getLogger(__name__)
 
-_LOOK_AT_FILE_EVERY = 1.0
+_CHECK_FILE_EVERY = 1.0
 _FILE_MAY_BE_GONE = 60.0
 """Seconds for which the token that was read is used where its file is away: it may be in the middle of a change."""
 
 _LONGEST_FILE = 65536
-_SAYS_NOTHING_NOW = (UnavailableError, DeadlineExceededError, GarbledAnswerError)
+_NO_ANSWER_NOW = (UnavailableError, DeadlineExceededError, GarbledAnswerError)
 _NO_DISCOVERY = (UnimplementedError, NotFlyteError, PermissionDeniedError, UnauthenticatedError)
 """With which a deployment, or a proxy before it, refuses to say how to prove oneself."""
 
@@ -92,8 +92,8 @@ class _Deployment:
         """The metadata key of the token."""
         if self._config.metadata_header:
             return self._config.metadata_header
-        said = self.public(timeout).authorization_metadata_key.lower()
-        return said if METADATA_KEY.fullmatch(said) else AUTHORIZATION
+        key = self.public(timeout).authorization_metadata_key.lower()
+        return key if METADATA_KEY.fullmatch(key) else AUTHORIZATION
 
     def public(self, timeout: float) -> auth_service_pb2.GetPublicClientConfigResponse:
         """Scopes, audience and metadata key; empty where Flyte does not say."""
@@ -101,7 +101,7 @@ class _Deployment:
             try:
                 self._public = self._ask(AuthMetadataService.GetPublicClientConfig, timeout)
             except RpcError as error:
-                if isinstance(error, _SAYS_NOTHING_NOW) and not isinstance(error, NotFlyteError):
+                if isinstance(error, _NO_ANSWER_NOW) and not isinstance(error, NotFlyteError):
                     raise
                 log.debug("Flyte does not say which metadata key, scopes and audience to use: %s", error)
                 nothing = auth_service_pb2.GetPublicClientConfigResponse()
@@ -187,16 +187,16 @@ class _FromFile:
 
     def fetch(self, timeout: float) -> Fresh:
         try:
-            self._look()
+            self._read_again()
         except (OSError, ValueError) as error:
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise ConfigError(
                 f"The token file {self._path!r} cannot be used: {why}. Check the path in the Flyte connection, and "
                 "what writes the file."
             ) from None
-        return Fresh(self._text, self._deployment.header(timeout), _FILE_MAY_BE_GONE, _LOOK_AT_FILE_EVERY)
+        return Fresh(self._text, self._deployment.header(timeout), _FILE_MAY_BE_GONE, _CHECK_FILE_EVERY)
 
-    def _look(self) -> None:
+    def _read_again(self) -> None:
         path = Path(self._path)
         seen = path.stat()
         if not stat.S_ISREG(seen.st_mode) or seen.st_size > _LONGEST_FILE:

@@ -8,7 +8,7 @@ from enum import Enum
 from airflow_provider_flyte.client.errors import ConfigError, NotFoundError, RpcError
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.calls import Call, Flow
-from airflow_provider_flyte.client.flows.named_runs import look_at, phase_of
+from airflow_provider_flyte.client.flows.named_runs import observe_run, phase_of
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase, is_successful, is_terminal, phase_name
 from airflow_provider_flyte.client.rpc import RunService
@@ -63,13 +63,13 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
     Between the look and the abort the run may still succeed, and the backend then overwrites the success: the gap is
     one call long and cannot be closed from outside. A second look tells whether it happened.
     """
-    look, details = yield from look_at(key, org)
-    if isinstance(look, Absent):
+    observation, details = yield from observe_run(key, org)
+    if isinstance(observation, Absent):
         return AbortedRun(key, Abort.MISSING)
-    assert isinstance(look, Seen)
+    assert isinstance(observation, Seen)
     # An end is proof also where the phase is one of a newer server's.
-    if is_terminal(look.phase) or (details is not None and details.action.status.HasField("end_time")):
-        return AbortedRun(key, Abort.OVER, look.phase)
+    if is_terminal(observation.phase) or (details is not None and details.action.status.HasField("end_time")):
+        return AbortedRun(key, Abort.OVER, observation.phase)
     # An executor sends its events before it sets the phase.
     if details is not None and _succeeded(details):
         return AbortedRun(key, Abort.OVER, RunPhase.SUCCEEDED)
@@ -88,17 +88,17 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
         # Its answer is lost, or cannot be read. It is not repeated: the run shows whether it was carried out.
         unknown = error
     try:
-        look_again = calls.get_run_details(calls.run_identifier(key, org), final=RpcError)
-        after: run_definition_pb2.RunDetails = yield look_again
+        reread = calls.get_run_details(calls.run_identifier(key, org), final=RpcError)
+        after: run_definition_pb2.RunDetails = yield reread
     except RpcError:
         if unknown is not None:
             raise unknown from None
         # The abort itself went well.
-        return AbortedRun(key, Abort.ABORTED, look.phase)
+        return AbortedRun(key, Abort.ABORTED, observation.phase)
     phase: int = after.action.status.phase
     if unknown is not None and phase != RunPhase.ABORTED:
         raise unknown
-    return AbortedRun(key, Abort.TOO_LATE if _succeeded(after) else Abort.ABORTED, look.phase)
+    return AbortedRun(key, Abort.TOO_LATE if _succeeded(after) else Abort.ABORTED, observation.phase)
 
 
 def _succeeded(details: run_definition_pb2.RunDetails) -> bool:

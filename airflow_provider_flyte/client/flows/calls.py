@@ -112,7 +112,7 @@ def list_runs(
     return _list(project, domain, org, request, run=run, final=final)
 
 
-def list_going_runs(
+def list_active_runs(
     project: str, domain: str, org: str, *, limit: int, final: type[RpcError] | None = None
 ) -> Call[RunsPage]:
     """RunService/ListRuns over some runs that are not over: quick with this filter, however many runs there are."""

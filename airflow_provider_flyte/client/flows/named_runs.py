@@ -25,7 +25,7 @@ from airflow_provider_flyte.client.flows.calls import (
     all_pages,
     find_runs,
     get_run_details,
-    list_going_runs,
+    list_active_runs,
     run_identifier,
     seen,
 )
@@ -88,7 +88,7 @@ def _unless_refused(
 def _reads_otherwise(key: RunKey, org: str) -> Flow[bool]:
     """Whether this backend reads its database, if it is not asked for names."""
     reads: tuple[Call[Any], ...] = (
-        list_going_runs(key.project, key.domain, org, limit=1, final=RpcError),
+        list_active_runs(key.project, key.domain, org, limit=1, final=RpcError),
         # Of a backend that lists nothing at all.
         get_run_details(run_identifier(key, org), final=RpcError),
     )
@@ -116,7 +116,7 @@ def read_run(key: RunKey, org: str, *, to_launch: bool = False) -> Flow[run_defi
         details: run_definition_pb2.RunDetails = yield get_run_details(run_identifier(key, org))
     except NotFoundError as unproven:
         try:
-            yield list_going_runs(key.project, key.domain, org, limit=1)
+            yield list_active_runs(key.project, key.domain, org, limit=1)
         except _REFUSALS:
             if not to_launch:
                 raise unproven from None
@@ -134,7 +134,7 @@ def phase_of(key: RunKey, org: str, *, to_launch: bool = False) -> Flow[int | No
     return found.get(key)
 
 
-def look_at(key: RunKey, org: str) -> Flow[tuple[Observation, run_definition_pb2.RunDetails | None]]:
+def observe_run(key: RunKey, org: str) -> Flow[tuple[Observation, run_definition_pb2.RunDetails | None]]:
     """What can be said of a run now, with its details if they could be read."""
     try:
         details: run_definition_pb2.RunDetails = yield get_run_details(run_identifier(key, org))

@@ -43,7 +43,7 @@ def fit(value: object, schema: Schema, root: Schema) -> Any:
     if kinds == "array":
         items = schema.get("items")
         items = items if isinstance(items, Mapping) else {}
-        return [within(place, fit, item, items, root) for place, item in enumerate(plain.sequence(value))]
+        return [within(index, fit, item, items, root) for index, item in enumerate(plain.sequence(value))]
     if kinds == "integer":
         return plain.integer(value, plain.MSGPACK_INTEGERS)
     if kinds == "number":
@@ -75,8 +75,8 @@ def _object(value: object, schema: Schema, root: Schema) -> dict[str, Any]:
             made[key] = within(name, plain.anything, item)
         else:
             close = difflib.get_close_matches(str(name), properties, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise Unfit(f"there is no field {name!r}{hint} The fields are {', '.join(sorted(properties))}")
+            suggestion = f"; did you mean {close[0]!r}?" if close else ""
+            raise Unfit(f"there is no field {name!r}{suggestion} The fields are {', '.join(sorted(properties))}")
     if missing := [name for name in schema.get("required", ()) if name not in fields]:
         raise Unfit(f"{given(value)} lacks {', '.join(map(repr, missing))}")
     return made
@@ -108,9 +108,9 @@ def _first_that_fits(value: object, choices: list[Schema], root: Schema) -> Any:
             return fit(value, choice, root)
         except Unfit as error:
             errors.append(error)
-    telling = [error for error, choice in zip(errors, choices, strict=True) if choice.get("type") != "null"]
+    specific = [error for error, choice in zip(errors, choices, strict=True) if choice.get("type") != "null"]
     # Of an optional field the one real choice tells best what is wrong.
-    raise telling[0] if len(telling) == 1 else plain.not_a("of any kind that this field takes", value)
+    raise specific[0] if len(specific) == 1 else plain.not_a("of any kind that this field takes", value)
 
 
 def _target(reference: str, root: Schema) -> Schema:

@@ -211,7 +211,7 @@ def anything(value: object) -> Any:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, Sequence) and not isinstance(value, bytearray) and not hasattr(value, "_asdict"):
-        return [within(place, anything, item) for place, item in enumerate(value)]
+        return [within(index, anything, item) for index, item in enumerate(value)]
     try:
         found = mapping(value)
     except Unfit:

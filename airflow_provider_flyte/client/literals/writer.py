@@ -97,7 +97,7 @@ def _simple(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Literal:
 
 def _packed(value: object, kind: types_pb2.LiteralType) -> bytes:
     if is_tuple(kind) and not isinstance(value, Mapping):
-        value = {f"item_{place}": item for place, item in enumerate(plain.sequence(value))}
+        value = {f"item_{index}": item for index, item in enumerate(plain.sequence(value))}
     if not kind.HasField("metadata"):
         return msgspec.msgpack.encode(plain.anything(plain.mapping(value)))
     schema = message_dict(kind.metadata)
@@ -130,9 +130,9 @@ def _union(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Literal:
             return literals_pb2.Literal(
                 scalar=literals_pb2.Scalar(union=literals_pb2.Union(value=made, type=variant)),
             )
-    telling = [error for variant, error in errors if not _is_own_type(None, variant)]
+    specific = [error for variant, error in errors if not _is_own_type(None, variant)]
     # Of an Optional the one real variant tells best what is wrong.
-    raise telling[0] if len(telling) == 1 else plain.not_a(type_name(kind), value)
+    raise specific[0] if len(specific) == 1 else plain.not_a(type_name(kind), value)
 
 
 def _is_own_type(value: object, kind: types_pb2.LiteralType) -> bool:

@@ -201,17 +201,17 @@ class _Wire:
         """For an answer that Flyte did not give: a proxy's page, a web server's, a login's."""
         number, kind = response.status_code, _content_type(response)
         title = _TITLE.search(body)
-        said = f'"{title[1].decode("utf-8", "replace")}"' if title else kind or "no content"
+        content = f'"{title[1].decode("utf-8", "replace")}"' if title else kind or "no content"
         server = _SERVER.match(response.headers.get("server", ""))
         by = f" from {server[0]}" if server else ""
-        words = f"HTTP {number}{by} with {said} instead of an answer of Flyte's"
+        words = f"HTTP {number}{by} with {content} instead of an answer of Flyte's"
         error = self._error(method, connect.status_of_http(number), words, run)
         cls: type[RpcError] | None = None
         if number in _REDIRECTS:
-            place = urlsplit(response.headers.get("location", ""))
+            location = urlsplit(response.headers.get("location", ""))
             # No query: a login's carries what belongs to nobody else.
-            error.details = f"HTTP {number}, a redirect to {place.scheme}://{place.netloc}{place.path}"
-            to_tls = place.scheme == "https" and place.path == method.path
+            error.details = f"HTTP {number}, a redirect to {location.scheme}://{location.netloc}{location.path}"
+            to_tls = location.scheme == "https" and location.path == method.path
             cls = SpeaksTlsError if to_tls and self._config.insecure else LoginPageError
         elif number == 200:
             cls = LoginPageError if kind == "text/html" else NotFlyteError

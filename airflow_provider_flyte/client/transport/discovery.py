@@ -98,7 +98,7 @@ class Endpoint:
         self._endpoint = endpoint
         self.transport: str | None = None
         """Through which Flyte answered last; None while it has not."""
-        self.told: str | None = None
+        self.logged: str | None = None
         """The one that the log has named."""
         self.kept_back: set[str] = set()
         """Methods that a proxy answers itself while it passes others on."""
@@ -124,7 +124,9 @@ class Endpoint:
         """What the last look of this asker showed to be wrong; None where Flyte has answered since."""
         return self._asked.get(asker)
 
-    def look(self, find: Callable[[], Found], asker: int, now: float, clock: Callable[[], float]) -> Discovery | None:
+    def join_or_begin(
+        self, find: Callable[[], Found], asker: int, now: float, clock: Callable[[], float]
+    ) -> Discovery | None:
         """Join the look that is on its way, or begin one where it is time; None where it is not.
 
         :param asker: stands for the token and whatever else the calls carry: one that no look has tried yet is worth a
@@ -142,7 +144,7 @@ class Endpoint:
             discovery = Discovery()
             arguments = (asker, discovery, find, clock)
             try:
-                threading.Thread(target=self._look, args=arguments, name="flyte-discovery", daemon=True).start()
+                threading.Thread(target=self._run, args=arguments, name="flyte-discovery", daemon=True).start()
             except RuntimeError as error:
                 # As where a container's processes and threads are limited.
                 words = f"no thread could be started to look how Flyte can be reached: {error}"
@@ -152,7 +154,7 @@ class Endpoint:
                 self._running[asker] = discovery
             return discovery
 
-    def _look(self, asker: int, discovery: Discovery, find: Callable[[], Found], clock: Callable[[], float]) -> None:
+    def _run(self, asker: int, discovery: Discovery, find: Callable[[], Found], clock: Callable[[], float]) -> None:
         outcome: Found | BaseException
         try:
             outcome = find()
@@ -223,7 +225,7 @@ def find(
     :param first: a call's failure that led to this, through ``tried``.
     """
     seen: dict[str, RpcError] = {tried: first} if first else {}
-    port = probe.look(route)
+    port = probe.probe_port(route)
     if port.speaks is None:
         # Nobody is there to be asked.
         error = first or UnavailableError(Status.UNAVAILABLE, port.why, method="", endpoint=config.endpoint)
@@ -235,36 +237,38 @@ def find(
             seen[transport] = failure
         return failure
 
-    grpc_said = ask(GRPC) if config.transport != CONNECT else None
-    if config.transport != CONNECT and (grpc_said is None or grpc_said.answered):
+    grpc_failure = ask(GRPC) if config.transport != CONNECT else None
+    if config.transport != CONNECT and (grpc_failure is None or grpc_failure.answered):
         return Found(GRPC)
     mistake = _mistake(config, port)
     if mistake is not None:
         error = first or seen[GRPC]
         raise _with_words(error.turned_into(mistake), [error.details, port.words])
-    said = ask(CONNECT)
-    passes = said is None or said.answered
-    if config.credentials and not passes and grpc_said is not None and grpc_said.status is Status.UNAUTHENTICATED:
+    connect_failure = ask(CONNECT)
+    passes = connect_failure is None or connect_failure.answered
+    if config.credentials and not passes and grpc_failure is not None and grpc_failure.status is Status.UNAUTHENTICATED:
         # Our token is refused by whatever is before gRPC, whether HTTP passes or not: it is not the transport.
-        raise _with_words(first or grpc_said, [_tried(seen)])
-    if said is None or said.answered:
+        raise _with_words(first or grpc_failure, [_tried(seen)])
+    if connect_failure is None or connect_failure.answered:
         if config.transport == CONNECT:
             return Found(CONNECT)
-        if said is not None and said.status is Status.UNAVAILABLE:
+        if connect_failure is not None and connect_failure.status is Status.UNAVAILABLE:
             # Flyte is away, whatever leads to it: look again when it is back.
-            raise said
-        if said is not None and grpc_said is not None and said.status is grpc_said.status:
+            raise connect_failure
+        if connect_failure is not None and grpc_failure is not None and connect_failure.status is grpc_failure.status:
             # Both give the same answer, so it is Flyte's: refused credentials, say.
             return Found(GRPC)
         if config.transport == GRPC:
             raise _with_words((first or seen[GRPC]).turned_into(NoGrpcError), [_tried(seen, GRPC), port.words])
         return Found(CONNECT, because=seen[GRPC].status)
     if config.transport == CONNECT:
-        grpc_said = ask(GRPC)
-        if grpc_said is None or grpc_said.answered:
-            raise _with_words((first or said).turned_into(NoConnectError), [_tried(seen, CONNECT), port.words])
-    if said.http_status is not None:
-        raise _with_words(_no_flyte(said), [_tried(seen)])
+        grpc_failure = ask(GRPC)
+        if grpc_failure is None or grpc_failure.answered:
+            raise _with_words(
+                (first or connect_failure).turned_into(NoConnectError), [_tried(seen, CONNECT), port.words]
+            )
+    if connect_failure.http_status is not None:
+        raise _with_words(_no_flyte(connect_failure), [_tried(seen)])
     raise _with_words(first or seen[GRPC], [_tried(seen), port.words])
 
 

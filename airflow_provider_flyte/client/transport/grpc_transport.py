@@ -48,7 +48,7 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 _CLOCKS_DIFFER = 0.05
 """Seconds by which grpc's timer may be early, seen by ours."""
 
-_ONLY_FLYTE_SAYS = frozenset(
+_ONLY_FROM_FLYTE = frozenset(
     {
         Status.INVALID_ARGUMENT,
         Status.NOT_FOUND,
@@ -116,7 +116,7 @@ class _Errors:
             return ClosedError(Status.CANCELLED, words, method=method.name, endpoint=self._config.endpoint, run=run)
         status, details = _status(error.code()), error.details() or ""
         ours = error_for(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
-        ours.answered = status in _ONLY_FLYTE_SAYS
+        ours.answered = status in _ONLY_FROM_FLYTE
         if not ours.answered and (found := _HTTP_STATUS.fullmatch(details)):
             ours.http_status = int(found[1])
             if ours.http_status in PROXY_STATUSES:

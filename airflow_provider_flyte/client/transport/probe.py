@@ -66,7 +66,7 @@ class Port:
     """Why nothing can be reached."""
 
 
-def look(route: Route) -> Port:
+def probe_port(route: Route) -> Port:
     """Connect, through the proxy if there is one, and begin TLS; with ``insecure`` only to see whether it is there."""
     try:
         with _connect(route) as raw:

@@ -42,7 +42,7 @@ __all__ = ["AsyncSelectedTransport", "SelectedTransport", "forget", "import_all"
 
 log = logging.getLogger(__name__)
 
-LOOK_TAKES = 10.0
+DISCOVERY_TIMEOUT = 10.0
 """Seconds after which a call does not wait any longer for a look: the look-up of a name has no deadline of ours."""
 
 _MAY_BE_THE_WAY = (Status.UNAVAILABLE, Status.UNKNOWN, Status.UNIMPLEMENTED)
@@ -69,8 +69,8 @@ class _Selector(Layer):
         return self._known.transport or GRPC
 
     def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
-        if look := self._before(method, run, metadata):
-            self._conclude((yield _end_of(look)), method, run)
+        if pending := self._before(method, run, metadata):
+            self._conclude((yield _end_of(pending)), method, run)
         tried = self._transport
         try:
             answer = yield Send(metadata, tried)
@@ -79,8 +79,8 @@ class _Selector(Layer):
             is_up_to_date = error.answered or tried == self._transport
             # A stream ends for many reasons: only a page is looked into.
             is_worth_it = isinstance(method, Unary) or self._is_a_page(error)
-            if is_up_to_date and is_worth_it and (look := self._after(error, tried, metadata)):
-                self._conclude((yield _end_of(look)), method, run, error, tried)
+            if is_up_to_date and is_worth_it and (pending := self._after(error, tried, metadata)):
+                self._conclude((yield _end_of(pending)), method, run, error, tried)
             if error.answered or tried == self._transport:
                 raise
             if not is_read(method):
@@ -102,10 +102,10 @@ class _Selector(Layer):
         trouble = self._known.trouble_met(self._asker(metadata))
         if trouble is None and isinstance(method, Unary) and is_read(method):
             return None
-        look = self._look(metadata)
-        if look is None and trouble is not None:
-            raise self._told(trouble, method.name, run)
-        return look
+        pending = self._discover(metadata)
+        if pending is None and trouble is not None:
+            raise self._for_call(trouble, method.name, run)
+        return pending
 
     def _after(self, error: RpcError, tried: str, metadata: Metadata) -> Discovery | None:
         """The look that may explain a call's failure; None where the error says what there is to say."""
@@ -117,15 +117,15 @@ class _Selector(Layer):
             return None
         if known.transport is not None and not self._is_about_the_way(error):
             return None
-        look = self._look(metadata, error, tried)
-        if look is not None:
-            return look
+        pending = self._discover(metadata, error, tried)
+        if pending is not None:
+            return pending
         trouble = known.trouble_met(self._asker(metadata))
         if trouble is not None:
             # What the transport says of itself says less, but for the HTTP status that it got.
-            says_less = known.transport is None and (self._config.transport == AUTO or error.http_status is None)
-            if says_less or isinstance(trouble, WrongEndpointError) or type(trouble) is type(error):
-                raise self._told(trouble, error.method, error.run) from error
+            is_vaguer = known.transport is None and (self._config.transport == AUTO or error.http_status is None)
+            if is_vaguer or isinstance(trouble, WrongEndpointError) or type(trouble) is type(error):
+                raise self._for_call(trouble, error.method, error.run) from error
         if error.http_status is not None:
             error.details = discovery.through(tried, error)
         if error.method not in known.kept_back:
@@ -140,11 +140,11 @@ class _Selector(Layer):
             return False
         return error.status in _MAY_BE_THE_WAY or error.http_status is not None or isinstance(error, WrongEndpointError)
 
-    def _look(self, metadata: Metadata, error: RpcError | None = None, tried: str = "") -> Discovery | None:
+    def _discover(self, metadata: Metadata, error: RpcError | None = None, tried: str = "") -> Discovery | None:
         def find() -> Found:
             return discovery.find(self._config, self._route, metadata, error, tried)
 
-        return self._known.look(find, self._asker(metadata), self._clock(), self._clock)
+        return self._known.join_or_begin(find, self._asker(metadata), self._clock(), self._clock)
 
     def _asker(self, metadata: Metadata) -> int:
         """Stands for what is shown there and may be refused."""
@@ -170,14 +170,14 @@ class _Selector(Layer):
                 self._known.kept_back.add(method.name)
             return
         if outcome is not None:
-            raise self._told(outcome, method.name, run) from error
+            raise self._for_call(outcome, method.name, run) from error
         if error is not None:
             self._raise_outage(error)
             raise error
-        words = f"still looking how Flyte can be reached after {LOOK_TAKES:g} s"
+        words = f"still looking how Flyte can be reached after {DISCOVERY_TIMEOUT:g} s"
         raise UnavailableError(Status.UNAVAILABLE, words, method=method.name, endpoint=self._config.endpoint, run=run)
 
-    def _told(self, trouble: RpcError, method: str, run: str | None) -> RpcError:
+    def _for_call(self, trouble: RpcError, method: str, run: str | None) -> RpcError:
         """What a look showed, told of one call."""
         return self._as_outage(trouble.copy(method=method, run=run))
 
@@ -213,8 +213,8 @@ class _Selector(Layer):
         """Flyte answered through this transport."""
         known = self._known
         known.answered(transport)
-        if self._config.transport == AUTO and known.told != transport:
-            known.told = transport
+        if self._config.transport == AUTO and known.logged != transport:
+            known.logged = transport
             why = f"; gRPC does not pass there ({because.name})" if because else ""
             log.info("Flyte at %s is reached through %s%s.", self._config.endpoint, reached_through(self._config), why)
 
@@ -222,18 +222,18 @@ class _Selector(Layer):
         return ClosedError(Status.CANCELLED, "the client was closed", method="", endpoint=self._config.endpoint)
 
 
-def _end_of(look: Discovery) -> Do:
+def _end_of(pending: Discovery) -> Do:
     """Wait for a look; None where it is not over in time."""
 
     def wait() -> Found | RpcError | None:
         try:
-            return look.outcome.result(LOOK_TAKES)
+            return pending.outcome.result(DISCOVERY_TIMEOUT)
         except concurrent.futures.TimeoutError:
             return None
 
     async def wait_on_loop() -> Found | RpcError | None:
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(look.outcome), LOOK_TAKES)
+            return await asyncio.wait_for(asyncio.wrap_future(pending.outcome), DISCOVERY_TIMEOUT)
         except (TimeoutError, asyncio.TimeoutError):
             return None
 

@@ -28,7 +28,7 @@ _ABSENT = Absent()
 class Answer(NamedTuple):
     """What a poll showed."""
 
-    looks: Mapping[str, Observation]
+    observations: Mapping[str, Observation]
     """By name; of others there is no news."""
 
     trouble: Trouble | None = None
@@ -50,7 +50,7 @@ class Poller:
         self._refused: dict[ProjectDomain, float] = {}
         """Places whose runs cannot be listed by name, until this time."""
 
-        self._said = False
+        self._logged_refusal = False
         self.calls = 0
         """How many were made so far."""
 
@@ -64,7 +64,7 @@ class Poller:
         answer = await self._list(project_domain, names, flow)
         if answer is None or answer.trouble:
             return answer
-        return Answer({name: answer.looks.get(name, _ABSENT) for name in names})
+        return Answer({name: answer.observations.get(name, _ABSENT) for name in names})
 
     async def list_ended(self, project_domain: ProjectDomain, group: Group) -> Answer | None:
         """Those of these runs that are over; None where such a list is refused."""
@@ -98,12 +98,12 @@ class Poller:
         }
         return Answer({name: Seen(phase) for name, phase in asked.items()})
 
-    async def look_at_each(self, project_domain: ProjectDomain, names: Sequence[str]) -> Answer:
+    async def observe_each(self, project_domain: ProjectDomain, names: Sequence[str]) -> Answer:
         """The fallback: a GetRunDetails each."""
-        looks = await asyncio.gather(*(self._look_at(project_domain.run(name)) for name in names))
-        return Answer(dict(zip(names, looks, strict=True)))
+        observations = await asyncio.gather(*(self._observe(project_domain.run(name)) for name in names))
+        return Answer(dict(zip(names, observations, strict=True)))
 
-    async def _look_at(self, key: RunKey) -> Observation:
+    async def _observe(self, key: RunKey) -> Observation:
         try:
             details = await self._call(read_run(key, self._client().config.org))
         except NotFoundError as error:
@@ -114,8 +114,8 @@ class Poller:
 
     def _leave_lists(self, project_domain: ProjectDomain, error: FlyteError) -> None:
         self._refused[project_domain] = self._clock() + _REFUSED_FOR
-        if not self._said:
-            self._said = True
+        if not self._logged_refusal:
+            self._logged_refusal = True
             log.warning(
                 "Flyte refuses to list runs by name, so each run is polled by itself, which takes longer with many. %s",
                 error,

@@ -85,7 +85,7 @@ class ProjectPolls:
         clock = self._means.clock
         while self.waits:
             due = clock() + await self._round()
-            self._look_after_stream()
+            self._check_stream()
             self._means.after_round()
             while self.waits and (left := due - clock()) > 0:
                 if self.waits.new:
@@ -231,11 +231,11 @@ class ProjectPolls:
         if not some:
             return None
         client = self._means.client()
-        answer = await self._means.poller.look_at_each(self.where, some)
-        troubles = [look for look in answer.looks.values() if isinstance(look, Trouble)]
+        answer = await self._means.poller.observe_each(self.where, some)
+        troubles = [observation for observation in answer.observations.values() if isinstance(observation, Trouble)]
         if len(troubles) == len(some) and await self._means.refresh(client, troubles[0]):
-            answer = await self._means.poller.look_at_each(self.where, some)
-            troubles = [look for look in answer.looks.values() if isinstance(look, Trouble)]
+            answer = await self._means.poller.observe_each(self.where, some)
+            troubles = [observation for observation in answer.observations.values() if isinstance(observation, Trouble)]
         self._saw(answer, surprising=False)
         if len(troubles) == len(some):
             return False
@@ -251,14 +251,14 @@ class ProjectPolls:
         :param surprising: whether an end in it has come about since the poll before.
         """
         now = self._means.clock()
-        for name, look in answer.looks.items():
-            if isinstance(look, Seen):
-                self._warn_of_phase(name, look.phase)
-                if is_terminal(look.phase) and self.waits.has(name):
+        for name, observation in answer.observations.items():
+            if isinstance(observation, Seen):
+                self._warn_of_phase(name, observation.phase)
+                if is_terminal(observation.phase) and self.waits.has(name):
                     self.ends_by_poll += 1
                     if surprising:
                         self._expect(name, now)
-            self._means.turns.do(self.waits.saw(name, look, now))
+            self._means.turns.do(self.waits.saw(name, observation, now))
 
     def _warn_of_phase(self, name: str, phase: int) -> None:
         if not is_known(phase) and phase not in self._warned:
@@ -290,7 +290,7 @@ class ProjectPolls:
         if not streams or not streams.working(self.where):
             self._pace.hurry()
 
-    def _look_after_stream(self) -> None:
+    def _check_stream(self) -> None:
         """A stream that should have told of an end, and has not, is no good."""
         if not self._pending or not self._means.streams:
             return

@@ -52,20 +52,20 @@ class WaitResults:
     """
 
     __slots__ = (
+        "_change",
         "_close",
+        "_delivered",
         "_ended",
         "_left",
         "_lines",
-        "_news",
-        "_on_news",
+        "_on_trouble",
         "_progress",
-        "_said",
         "began",
         "deadline",
         "interval",
+        "notified_at",
         "on_progress",
         "rules",
-        "told_at",
         "until",
         "waits",
     )
@@ -75,7 +75,7 @@ class WaitResults:
         *,
         rules: WaitRules,
         interval: float,
-        on_news: Callable[[str], None] | None,
+        on_trouble: Callable[[str], None] | None,
         on_progress: Callable[[str], None] | None,
         began: float,
         close: Callable[[WaitResults], None],
@@ -83,7 +83,7 @@ class WaitResults:
         self.rules = rules
         self.interval = interval
         self.on_progress = on_progress
-        self.began = self.told_at = began
+        self.began = self.notified_at = began
         self.until = math.inf
         """By the loop's clock."""
 
@@ -92,11 +92,11 @@ class WaitResults:
         self.waits: tuple[Wait, ...] = ()
         self._left = 0
         self._ended: deque[Wait] | None = None
-        self._on_news = on_news
+        self._on_trouble = on_trouble
         self._lines: tuple[str, ...] = ()
-        self._said: tuple[str, ...] = ()
+        self._delivered: tuple[str, ...] = ()
         self._progress = ""
-        self._news: asyncio.Future[None] | None = None
+        self._change: asyncio.Future[None] | None = None
         self._close = close
 
     def take(self, waits: tuple[Wait, ...]) -> None:
@@ -124,23 +124,23 @@ class WaitResults:
 
     async def __anext__(self) -> WaitResult:
         while self._left:
-            self._speak()
+            self._deliver()
             if self._ended:
                 self._left -= 1
                 return _result(self._ended.popleft())
             if asyncio.get_running_loop().time() >= self.until:
                 break
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
+            self._change = asyncio.get_running_loop().create_future()
+            await self._change
         raise StopAsyncIteration
 
-    def _speak(self) -> None:
+    def _deliver(self) -> None:
         """Say what there is to say in the caller's own context: there Airflow finds the log that it belongs to."""
         if self._lines:
-            self._said, self._lines = self._lines, ()
-            if self._on_news:
-                for line in self._said:
-                    self._on_news(line)
+            self._delivered, self._lines = self._lines, ()
+            if self._on_trouble:
+                for line in self._delivered:
+                    self._on_trouble(line)
         if self._progress:
             progress, self._progress = self._progress, ""
             if self.on_progress:
@@ -148,9 +148,9 @@ class WaitResults:
 
     # -- for the watcher
 
-    def tell(self, line: str) -> bool:
+    def notify(self, line: str) -> bool:
         """Leave a line about trouble or recovery; what concerns several of the waits is said once."""
-        if line in self._lines or line in self._said:
+        if line in self._lines or line in self._delivered:
             return False
         self._lines += (line,)
         self.wake()
@@ -168,9 +168,9 @@ class WaitResults:
             ends = f"ends when that has lasted {limit:g} s (unreachable_after)"
         return f"Still waiting. Flyte has given no answer about {what} for {now - since:.0f} s; the wait {ends}."
 
-    def tell_progress(self, line: str, now: float) -> None:
+    def notify_progress(self, line: str, now: float) -> None:
         """Leave a line about how the waiting goes."""
-        self.told_at = now
+        self.notified_at = now
         if self.on_progress:
             self._progress = line
             self.wake()
@@ -185,8 +185,8 @@ class WaitResults:
 
     def wake(self) -> None:
         """Let the caller look."""
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        if self._change is not None and not self._change.done():
+            self._change.set_result(None)
 
 
 def _result(wait: Wait) -> WaitResult:

@@ -55,7 +55,7 @@ class Streams:
     """The streams of all places where somebody waits.
 
     :param client: gives the client to open streams with; it may be another one each time.
-    :param heard: told of each run that a stream names, and its phase.
+    :param on_update: told of each run that a stream names, and its phase.
     :param has_runs: whether a place is known to have runs, so that its stream begins with a message.
     :param clock: seconds that only grow.
     :param sleep: how a pause before another try is spent.
@@ -64,20 +64,20 @@ class Streams:
     def __init__(
         self,
         client: Callable[[], FlyteClient],
-        heard: Callable[[RunKey, int], None],
+        on_update: Callable[[RunKey, int], None],
         has_runs: Callable[[ProjectDomain], bool],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._client = client
-        self._heard = heard
+        self._on_update = on_update
         self._has_runs = has_runs
         self._clock = clock
         self._sleep = sleep
         self._streams: dict[ProjectDomain, _Stream] = {}
         self._alone: dict[ProjectDomain, float] = {}
         """Places without a stream, until this time."""
-        self._said: set[ProjectDomain] = set()
+        self._logged: set[ProjectDomain] = set()
         self.opened = 0
         """How many streams were opened so far."""
 
@@ -130,7 +130,7 @@ class Streams:
         soon as its budget allows, whose gap may lose more.
         """
         stream = self._streams.get(project_domain)
-        if stream is None or stream.told_since_asked() > ends:
+        if stream is None or stream.messages_since_check() > ends:
             return
         stream.misses += 1
         stream.behind = True
@@ -163,8 +163,8 @@ class Streams:
         self._alone[project_domain] = self._clock() + seconds
         if stream := self._streams.pop(project_domain, None):
             stream.close()
-        first = project_domain not in self._said
-        self._said.add(project_domain)
+        first = project_domain not in self._logged
+        self._logged.add(project_domain)
         return first
 
     # -- for the streams
@@ -221,7 +221,7 @@ class Streams:
             async for message in messages:
                 stream.receives(self._clock())
                 for key, phase in call.read(message).items():
-                    self._heard(key, phase)
+                    self._on_update(key, phase)
 
 
 class _Stream:
@@ -281,10 +281,10 @@ class _Stream:
         quiet = not self._has_runs and self._streams._clock() - self.opened_at >= _SURELY_OPEN_AFTER
         return self.messages > 0 or quiet
 
-    def told_since_asked(self) -> int:
+    def messages_since_check(self) -> int:
         """How many messages came since this was asked last; what was there before does not count."""
-        told, self._counted = self.messages - self._counted, max(1, self.messages)
-        return told
+        count, self._counted = self.messages - self._counted, max(1, self.messages)
+        return count
 
     def renew(self) -> None:
         if self.task and not self.task.done():

@@ -24,15 +24,15 @@ from airflow_provider_flyte.client.verdict import (
     Verdict,
     WaitState,
     decide,
-    heard,
     observe,
+    trouble_over,
 )
 from airflow_provider_flyte.client.watch.results import WaitResults
 
 PROOF_LASTS = 600.0
 """Seconds within which each run is asked for once without the phase filter, which would not tell that it is gone."""
 
-_TOLD_AFTER = 2
+_NOTIFIED_AFTER = 2
 """Polls of a group that fail in a row before its waits are told: one that fails between others is no outage."""
 
 Work = Iterator[bool]
@@ -69,7 +69,7 @@ class _Several:
 class Group:
     """Runs that are asked for together, and whether Flyte answers."""
 
-    __slots__ = ("due", "failures", "names", "proved_at", "request", "since", "told", "trouble")
+    __slots__ = ("due", "failures", "names", "notified", "proved_at", "request", "since", "trouble")
 
     def __init__(self, proved_at: float) -> None:
         self.names: dict[str, None] = {}
@@ -86,7 +86,7 @@ class Group:
         self.since = 0.0
         """When the trouble began."""
 
-        self.told = False
+        self.notified = False
         """Whether each of the waits knows of the trouble."""
 
         self.due = math.inf
@@ -95,7 +95,7 @@ class Group:
     def add(self, name: str) -> None:
         self.names[name] = None
         self.request = None
-        self.told = False
+        self.notified = False
 
     def discard(self, name: str) -> None:
         if self.names.pop(name, self) is None:
@@ -141,24 +141,24 @@ class ProjectWaits:
 
     def add(self, wait: Wait) -> None:
         name = wait.name
-        there = self._waits.get(name)
-        if there is None:
+        current = self._waits.get(name)
+        if current is None:
             self._waits[name] = wait
         else:
-            if isinstance(there, Wait):
-                there = self._waits[name] = _Several(there)
-            there.waits[wait] = None
+            if isinstance(current, Wait):
+                current = self._waits[name] = _Several(current)
+            current.waits[wait] = None
         self._count += 1
         self.new.add(name)
         self._put(name, self.young)
 
     def discard(self, wait: Wait) -> None:
-        there = self._waits.get(wait.name)
-        if there is wait:
+        current = self._waits.get(wait.name)
+        if current is wait:
             self._forget(wait.name)
-        elif isinstance(there, _Several) and there.waits.pop(wait, wait) is None:
+        elif isinstance(current, _Several) and current.waits.pop(wait, wait) is None:
             self._count -= 1
-            if not there.waits:
+            if not current.waits:
                 self._forget(wait.name)
 
     def end_all(self, error: BaseException) -> None:
@@ -173,24 +173,24 @@ class ProjectWaits:
         return waits
 
     def _of(self, name: str) -> Iterable[Wait]:
-        there = self._waits.get(name)
-        return () if there is None else (there,) if isinstance(there, Wait) else there.waits
+        current = self._waits.get(name)
+        return () if current is None else (current,) if isinstance(current, Wait) else current.waits
 
     def _forget(self, name: str) -> None:
-        there = self._waits.pop(name, None)
-        if there is None:
+        current = self._waits.pop(name, None)
+        if current is None:
             return
-        self._count -= 1 if isinstance(there, Wait) else len(there.waits)
+        self._count -= 1 if isinstance(current, Wait) else len(current.waits)
         self._troubled.pop(name, None)
         self.new.discard(name)
-        if there.group is not None:
-            self._take_out(name, there.group)
+        if current.group is not None:
+            self._take_out(name, current.group)
 
     # -- groups
 
     def _put(self, name: str, group: Group) -> None:
-        there = self._waits[name]
-        before, there.group = there.group, group
+        current = self._waits[name]
+        before, current.group = current.group, group
         if before is not None and before is not group:
             self._take_out(name, before)
         group.add(name)
@@ -237,24 +237,24 @@ class ProjectWaits:
 
     # -- what polls show
 
-    def saw(self, name: str, look: Observation, now: float) -> Work:
+    def saw(self, name: str, observation: Observation, now: float) -> Work:
         """Note what was seen of one run."""
-        there = self._waits.get(name)
-        if there is None:
+        current = self._waits.get(name)
+        if current is None:
             return
-        if isinstance(look, Trouble):
+        if isinstance(observation, Trouble):
             self._troubled[name] = None
         else:
             self._troubled.pop(name, None)
-            if not isinstance(look, Seen):
+            if not isinstance(observation, Seen):
                 self._put(name, self.young)
-            elif there.group is self.young:
+            elif current.group is self.young:
                 self._settle(name, now)
-        yield from self._note(name, look, now)
+        yield from self._note(name, observation, now)
 
     def answered(self, group: Group, now: float) -> Work:
         """Flyte answered a poll of this group: whatever was wrong is over."""
-        group.failures, group.trouble, group.told, group.due = 0, None, False, math.inf
+        group.failures, group.trouble, group.notified, group.due = 0, None, False, math.inf
         if self._troubled:
             for name in [name for name in group.names if name in self._troubled]:
                 if group.trouble is not None:
@@ -268,8 +268,8 @@ class ProjectWaits:
         if group.failures == 1:
             group.since = now
         group.trouble = trouble
-        if trouble.lasting or (group.failures >= _TOLD_AFTER and (not group.told or now >= group.due)):
-            group.told, group.due = True, math.inf
+        if trouble.lasting or (group.failures >= _NOTIFIED_AFTER and (not group.notified or now >= group.due)):
+            group.notified, group.due = True, math.inf
             for name in list(group.names):
                 if group.trouble is None:
                     return
@@ -277,37 +277,37 @@ class ProjectWaits:
                     self._troubled[name] = None
                     yield from self._note(name, trouble, now, group)
 
-    def _note(self, name: str, look: Observation | None, now: float, group: Group | None = None) -> Work:
+    def _note(self, name: str, observation: Observation | None, now: float, group: Group | None = None) -> Work:
         """Let those who wait for a run know what was seen of it; None: an answer had no news of it."""
         for wait in list(self._of(name)):
             before = wait.state
-            if look is None:
-                state = heard(before)
-            elif isinstance(look, Trouble) and group is not None and before.trouble is None:
+            if observation is None:
+                state = trouble_over(before)
+            elif isinstance(observation, Trouble) and group is not None and before.trouble is None:
                 # Not from before the wait began.
-                state = observe(before, look, max(group.since, wait.results.began))
+                state = observe(before, observation, max(group.since, wait.results.began))
             else:
-                state = observe(before, look, now)
+                state = observe(before, observation, now)
             if state != self._newest_state:
                 self._newest_state = state
             wait.state = self._newest_state
             verdict = decide(wait.state, now, wait.results.rules)
-            told = self._tell(wait, before, now)
+            notified = self._notify(wait, before, now)
             if verdict.over:
                 self.discard(wait)
                 wait.results.finish(wait, verdict)
-                told = True
+                notified = True
             elif group is not None and wait.state.trouble_since is not None:
                 limit = wait.results.rules.unreachable_after
                 group.due = min(group.due, math.inf if limit is None else wait.state.trouble_since + limit)
-            yield told
+            yield notified
 
     @staticmethod
-    def _tell(wait: Wait, before: WaitState, now: float) -> bool:
+    def _notify(wait: Wait, before: WaitState, now: float) -> bool:
         if wait.state.trouble is not None:
             if before.trouble is not None:
                 return False
-            return wait.results.tell(f"No answer from Flyte, still waiting: {wait.state.trouble.message}")
+            return wait.results.notify(f"No answer from Flyte, still waiting: {wait.state.trouble.message}")
         if before.trouble_since is None:
             return False
-        return wait.results.tell(f"Flyte answers again after {now - before.trouble_since:.0f} s.")
+        return wait.results.notify(f"Flyte answers again after {now - before.trouble_since:.0f} s.")

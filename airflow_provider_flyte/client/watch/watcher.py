@@ -43,7 +43,7 @@ PROGRESS_EVERY = 60.0
 
 _RENEW_AFTER_TROUBLE = 30.0
 
-_TOLD_AT_ONCE = 20
+_NOTIFIED_AT_ONCE = 20
 """How many waits are told of progress after a round."""
 
 
@@ -104,7 +104,7 @@ class RunWatcher:
         self._clock = clock
         self._min_poll_interval = seconds("min_poll_interval", min_poll_interval, above_least=True)
         self._longest = seconds("poll_interval", poll_interval, above_least=True)
-        self._streams = Streams(lambda: self._client, self._heard, self._has_runs, clock, sleep) if stream else None
+        self._streams = Streams(lambda: self._client, self._on_update, self._has_runs, clock, sleep) if stream else None
         budget = Budget(positive("max_calls_per_second", max_calls_per_second), clock, sleep)
         self._poller = Poller(lambda: self._client, budget, clock)
         self._turns = Turns(self._leave_empty, self._stop)
@@ -114,7 +114,7 @@ class RunWatcher:
             budget=budget,
             streams=self._streams,
             turns=self._turns,
-            refresh=self._another_client,
+            refresh=self._refresh_client,
             answered=self._was_answered,
             wanted=lambda: min(self._intervals, default=self._longest),
             after_round=self._after_round,
@@ -185,7 +185,7 @@ class RunWatcher:
         domain: str | None = None,
         interval: float | None = None,
         rules: WaitRules | None = None,
-        on_news: Callable[[str], None] | None = None,
+        on_trouble: Callable[[str], None] | None = None,
         on_progress: Callable[[str], None] | None = None,
     ) -> WaitResult:
         """Wait until the run is over, missing or unreachable; which one it is stands in the result's ``outcome``.
@@ -195,7 +195,7 @@ class RunWatcher:
         :param domain: by default the config's.
         :param interval: most seconds until an end is noticed where no update tells of it; by default the watcher's.
         :param rules: by default the watcher's rules.
-        :param on_news: called in the caller's own context with a line for its log when trouble begins and ends.
+        :param on_trouble: called in the caller's own context with a line for its log when trouble begins and ends.
         :param on_progress: the same, once a minute at most, with how the waiting goes.
         :raises ConfigError: for a name that no run can have, or without project or domain.
         """
@@ -205,7 +205,7 @@ class RunWatcher:
             domain=domain,
             interval=interval,
             rules=rules,
-            on_news=on_news,
+            on_trouble=on_trouble,
             on_progress=on_progress,
         ) as results:
             return await anext(results)
@@ -219,7 +219,7 @@ class RunWatcher:
         interval: float | None = None,
         rules: WaitRules | None = None,
         timeout: float | None = None,
-        on_news: Callable[[str], None] | None = None,
+        on_trouble: Callable[[str], None] | None = None,
         on_progress: Callable[[str], None] | None = None,
     ) -> WaitResults:
         """Wait for several runs, and give each result as soon as it is there; the arguments are those of :meth:`wait`.
@@ -235,7 +235,7 @@ class RunWatcher:
         results = WaitResults(
             rules=rules or self._rules,
             interval=self._longest if interval is None else seconds("interval", interval, above_least=True),
-            on_news=on_news,
+            on_trouble=on_trouble,
             on_progress=on_progress,
             began=now,
             close=self._closing,
@@ -322,13 +322,13 @@ class RunWatcher:
 
     def _after_round(self) -> None:
         self._want_streams()
-        self._tell_progress()
+        self._notify_progress()
 
     def _want_streams(self) -> None:
         if self._streams:
             self._streams.want(self._projects)
 
-    async def _another_client(self, client: FlyteClient, trouble: Trouble) -> bool:
+    async def _refresh_client(self, client: FlyteClient, trouble: Trouble) -> bool:
         """Whether there is another client than the one whose poll had nothing but trouble."""
         if not self._renew:
             return False
@@ -350,7 +350,7 @@ class RunWatcher:
 
     # -- for the streams
 
-    def _heard(self, key: RunKey, phase: int) -> None:
+    def _on_update(self, key: RunKey, phase: int) -> None:
         if polls := self._projects.get(key.project_domain):
             polls.received(key.name, phase)
 
@@ -360,11 +360,11 @@ class RunWatcher:
 
     # -- progress
 
-    def _tell_progress(self) -> None:
+    def _notify_progress(self) -> None:
         now, line = self._clock(), ""
-        for results in list(itertools.islice(self._open, _TOLD_AT_ONCE)):
-            if now - results.told_at < PROGRESS_EVERY:
+        for results in list(itertools.islice(self._open, _NOTIFIED_AT_ONCE)):
+            if now - results.notified_at < PROGRESS_EVERY:
                 break
             line = line or str(self.status)
             self._open[results] = self._open.pop(results)
-            results.tell_progress(results.trouble(now) or line, now)
+            results.notify_progress(results.trouble(now) or line, now)

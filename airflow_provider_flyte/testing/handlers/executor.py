@@ -85,15 +85,15 @@ class ExecutorHandlers:
     def record_action_events(self, request: pb.RecordActionEventsRequest, call: Call) -> pb.RecordActionEventsResponse:
         """What happened in an attempt. Events never touch the phase of the status, and the status never them."""
         with self._store.lock:
-            told: dict[int, Action] = {}
+            changed: dict[int, Action] = {}
             for event in request.events:
                 action = self._store.action(action_key(event.id))
                 if action is not None:
                     kept = run_definition_pb2.ActionEvent()
                     kept.CopyFrom(event)
                     action.events.setdefault((event.attempt, event.phase, event.version), kept)
-                    told[id(action)] = action
-            for action in told.values():
+                    changed[id(action)] = action
+            for action in changed.values():
                 self._store.changed(action, phase=False)
         answer = pb.RecordActionEventsResponse()
         answer.status.SetInParent()

@@ -17,7 +17,7 @@ from airflow_provider_flyte.client.flows.named_runs import (
     NameFilterRefused,
     details_of,
     list_by_name,
-    look_at,
+    observe_run,
     phase_of,
 )
 from airflow_provider_flyte.client.phase import RunPhase
@@ -80,8 +80,8 @@ def test_the_runs_of_a_tasks_tries_are_found(local_flyte: LocalFlyte, way: str, 
 def test_a_look_at_a_run(local_flyte: LocalFlyte, way: str, code: str) -> None:
     local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("*", no_name_filter(code))
-    assert ask(local_flyte, way, look_at(key("r1"), ""))[0] == Seen(RunPhase.RUNNING)
-    assert ask(local_flyte, way, look_at(key("r2"), ""))[0] == Absent()
+    assert ask(local_flyte, way, observe_run(key("r1"), ""))[0] == Seen(RunPhase.RUNNING)
+    assert ask(local_flyte, way, observe_run(key("r2"), ""))[0] == Absent()
 
 
 @REFUSALS
@@ -120,7 +120,7 @@ async def test_waits_end_and_a_run_that_is_not_there_is_missing(local_flyte: Loc
 def test_a_database_that_is_down_refuses_nothing(local_flyte: LocalFlyte, way: str) -> None:
     local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("*", database_down())
-    for flow in (phase_of(key("r1"), ""), look_at(key("r1"), ""), details_of([key("r1")], "")):
+    for flow in (phase_of(key("r1"), ""), observe_run(key("r1"), ""), details_of([key("r1")], "")):
         with pytest.raises(errors.InternalError, match="connection refused"):
             ask(local_flyte, way, flow)
 
@@ -137,7 +137,7 @@ def test_not_found_of_a_broken_database_is_not_believed(local_flyte: LocalFlyte,
     local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("*", no_name_filter(code))
     local_flyte.inject("*", database_down())
-    for flow in (phase_of(key("r1"), ""), look_at(key("r1"), ""), details_of([key("r1")], "")):
+    for flow in (phase_of(key("r1"), ""), observe_run(key("r1"), ""), details_of([key("r1")], "")):
         with pytest.raises(errors.InternalError, match="connection refused"):
             ask(local_flyte, way, flow)
 
@@ -151,7 +151,7 @@ def test_a_backend_that_lists_nothing_at_all_is_believed_before_a_launch_alone(
     assert ask(local_flyte, way, phase_of(key("r1"), "")) == RunPhase.RUNNING
     assert ask(local_flyte, way, phase_of(key("r2"), "", to_launch=True)) is None
     with pytest.raises(errors.NotFoundError):
-        ask(local_flyte, way, look_at(key("r2"), ""))
+        ask(local_flyte, way, observe_run(key("r2"), ""))
 
 
 def test_one_internal_is_no_refusal(local_flyte: LocalFlyte, way: str) -> None:

@@ -25,7 +25,7 @@ from airflow_provider_flyte.client.config import AUTO, CONNECT
 from airflow_provider_flyte.client.credentials import ClientCredentials
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError, NoSuchTaskError, NoSuchTriggerError
 from airflow_provider_flyte.client.flows import calls
-from airflow_provider_flyte.client.flows.named_runs import look_at
+from airflow_provider_flyte.client.flows.named_runs import observe_run
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
@@ -143,7 +143,7 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
     for name in ("r1", "over", "nobody"):
         whatever(lambda name=name: client.abort(name, "enough"))  # type: ignore[misc]
         whatever(lambda name=name: client.tail_log(name, within=0.1))  # type: ignore[misc]
-        client.execute(look_at(client.config.key(name), client.config.org))
+        client.execute(observe_run(client.config.key(name), client.config.org))
     details = RunDetails.get("over", client)
     RunDetails.get_details(details.action_id.run, client)
     details.inputs()
@@ -155,7 +155,7 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
         client.execute(find_tries(trying, client.config.key, client.config.org))
     client.execute(find_launched(TASK, "demo.train", PROJECT, DOMAIN, client.config.org, datetime.now(timezone.utc)))
     client.execute(calls.find_runs(PROJECT, DOMAIN, ["r1"], client.config.org))
-    client.execute(calls.list_going_runs(PROJECT, DOMAIN, client.config.org, limit=1))
+    client.execute(calls.list_active_runs(PROJECT, DOMAIN, client.config.org, limit=1))
     # The flows that a backend leads elsewhere.
     for fault in (status("INVALID_ARGUMENT", "no such filter"), unavailable("not now")):
         flyte.inject("ListRuns", fault)

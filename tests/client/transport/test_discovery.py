@@ -249,7 +249,7 @@ def look() -> Callable[..., Any]:
 
     def at(now: float, looks: Looks, token: str = "") -> Any:
         clock.now = now
-        return known.look(looks.find, hash(token), now, clock)
+        return known.join_or_begin(looks.find, hash(token), now, clock)
 
     at.known = known  # type: ignore[attr-defined]
     return at

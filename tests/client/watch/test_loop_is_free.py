@@ -59,7 +59,7 @@ def told_at_once(count: int) -> float:
     waits = ProjectWaits()
     for number in range(count):
         results = WaitResults(
-            rules=WaitRules(), interval=1.0, on_news=None, on_progress=None, began=0.0, close=lambda _: None
+            rules=WaitRules(), interval=1.0, on_trouble=None, on_progress=None, began=0.0, close=lambda _: None
         )
         wait = Wait(ProjectDomain("p", "d"), f"r{number}", WaitState(absent_since=0.0), results)
         results.take((wait,))
@@ -102,7 +102,7 @@ async def longest_turns(local_flyte: LocalFlyte, project: str, count: int) -> di
         beating = asyncio.ensure_future(beat())
         waits = []
         for number in range(count):
-            waits.append(asyncio.ensure_future(watcher.wait(f"r{number}", on_news=lines.append)))
+            waits.append(asyncio.ensure_future(watcher.wait(f"r{number}", on_trouble=lines.append)))
             if number % 100 == 0:
                 await asyncio.sleep(0)
         await until(

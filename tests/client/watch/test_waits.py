@@ -22,7 +22,7 @@ class Caller:
 
     def __init__(self, waits: ProjectWaits, name: str, rules: WaitRules = FOREVER, began: float = 0.0) -> None:
         self.results = WaitResults(
-            rules=rules, interval=5.0, on_news=None, on_progress=None, began=began, close=lambda results: None
+            rules=rules, interval=5.0, on_trouble=None, on_progress=None, began=began, close=lambda results: None
         )
         self.wait = Wait(ProjectDomain("p", "d"), name, WaitState(absent_since=began), self.results)
         self.results.take((self.wait,))

@@ -188,7 +188,7 @@ async def test_in_trouble_one_poll_a_round_is_enough(
         local_flyte.run(name).move("RUNNING")
     news: list[str] = []
     async with RunWatcher(client, stream=False, clock=clock, sleep=clock.sleep) as watcher:
-        waits = asyncio.gather(*(watcher.wait(name, on_news=news.append) for name in names))
+        waits = asyncio.gather(*(watcher.wait(name, on_trouble=news.append) for name in names))
         while len([call for call in local_flyte.calls("ListRuns") if is_terminal_only(call)]) < 6:
             await asyncio.sleep(0.001)
         local_flyte.inject("ListRuns", unavailable())
@@ -211,7 +211,7 @@ async def test_a_group_that_is_empty_by_now_is_not_polled(local_flyte: LocalFlyt
     polls = Poller(lambda: client, Budget(20.0, clock, clock.sleep), clock)
     answer = await polls.list_ended(ProjectDomain("flytesnacks", "development"), Group(0.0))
     assert answer is not None
-    assert (answer.looks, answer.trouble) == ({}, None)
+    assert (answer.observations, answer.trouble) == ({}, None)
     assert local_flyte.calls() == []
 
 
@@ -260,7 +260,7 @@ async def test_trouble_and_recovery_are_told_to_each_wait(
     for name in news:
         local_flyte.run(name).move("RUNNING")
     local_flyte.inject("ListRuns", unavailable("try later", times=3))
-    waits = asyncio.gather(*(watcher.wait(name, on_news=news[name].append) for name in news))
+    waits = asyncio.gather(*(watcher.wait(name, on_trouble=news[name].append) for name in news))
     await local_flyte.wait_for_call_async("ListRuns", 6)
     for name in news:
         local_flyte.run(name).succeeds()
@@ -294,12 +294,12 @@ async def test_an_outage_of_the_server_is_waited_through(local_flyte: LocalFlyte
     news: list[str] = []
     told = asyncio.Event()
 
-    def on_news(line: str) -> None:
+    def on_trouble(line: str) -> None:
         news.append(line)
         told.set()
 
     async with RunWatcher(client, poll_interval=0.5) as watcher:
-        waiting = asyncio.ensure_future(watcher.wait("r1", on_news=on_news))
+        waiting = asyncio.ensure_future(watcher.wait("r1", on_trouble=on_trouble))
         await local_flyte.wait_for_call_async("ListRuns", 1)
         await asyncio.to_thread(local_flyte.stop)
         await told.wait()
@@ -374,7 +374,7 @@ async def test_progress_in_trouble_says_for_how_long(
     local_flyte.run("r1").move("RUNNING")
     rules = WaitRules(unreachable_after=100.0)
     async with RunWatcher(client, stream=False, rules=rules, clock=clock, sleep=clock.sleep) as watcher:
-        wait = asyncio.ensure_future(watcher.wait("r1", on_news=news.append, on_progress=lines.append))
+        wait = asyncio.ensure_future(watcher.wait("r1", on_trouble=news.append, on_progress=lines.append))
         await local_flyte.wait_for_call_async("ListRuns", 1)
         local_flyte.inject("ListRuns", unavailable())
         assert (await wait).outcome is Outcome.UNREACHABLE
