@@ -282,7 +282,7 @@ class Opening:
         self.openings: list[float] = []
         self._seconds = seconds
         self._ends = asyncio.Event()
-        self.stream = Streams(
+        self.streams = Streams(
             lambda: client, lambda key, phase: None, lambda project_domain: True, self.clock, self._sleep
         )
 
@@ -301,12 +301,12 @@ class Opening:
 
     async def is_cut_after(self, seconds: float) -> None:
         """A proxy's idle time-out."""
-        while not self.stream.working(HERE):
+        while not self.streams.working(HERE):
             await asyncio.sleep(0)
         self.clock.now += seconds
         pauses = len(self.pauses)
         self._ends.set()
-        while len(self.pauses) == pauses and self.stream.tasks:
+        while len(self.pauses) == pauses and self.streams.tasks:
             await asyncio.sleep(0)
 
 
@@ -315,15 +315,15 @@ async def test_opening_takes_at_most_a_hundredth_of_the_time(
 ) -> None:
     opening = Opening(client, 3.0)
     monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
-    opening.stream.want([HERE])
+    opening.streams.want([HERE])
     await asyncio.sleep(0)
     await opening.is_cut_after(60.0)
     [first] = opening.openings[:1]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert opening.openings[1] - first == pytest.approx(300.0)
-    tasks = opening.stream.tasks
-    opening.stream.close()
+    tasks = opening.streams.tasks
+    opening.streams.close()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -333,21 +333,21 @@ async def test_a_stream_that_is_cut_before_it_pays_is_left_to_polls(
     caplog.set_level(logging.INFO, "airflow_provider_flyte")
     opening = Opening(client, 3.0)
     monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
-    opening.stream.want([HERE])
+    opening.streams.want([HERE])
     await asyncio.sleep(0)
     for _ in range(2):
         await opening.is_cut_after(60.0)
-    while opening.stream.tasks:
+    while opening.streams.tasks:
         await asyncio.sleep(0)
     opening.clock.now += 3599
-    opening.stream.want([HERE])
-    assert not opening.stream.tasks
+    opening.streams.want([HERE])
+    assert not opening.streams.tasks
     [line] = [record for record in caplog.records if "does not pay" in record.getMessage()]
     assert line.levelno == logging.INFO
     opening.clock.now += 1
-    opening.stream.want([HERE])
-    [task] = opening.stream.tasks
-    opening.stream.close()
+    opening.streams.want([HERE])
+    [task] = opening.streams.tasks
+    opening.streams.close()
     await asyncio.gather(task, return_exceptions=True)
 
 
@@ -357,14 +357,14 @@ async def test_a_cheap_stream_that_is_cut_comes_back_without_hurry(
     """Nothing happened before a proxy cut it, so nothing is missed by a pause that grows."""
     opening = Opening(client, 0.005)
     monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
-    opening.stream.want([HERE])
+    opening.streams.want([HERE])
     await asyncio.sleep(0)
     for _ in range(10):
         await opening.is_cut_after(60.0)
     assert opening.pauses[0] < 1
     assert 15 <= opening.pauses[-1] <= 30
-    tasks = opening.stream.tasks
-    opening.stream.close()
+    tasks = opening.streams.tasks
+    opening.streams.close()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
@@ -373,41 +373,41 @@ async def test_a_dear_stream_is_not_opened_again_for_a_missed_end(
 ) -> None:
     opening = Opening(client, 3.0)
     monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
-    opening.stream.want([HERE])
-    while not opening.stream.working(HERE):
+    opening.streams.want([HERE])
+    while not opening.streams.working(HERE):
         await asyncio.sleep(0)
-    kept = opening.stream.tasks
-    opening.stream.missed(HERE, 1)
-    assert opening.stream.tasks == kept
+    kept = opening.streams.tasks
+    opening.streams.missed(HERE, 1)
+    assert opening.streams.tasks == kept
     # Until it tells of an end again, polls do not rely on it.
-    assert not opening.stream.working(HERE)
-    opening.stream.kept_up(HERE)
-    assert opening.stream.working(HERE)
+    assert not opening.streams.working(HERE)
+    opening.streams.kept_up(HERE)
+    assert opening.streams.working(HERE)
     opening.clock.now += 300
-    opening.stream.missed(HERE, 1)
-    assert opening.stream.tasks != kept
-    tasks = kept + opening.stream.tasks
-    opening.stream.close()
+    opening.streams.missed(HERE, 1)
+    assert opening.streams.tasks != kept
+    tasks = kept + opening.streams.tasks
+    opening.streams.close()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_only_misses_in_a_row_close_a_stream(client: FlyteClient, monkeypatch: pytest.MonkeyPatch) -> None:
     opening = Opening(client, 0.0)
     monkeypatch.setattr(client.async_transport(), "server_stream", opening.stream)
-    opening.stream.want([HERE])
+    opening.streams.want([HERE])
     tasks: list[Any] = []
     for _ in range(5):
         for _ in range(2):
-            while not opening.stream.working(HERE):
+            while not opening.streams.working(HERE):
                 await asyncio.sleep(0)
-            tasks += opening.stream.tasks
-            opening.stream.missed(HERE, 1)
-        opening.stream.kept_up(HERE)
-    assert opening.stream.tasks
+            tasks += opening.streams.tasks
+            opening.streams.missed(HERE, 1)
+        opening.streams.kept_up(HERE)
+    assert opening.streams.tasks
     for _ in range(3):
-        tasks += opening.stream.tasks
-        opening.stream.missed(HERE, 1)
-    assert not opening.stream.tasks
+        tasks += opening.streams.tasks
+        opening.streams.missed(HERE, 1)
+    assert not opening.streams.tasks
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
