@@ -1,4 +1,6 @@
-"""Arguments of tasks and triggers: what they may be, said as an error that fails a task without a retry."""
+"""Arguments of tasks and triggers: what they are by default and what they may be, said as an error that fails a task
+without a retry.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.compat import conf
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 
 POLL_INTERVAL = 5.0
@@ -14,6 +17,11 @@ POLL_INTERVAL = 5.0
 LEAST_INTERVAL = 0.1
 """Least seconds between two looks of one task. A look is a call to Flyte and a query to its database: with 0, a single
 task made 2,622 of them in four seconds."""
+
+DEFAULT_DEFERRABLE: bool = conf.getboolean("operators", "default_deferrable", fallback=False)
+
+RESUME_AFTER = 10.0
+"""Least seconds between a deferral and its end, where the author does not say otherwise."""
 
 
 @contextmanager

@@ -7,32 +7,40 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argument_errors
-from airflow_provider_flyte.client.arguments import choice, optional_seconds, seconds, switch, whole_number
+from airflow_provider_flyte.arguments import (
+    DEFAULT_DEFERRABLE,
+    LEAST_INTERVAL,
+    POLL_INTERVAL,
+    RESUME_AFTER,
+    argument_errors,
+)
+from airflow_provider_flyte.client.arguments import (
+    MISSING_AFTER,
+    UNREACHABLE_AFTER,
+    choice,
+    optional_seconds,
+    seconds,
+    switch,
+    whole_number,
+)
 from airflow_provider_flyte.client.errors import ConfigError, NotATextError
-from airflow_provider_flyte.client.verdict import MISSING_AFTER, UNREACHABLE_AFTER
 from airflow_provider_flyte.compat import BaseOperator, XComArg
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import FlyteArgumentError
-from airflow_provider_flyte.launch.launched_wait import LaunchedWait
-from airflow_provider_flyte.launch.launching import Launching, naming
 from airflow_provider_flyte.links import FlyteRunLink, link_was_shown, show_link
-from airflow_provider_flyte.report.openlineage import operator_lineage
 from airflow_provider_flyte.report.redaction import HiddenValues
 from airflow_provider_flyte.templates import ABOUT_NATIVE, KeepsTexts
-from airflow_provider_flyte.tries.attempt import RETRY_AS, TryRun, settled_run
-from airflow_provider_flyte.tries.held_client import HeldClient
-from airflow_provider_flyte.tries.kill import Stopping
-from airflow_provider_flyte.tries.task_instance import check_executed_once, may_defer
-from airflow_provider_flyte.wait.deferral import DEFAULT_DEFERRABLE, RESUME_AFTER, execution_deadline, resumption
-from airflow_provider_flyte.wait.event import RunEvent, read_event
-from airflow_provider_flyte.wait.resumption import OPERATOR, Settled, settled_before
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_flyte.client import Launch
     from airflow_provider_flyte.compat import Context
+    from airflow_provider_flyte.tries.attempt import TryRun
+    from airflow_provider_flyte.tries.held_client import HeldClient
+    from airflow_provider_flyte.tries.kill import Stopping
+    from airflow_provider_flyte.wait.event import RunEvent
+    from airflow_provider_flyte.wait.resumption import Settled
     from airflow_provider_flyte.wait.task_wait import TaskWait
 
 
@@ -177,7 +185,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
             self.wait = switch("wait", wait)
             self.deferrable = switch("deferrable", deferrable)
             self.poll_interval = seconds("poll_interval", poll_interval, least=LEAST_INTERVAL)
-            self.retry_as = choice("retry_as", retry_as, RETRY_AS)
+            self.retry_as = choice("retry_as", retry_as, ("new", "rerun", "recover"))
             self.fail_fast_on = choice("fail_fast_on", fail_fast_on, ("user", None))
             self.queued_timeout = optional_seconds("queued_timeout", queued_timeout)
             self.abort_on_kill = switch("abort_on_kill", abort_on_kill)
@@ -206,6 +214,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Find or launch the run of this try, then wait for it; Airflow calls this."""
+        from airflow_provider_flyte.tries.task_instance import check_executed_once, may_defer
+
         try:
             check_executed_once(context, self)
         except ConfigError as error:
@@ -220,6 +230,9 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         :param settled: what was settled before the deferral (``wait/resumption.py``). Airflow may lose it. A try that
             gets what belongs to another one starts anew.
         """
+        from airflow_provider_flyte.wait.event import read_event
+        from airflow_provider_flyte.wait.resumption import OPERATOR, settled_before
+
         read = read_event(event, "the Flyte run", self.log)
         before = settled_before(context, settled, self.log)
         if before is not None and not before.belongs_to(context, OPERATOR, self.log):
@@ -232,6 +245,12 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         :param before: what this try has settled before it deferred; None: nothing that is known.
         :param event: what the trigger said then.
         """
+        from airflow_provider_flyte.launch.launched_wait import LaunchedWait
+        from airflow_provider_flyte.launch.launching import naming
+        from airflow_provider_flyte.tries.attempt import settled_run
+        from airflow_provider_flyte.tries.held_client import HeldClient
+        from airflow_provider_flyte.tries.kill import Stopping
+
         with HeldClient(self.flyte_conn_id, self.log) as client:
             stopping = Stopping(self, context, client)
             if before is not None and before.launched is True:
@@ -250,6 +269,10 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     def _launch(
         self, context: Context, client: HeldClient, stopping: Stopping, before: Settled | None, event: RunEvent | None
     ) -> tuple[TryRun, Settled]:
+        from airflow_provider_flyte.launch.launching import Launching
+        from airflow_provider_flyte.wait.deferral import execution_deadline
+        from airflow_provider_flyte.wait.resumption import OPERATOR, Settled
+
         if before is not None:
             self.project, self.domain, self.run_name = before.project, before.domain, before.asked_name
         run = Launching(self, context, client, stopping).run(self._wanted(), before, event)
@@ -269,6 +292,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after a trigger that crashed, too: what it waited for is looked at all the same."""
+        from airflow_provider_flyte.wait.deferral import resumption
+
         next_method, kwargs = resumption(self, next_method, next_kwargs)
         return super().resume_execution(next_method, kwargs, context)
 
@@ -280,6 +305,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage:
         """The Flyte task; and the run, where this process knows it."""
+        from airflow_provider_flyte.report.openlineage import operator_lineage
+
         run, wait = self._seen or (None, None)
         return operator_lineage(self.task_name, self.version, run, wait.details if wait else None)
 

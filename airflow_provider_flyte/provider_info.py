@@ -7,8 +7,6 @@ from typing import Any
 from airflow_provider_flyte.connection.fields import CONN_NAME, CONN_TYPE, conn_fields, ui_field_behaviour
 from airflow_provider_flyte.settings import SECTION, config_section
 
-_TRIGGERS = ["airflow_provider_flyte.triggers", "airflow_provider_flyte.launched_trigger"]
-
 
 def get_provider_info() -> dict[str, Any]:
     """The entry point ``apache_airflow_provider``. A schema error in it would break the ``airflow`` command."""
@@ -26,7 +24,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.hooks"]}],
         "operators": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.operators"]}],
         "sensors": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.sensors"]}],
-        "triggers": [{"integration-name": "Flyte 2", "python-modules": _TRIGGERS}],
+        "triggers": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.triggers"]}],
         # Airflow 2.11 leaves out a serialized DAG's link that is not named here, and logs an error.
         "extra-links": ["airflow_provider_flyte.links.FlyteRunLink"],
         "config": {SECTION: config_section()},

@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import LEAST_INTERVAL, argument_errors
-from airflow_provider_flyte.client.arguments import choice, optional_seconds, seconds, switch
+from airflow_provider_flyte.arguments import DEFAULT_DEFERRABLE, LEAST_INTERVAL, RESUME_AFTER, argument_errors
+from airflow_provider_flyte.client.arguments import (
+    MISSING_AFTER,
+    UNREACHABLE_AFTER,
+    choice,
+    optional_seconds,
+    seconds,
+    switch,
+)
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.given import given
-from airflow_provider_flyte.client.run_key import check_run_name
-from airflow_provider_flyte.client.verdict import MISSING_AFTER, UNREACHABLE_AFTER, Outcome, Verdict, WaitRules
 from airflow_provider_flyte.compat import (
     AirflowException,
     AirflowSensorTimeout,
@@ -31,28 +35,17 @@ from airflow_provider_flyte.exceptions import (
     FlyteRunMissing,
 )
 from airflow_provider_flyte.links import FlyteRunLink, link_was_shown, show_link
-from airflow_provider_flyte.report.xcom import push_details
 from airflow_provider_flyte.templates import KeepsTexts
-from airflow_provider_flyte.tries.held_client import HeldClient
-from airflow_provider_flyte.tries.task_instance import may_defer
-from airflow_provider_flyte.triggers import FlyteRunTrigger
-from airflow_provider_flyte.wait.deferral import (
-    DEFAULT_DEFERRABLE,
-    RESUME_AFTER,
-    execution_deadline,
-    resumption,
-    try_start,
-)
-from airflow_provider_flyte.wait.event import Ending, RunEvent, read_event
-from airflow_provider_flyte.wait.resumption import SENSOR, Settled, settled_before
-from airflow_provider_flyte.wait.task_wait import BRIEFLY, TaskWait, patience
 
 if TYPE_CHECKING:
+    from airflow_provider_flyte.client.verdict import Verdict
     from airflow_provider_flyte.compat import Context
+    from airflow_provider_flyte.wait.event import Ending, RunEvent
+    from airflow_provider_flyte.wait.resumption import Settled
+    from airflow_provider_flyte.wait.task_wait import TaskWait
 
 _SKIPPED_BY_SOFT_FAIL = (FlyteRunFailed, FlyteRunMissing, AirflowSensorTimeout)
 _NOT_SILENCED = (FlyteRunFailed, AirflowSensorTimeout)
-_TIMEOUTS = (Ending.TIMED_OUT, Ending.TASK_TIMED_OUT)
 _BACKSTOP = timedelta(minutes=2)
 """How much later than the trigger's own deadline Airflow ends a deferral, should the trigger not."""
 
@@ -141,6 +134,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         return self._start(context)
 
     def _start(self, context: Context) -> Any:
+        from airflow_provider_flyte.tries.task_instance import may_defer
+        from airflow_provider_flyte.wait.task_wait import BRIEFLY
+
         self._check_arguments()
         if may_defer(context, self):
             with self._never_failing():
@@ -163,6 +159,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
         """One look, in poke and in reschedule mode."""
+        from airflow_provider_flyte.wait.task_wait import BRIEFLY
+
         began = self._began or time.time()
         if self._wait is None:
             try:
@@ -184,6 +182,11 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         :param settled: what was settled before the deferral (``wait/resumption.py``). Airflow may lose it. A try that
             gets what belongs to another one starts anew.
         """
+        from airflow_provider_flyte.wait.deferral import try_start
+        from airflow_provider_flyte.wait.event import read_event
+        from airflow_provider_flyte.wait.resumption import SENSOR, settled_before
+        from airflow_provider_flyte.wait.task_wait import patience
+
         before = settled_before(context, settled, self.log)
         if before is not None and not before.belongs_to(context, SENSOR, self.log):
             return self._start(context)
@@ -205,6 +208,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
         :param began: when it looked first, in seconds since the epoch.
         """
+        from airflow_provider_flyte.wait.deferral import execution_deadline
+        from airflow_provider_flyte.wait.resumption import SENSOR, Settled
+
         return Settled(
             SENSOR,
             context["ti"].try_number,
@@ -220,6 +226,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         self, context: Context, settled: Settled, retry_for: float, event: RunEvent | None = None
     ) -> Any:
         """A wait that is over is never deferred on."""
+        from airflow_provider_flyte.report.xcom import push_details
+        from airflow_provider_flyte.wait.event import Ending
+
         wait = None
         # Only the trigger knows for how long a run has been missing: one empty list proves nothing to a new process.
         began = settled.began if event and event.missing else time.time()
@@ -232,9 +241,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                     if done:
                         return done.xcom_value
                 else:
-                    if event and event.ending not in _TIMEOUTS and (error := wait.explain(event)):
+                    if event and not event.late and (error := wait.explain(event)):
                         self._end(context, wait, error)
-                    if (event and event.ending in _TIMEOUTS) or settled.late:
+                    if (event and event.late) or settled.late:
                         wait.read_ended()
         except FlyteConfigurationError as error:
             self._end(context, wait, error)
@@ -251,6 +260,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
         Airflow's own version differs from its ``execute`` in which flag covers what, and between 2.11 and 3.3.
         """
+        from airflow_provider_flyte.wait.deferral import resumption
+
         next_method, kwargs = resumption(self, next_method, next_kwargs, lambda: self._which_timeout(context))
         with self._never_failing():
             # Past BaseSensorOperator's override, on purpose.
@@ -258,10 +269,15 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
     def _which_timeout(self, context: Context) -> Ending:
         """Airflow's backstop has ended the deferral; on 2.11 it serves execution_timeout too."""
+        from airflow_provider_flyte.wait.deferral import execution_deadline
+        from airflow_provider_flyte.wait.event import Ending
+
         end = execution_deadline(self, context)
         return Ending.TASK_TIMED_OUT if end is not None and end <= time.time() else Ending.TIMED_OUT
 
     def _defer(self, context: Context, settled: Settled) -> None:
+        from airflow_provider_flyte.triggers import FlyteRunTrigger
+
         now = time.time()
         left = max(settled.deadline - now, self.resume_after) if settled.deadline is not None else None
         self.defer(
@@ -298,6 +314,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             raise FlyteArgumentError(str(error)) from error
 
     def _check_names(self) -> None:
+        from airflow_provider_flyte.client.given import given
+        from airflow_provider_flyte.client.run_key import check_run_name
+
         if self.run_names is None:
             check_run_name(self.run_name)
             return
@@ -335,6 +354,10 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         return f"Flyte run {self.run_name}" if self._several is None else f"{len(self._several)} Flyte runs"
 
     def _open(self, context: Context, began: float, settled: Settled | None = None) -> TaskWait:
+        from airflow_provider_flyte.client.verdict import WaitRules
+        from airflow_provider_flyte.tries.held_client import HeldClient
+        from airflow_provider_flyte.wait.task_wait import TaskWait
+
         wait = TaskWait(
             HeldClient(self.flyte_conn_id, self.log),
             self._names,
@@ -354,7 +377,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
     def _conclude(self, context: Context, wait: TaskWait, verdict: Verdict) -> PokeReturnValue | None:
         """What a verdict means for the task: the details of a success, None for waiting, else raise."""
-        if verdict.outcome is Outcome.SUCCEEDED and wait.complete:
+        if verdict.succeeded and wait.complete:
             return PokeReturnValue(is_done=True, xcom_value=wait.value(redact_env=self.redact_env))
         if verdict.over:
             self._end(context, wait, wait.error(verdict))
@@ -362,6 +385,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
     def _end(self, context: Context, wait: TaskWait | None, error: Exception) -> None:
         """End the wait as Airflow's flags say, or return when it goes on (silent_fail). The same in every mode."""
+        from airflow_provider_flyte.report.xcom import push_details
+
         if self.silent_fail and not isinstance(error, _NOT_SILENCED):
             self.log.error("Still waiting for %s because of silent_fail. %s", self._what, error)
             return

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.client.literals.values import ReadFromText
+from airflow_provider_flyte.client.literals.read_from_text import ReadFromText
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.report.redaction import HiddenValues
 

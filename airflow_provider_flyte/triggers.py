@@ -1,4 +1,6 @@
-"""FlyteRunTrigger: one deferred task's wait, for one run or several, in the triggerer."""
+"""The triggers: one deferred task's wait in the triggerer. FlyteRunTrigger is for one run or several of anybody's,
+FlyteLaunchedRunTrigger for the run of an operator.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argument_errors, timestamp
-from airflow_provider_flyte.client.arguments import optional_seconds, seconds, switch
+from airflow_provider_flyte.client.arguments import (
+    MISSING_AFTER,
+    UNREACHABLE_AFTER,
+    optional_seconds,
+    seconds,
+    switch,
+)
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.verdict import MISSING_AFTER, UNREACHABLE_AFTER
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
 from airflow_provider_flyte.wait.event import Ending, RunEvent
@@ -280,3 +287,94 @@ class FlyteRunTrigger(BaseTrigger):
     # Tests put a virtual clock here.
     _now = staticmethod(time.time)
     _sleep = staticmethod(asyncio.sleep)
+
+
+class FlyteLaunchedRunTrigger(FlyteRunTrigger):
+    """:class:`FlyteRunTrigger` for the run of an operator.
+
+    :param run_name: the run.
+    :param project: its project; by default the connection's.
+    :param domain: its domain; by default the connection's.
+    :param flyte_conn_id: the Airflow connection.
+    :param poll_interval: most seconds until an end is noticed.
+    :param execution_deadline: when the task's ``execution_timeout`` has passed; None: never.
+    :param not_before: the event is held until then.
+    :param missing_after: seconds for which ListRuns may not show the run; None: for ever.
+    :param unreachable_after: seconds of trouble after which the run's state is unknown; None: never.
+    :param queued_deadline: when a worker is to look whether the run has left its queue; None: never.
+    :param abort_for: the task instance, in words, that has launched the run; None: none did, and it is never aborted.
+    :param abort_on_kill: abort the run when the task is killed.
+    :param endpoint: where Flyte was when the run was launched, ``host:port``; None: not known.
+    :param launched: whether the run is there. If not, this waits for Flyte's answer before it is launched.
+    :param abort_on_timeout: abort the run when ``execution_deadline`` has passed. Airflow 2.11 does not let the task do
+        it: it fails a task that resumes past its ``execution_timeout`` before calling it.
+    """
+
+    def __init__(
+        self,
+        run_name: str = "",
+        project: str | None = None,
+        domain: str | None = None,
+        flyte_conn_id: str = DEFAULT_CONN_ID,
+        poll_interval: float = POLL_INTERVAL,
+        execution_deadline: float | None = None,
+        not_before: float | None = None,
+        missing_after: float | None = MISSING_AFTER,
+        unreachable_after: float | None = UNREACHABLE_AFTER,
+        queued_deadline: float | None = None,
+        abort_for: str | None = None,
+        abort_on_kill: bool = True,
+        abort_on_timeout: bool = False,
+        endpoint: str | None = None,
+        launched: bool = True,
+    ) -> None:
+        super().__init__(
+            run_name=run_name,
+            project=project,
+            domain=domain,
+            flyte_conn_id=flyte_conn_id,
+            poll_interval=poll_interval,
+            execution_deadline=execution_deadline,
+            not_before=not_before,
+            missing_after=missing_after,
+            unreachable_after=unreachable_after,
+        )
+        self.abort_for = abort_for
+        self.queued_deadline = timestamp("queued_deadline", queued_deadline)
+        with argument_errors():
+            self.abort_on_kill = switch("abort_on_kill", abort_on_kill)
+            self.abort_on_timeout = switch("abort_on_timeout", abort_on_timeout)
+        self.endpoint = endpoint
+        self.launched = launched
+
+    @property
+    def _deadlines(self) -> dict[Ending, float | None]:
+        return super()._deadlines | {Ending.QUEUED: self.queued_deadline}
+
+    @property
+    def _what(self) -> str:
+        return super()._what if self.launched else f"Flyte to answer ({super()._what} is not launched yet)"
+
+    def _why(self, event: RunEvent) -> str:
+        # Before the launch any answer about the run will do.
+        return "Flyte answers" if event.answered and not self.launched else super()._why(event)
+
+    def _cancelled(self) -> None:
+        # A triggerer says whose trigger it is. ``dag.test()`` does not: there a cancellation is the author's Ctrl-C.
+        if getattr(self, "task_instance", None) is None and self.launched:
+            from airflow_provider_flyte.tries.kill_deferred import interrupt
+
+            interrupt(self)
+
+    async def _before(self, event: RunEvent) -> None:
+        if event.ending is Ending.TASK_TIMED_OUT and self.abort_on_timeout:
+            from airflow_provider_flyte.tries.kill_deferred import abort
+
+            await abort(self, "execution_timeout has passed")
+        await super()._before(event)
+
+    async def on_kill(self) -> None:
+        """Abort the run, if the task was really killed. Airflow calls this from 3.3 on, and waits about a second."""
+        from airflow_provider_flyte.tries.kill_deferred import stopped
+
+        await stopped(self)

@@ -16,7 +16,6 @@ WHOLE = (
     "client.errors",
     "exceptions",
     "hooks",
-    "launched_trigger",
     "links",
     "operators",
     "sensors",

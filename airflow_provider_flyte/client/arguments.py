@@ -14,6 +14,10 @@ LONGEST, LONGEST_IN_WORDS = 3_155_760_000.0, "a hundred years"
 """Most seconds that a time may have: dates and deadlines end somewhere behind it, and whoever means "for ever" can say
 so."""
 
+MISSING_AFTER = 60.0
+UNREACHABLE_AFTER = 300.0
+"""Seconds for which a wait puts up with a missing run and with trouble, where nobody says otherwise."""
+
 
 def is_number(value: object, *, least: float, most: float = math.inf, above_least: bool = False) -> bool:
     """Whether this is a finite number within bounds. Infinity and NaN are numbers to Python, and True is 1."""

@@ -9,12 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from airflow_provider_flyte.client.arguments import optional_seconds
+from airflow_provider_flyte.client.arguments import MISSING_AFTER, UNREACHABLE_AFTER, optional_seconds
 from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
-
-MISSING_AFTER = 60.0
-UNREACHABLE_AFTER = 300.0
-"""Seconds, where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +111,10 @@ class Verdict:
     @property
     def over(self) -> bool:
         return self.outcome is not Outcome.WAITING
+
+    @property
+    def succeeded(self) -> bool:
+        return self.outcome is Outcome.SUCCEEDED
 
 
 def observe(state: WaitState, observation: Observation, now: float) -> WaitState:

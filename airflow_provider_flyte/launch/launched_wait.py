@@ -10,7 +10,7 @@ from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.verdict import Outcome, Verdict, WaitRules
 from airflow_provider_flyte.compat import AirflowTaskTimeout
 from airflow_provider_flyte.exceptions import FlyteOutputsUnreadable, FlyteRunFailed, FlyteRunStuck
-from airflow_provider_flyte.launched_trigger import defer
+from airflow_provider_flyte.launch.deferral import defer
 from airflow_provider_flyte.report.metrics import count_outcome
 from airflow_provider_flyte.report.xcom import push_details, push_outputs
 from airflow_provider_flyte.tries.attempt import TryRun

@@ -17,8 +17,8 @@ from airflow_provider_flyte.exceptions import (
     FlyteLaunchFailed,
     FlyteUnreachable,
 )
+from airflow_provider_flyte.launch.deferral import defer
 from airflow_provider_flyte.launch.trouble import LaunchTrouble
-from airflow_provider_flyte.launched_trigger import defer
 from airflow_provider_flyte.report.metrics import count_launch
 from airflow_provider_flyte.report.openlineage import parent_annotations
 from airflow_provider_flyte.report.xcom import push_run

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_provider_flyte.report.xcom import REDACTED
+REDACTED = "***"
+"""What stands for a hidden value, in XCom too."""
 
 
 class HiddenValues(Mapping[str, str]):

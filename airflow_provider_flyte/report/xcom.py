@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.literals.values import NOT_STORABLE, TOO_LARGE
+from airflow_provider_flyte.report.redaction import REDACTED
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.run_details import RunDetails
     from airflow_provider_flyte.compat import Context
     from airflow_provider_flyte.task_log import TaskLog
     from airflow_provider_flyte.wait.task_wait import TaskWait
-
-REDACTED = "***"
 
 DETAILS = "return_value"
 """The XCom key of the run's details: what the task returns."""

@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.flows.launch_request import Launch
     from airflow_provider_flyte.wait.resumption import Settled
 
-RETRY_AS = ("new", "rerun", "recover")
-
 _NAMED = 5
 """How many runs of earlier tries an error names."""
 

@@ -6,16 +6,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.compat import TRIGGER_FAILED, TRIGGER_TIMED_OUT, conf
+from airflow_provider_flyte.compat import TRIGGER_FAILED, TRIGGER_TIMED_OUT
 from airflow_provider_flyte.wait.event import Ending, RunEvent, log_traceback
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import BaseOperator, Context
-
-DEFAULT_DEFERRABLE: bool = conf.getboolean("operators", "default_deferrable", fallback=False)
-
-RESUME_AFTER = 10.0
-"""Least seconds between a deferral and its end, where the author does not say otherwise."""
 
 
 def resumption(

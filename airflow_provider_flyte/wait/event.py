@@ -57,6 +57,11 @@ class RunEvent:
         """Whether Flyte has answered the triggerer about the run."""
         return self.ending in (Ending.SUCCEEDED, Ending.FAILED, Ending.MISSING)
 
+    @property
+    def late(self) -> bool:
+        """Whether a timeout of the task has ended the wait."""
+        return self.ending in (Ending.TIMED_OUT, Ending.TASK_TIMED_OUT)
+
     def describe(self) -> str:
         """What ended the wait, as a clause without a full stop."""
         run, phase = f"run {self.run_name}", phase_name(self.phase or 0)

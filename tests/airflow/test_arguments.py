@@ -16,10 +16,9 @@ from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.verdict import WaitRules
 from airflow_provider_flyte.connection.reader import ConnectionProblem, config_from
 from airflow_provider_flyte.exceptions import FlyteArgumentError
-from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.sensors import FlyteRunSensor
-from airflow_provider_flyte.triggers import FlyteRunTrigger
+from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger, FlyteRunTrigger
 
 
 def operator(**arguments: Any) -> FlyteRunOperator:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
 from tests.support.driving import DagRun, Driven, TaskInstance, lines_of
 from tests.support.own_airflow import load_dag_file
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte import launched_trigger
 from airflow_provider_flyte.exceptions import FlyteArgumentError
-from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.tries import kill_deferred
+from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from tests.support.driving import lines_of, made_again
 
@@ -133,7 +133,7 @@ if IS_3:  # before, a trigger is not told
         ]
         [call] = flyte_default.calls("AbortRun")
         assert call.request.reason == f"Airflow: sales.train in x: {ABORTS[state]}"
-        assert not launched_trigger._aborting
+        assert not kill_deferred._aborting
 
     @pytest.mark.parametrize("state", LEAVES)
     async def test_a_run_whose_task_was_not_killed_goes_on(
@@ -189,7 +189,7 @@ if IS_3:  # before, a trigger is not told
         killing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await killing
-        [aborting] = launched_trigger._aborting
+        [aborting] = kill_deferred._aborting
         await aborting
         assert run.phase.name == "ABORTED"
 
@@ -235,7 +235,7 @@ async def test_some_runs_are_not_aborted_whatever_the_state(arguments: dict[str,
 def test_what_it_says_when_nothing_is_said() -> None:
     made = FlyteLaunchedRunTrigger()
     given = {name: each.default for name, each in inspect.signature(FlyteLaunchedRunTrigger).parameters.items()}
-    assert made.serialize() == ("airflow_provider_flyte.launched_trigger.FlyteLaunchedRunTrigger", given)
+    assert made.serialize() == ("airflow_provider_flyte.triggers.FlyteLaunchedRunTrigger", given)
     assert given == {
         "run_name": "",
         "project": None,

@@ -13,10 +13,10 @@ import pytest
 
 from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.exceptions import FlyteConfigurationError, FlyteRunFailed, FlyteRunMissing, FlyteUnreachable
-from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, status
+from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.resumption import OPERATOR, XCOM_KEY
 from tests.support.driving import DagRun, Driven, TaskInstance, event_of, lines_of, made_again, settled

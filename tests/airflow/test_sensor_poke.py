@@ -32,11 +32,11 @@ def test_trouble_between_pokes_is_ridden_out(flyte_default: LocalFlyte) -> None:
 
 
 def test_trouble_adds_up_over_pokes(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.sensors.BRIEFLY", 0.0)
+    monkeypatch.setattr("airflow_provider_flyte.wait.task_wait.BRIEFLY", 0.0)
     flyte_default.run("r1").move("RUNNING")
     flyte_default.inject("*", unavailable())
     clock = Clock()
-    monkeypatch.setattr("airflow_provider_flyte.sensors.TaskWait", partial(TaskWait, now=clock))
+    monkeypatch.setattr("airflow_provider_flyte.wait.task_wait.TaskWait", partial(TaskWait, now=clock))
     task = Try(run_name="r1", deferrable=False, unreachable_after=300)
     assert not task.sensor.poke(task.context)
     clock.now += 299

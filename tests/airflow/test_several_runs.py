@@ -135,7 +135,7 @@ def test_a_run_that_comes_into_being_later(flyte_default: LocalFlyte, several: C
 
 
 def test_unreachable(flyte_default: LocalFlyte, several: Callable[..., Try], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.sensors.BRIEFLY", 0.0)
+    monkeypatch.setattr("airflow_provider_flyte.wait.task_wait.BRIEFLY", 0.0)
     for name in NAMES:
         flyte_default.run(name).phases("RUNNING")
     flyte_default.inject("*", unavailable("try later"))
@@ -247,7 +247,7 @@ def test_an_outage_while_details_are_read_is_no_failure(flyte_default: LocalFlyt
 def test_details_are_waited_for_as_long_as_flyte_is(
     flyte_default: LocalFlyte, several: Callable[..., Try], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.sensors.BRIEFLY", 0.0)
+    monkeypatch.setattr("airflow_provider_flyte.wait.task_wait.BRIEFLY", 0.0)
     for name in NAMES:
         flyte_default.run(name).succeeds()
     flyte_default.inject("GetRunDetails", unavailable(times=3))
@@ -257,7 +257,7 @@ def test_details_are_waited_for_as_long_as_flyte_is(
 def test_a_list_that_failed_once_is_no_trouble_with_a_run_that_is_over(
     flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.sensors.BRIEFLY", 0.0)
+    monkeypatch.setattr("airflow_provider_flyte.wait.task_wait.BRIEFLY", 0.0)
     flyte_default.run("r1").succeeds()
     flyte_default.run("r2").phases("RUNNING", "SUCCEEDED", every=1.0)
     flyte_default.inject("ListRuns", unavailable(times=1))

@@ -14,10 +14,10 @@ import pytest
 from airflow_provider_flyte.client import RunDetails
 from airflow_provider_flyte.exceptions import FlyteRunAborted, FlyteRunFailed, FlyteTaskKilled, FlyteWaitBroken
 from airflow_provider_flyte.hooks import FlyteHook
-from airflow_provider_flyte.launched_trigger import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import Fault, LocalFlyte, no_name_filter
+from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
 from tests.support.driving import DagRun, Driven, TaskInstance, lines_of
 
 pytestmark = pytest.mark.one_transport("connect")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte import launched_trigger
 from airflow_provider_flyte.compat import TaskDeferred
+from airflow_provider_flyte.launch.deferral import defer
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.wait.resumption import OPERATOR, XCOM_KEY, Settled
 from tests.support.driving import DagRun, TaskInstance
@@ -39,9 +39,9 @@ class Deferral:
         context: Any = {"ti": self.ti, "dag_run": DagRun()}
         self.settled = Settled(**SETTLED | settled)
         with monkeypatch.context() as patched:
-            patched.setattr(launched_trigger.time, "time", lambda: NOW)
+            patched.setattr("airflow_provider_flyte.launch.deferral.time.time", lambda: NOW)
             with pytest.raises(TaskDeferred) as deferred:
-                launched_trigger.defer(task, context, self.settled, 11.0)
+                defer(task, context, self.settled, 11.0)
         self.deferred = deferred.value
         self.trigger: dict[str, Any] = self.deferred.trigger.serialize()[1]
 

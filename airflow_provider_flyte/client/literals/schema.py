@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from airflow_provider_flyte.client.given import given
 from airflow_provider_flyte.client.literals import values as plain
+from airflow_provider_flyte.client.literals.read_from_text import ReadFromText
 from airflow_provider_flyte.client.literals.spelling import unspell
 from airflow_provider_flyte.client.literals.values import Unfit, within
 
@@ -25,7 +26,7 @@ def fit(value: object, schema: Schema, root: Schema) -> Any:
     :param schema: what this value must be.
     :param root: the whole schema, in which ``$ref`` points.
     """
-    if isinstance(value, plain.ReadFromText):
+    if isinstance(value, ReadFromText):
         return plain.either(fit, value, schema, root)
     value = unspell(plain.unpacked(value))
     if "$ref" in schema:

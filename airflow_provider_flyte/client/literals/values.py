@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_flyte.client.given import given
+from airflow_provider_flyte.client.literals.read_from_text import ReadFromText
 from airflow_provider_flyte.client.literals.spelling import unspell
 
 INT64 = range(-(2**63), 2**63)
@@ -40,23 +41,6 @@ class Unfit(Exception):
     def under(self, key: object) -> Unfit:
         """The same, seen from the list or dict around it."""
         return Unfit(self.why, f"[{key!r}]{self.path}", mixes_texts=self.mixes_texts)
-
-
-class ReadFromText:
-    """A value that was read off a text, such as 20261126 off ``"20261126"``. Where it does not fit, the text may.
-
-    :param value: what was read.
-    :param text: what it was read off.
-    """
-
-    __slots__ = ("text", "value")
-
-    def __init__(self, value: Any, text: str) -> None:
-        self.value = value
-        self.text = text
-
-    def __repr__(self) -> str:
-        return repr(self.value)
 
 
 def either(function: Callable[..., Any], read: ReadFromText, *arguments: Any) -> Any:

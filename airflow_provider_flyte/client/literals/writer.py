@@ -35,6 +35,7 @@ from airflow_provider_flyte.client.idl.core import literals_pb2, types_pb2
 from airflow_provider_flyte.client.literals import schema as struct_schema
 from airflow_provider_flyte.client.literals import values as plain
 from airflow_provider_flyte.client.literals.message_dict import message_dict
+from airflow_provider_flyte.client.literals.read_from_text import ReadFromText
 from airflow_provider_flyte.client.literals.spelling import unspell
 from airflow_provider_flyte.client.literals.types import is_pickle, is_tuple, type_name
 from airflow_provider_flyte.client.literals.values import Unfit, within
@@ -48,7 +49,7 @@ def literal_of(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Liter
 
     :raises Unfit: where the value cannot be of the type.
     """
-    if isinstance(value, plain.ReadFromText):
+    if isinstance(value, ReadFromText):
         made: literals_pb2.Literal = plain.either(literal_of, value, kind)
         return made
     if isinstance(value, literals_pb2.Literal):

@@ -19,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_flyte.client.idl.core import literals_pb2, types_pb2
+from airflow_provider_flyte.client.literals.read_from_text import ReadFromText
 from airflow_provider_flyte.client.literals.reader import value_of
 from airflow_provider_flyte.client.literals.types import type_name
-from airflow_provider_flyte.client.literals.values import ReadFromText, Unfit
+from airflow_provider_flyte.client.literals.values import Unfit
 from airflow_provider_flyte.client.literals.writer import literal_of
 
 RECORDED = {

@@ -1,0 +1,86 @@
+"""A deferred task that is stopped: its trigger aborts the run that the task launched, if somebody meant the task."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.compat import UNKNOWN, atask_state
+from airflow_provider_flyte.hooks import FlyteHook
+from airflow_provider_flyte.tries.identity import abort_reason
+from airflow_provider_flyte.tries.kill_reason import (
+    abort_done,
+    abort_failed,
+    abort_outcome,
+    because_of,
+    interrupted,
+    kept_by_setting,
+    not_ours,
+    why_killed,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
+
+_aborting: set[asyncio.Task[None]] = set()
+"""Strong references: the loop keeps only weak ones to its tasks."""
+
+
+async def stopped(trigger: FlyteLaunchedRunTrigger) -> None:
+    """See to the run of a trigger that Airflow tells of a kill."""
+    if trigger.abort_for is None and not trigger.launched:
+        trigger.log.info("Nothing was launched, so there is no Flyte run to abort.")
+        return
+    if trigger.abort_for is None:
+        trigger.log.info(not_ours(trigger.run_name))
+        return
+    if not trigger.abort_on_kill:
+        trigger.log.info(kept_by_setting(trigger.run_name, "", "; after a clear the task's next try aborts it."))
+        return
+    # A task of its own: Airflow cancels the trigger again a second later, and the abort is to go on.
+    aborting = asyncio.ensure_future(_abort_if_killed(trigger))
+    _aborting.add(aborting)
+    aborting.add_done_callback(_aborting.discard)
+    await asyncio.shield(aborting)
+
+
+async def _abort_if_killed(trigger: FlyteLaunchedRunTrigger) -> None:
+    state = await atask_state(trigger.task_instance)
+    why = why_killed(state, deferred=True)
+    if why:
+        await abort(trigger, why)
+    elif state in (UNKNOWN, "deferred"):
+        trigger.log.info(
+            "This trigger was told to stop, %s. Flyte run %s is not aborted.", because_of(state), trigger.run_name
+        )
+    else:
+        # Of a task that was cleared this is its next try's state.
+        trigger.log.info(
+            "Flyte run %s is not aborted by this trigger, because its task is %s again. If it was cleared, its "
+            "next try aborts the run before it launches another.",
+            trigger.run_name,
+            state,
+        )
+
+
+async def abort(trigger: FlyteLaunchedRunTrigger, why: str) -> None:
+    """Abort the run if its task instance has launched it.
+
+    :param why: the reason, as a clause.
+    """
+    if trigger.abort_for is None:
+        return
+    try:
+        async with await FlyteHook(trigger.flyte_conn_id).aget_client() as client:
+            reason = abort_reason(trigger.abort_for, why)
+            aborted = await client.abort.aio(trigger.run_name, reason, project=trigger.project, domain=trigger.domain)
+            done = abort_outcome(aborted, trigger.endpoint, client.config.endpoint)
+        trigger.log.info(abort_done(why, f"{done}."))
+    except Exception as error:
+        trigger.log.exception(abort_failed(why, trigger.run_name, error))
+
+
+def interrupt(trigger: FlyteLaunchedRunTrigger) -> None:
+    """Tell somebody who pressed Ctrl-C in ``airflow dags test`` of the run, which goes on."""
+    trigger.log.warning(interrupted(RunKey(trigger.project or "", trigger.domain or "", trigger.run_name)))
