@@ -45,7 +45,7 @@ TIMES: list[tuple[Callable[..., Any], str]] = [
     *((FlyteRunTrigger, name) for name in ("deadline", "execution_deadline", "not_before")),
     *((FlyteLaunchedRunTrigger, name) for name in ("poll_interval", "queued_deadline")),
     *((config, name) for name in ("timeout", "retry_budget", "keepalive")),
-    *((watcher, name) for name in ("interval", "min_poll_interval", "max_calls_per_second")),
+    *((watcher, name) for name in ("poll_interval", "min_poll_interval", "max_calls_per_second")),
     *((WaitRules, name) for name in ("missing_after", "unreachable_after")),
 ]
 IDS = [f"{make.__name__}-{name}" for make, name in TIMES]
