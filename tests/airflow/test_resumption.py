@@ -16,6 +16,7 @@ from airflow_provider_flyte.exceptions import FlyteConfigurationError, FlyteRunF
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, status
+from airflow_provider_flyte.tries import kill_deferred
 from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.resumption import OPERATOR, XCOM_KEY
@@ -86,7 +87,7 @@ async def test_another_default_project_moves_no_abort(
     task = launching()
     trigger = made_again(deferral(task).trigger)
     monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default, project="another"))
-    await trigger._abort("the task was cleared")
+    await kill_deferred.abort(trigger, "the task was cleared")
     [run] = flyte_default.runs()
     assert run.phase.name == "ABORTED"
 
@@ -116,7 +117,7 @@ async def test_an_abort_that_another_flyte_cannot_do(
     lines = lines_of(trigger)
     with LocalFlyte() as other:
         monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(other))
-        await trigger._abort("the task was cleared")
+        await kill_deferred.abort(trigger, "the task was cleared")
     assert f"was launched at {flyte_default.endpoint} and may still be running there; abort it there" in lines[-1]
 
 
