@@ -148,7 +148,7 @@ def test_files_that_are_named_are_there(page: Path) -> None:
 def test_the_table_of_flags_is_the_tested_one() -> None:
     from tests.airflow.test_sensor_flags import ERRORS, TABLE
 
-    words = {"fails": "fails", "fails for good": "fails, no retry", "skips": "skipped", "waits on": "waits on"}
+    words = {"fails": "fails", "fails for good": "fails, no retry", "skips": "skipped", "waits on": "keeps waiting"}
     page = (ROOT / "docs" / "sensor.md").read_text()
     for condition, cells in TABLE.items():
         row = " | ".join(words[cell] for cell in cells)

@@ -221,7 +221,7 @@ class ProxyError(UnavailableError):
     """A proxy answered by itself that it gets no answer of Flyte's now: 429, 502, 503 or 504."""
 
     advice = (
-        "A proxy at {endpoint} says so, not Flyte: look at the proxy's log for this call, whether it passes "
+        "A proxy answered at {endpoint}, not Flyte: look at the proxy's log for this call, whether it passes "
         "/flyteidl2.* on to the right host and port, and whether Flyte runs there."
     )
 
@@ -230,8 +230,8 @@ class ProxyError(UnavailableError):
 
 
 _RATE_LIMIT = (
-    "A proxy at {endpoint} says so, not Flyte: it is a rate limit. Raise it for /flyteidl2.*, or let Airflow ask less "
-    "often (interval in the section flyte of Airflow's configuration)."
+    "A proxy answered at {endpoint}, not Flyte: it is a rate limit. Raise it for /flyteidl2.*, or let Airflow ask less "
+    "often (poll_interval in the section flyte of Airflow's configuration)."
 )
 PROXY_STATUSES = (429, 502, 503, 504)
 """What a proxy says while what is behind it is away."""
@@ -386,7 +386,7 @@ class LaunchUncertainError(RpcError):
 
     advice = (
         "Whether run {run} was launched is not known: look for it by this name before you launch again, or launch "
-        "again under the same name, which looks first."
+        "again under the same name, which checks first."
     )
 
 

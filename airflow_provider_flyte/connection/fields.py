@@ -92,20 +92,20 @@ FIELDS = (
         "Scopes",
         "For client_credentials: scopes to ask for, separated by commas.",
         "list",
-        unset="what Flyte says",
+        unset="what Flyte publishes",
     ),
-    Field("audience", "Audience", "For client_credentials: the audience to ask for.", unset="what Flyte says"),
+    Field("audience", "Audience", "For client_credentials: the audience to ask for.", unset="what Flyte publishes"),
     Field(
         "oauth_endpoint",
         "OAuth2 endpoint",
-        "For client_credentials: URL that gives tokens, only where Flyte does not say it or says it wrong.",
-        unset="what Flyte says",
+        "For client_credentials: URL that gives tokens, only where Flyte does not publish it or publishes a wrong one.",
+        unset="what Flyte publishes",
     ),
     Field(
         "metadata_header",
         "Metadata header",
         "Header that carries the token, only where it is not the one that Flyte names.",
-        unset="what Flyte says, else the usual one",
+        unset="what Flyte publishes, else the usual one",
     ),
     Field(
         "ca_bundle",
@@ -187,8 +187,8 @@ FIELDS = (
     Field(
         "allowed_run_as",
         "Allowed to run as",
-        "Kubernetes service accounts that a launch may name, separated by commas. One that names none runs as what the "
-        "task and Flyte say.",
+        "Kubernetes service accounts that a launch may name, separated by commas. One that names none runs under the "
+        "task's account, or Flyte's default.",
         "list",
         unset="all",
     ),

@@ -1,1 +1,1 @@
-"""What Airflow is told of a run: XCom, metrics, OpenLineage; and what must not be shown."""
+"""What Airflow gets to know of a run: XCom, metrics, OpenLineage; and what must not be shown."""

@@ -76,7 +76,7 @@ class Stopping:
         try:
             return find()
         except Exception as error:
-            self._log.warning("Flyte run %s may have been launched, but could not be looked for. %s", key, error)
+            self._log.warning("Flyte run %s may have been launched, but could not be searched for. %s", key, error)
             return None
 
     def sleep(self, seconds: float, check: Callable[[], None]) -> None:
@@ -142,7 +142,7 @@ class Stopping:
             self._log.info(kept_by_setting(run.key, f" although {why}", f": {run.url}"))
         elif signalled:
             self._log.warning(
-                "This worker process was told to stop (SIGTERM), %s. Flyte run %s is not aborted; %s.",
+                "This worker process was asked to stop (SIGTERM), %s. Flyte run %s is not aborted; %s.",
                 because_of(state),
                 run.key,
                 "a retry of the task waits for it"

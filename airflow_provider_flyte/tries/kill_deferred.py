@@ -52,7 +52,7 @@ async def _abort_if_killed(trigger: FlyteLaunchedRunTrigger) -> None:
         await abort(trigger, why)
     elif state in (UNKNOWN, "deferred"):
         trigger.log.info(
-            "This trigger was told to stop, %s. Flyte run %s is not aborted.", because_of(state), trigger.run_name
+            "This trigger was asked to stop, %s. Flyte run %s is not aborted.", because_of(state), trigger.run_name
         )
     else:
         # Of a task that was cleared this is its next try's state.

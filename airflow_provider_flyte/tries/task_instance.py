@@ -38,7 +38,7 @@ def try_of(
     if iteration is not None:
         raise ConfigError(
             f"{operator.task_id!r} is in a task loop (index {getattr(iteration, 'index', iteration)!r}). This version "
-            "of the provider does not tell a loop's iterations apart, and one would take another's Flyte run; nothing "
+            "of the provider does not distinguish a loop's iterations, and one would take another's Flyte run; nothing "
             "is launched. Map the task with expand(), or launch in a @task with FlyteHook's client."
         )
     ti: Any = context["ti"]

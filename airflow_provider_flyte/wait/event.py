@@ -130,5 +130,5 @@ def read_event(payload: object, what: str, log: TaskLog) -> RunEvent | None:
     try:
         return RunEvent.from_payload(payload)
     except EventError as error:
-        log.warning("The trigger's event cannot be read: %s. The task looks at %s itself.", error, what)
+        log.warning("The trigger's event cannot be read: %s. The task reads %s itself.", error, what)
         return None

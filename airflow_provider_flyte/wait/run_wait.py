@@ -295,7 +295,7 @@ class RunWait:
         if endpoint != self._endpoint:
             return self.unreachable(
                 f"The Flyte connection led to {self._endpoint} when the task settled on this run. It leads to "
-                f"{endpoint} now, where Flyte has no such run. Let it lead back, or look for the run there."
+                f"{endpoint} now, where Flyte has no such run. Change it back, or look for the run there."
             )
         return FlyteRunMissing(
             f"Flyte has no run {self.key.name!r} in project {self.key.project!r}, domain {self.key.domain!r}: "

@@ -159,7 +159,7 @@ if IS_3:  # before, a trigger is not told
         await made.on_kill()
         assert run.phase.name == "RUNNING"
         assert lines == [
-            "INFO: This trigger was told to stop, and whether somebody stopped the task is not known, because its "
+            "INFO: This trigger was asked to stop, and whether somebody stopped the task is not known, because its "
             "state could not be read. Flyte run r1 is not aborted."
         ]
 

@@ -128,9 +128,9 @@ def test_the_run_of_a_task_that_nobody_stopped(worker: Any, state: str | None, a
     assert not made.is_killed(the_run())
     made.stopping.check_before_deferral(the_run())
     assert made.lines == [
-        f"WARNING: This worker process was told to stop (SIGTERM), but nobody stopped the task: {NOBODY[state]}. Flyte "
-        f"run {KEY} is not aborted; this process keeps waiting for it while it can, and a retry of the task does if it "
-        "cannot."
+        f"WARNING: This worker process was asked to stop (SIGTERM), but nobody stopped the task: {NOBODY[state]}. "
+        f"Flyte run {KEY} is not aborted; this process keeps waiting for it while it can, and a retry of the task does "
+        "if it cannot."
     ]
 
 
@@ -247,7 +247,7 @@ def test_a_run_that_cannot_be_looked_for_is_told(worker: Any) -> None:
     made = worker("failed")
     with pytest.raises(SystemExit), made.stopping.watching(KEY, URL, find):
         raise SystemExit
-    assert made.lines == [f"WARNING: Flyte run {KEY} may have been launched, but could not be looked for. no Flyte"]
+    assert made.lines == [f"WARNING: Flyte run {KEY} may have been launched, but could not be searched for. no Flyte"]
 
 
 def test_what_goes_well_is_left_alone(worker: Any) -> None:

@@ -139,7 +139,7 @@ def test_sigterm_while_the_process_waits_on(
     driven.run()
     [run] = flyte_default.runs()
     assert one(lines, "SIGTERM") == (
-        f"WARNING: This worker process was told to stop (SIGTERM), {because}. Flyte run "
+        f"WARNING: This worker process was asked to stop (SIGTERM), {because}. Flyte run "
         f"flytesnacks/development/{run.name} is not aborted; this process keeps waiting for it while it can, and a "
         "retry of the task does if it cannot."
     )
@@ -198,7 +198,7 @@ def test_a_run_that_is_left_going_on_purpose(flyte_default: LocalFlyte, operator
 # -- a trigger that is told to stop
 
 ON_KILL = {
-    "deferred": "This trigger was told to stop, but nobody stopped the task: it is deferred. Flyte run r1 is not ",
+    "deferred": "This trigger was asked to stop, but nobody stopped the task: it is deferred. Flyte run r1 is not ",
     "queued": "Flyte run r1 is not aborted by this trigger, because its task is queued again. If it was cleared, its ",
     "failed": "Because the task was marked failed, or its DAG run was: Flyte run flytesnacks/development/r1 was ",
 }

@@ -266,7 +266,7 @@ def test_what_a_proxy_says_of_its_own(config: Config, http_status: int, listen: 
         assert "Connect: HTTP" in str(error)
         if kind is flyte_errors.ProxyError:
             assert f"HTTP {http_status} from nginx/" in str(error)
-            assert f"A proxy at {settings.endpoint} says so, not Flyte" in str(error)
+            assert f"A proxy answered at {settings.endpoint}, not Flyte" in str(error)
             # Both were tried.
             assert "set Transport" not in str(error)
         assert discovery.endpoint_of(settings).transport is None

@@ -130,7 +130,7 @@ def test_an_event_that_cannot_be_read_is_told_and_is_none(caplog: pytest.LogCapt
     assert caplog.messages == []
     assert read_event("nonsense", "Flyte run r1", log) is None
     assert caplog.messages == [
-        "The trigger's event cannot be read: the event is str, not a mapping. The task looks at Flyte run r1 itself."
+        "The trigger's event cannot be read: the event is str, not a mapping. The task reads Flyte run r1 itself."
     ]
 
 

@@ -53,7 +53,9 @@ class AbortedRun:
 def check_reason(reason: object) -> str:
     """The reason, which stands in the run's details for whoever wonders."""
     if not isinstance(reason, str) or not reason.strip():
-        raise ConfigError(f"reason is {reason!r}. Say in a few words why the run is aborted; its page shows them.")
+        raise ConfigError(
+            f"reason is {reason!r}. Give the reason of the abort in a few words; the run's page shows it."
+        )
     return reason
 
 

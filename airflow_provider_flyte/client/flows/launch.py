@@ -57,7 +57,7 @@ class LaunchedRun:
         return self.key.name
 
     def __str__(self) -> str:
-        what = "launched" if self.new else f"was there already, {phase_name(self.phase)}"
+        what = "launched" if self.new else f"existed already, {phase_name(self.phase)}"
         return f"Run {self.key} {what}: {self.url}"
 
 

@@ -147,7 +147,7 @@ class Endpoint:
                 threading.Thread(target=self._run, args=arguments, name="flyte-discovery", daemon=True).start()
             except RuntimeError as error:
                 # As where a container's processes and threads are limited.
-                words = f"no thread could be started to look how Flyte can be reached: {error}"
+                words = f"no thread could be started to find out how Flyte can be reached: {error}"
                 failure = UnavailableError(Status.UNAVAILABLE, words, method="", endpoint=self._endpoint)
                 self._end(asker, discovery, failure, clock)
             else:

@@ -174,7 +174,7 @@ class _Selector(Layer):
         if error is not None:
             self._raise_outage(error)
             raise error
-        words = f"still looking how Flyte can be reached after {DISCOVERY_TIMEOUT:g} s"
+        words = f"still finding out how Flyte can be reached after {DISCOVERY_TIMEOUT:g} s"
         raise UnavailableError(Status.UNAVAILABLE, words, method=method.name, endpoint=self._config.endpoint, run=run)
 
     def _for_call(self, trouble: RpcError, method: str, run: str | None) -> RpcError:

@@ -108,7 +108,7 @@ def test_a_success_that_only_the_events_tell_of_is_not_overwritten(local_flyte: 
     event.id.run.CopyFrom(run_identifier(RunKey(run.project, run.domain, run.name), ""))
     request = internal_run_service_pb2.RecordActionEventsRequest(events=[event])
     with FlyteClient(config_for(local_flyte)) as executor:
-        executor.run(Call(InternalRunService.RecordActionEvents, request, lambda response: None))
+        executor.execute(Call(InternalRunService.RecordActionEvents, request, lambda response: None))
     done = abort(local_flyte, way, "r1", "no longer wanted")
     assert (done.outcome, done.phase) == (Abort.OVER, RunPhase.SUCCEEDED)
     assert run.phase == RunPhase.RUNNING
@@ -180,7 +180,7 @@ async def test_run_details_look_again_before_they_abort(local_flyte: LocalFlyte)
         run.succeeds()
         assert (await details.abort.aio("no longer wanted")).outcome is Abort.OVER
         assert details.abort("no longer wanted").outcome is Abort.OVER
-        other = await asyncio.to_thread(client.run, _details_of("r2", "other"))
+        other = await asyncio.to_thread(client.execute, _details_of("r2", "other"))
         done = RunDetails(other, client).abort("no longer wanted")
     assert done.outcome is Abort.ABORTED
     assert done.key == RunKey("other", "development", "r2")

@@ -309,7 +309,7 @@ def test_a_run_that_has_the_name_is_not_launched_again(flyte: LocalFlyte, way: s
     run = launch(flyte, way, run_name="r1", inputs={"rows": 2})
     assert not run.new
     assert run.phase == RunPhase.RUNNING
-    assert str(run).startswith("Run flytesnacks/development/r1 was there already, RUNNING")
+    assert str(run).startswith("Run flytesnacks/development/r1 existed already, RUNNING")
     assert not flyte.calls("CreateRun")
 
 

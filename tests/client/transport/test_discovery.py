@@ -328,7 +328,9 @@ async def test_a_look_that_cannot_begin_is_an_error_and_the_next_one_begins(monk
                 limited.setattr(threading.Thread, "start", refuse)
                 with pytest.raises(errors.UnavailableError) as raised:
                     await RunDetails.get.aio("r1", client)
-            assert "no thread could be started to look how Flyte can be reached: can't start new" in str(raised.value)
+            assert "no thread could be started to find out how Flyte can be reached: can't start new" in str(
+                raised.value
+            )
             assert (raised.value.method, raised.value.endpoint) == ("RunService/GetRunDetails", flyte.endpoint)
             # Between two looks the same is said.
             with pytest.raises(errors.UnavailableError, match="no thread could be started"):

@@ -189,7 +189,7 @@ def test_a_triggerer_stalls_and_the_next_one_dies(shaken: Scenes, name: str) -> 
 def test_the_scheduler_dies_and_resets_a_task_without_retries(shaken: Scenes) -> None:
     """The worker lives on, and is told to stop because the task has a next try."""
     scene = shaken["reset"]
-    said = "This worker process was told to stop (SIGTERM), but nobody stopped the task"
+    said = "This worker process was asked to stop (SIGTERM), but nobody stopped the task"
     until(lambda: said in scene.log(1), 60, "the signal", scene.describe)
     task = scene.wait("success", tries=2)
     assert (task["try_number"], task["max_tries"]) == (2, 0)
