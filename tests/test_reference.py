@@ -12,8 +12,6 @@ import pytest
 PAGES = sorted((Path(__file__).parents[1] / "docs" / "reference").glob("*.md"))
 WHOLE = (
     "client",
-    "client.credentials",
-    "client.errors",
     "exceptions",
     "hooks",
     "links",

@@ -8,112 +8,78 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Generator
-from contextlib import aclosing
+from typing import Any
 
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import RpcError, Status
-from airflow_provider_flyte.client.rpc import Req, Resp, ServerStream, Unary
+from airflow_provider_flyte.client.rpc import Method, Unary
 from airflow_provider_flyte.client.transport import probe
 from airflow_provider_flyte.client.transport.base import Metadata
 from airflow_provider_flyte.client.transport.grpc_transport import AsyncGrpcTransport, GrpcTransport
+from airflow_provider_flyte.client.transport.layer import AsyncLayer, BlockingLayer, Do, Layer, Send, Steps
 from airflow_provider_flyte.client.transport.route import Route
 
 
-class UnverifiedGrpcTransport:
+class _Unverified(Layer):
+    """What the blocking and the asyncio transport do alike."""
+
+    def __init__(self, config: FlyteConfig, route: Route) -> None:
+        self._config = config
+        self._route = route
+        self._fetching = threading.Lock()
+        self._believed = route
+        self._doubted = True
+
+    def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
+        if self._doubted:
+            # In a thread: handshakes would hold the loop.
+            yield Do(self._believe, lambda: asyncio.to_thread(self._believe))
+        try:
+            return (yield Send(metadata))
+        except RpcError as error:
+            # A stream ends for many reasons.
+            if isinstance(method, Unary) and error.status is Status.UNAVAILABLE:
+                self._doubted = True
+            raise
+
+    def _believe(self) -> None:
+        with self._fetching:
+            if self._doubted:
+                self._believed = probe.believing(self._route)
+                self._doubted = False
+
+
+class UnverifiedGrpcTransport(_Unverified, BlockingLayer):
     """Blocking calls."""
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
-        self._config = config
-        self._route = route
-        self._lock = threading.Lock()
-        self._believed: Route | None = None
-        self._doubted = True
-        self._made: list[GrpcTransport] = []
-        """One for each certificate so far; the last is in use."""
-
-    def unary(
-        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
-    ) -> Resp:
-        try:
-            return self._current().unary(method, request, timeout=timeout, run=run, metadata=metadata)
-        except RpcError as error:
-            self._doubted = self._doubted or error.status is Status.UNAVAILABLE
-            raise
-
-    def server_stream(
-        self,
-        method: ServerStream[Req, Resp],
-        request: Req,
-        *,
-        timeout: float | None = None,
-        run: str | None = None,
-        metadata: Metadata = (),
-    ) -> Generator[Resp, None, None]:
-        return self._current().server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
+        super().__init__(config, route)
+        self._making = threading.Lock()
+        self._made: dict[Route, GrpcTransport] = {}
 
     def close(self) -> None:
-        for transport in self._made:
+        for transport in self._made.values():
             transport.close()
 
-    def _current(self) -> GrpcTransport:
-        with self._lock:
-            if self._doubted:
-                self._doubted = False
-                believed = probe.believing(self._route)
-                if believed != self._believed:
-                    self._believed = believed
-                    self._made.append(GrpcTransport(self._config, believed))
-            return self._made[-1]
+    def _through(self, transport: str) -> GrpcTransport:
+        with self._making:
+            if self._believed not in self._made:
+                self._made[self._believed] = GrpcTransport(self._config, self._believed)
+            return self._made[self._believed]
 
 
-class AsyncUnverifiedGrpcTransport:
+class AsyncUnverifiedGrpcTransport(_Unverified, AsyncLayer):
     """Calls on one event loop."""
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
-        self._config = config
-        self._route = route
-        self._lock = asyncio.Lock()
-        self._believed: Route | None = None
-        self._doubted = True
-        self._made: list[AsyncGrpcTransport] = []
-
-    async def unary(
-        self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
-    ) -> Resp:
-        transport = await self._current()
-        try:
-            return await transport.unary(method, request, timeout=timeout, run=run, metadata=metadata)
-        except RpcError as error:
-            self._doubted = self._doubted or error.status is Status.UNAVAILABLE
-            raise
-
-    async def server_stream(
-        self,
-        method: ServerStream[Req, Resp],
-        request: Req,
-        *,
-        timeout: float | None = None,
-        run: str | None = None,
-        metadata: Metadata = (),
-    ) -> AsyncGenerator[Resp, None]:
-        transport = await self._current()
-        stream = transport.server_stream(method, request, timeout=timeout, run=run, metadata=metadata)
-        async with aclosing(stream):
-            async for response in stream:
-                yield response
+        super().__init__(config, route)
+        self._made: dict[Route, AsyncGrpcTransport] = {}
 
     async def close(self) -> None:
-        for transport in self._made:
+        for transport in self._made.values():
             await transport.close()
 
-    async def _current(self) -> AsyncGrpcTransport:
-        async with self._lock:
-            if self._doubted:
-                # In a thread: handshakes would hold the loop.
-                believed = await asyncio.to_thread(probe.believing, self._route)
-                self._doubted = False
-                if believed != self._believed:
-                    self._believed = believed
-                    self._made.append(AsyncGrpcTransport(self._config, believed))
-            return self._made[-1]
+    def _through(self, transport: str) -> AsyncGrpcTransport:
+        if self._believed not in self._made:
+            self._made[self._believed] = AsyncGrpcTransport(self._config, self._believed)
+        return self._made[self._believed]
