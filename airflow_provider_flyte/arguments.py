@@ -12,21 +12,21 @@ from airflow_provider_flyte.compat import conf
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 
 POLL_INTERVAL = 5.0
-"""Most seconds until a task notices an end, where its author does not say otherwise."""
+"""Most seconds until a task notices an end, where its author sets nothing else."""
 
 LEAST_INTERVAL = 0.1
-"""Least seconds between two looks of one task. A look is a call to Flyte and a query to its database: with 0, a single
+"""Least seconds between two polls of one task. A poll is a call to Flyte and a query to its database: with 0, a single
 task made 2,622 of them in four seconds."""
 
 DEFAULT_DEFERRABLE: bool = conf.getboolean("operators", "default_deferrable", fallback=False)
 
 RESUME_AFTER = 10.0
-"""Least seconds between a deferral and its end, where the author does not say otherwise."""
+"""Least seconds between a deferral and its end, where the author sets nothing else."""
 
 
 @contextmanager
 def argument_errors() -> Iterator[None]:
-    """Raise what the client says of an argument as what Airflow does not retry."""
+    """Raise the client's error about an argument as one that Airflow does not retry."""
     try:
         yield
     except ConfigError as error:

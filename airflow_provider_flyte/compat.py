@@ -2,7 +2,7 @@
 
 Airflow's names are imported from here and from nowhere else. ``airflow.providers.common.compat.sdk`` gives such names
 too, but not with every Airflow: 3.0.6 was released with its 1.7.3, 2.11.0 with 1.7.0, which have no such module, and
-``mask_secret`` is there from 1.22 on, whose Python is 3.11.
+``mask_secret`` exists from 1.22 on, whose Python is 3.11.
 """
 
 from __future__ import annotations
@@ -93,14 +93,14 @@ TRIGGER_FAILED = "__fail__"
 """The next_method of a task whose trigger failed or timed out."""
 
 TRIGGER_TIMED_OUT = frozenset({"Trigger timeout", "Trigger/execution timeout"})
-"""What the scheduler says when a deferral is over its time: 3.x, 2.11."""
+"""The scheduler's error when a deferral has passed its ``timeout``: 3.x, 2.11."""
 
 
 def first_reschedule(context: Context, sensor: BaseSensorOperator) -> tuple[float, Context]:
-    """When this try looked first, in seconds since the epoch, and the context for Airflow's own sensor.
+    """When this try poked first, in seconds since the epoch, and the context for Airflow's own sensor.
 
     That is now, unless the try has been rescheduled since. In ``dag.test()`` of 3.0 the date is a text, with which
-    Airflow's own sensor breaks at its second look: there, the context has a date.
+    Airflow's own sensor breaks at its second poke: there, the context has a date.
     """
     if not sensor.reschedule:
         return time.time(), context
@@ -150,7 +150,7 @@ async def aconnection(hook: type[BaseHook], conn_id: str) -> Any:
     """The connection, on an event loop.
 
     Before 3.3.2 Airflow's own ``aget_connection`` masks the secrets with a call that blocks the loop, and without
-    telling the supervisor. A blocking ``get_connection`` in a task that was started inside a trigger finds no
+    notifying the supervisor. A blocking ``get_connection`` in a task that was started inside a trigger finds no
     connection that is in the database (3.3.2).
     """
     if hasattr(_find("Connection"), "aextra_dejson"):
@@ -159,9 +159,10 @@ async def aconnection(hook: type[BaseHook], conn_id: str) -> Any:
 
 
 def failing_backends(conn_id: str) -> list[str]:
-    """Which secrets backends fail over a connection, and how: Airflow passes over them, and says it is not there.
+    """Which secrets backends fail over a connection, and how: Airflow passes over them, and reports that it does not
+    exist.
 
-    What a failure says is left out where it may quote the connection.
+    The text of a failure is left out where it may quote the connection.
     """
     asked = (_asked(backend, conn_id) for backend in _secrets_backends())
     return [failure for _, failure in asked if failure]
@@ -216,7 +217,7 @@ def _asked(backend: Any, conn_id: str) -> tuple[bool, str]:
 
 
 def _quoting_nothing(error: Exception) -> str:
-    """What an error says, where that quotes nothing of the connection."""
+    """An error's text, where that quotes nothing of the connection."""
     if isinstance(error, json.JSONDecodeError | TypeError):
         return str(error)
     # Airflow's words for JSON, Python's for a URI. Where a password has a / in it, the port is a part of that.
@@ -236,7 +237,7 @@ async def amask_secret(secret: Any) -> None:
 
 
 def push_to_database(ti: Any, key: str, value: str) -> None:
-    """Put a text into XCom where the UI looks for it.
+    """Put a text into XCom where the UI reads it.
 
     Airflow 3's UI reads the database, where a custom XCom backend would leave a reference of its own. Airflow itself
     stores links past the backend too (``task_runner._xcom_push_to_db``), but only when the task's process ends.
@@ -315,7 +316,7 @@ def trace_shows_resets() -> bool:
 
 
 def dag_run_key(dag_run: Any) -> str | None:
-    """The key of a DAG run's row, which a task is told on 2.11; None where another DAG run may come to have it."""
+    """The key of a DAG run's row, which a task gets on 2.11; None where another DAG run may come to have it."""
     key = getattr(dag_run, "id", None)
     if key is None:
         return None

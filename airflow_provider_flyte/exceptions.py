@@ -7,18 +7,18 @@ FlyteRunError (AirflowException)    .run .project .domain .url .errors
 |   +-- FlyteRunStuck                   it never left its queue, and queued_timeout has passed
 +-- FlyteRunMissing                 Flyte does not have the run; a retry waits for it again
 +-- FlyteRunTimeout                 the sensor's timeout has passed; the task fails without a retry
-+-- FlyteUnreachable                the run's state is unknown; a retry looks again
++-- FlyteUnreachable                the run's state is unknown; a retry polls again
 |   +-- FlyteLaunchUncertain            nor whether it was launched; a retry finds it if it was
 +-- FlyteOutputsUnreadable          the run has succeeded, its outputs cannot be read; a retry launches nothing
 +-- FlyteWaitBroken                 the trigger broke, not the run; a retry waits again
 +-- FlyteLaunchFailed               nothing was launched: Flyte refuses it, or was lost on the way; a retry tries again
-+-- FlyteTaskKilled                 the task was stopped; the log says whether its run was aborted or keeps running
++-- FlyteTaskKilled                 the task was stopped; the log has whether its run was aborted or keeps running
 +-- FlyteRunTaken                   the run's name belongs to somebody else; the task fails without a retry
 FlyteConfigurationError (AirflowException)    the connection cannot work
 +-- FlyteArgumentError              an argument cannot work; the task fails without a retry
-+-- FlyteTaskMissing                no such Flyte task is deployed; a retry looks again
++-- FlyteTaskMissing                no such Flyte task is deployed; a retry tries again
 
-A sensor never retries a failed run, an operator does unless ``fail_fast_on`` says otherwise. What is not to be
+A sensor never retries a failed run, an operator does unless ``fail_fast_on`` is set. What is not to be
 retried is also an AirflowFailException: FlyteRunFailedForGood is a FlyteRunFailed, and so on.
 """
 
@@ -126,7 +126,7 @@ class FlyteUnreachable(FlyteRunError):
 
 
 class FlyteLaunchUncertain(FlyteUnreachable):
-    """Flyte did not say whether the run was launched, and could not be asked afterwards."""
+    """It is not known whether the run was launched: the answer was lost, and Flyte could not be asked afterwards."""
 
 
 class FlyteOutputsUnreadable(FlyteRunError):
@@ -138,7 +138,7 @@ class FlyteLaunchFailed(FlyteRunError):
 
 
 class FlyteTaskKilled(FlyteRunError):
-    """The task's process was told to end. Airflow has decided by then what becomes of the task."""
+    """The task's process was asked to end. Airflow has decided by then about the task's state."""
 
 
 class FlyteRunTaken(FlyteRunError, AirflowFailException):
@@ -146,7 +146,7 @@ class FlyteRunTaken(FlyteRunError, AirflowFailException):
 
 
 class FlyteWaitBroken(FlyteRunError):
-    """The trigger ended without an answer; it says nothing about the run."""
+    """The trigger ended without an answer; this means nothing for the run."""
 
 
 class FlyteConfigurationError(AirflowException):

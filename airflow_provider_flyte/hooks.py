@@ -64,7 +64,7 @@ class FlyteHook(BaseHook):
     def get_config(self) -> FlyteConfig:
         """The client's settings, read from the connection each time.
 
-        :raises FlyteConfigurationError: when there is no such connection or it cannot be used; the text says which
+        :raises FlyteConfigurationError: when there is no such connection or it cannot be used; the text names which
             field to change.
         """
         return _usable(self._read())

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 class FlyteRunLink(BaseOperatorLink):
     """The run's page; there from the moment when the task knows its run. Of several runs it is the first one's.
 
-    Airflow 3 shows what its database has under ``xcom_key``, and puts there what :meth:`get_link` says when a task's
+    Airflow 3 shows what its database has under ``xcom_key``, and puts there what :meth:`get_link` returns when a task's
     process ends; a task that waits has put it there before. Airflow 2 calls :meth:`get_link` in the webserver.
     """
 
@@ -30,7 +30,7 @@ class FlyteRunLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The address that :func:`show_link` has stored; '' where there is none."""
         # What lies in Airflow 3's database by itself, a custom XCom backend need not be able to read. And Airflow 3
-        # logs an error for a key that XCom does not have: it is looked for only where it can be.
+        # logs an error for a key that XCom does not have: it is read only where it can exist.
         shown: str | None = getattr(operator, _SHOWN, None)
         if shown is None and may_be_shown(ti_key, resumed=getattr(operator, _RESUMED, False)):
             shown = XCom.get_value(key=self.xcom_key, ti_key=ti_key)
@@ -41,7 +41,7 @@ _SHOWN = "_flyte_url_shown"
 """The operator's attribute with the address, in the process that has stored it."""
 
 _RESUMED = "_flyte_url_shown_before"
-"""The operator's attribute that tells that a process before this one has stored the address."""
+"""The operator's attribute that is set where an earlier process has stored the address."""
 
 
 def link_was_shown(task: Any) -> None:

@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 
 
 class FlyteRunOperator(KeepsTexts, BaseOperator):
-    """Launches a Flyte task and waits for its run, which is there once for each try of the Airflow task.
+    """Launches a Flyte task and waits for its run. Each try of the Airflow task has one run.
 
     The run's name is made of the DAG, the task, the DAG run, the map index and the try, so a worker that crashes at
-    any point finds the run again, and a retry first looks at the runs of the tries before: one that still goes on is
+    any point finds the run again, and a retry first reads the runs of the tries before: one that is still running is
     waited for, one that has succeeded is the answer. Clearing the task starts anew.
 
     XCom gets the run's details (``RunDetails.to_dict()``) under ``return_value``, the outputs as plain values under
@@ -60,22 +60,22 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     :param task_name: the name of a deployed Flyte task, such as ``train.fit``.
     :param version: its version; by default the latest that is deployed.
     :param trigger_name: a Flyte trigger of the task: the run counts as fired by it, and has its version, inputs and
-        settings where the arguments say nothing else.
+        settings where the arguments set nothing else.
     :param inputs: plain values by name; what fits which type stands in docs/launch.md.
     :param project: the Flyte project of task and run; by default the connection's.
     :param domain: their Flyte domain; by default the connection's.
     :param flyte_conn_id: the Airflow connection, of type ``flyte``.
-    :param run_name: a name for the run instead of a computed one; a run that is there under it is waited for, whoever
+    :param run_name: a name for the run instead of a computed one; a run that exists under it is waited for, whoever
         launched it. A retry that launches anew appends ``-2``, ``-3`` ...
     :param labels: labels of the run.
     :param annotations: annotations of the run; Airflow's own are added.
     :param env_vars: environment variables of the run. Their values are hidden in Rendered Templates.
     :param flyte_queue: the Flyte queue to run in (``queue`` is Airflow's own argument).
-    :param interruptible: whether the run may use machines that can be taken away; by default the task says.
+    :param interruptible: whether the run may use machines that can be taken away; by default as the task is defined.
     :param overwrite_cache: compute anew what Flyte has cached.
     :param service_account: the Kubernetes service account to run as; the connection may allow only some.
     :param raw_data_prefix: URI under which the run stores its data.
-    :param max_action_concurrency: how many actions of the run may go on at once; by default Flyte says.
+    :param max_action_concurrency: how many actions of the run may run at once; by default Flyte's limit.
     :param wait: wait until the run is over. If not, the task succeeds once the run is launched.
     :param deferrable: wait in the triggerer instead of on a worker; by default ``[operators] default_deferrable``.
     :param poll_interval: most seconds until an end is noticed.
@@ -121,7 +121,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     ui_color = "#e9dfff"
 
     stop_requested = False
-    """Whether a signal told this process to stop."""
+    """Whether a signal asked this process to stop."""
 
     _seen: tuple[TryRun, TaskWait] | None = None
     """The run and what this process saw of it last, for OpenLineage."""
@@ -208,7 +208,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     def env_vars(self, values: Any) -> None:
         # From the start: Airflow 2.11 shows what the serialized DAG has of a task that has not run yet.
         self._env_vars = values if values is None or isinstance(values, HiddenValues) else HiddenValues(values)
-        # Airflow does not look for upstream tasks behind what hides; those of a mapped task it has found before.
+        # Airflow does not find upstream tasks behind what hides values; those of a mapped task it has found before.
         if not getattr(self, "_BaseOperator__from_mapped", False):
             XComArg.apply_upstream_relationship(self, values)
 
@@ -224,7 +224,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         return self._start(context)
 
     def execute_complete(self, context: Context, event: Any = None, **settled: Any) -> Any:
-        """Resume after the trigger's event: look at the run, and let the event explain what the look cannot.
+        """Resume after the trigger's event: read the run, and let the event explain what the run does not show.
 
         :param event: what the trigger sent.
         :param settled: what was settled before the deferral (``wait/resumption.py``). Airflow may lose it. A try that
@@ -243,7 +243,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         """Have the run of this try, and wait for it.
 
         :param before: what this try has settled before it deferred; None: nothing that is known.
-        :param event: what the trigger said then.
+        :param event: the trigger's event then.
         """
         from airflow_provider_flyte.launch.launched_wait import LaunchedWait
         from airflow_provider_flyte.launch.launching import naming
@@ -259,7 +259,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
                     run, settled = settled_run(client.get().config, before), before
             else:
                 run, settled = self._launch(context, client, stopping, before, event)
-                # Before the run was there the trigger had nothing to say of it.
+                # The event of a trigger from before the launch is not about the run.
                 event = event if before is None else None
             show_link(self, context, run.url)
             wait = LaunchedWait(self, context, client, stopping, run)
@@ -291,7 +291,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         )
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume after a trigger that crashed, too: what it waited for is looked at all the same."""
+        """Resume after a trigger that crashed, too: what it waited for is read all the same."""
         from airflow_provider_flyte.wait.deferral import resumption
 
         next_method, kwargs = resumption(self, next_method, next_kwargs)

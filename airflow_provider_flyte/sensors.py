@@ -58,8 +58,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     XCom has a dict instead, from the name of each run that is over to its details.
 
     The arguments of every Airflow sensor mean the same in poke, in reschedule and deferred, with three remarks.
-    ``timeout`` counts from this try's first look (on Airflow 2.11 in reschedule mode: from the first try's).
-    Deferred, ``poke_interval`` is the most delay until an end is noticed (at most 5 s, whatever it says), and
+    ``timeout`` counts from this try's first poke (on Airflow 2.11 in reschedule mode: from the first try's).
+    Deferred, ``poke_interval`` is the longest delay until an end is noticed (at most 5 s), and
     ``exponential_backoff`` means nothing. ``execution_timeout`` bounds a deferred wait too.
 
     :param run_name: the run's name; a template, so that it may come from an upstream task's XCom. The run need not
@@ -158,7 +158,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                 self._wait.close()
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
-        """One look, in poke and in reschedule mode."""
+        """Poke once, in poke and in reschedule mode."""
         from airflow_provider_flyte.wait.task_wait import BRIEFLY
 
         began = self._began or time.time()
@@ -176,7 +176,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     # -- deferred
 
     def execute_complete(self, context: Context, event: Any = None, **settled: Any) -> Any:
-        """Resume after the trigger's event: look at the runs, and let the event explain what the look cannot.
+        """Resume after the trigger's event: read the runs, and let the event explain what they do not show.
 
         :param event: what the trigger sent.
         :param settled: what was settled before the deferral (``wait/resumption.py``). Airflow may lose it. A try that
@@ -206,7 +206,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     def _settle(self, context: Context, began: float) -> Settled:
         """What this try goes by. The connection, which may name project and domain, is read later.
 
-        :param began: when it looked first, in seconds since the epoch.
+        :param began: when it poked first, in seconds since the epoch.
         """
         from airflow_provider_flyte.wait.deferral import execution_deadline
         from airflow_provider_flyte.wait.resumption import SENSOR, Settled
@@ -371,7 +371,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             endpoint=settled.endpoint if settled else None,
             log=self.log,
         )
-        # Each time: Airflow clears XCom between two looks of a rescheduled task.
+        # Each time: Airflow clears XCom between two pokes of a rescheduled task.
         show_link(self, context, wait.url)
         return wait
 
@@ -384,7 +384,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         return None
 
     def _end(self, context: Context, wait: TaskWait | None, error: Exception) -> None:
-        """End the wait as Airflow's flags say, or return when it goes on (silent_fail). The same in every mode."""
+        """End the wait by Airflow's flags, or return when it continues (silent_fail). The same in every mode."""
         from airflow_provider_flyte.report.xcom import push_details
 
         if self.silent_fail and not isinstance(error, _NOT_SILENCED):

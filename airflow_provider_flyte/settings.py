@@ -23,7 +23,7 @@ class Option:
     """Of a number. Less is a flood of calls to Flyte, or so few that nothing is noticed."""
 
     most: float = 3600.0
-    """Of a number. An end that no stream tells of is noticed only with the next poll."""
+    """Of a number. An end that no stream sends is noticed only with the next poll."""
 
 
 OPTIONS = (

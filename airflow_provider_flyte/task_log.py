@@ -15,11 +15,11 @@ class TaskLog(Protocol):
         """Log what may need somebody."""
 
     def error(self, event: str, /, *args: Any) -> Any:
-        """Log what somebody has to look at."""
+        """Log what needs somebody."""
 
 
 class TroubleLog:
-    """Says once that trouble began, and once that it is over.
+    """Logs once that trouble began, and once that it is over.
 
     :param log: the task's log.
     """
@@ -29,11 +29,11 @@ class TroubleLog:
         self._logged = False
 
     def log(self, trouble: str, about: str, *, over: bool) -> bool:
-        """Whether there is trouble.
+        """Log a change between trouble and none; returns whether there is trouble.
 
         :param trouble: Flyte's or the client's words; '' where there is none.
         :param about: what it concerns.
-        :param over: whether the wait ends with it, which then says so itself.
+        :param over: whether the wait ends with it: then its exception has the trouble.
         """
         if trouble:
             if not over and not self._logged:

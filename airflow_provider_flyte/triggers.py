@@ -45,7 +45,7 @@ class _ConnectionUnreadError(Exception):
 
 
 class FlyteRunTrigger(BaseTrigger):
-    """Waits until a run is over, or several are, and says in one small event how that ended.
+    """Waits until a run is over, or several are, and ends with one small event.
 
     Plain values only: Airflow stores them, shows them in the UI and makes the trigger again from them, elsewhere and
     after an upgrade. Times are seconds since the epoch. What cannot work is refused with a FlyteArgumentError.
@@ -125,7 +125,7 @@ class FlyteRunTrigger(BaseTrigger):
             self._release()
 
     def _cancelled(self) -> None:
-        """Nothing is to be said of a run that the task only waits for."""
+        """Log nothing about a run that the task only waits for."""
 
     async def cleanup(self) -> None:
         """Give the watcher back. Airflow calls this at shutdown and redistribution too: nothing is aborted."""
@@ -199,7 +199,7 @@ class FlyteRunTrigger(BaseTrigger):
 
     def _timed_out(self) -> RunEvent:
         ends = {ending: at for ending, at in self._deadlines.items() if at is not None}
-        # A deadline that ends the task goes before one that only asks for a look.
+        # A deadline that ends the task goes before one that only has a worker check the queue.
         final = {ending: at for ending, at in ends.items() if ending is not Ending.QUEUED and at <= self._now()}
         return self._ended(min(final or ends, key=ends.__getitem__))
 
@@ -213,7 +213,7 @@ class FlyteRunTrigger(BaseTrigger):
             doing.cancel()
 
     def _log_beginning(self) -> None:
-        # Not where the wait is: structlog looks at the frame that logs, which makes an object that lasts as long.
+        # Not where the wait is: structlog inspects the frame that logs, which makes an object that lasts as long.
         self.log.info("Waiting for %s over the Airflow connection %r.", self._what, self.flyte_conn_id)
 
     def _log_end(self, result: WaitResult, ended: int) -> None:
@@ -301,11 +301,11 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
     :param not_before: the event is held until then.
     :param missing_after: seconds for which ListRuns may not show the run; None: for ever.
     :param unreachable_after: seconds of trouble after which the run's state is unknown; None: never.
-    :param queued_deadline: when a worker is to look whether the run has left its queue; None: never.
+    :param queued_deadline: when a worker is to check whether the run has left its queue; None: never.
     :param abort_for: the task instance, in words, that has launched the run; None: none did, and it is never aborted.
     :param abort_on_kill: abort the run when the task is killed.
     :param endpoint: where Flyte was when the run was launched, ``host:port``; None: not known.
-    :param launched: whether the run is there. If not, this waits for Flyte's answer before it is launched.
+    :param launched: whether the run exists. If not, this waits for Flyte's answer before it is launched.
     :param abort_on_timeout: abort the run when ``execution_deadline`` has passed. Airflow 2.11 does not let the task do
         it: it fails a task that resumes past its ``execution_timeout`` before calling it.
     """
@@ -360,7 +360,7 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         return "Flyte answers" if event.answered and not self.launched else super()._why(event)
 
     def _cancelled(self) -> None:
-        # A triggerer says whose trigger it is. ``dag.test()`` does not: there a cancellation is the author's Ctrl-C.
+        # A triggerer sets whose trigger it is. ``dag.test()`` does not: there a cancellation is the author's Ctrl-C.
         if getattr(self, "task_instance", None) is None and self.launched:
             from airflow_provider_flyte.tries.kill_deferred import interrupt
 

@@ -1,4 +1,4 @@
-"""Checks of what callers give: times, switches, whole numbers, choices. A text is none of them, whatever it says."""
+"""Checks of what callers give: times, switches, whole numbers, choices. A text is none of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ so."""
 
 MISSING_AFTER = 60.0
 UNREACHABLE_AFTER = 300.0
-"""Seconds for which a wait puts up with a missing run and with trouble, where nobody says otherwise."""
+"""Seconds for which a wait puts up with a missing run and with trouble, where nothing else is set."""
 
 
 def is_number(value: object, *, least: float, most: float = math.inf, above_least: bool = False) -> bool:
@@ -78,7 +78,7 @@ def switch(name: str, value: object, *, optional: bool = False) -> Any:
 def whole_number(name: str, value: object, *, least: int = 0, otherwise: str = "") -> int:
     """A whole number.
 
-    :param otherwise: what else can be said of it, for the error.
+    :param otherwise: an addition to the error's text.
     :raises ConfigError: naming the argument and what to give.
     """
     if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least:

@@ -115,7 +115,7 @@ class FlyteClient:
         """Stop a run if it is not over (RunService/AbortRun); ``await client.abort.aio(...)`` on a loop.
 
         The run is read first, because Flyte overwrites a success with ABORTED, and once more afterwards. The result
-        says what was done, and whether a success was overwritten after all.
+        has the outcome, and whether a success was overwritten after all.
 
         :param run_name: the run's name.
         :param reason: why; stands in the run's details.
@@ -137,7 +137,7 @@ class FlyteClient:
     ) -> Bound[LogTail]:
         """The last lines that an attempt of a run logged (DataProxyService/TailLogs); also ``client.tail_log.aio``.
 
-        A log that cannot be had is no error: the result says why. Backends keep it as long as the pod is there.
+        A log that cannot be had is no error: the result has the reason. Backends keep it as long as the pod exists.
 
         :param run_name: the run's name.
         :param attempt: number of the attempt, from 1.

@@ -61,7 +61,7 @@ class FlyteConfig:
     """Where the token of each call comes from; None sends none."""
 
     metadata_header: str = ""
-    """Metadata key of the token; by default what the Flyte deployment says, else ``authorization``."""
+    """Metadata key of the token; by default the one that the Flyte deployment publishes, else ``authorization``."""
 
     ca_bundle: str = field(default="", repr=False)
     """Authorities to believe instead of the system's: certificates as PEM, or the path of a file with them."""

@@ -44,10 +44,10 @@ class ClientCredentials:
     client_secret: str = field(repr=False)
 
     scopes: tuple[str, ...] = ()
-    """What to ask for; by default what the Flyte deployment says."""
+    """What to ask for; by default the scopes that the Flyte deployment publishes."""
 
     audience: str = ""
-    """For whom the token is meant; by default what the Flyte deployment says."""
+    """For whom the token is meant; by default the audience that the Flyte deployment publishes."""
 
     oauth_endpoint: str = ""
     """URL that gives tokens, only where it is not the one that the Flyte deployment names."""
@@ -81,7 +81,7 @@ class StaticToken:
         hide(self, "token")
 
     def without_secret(self) -> tuple[object, ...]:
-        """Whose it is: nobody can tell."""
+        """Whose it is, for messages; a static token does not show it."""
         return ()
 
 
@@ -141,7 +141,7 @@ def api_key(text: str) -> tuple[str, ClientCredentials, str]:
     It is the base64 of ``endpoint:client_id:client_secret:org``; the endpoint may have ``dns:///`` or ``https://``
     before it and a port, the org may be empty or the word None.
 
-    :raises ConfigError: which says what is broken and does not show it.
+    :raises ConfigError: which names what is broken and does not show it.
     """
     broken = "The API key is broken: {}. Copy it again, or have a new one made."
     packed = "".join(text.split()).translate(str.maketrans("-_", "+/")).rstrip("=")

@@ -18,7 +18,7 @@
         +-- UnimplementedError          UNIMPLEMENTED
         +-- UnavailableError            UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED
         |   +-- ProxyError                  a proxy's own 429, 502, 503 or 504
-        |   +-- WrongEndpointError              seen by looking at what is there: lasting
+        |   +-- WrongEndpointError              found by a probe of the address: lasting
         |       +-- SpeaksTlsError              it speaks TLS and we do not
         |       +-- SpeaksPlaintextError        the reverse
         |       +-- CertificateError            its certificate is refused
@@ -97,11 +97,11 @@ class InputsError(ConfigError):
 
 
 class NoSuchTaskError(ConfigError):
-    """No such task is deployed in this project and domain, or not in this version; says which there are."""
+    """No such task is deployed in this project and domain, or not in this version; the message lists those that are."""
 
 
 class NoSuchTriggerError(ConfigError):
-    """The task has no such trigger of Flyte's; says which it has."""
+    """The task has no such Flyte trigger; the message lists those that it has."""
 
 
 class RpcError(FlyteError):
@@ -140,7 +140,7 @@ class RpcError(FlyteError):
         return self.advice
 
     def turned_into(self, cls: type[Error]) -> Error:
-        """The same failure, told as another kind."""
+        """The same failure as an error of another kind."""
         other = cls(self.status, self.details, method=self.method, endpoint=self.endpoint, run=self.run)
         other.http_status = self.http_status
         return other
@@ -234,11 +234,11 @@ _RATE_LIMIT = (
     "often (poll_interval in the section flyte of Airflow's configuration)."
 )
 PROXY_STATUSES = (429, 502, 503, 504)
-"""What a proxy says while what is behind it is away."""
+"""Statuses that a proxy answers while its backend is away."""
 
 
 class WrongEndpointError(UnavailableError):
-    """Flyte cannot be reached in this way: seen by a look at what is there, not guessed from grpc's words.
+    """Flyte cannot be reached in this way: found by a probe of the address, not guessed from grpc's words.
 
     Lasting, unless Flyte was reached in this way before: then it is an outage (``transient`` is set).
     """

@@ -25,7 +25,7 @@ class Kept(Generic[K, V]):
         os.register_at_fork(after_in_child=self._after_fork)
 
     def get(self, key: K, make: Callable[[], V], good: Callable[[V], bool] = lambda value: True) -> V:
-        """The value that is kept, or a new one in its place where there is none that is good."""
+        """The value that is kept, or a new one where none is usable."""
         with self._lock:
             value = self._values.pop(key, None)
             if value is None or not good(value):

@@ -23,7 +23,7 @@ from airflow_provider_flyte.client.verdict import RunError
 
 
 class RunDetails:
-    """Everything Flyte says of one run (RunService/GetRunDetails).
+    """Everything that Flyte has of one run (RunService/GetRunDetails).
 
     The members are those of ``flyte.remote.RunDetails``; there is no client for the whole process, so a read uses the
     enclosing ``with FlyteClient(config):`` block or ``client=``.
@@ -43,7 +43,7 @@ class RunDetails:
         :param name: the run's name.
         :param client: by default the client of the enclosing block.
         :raises ConfigError: for a name that no run can have, or without project, domain or client.
-        :raises NotFoundError: when the server says so; of a server whose database is down that proves nothing.
+        :raises NotFoundError: when the server answers so; from a server whose database is down it proves nothing.
         """
         used = current_client(client)
         return used, _get(calls.run_identifier(used.config.key(name), used.config.org), used)

@@ -18,7 +18,7 @@ _FROM_UPSTREAM = (
 )
 _PREFIX = re.compile(r"[a-z][-a-z0-9]*")
 _PREFIX_LENGTH = 15
-"""The rest is for what tells one run from another."""
+"""The rest is for what distinguishes one run from another."""
 
 
 # No tuples: Airflow 2.11 masks the arguments of a log line, and makes a plain tuple of whatever is one.
@@ -82,7 +82,7 @@ def check_run_name_prefix(prefix: str) -> str:
 
 
 def run_key(name: object, project: str | None, domain: str | None) -> RunKey:
-    """A checked key; :class:`ConfigError` says which part is missing and where it can be set."""
+    """A checked key; :class:`ConfigError` names which part is missing and where it can be set."""
     checked = check_run_name(name)
     for part, value in (("project", project), ("domain", domain)):
         if not isinstance(value, str) or not value.strip():

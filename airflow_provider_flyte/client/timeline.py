@@ -15,7 +15,7 @@ _MOST_WARNINGS = 10
 
 
 def timeline(details: run_definition_pb2.RunDetails) -> list[str]:
-    """A line for each thing that Flyte tells of: the launch, each phase of each attempt, the cluster's warnings, the
+    """A line for each thing that Flyte reports: the launch, each phase of each attempt, the cluster's warnings, the
     end. In the order of time, as far as there are times.
     """
     entries = list(_entries(details.action))

@@ -39,7 +39,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """No honest answer could be had."""
+    """No usable answer could be had."""
 
     message: str
     lasting: bool = False
@@ -64,9 +64,9 @@ class WaitRules:
             object.__setattr__(self, name, optional_seconds(name, getattr(self, name)))
 
     def at_most(self, patience: float) -> float:
-        """How long one look repeats a transient failure, which is part of the trouble.
+        """How long one observation repeats a transient failure, which is part of the trouble.
 
-        :param patience: seconds that would make sense for this look.
+        :param patience: seconds that would make sense for this observation.
         """
         return patience if self.unreachable_after is None else min(patience, self.unreachable_after)
 
@@ -76,8 +76,8 @@ class WaitState:
     """All that a wait remembers, in seconds of the caller's clock."""
 
     absent_since: float
-    """When the run was first looked for or, once it had been seen, when it was first gone; 0.0 while it is there, so
-    that the states of runs that go alike are equal."""
+    """When the wait began or, once the run had been seen, when it was first gone; 0.0 while it exists, so
+    that the states of runs in the same phase are equal."""
 
     seen: Seen | None = None
     absent: bool = False
@@ -104,7 +104,7 @@ class Verdict:
     """Newest phase that was seen; None if none was."""
 
     kind: str = ""
-    """For a failed run: ``USER``, ``SYSTEM``, ``ABORTED`` or ``UNKNOWN``; empty while the server has not said."""
+    """For a failed run: ``USER``, ``SYSTEM``, ``ABORTED`` or ``UNKNOWN``; empty while the server has not sent it."""
 
     message: str = ""
 
@@ -118,7 +118,7 @@ class Verdict:
 
 
 def observe(state: WaitState, observation: Observation, now: float) -> WaitState:
-    """What a wait knows after one more look."""
+    """The state of a wait after one more observation."""
     if isinstance(observation, Trouble):
         since = state.trouble_since if state.trouble_since is not None else now
         return replace(state, trouble=observation, trouble_since=since)
@@ -130,7 +130,7 @@ def observe(state: WaitState, observation: Observation, now: float) -> WaitState
 
 
 def trouble_over(state: WaitState) -> WaitState:
-    """What a wait knows after an honest answer that had no news of its run: trouble is over."""
+    """The state of a wait after an answer that had no news of its run: trouble is over."""
     return replace(state, trouble=None, trouble_since=None)
 
 
@@ -138,7 +138,7 @@ def decide(state: WaitState, now: float, rules: WaitRules) -> Verdict:
     """The verdict on what is known at ``now``."""
     phase = state.seen.phase if state.seen else None
     if state.seen and is_terminal(state.seen.phase):
-        # Believed whoever said it, and whatever trouble came after: a run that is over stays over.
+        # Believed from whatever source, and whatever trouble came after: a run that is over stays over.
         if is_successful(state.seen.phase):
             return Verdict(Outcome.SUCCEEDED, phase)
         error = state.seen.error or RunError("", "")

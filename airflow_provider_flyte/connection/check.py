@@ -25,13 +25,13 @@ _A_CALL = 3.0
 
 
 class _FailedError(Exception):
-    """A step failed; the text says what was seen, and what to do."""
+    """A step failed; the text has what was seen, and what to do."""
 
 
 def check(config: FlyteConfig, *, patience: float = PATIENCE) -> tuple[bool, str]:
     """Whether a task could use this connection, and in words what it can do, or which step failed and what to try.
 
-    :param config: what the connection says.
+    :param config: the connection's settings.
     :param patience: seconds for all steps together.
     """
     from airflow_provider_flyte.client.client import FlyteClient
@@ -42,7 +42,7 @@ def check(config: FlyteConfig, *, patience: float = PATIENCE) -> tuple[bool, str
         client = FlyteClient(replace(config, timeout=min(config.timeout, _A_CALL)))
     except (_FailedError, FlyteError) as error:
         return False, f"Settings: {error}"
-    # In a thread of its own, because a look-up of a name and a handshake have no deadline of ours.
+    # In a thread of its own, because a DNS look-up and a handshake have no deadline of ours.
     steps = ThreadPoolExecutor(1, thread_name_prefix="flyte-connection-check")
     try:
         return True, steps.submit(_steps, client).result(patience)
@@ -61,7 +61,7 @@ def check(config: FlyteConfig, *, patience: float = PATIENCE) -> tuple[bool, str
 
 
 def _steps(client: FlyteClient) -> str:
-    """Whether the project and the domain are there, and runs visible: what a wait needs, in the order of its needs."""
+    """Check that project and domain exist and runs are visible: what a wait needs, in this order."""
     from airflow_provider_flyte.client.errors import NotFoundError, PermissionDeniedError, UnimplementedError
     from airflow_provider_flyte.client.flows.calls import get_domains, list_projects, list_runs
     from airflow_provider_flyte.client.transport.selector import reached_through

@@ -255,7 +255,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-# -- what several fields say together
+# -- what several fields mean together
 
 
 def _credentials(

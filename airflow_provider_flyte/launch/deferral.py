@@ -1,4 +1,4 @@
-"""An operator's deferral: what its trigger is told."""
+"""An operator's deferral: the arguments of its trigger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def defer(task: FlyteRunOperator, context: Context, settled: Settled, unreachabl
     now = time.time()
     queued_deadline = settled.queued_until
     if queued_deadline is not None and queued_deadline <= now:
-        # Flyte could not be asked by then: now the trigger counts the trouble, and the look has to wait.
+        # Flyte could not be asked by then: now the trigger counts the trouble, and the time until the next attempt has
+        # to wait.
         queued_deadline = None if task.unreachable_after is None else now + task.unreachable_after
     task.defer(
         trigger=FlyteLaunchedRunTrigger(

@@ -1,4 +1,4 @@
-"""An operator's wait for its run, once it has one: look, defer or sleep, and end as the run did."""
+"""An operator's wait for its run, once it has one: poll, defer or sleep, and end as the run did."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class LaunchedWait:
         )
 
     def end(self, settled: Settled, event: RunEvent | None) -> Any:
-        """Look, and wait on or end; a kill and a timeout that come meanwhile are seen to.
+        """Read the run, and keep waiting or end; a kill and a timeout that come meanwhile are handled.
 
-        :param settled: what this try goes by.
-        :param event: what the trigger said; None: nothing of this run.
+        :param settled: what was settled in this try.
+        :param event: the trigger's event; None: there is none about this run.
         :returns: what the task returns.
         """
         with self._stopping.watching(self._run.key, self._run.url, lambda: self._run):
@@ -95,7 +95,7 @@ class LaunchedWait:
     def _explain(self, event: RunEvent) -> BaseException | None:
         if event.ending is Ending.TASK_TIMED_OUT:
             return AirflowTaskTimeout("execution_timeout has passed while the task waited for its Flyte run.")
-        # The look has found it still queued, or not; the caller goes by that.
+        # The worker has seen by now whether the run is still queued; the caller acts on that.
         return None if event.ending is Ending.QUEUED else self.wait.explain(event)
 
     def _check_queue(self) -> None:
@@ -133,7 +133,7 @@ class LaunchedWait:
         return Advice(False, f"Look at {{url}}; a retry launches another run (retry_as={task.retry_as!r}).")
 
     def _conclude(self, verdict: Verdict) -> Any:
-        """The details of a success, else raise."""
+        """Return the details of a success, else raise."""
         task, wait = self._task, self.wait
         count_outcome(task.flyte_conn_id, wait.details, verdict)
         if verdict.outcome is not Outcome.SUCCEEDED or wait.details is None:

@@ -56,11 +56,11 @@ class Launching:
         self._stopping = stopping
 
     def run(self, wanted: Launch, before: Settled | None, event: RunEvent | None) -> TryRun:
-        """The run of this try, launched if need be; while Flyte cannot be asked this waits, or defers.
+        """The run of this try, launched if need be; while Flyte gives no answer this waits, or defers.
 
         :param wanted: what to launch.
         :param before: what this try has settled before it deferred without a run.
-        :param event: what the trigger said then. Where Airflow has lost what was settled, it still names the run.
+        :param event: the trigger's event then. Where Airflow has lost what was settled, it still names the run.
         """
         task = self._task
         trouble = LaunchTrouble(
@@ -122,7 +122,7 @@ class Launching:
         )
 
     def _wait_for_flyte(self, key: RunKey, endpoint: str, trouble: LaunchTrouble) -> None:
-        """Give Flyte time before the next look: in the triggerer, or a while on this worker."""
+        """Give Flyte time before the next attempt: in the triggerer, or a while on this worker."""
         task = self._task
         if not task.deferrable:
             left = task.poll_interval if trouble.left is None else trouble.left
@@ -145,7 +145,7 @@ class Launching:
 
 
 def _apply_event(event: RunEvent, trouble: LaunchTrouble) -> None:
-    """What the trigger says to a try that waited for Flyte before its launch."""
+    """Act on the event of a try that waited for Flyte before its launch."""
     if event.ending is Ending.TASK_TIMED_OUT:
         raise AirflowTaskTimeout(
             "execution_timeout has passed while Flyte gave no answer before the launch. "

@@ -1,4 +1,4 @@
-"""A try that cannot ask Flyte before it launches, so that nothing may be launched: said at once, and not for ever."""
+"""Trouble before a launch: without an answer from Flyte nothing may be launched. Logged at once, and bounded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GATEWAY_TIMEOUT = 504
 
 
 class LaunchTrouble:
-    """What a try knows of the trouble before its launch.
+    """The trouble of a try before its launch.
 
     :param limit: seconds of trouble that are put up with; None: for ever.
     :param since: when it began, in seconds since the epoch; None: there is none yet.
@@ -43,7 +43,7 @@ class LaunchTrouble:
         return None if self._limit is None or self.since is None else max(0.0, self.since + self._limit - time.time())
 
     def met(self, error: FlyteRunError, began: float) -> None:
-        """Note a look or a launch that failed.
+        """Note an attempt to read or to launch that failed.
 
         :param began: when it began.
         :raises FlyteRunError: where waiting cannot help, or has taken too long.
@@ -51,7 +51,7 @@ class LaunchTrouble:
         if not _may_pass(error):
             raise error
         self.uncertain |= isinstance(error, FlyteLaunchUncertain)
-        # What the triggerer hears in between ends nothing: the worker launches, and may be without a way to Flyte.
+        # An answer to the triggerer in between ends nothing: the worker launches, and may be without a way to Flyte.
         if self.since is None:
             self.since = began
         if self._answers_triggerer and isinstance(error, FlyteUnreachable):
@@ -86,7 +86,7 @@ class LaunchTrouble:
 
 
 def _while_waiting(error: FlyteRunError) -> str:
-    """What went wrong, without the advice to look for the run: the task itself is about to do so."""
+    """What went wrong, without the advice to search for the run: the task itself is about to do so."""
     if not isinstance(error.__cause__, LaunchUncertainError):
         return str(error)
     return (
@@ -96,7 +96,7 @@ def _while_waiting(error: FlyteRunError) -> str:
 
 
 def _may_pass(error: FlyteRunError) -> bool:
-    """Whether the next look may tell more.
+    """Whether the next attempt may succeed.
 
     Not after a deadline, ours or a proxy's, of the launch itself: then Flyte has the request and may yet carry it out.
     """

@@ -1,4 +1,4 @@
-"""What Airflow's metrics (StatsD, OpenTelemetry) say of the waits."""
+"""Airflow's metrics (StatsD, OpenTelemetry) about waits, launches and outcomes."""
 
 from __future__ import annotations
 

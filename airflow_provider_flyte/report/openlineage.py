@@ -1,6 +1,6 @@
 """OpenLineage, where its Airflow provider is installed and switched on; else nothing happens, and nothing is imported.
 
-A launched run is told its parent, in annotations: an emitter that runs in Flyte can name it in its events. And the
+A launched run gets its parent's facts in annotations: an emitter that runs in Flyte can name it in its events. And the
 task's own events name the run, by the facets ``externalQuery`` and ``flyte_run``.
 """
 
@@ -56,12 +56,12 @@ def parent_annotations(ti: Any, log: TaskLog) -> dict[str, str]:
 def operator_lineage(
     task_name: str, version: str | None, run: TryRun | None, details: RunDetails | None
 ) -> OperatorLineage:
-    """What the task's events tell of the run. Called by OpenLineage's provider alone, so it is there.
+    """The run's facts for the task's events. Called by OpenLineage's provider alone, so that is installed.
 
     :param task_name: the Flyte task.
     :param version: its version, where the task names one.
     :param run: the run, once it is known.
-    :param details: what Flyte said of it last.
+    :param details: Flyte's last details of it.
     """
     from airflow.providers.openlineage.extractors import OperatorLineage
 

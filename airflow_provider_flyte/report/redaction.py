@@ -1,4 +1,4 @@
-"""A dict whose values nobody sees by looking at it."""
+"""A dict that does not show its values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Airflow is told of a run by XCom: its name at once, its details without the values of environment variables, and
+"""What XCom gets of a run: its name at once, its details without the values of environment variables, and
 its outputs.
 
 What XCom cannot take never decides how a task ends.
@@ -26,7 +26,7 @@ OUTPUTS = "outputs"
 """The XCom key of all outputs."""
 
 RUN_NAME, RUN_URL = "run_name", "run_url"
-"""The XCom keys that are there as soon as the run is known."""
+"""The XCom keys that exist as soon as the run is known."""
 
 MOST = 100_000
 """Bytes of JSON that outputs may have in XCom, which Airflow keeps in its database; what is larger stays in Flyte."""
@@ -34,7 +34,7 @@ MOST = 100_000
 _ALL = "The dict of all outputs"
 
 _LONGEST_REASON = 300
-"""Characters of what an XCom backend says."""
+"""Characters of an XCom backend's error."""
 
 _TAKEN = {DETAILS, OUTPUTS, RUN_NAME, RUN_URL}
 """An output of such a name has no key of its own."""
@@ -44,7 +44,7 @@ _OURS = ("_link_", "_flyte_")
 
 
 def push_run(task: Any, context: Context, name: str, url: str) -> None:
-    """Put the run's name and its page into XCom. Whoever needs them is told by a warning if that fails.
+    """Put the run's name and its page into XCom. A failure is a warning in the task's log.
 
     :param task: the operator.
     :param context: the task's.
@@ -213,7 +213,7 @@ def _refuse(reason: str) -> Any:
 def _storable(value: Any, otherwise: Callable[[str], Any]) -> Any:
     """The value as XCom gives it back: no keys but texts, no NUL, and spelled out where JSON has no such value.
 
-    :param otherwise: gives what stands in place of a dict that XCom would refuse or make something else of.
+    :param otherwise: returns the substitute for a dict that XCom would refuse or turn into something else.
     """
     from airflow_provider_flyte.client.literals.spelling import spell, unspell
 
@@ -230,7 +230,7 @@ def _storable(value: Any, otherwise: Callable[[str], Any]) -> Any:
 
 
 def _reserved_keys(value: Mapping[Any, Any]) -> list[str]:
-    """Those by which Airflow tells a dict from an object that it has serialized.
+    """Those by which Airflow distinguishes a dict from an object that it has serialized.
 
     It refuses the first two (2.11 only at the top; further down it makes the object that they name), and takes the last
     two together for what older versions wrote.

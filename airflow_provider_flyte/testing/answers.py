@@ -85,7 +85,7 @@ def action_details(action: Action, asked: identifier_pb2.ActionIdentifier) -> pb
 
 
 def events_are_terminal(action: Action) -> bool:
-    """Whether the last attempt has ended by its events, whatever the status says."""
+    """Whether the last attempt has ended by its events, whatever its status."""
     last = max((attempt for attempt, _, _ in action.events), default=None)
     return any(attempt == last and phase in _ENDS_AN_ATTEMPT for attempt, phase, _ in action.events)
 
@@ -137,7 +137,7 @@ def _transitions(events: Sequence[pb.ActionEvent]) -> list[pb.PhaseTransition]:
 
 
 def outputs_uri(action: Action) -> str:
-    """Where the outputs lie: nowhere before a success, and after it where the last attempt's events say."""
+    """Where the outputs lie: nowhere before a success, and after it the address in the last attempt's events."""
     if action.phase != RunPhase.SUCCEEDED:
         return ""
     made = attempts(action)

@@ -24,7 +24,7 @@ class Panic(Exception):
 
 
 class Call:
-    """One call in progress. A handler may wait on it; it is closed when the client or the server hangs up."""
+    """One call in progress. A handler may wait for it; it is closed when the client or the server hangs up."""
 
     def __init__(self, metadata: Mapping[str, str] | None = None) -> None:
         self.metadata: Mapping[str, str] = metadata or {}
@@ -121,7 +121,7 @@ class CallLog:
             self._counts.clear()
 
     def wait(self, method: str, count: int, timeout: float) -> list[RecordedCall]:
-        """Wait until a method was called so often; ``TimeoutError`` says what was called instead."""
+        """Wait until a method was called so often; ``TimeoutError`` names what was called instead."""
         names = self._resolve(method)
         with self._changed:
             if not self._changed.wait_for(lambda: self._count(names) >= count, timeout):

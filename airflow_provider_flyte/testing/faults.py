@@ -184,7 +184,7 @@ class _SlowFirst(Fault):
     for_streams_only = True
 
     def stream(self, call: Call, messages: Iterator[Any]) -> Iterator[Any]:
-        # The subscription is there from the beginning, and has room for so many updates as it always has.
+        # The subscription exists from the beginning, and has room for so many updates as it always has.
         first = next(messages, None)
         if first is not None and not call.wait(self.seconds):
             yield first
@@ -236,8 +236,8 @@ def garbled(*, times: int | None = None) -> Fault:
 
 
 def gzipped(*, times: int | None = None) -> Fault:
-    """Answer with a message that is packed with gzip and does not say so: gRPC's flag is 0, and Connect's headers know
-    nothing of it. So a proxy may, and grpcio's blocking channel has handed on answers like that.
+    """Answer with a message that is packed with gzip and not marked as such: gRPC's flag is 0, and Connect's headers
+    know nothing of it. So a proxy may, and grpcio's blocking channel has handed on answers like that.
     """
     return _Gzipped(times=times)
 

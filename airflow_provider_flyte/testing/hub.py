@@ -1,4 +1,4 @@
-"""Who wants to hear of changes: the subscriptions behind the streams."""
+"""The subscriptions to changes behind the streams."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Hub(Generic[Thing]):
 
     @contextmanager
     def subscribe(self, topic: Hashable, call: Call) -> Iterator[Subscription[Thing]]:
-        """Hear of a topic until the block ends; the call's end ends the iteration."""
+        """Subscribe to a topic until the block ends; the call's end ends the iteration."""
         subscription: Subscription[Thing] = Subscription()
         with self._lock:
             self._topics[topic].append(subscription)
@@ -76,7 +76,7 @@ class Hub(Generic[Thing]):
                     del self._topics[topic]
 
     def publish(self, thing: Thing, *topics: Hashable) -> None:
-        """Tell the subscribers of these topics that a thing changed."""
+        """Notify the subscribers of these topics that a thing changed."""
         with self._lock:
             subscribers = [s for topic in topics if topic in self._topics for s in self._topics[topic]]
         for subscription in subscribers:

@@ -52,9 +52,9 @@ TASK_COLUMNS: Columns[TaskVersion] = {
 
 
 def default_order(action: Action) -> tuple[int, int, int]:
-    """By phase, then newest first: what goes on stands above what is over (list_runs.json, call 0).
+    """By phase, then newest first: what is running stands above what is over (list_runs.json, call 0).
 
-    So a run whose phase changes between two pages changes its place, and may be on both of them or on none.
+    So a run whose phase changes between two pages changes its position, and may be on both of them or on none.
     """
     return action.phase, -action.created_ns, -action.number
 
@@ -109,7 +109,7 @@ def names_in(request: list_pb2.ListRequest) -> list[str] | None:
 
 
 def check(filters: Iterable[list_pb2.Filter], columns: Columns[Row]) -> None:
-    """Refuse unknown fields: the backend looks at them before it asks the database."""
+    """Refuse unknown fields: the backend checks them before it asks the database."""
     for given in filters:
         if given.field not in columns:
             raise Refusal("INVALID_ARGUMENT", f"failed to convert filters: invalid filter field: {given.field}")

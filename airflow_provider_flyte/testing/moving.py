@@ -95,7 +95,7 @@ class Mover:
         return attempt
 
     def _attempt(self, phase: int) -> int:
-        """The attempt that a phase belongs to: a new one where the last has ended and the run goes on."""
+        """The attempt that a phase belongs to: a new one where the last has ended and the run has not."""
         seen = max((key[0] for key in self.action.events), default=0)
         if phase <= RunPhase.RUNNING and answers.events_are_terminal(self.action):
             return max(self.action.attempts, seen + 1)

@@ -63,7 +63,7 @@ class RunHandle:
 
     @property
     def enqueued(self) -> int:
-        """How often the executor was told to start it: more than once where CreateRun was repeated."""
+        """How often the executor was asked to start it: more than once where CreateRun was repeated."""
         return self._action.enqueued
 
     @property
@@ -108,7 +108,7 @@ class RunHandle:
         return self
 
     def logs(self, *lines: str, attempt: int | None = None) -> RunHandle:
-        """What an attempt logs, now; served as long as the run is there. Without this, its pod is gone.
+        """What an attempt logs, now; served as long as the run exists. Without this, its pod is gone.
 
         :param attempt: Number of the attempt; the one that runs now.
         """

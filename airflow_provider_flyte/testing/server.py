@@ -103,7 +103,7 @@ class LocalFlyte:
         self.calls = CallLog(resolve, keep_calls)
         """The calls made so far: ``flyte.calls("ListRuns")``."""
         self.auth = AuthHandlers(lambda: f"http://{self.endpoint}")
-        """What AuthMetadataService says: set ``auth.oauth2``, change ``auth.public``."""
+        """The answers of AuthMetadataService: set ``auth.oauth2``, change ``auth.public``."""
         self._store = Store(storage, PROJECT, clock)
         self._faults = FaultBox(resolve, NAMES, STREAMS)
         self._scheduler = Scheduler()
@@ -146,7 +146,7 @@ class LocalFlyte:
         return f"{self.host}:{self.ports['connect']}"
 
     def start(self) -> LocalFlyte:
-        """Open the transports; nothing where they are open. ``OSError`` says that another server has a port."""
+        """Open the transports; nothing where they are open. ``OSError`` where another server has a port."""
         if not self._open:
             try:
                 for name, port in self.ports.items():
@@ -212,7 +212,7 @@ class LocalFlyte:
         labels: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
     ) -> RunHandle:
-        """The run with this name: the one that is there, or a new one, launched as a client launches it.
+        """The run with this name: the one that exists, or a new one, launched as a client launches it.
 
         :param task: Deployed on the way where it is not.
         :param inputs: Plain values or literals by name.

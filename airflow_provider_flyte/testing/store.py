@@ -65,7 +65,7 @@ class Action:
     logs: dict[int, list[payload_pb2.LogLine]] = field(default_factory=dict)
     """What its attempts have logged; an attempt that is not in it has no pod any more."""
     enqueued: int = 0
-    """How often an executor was told to start it."""
+    """How often an executor was asked to start it."""
     row: run_definition_pb2.Run | None = None
     """The run as lists show it, kept until it changes: a page has 200 of them."""
 
@@ -161,7 +161,7 @@ class Store:
         return [runs[name] for name in dict.fromkeys(names) if name in runs]
 
     def changed(self, action: Action, *, phase: bool) -> None:
-        """Tell the streams. Only a change of the root action's phase is a change of the run; its events are not."""
+        """Notify the streams. Only a change of the root action's phase is a change of the run; its events are not."""
         action.row = None
         project, domain, run, name = action.key
         self.hub.publish(action, ("action", *action.key))
@@ -188,7 +188,7 @@ def require_project(store: Store, project: str) -> None:
 
 
 def require_run(store: Store, run: identifier_pb2.RunIdentifier) -> Action:
-    """The run, or NOT_FOUND. The real backend says NOT_FOUND of a database error too: the fault ``database_down``."""
+    """The run, or NOT_FOUND. The real backend answers it to a database error too: the fault ``database_down``."""
     action = store.run(run_key(run))
     if action is None:
         raise Refusal("NOT_FOUND", f"run not found: {run.project}/{run.domain}/{run.name}")

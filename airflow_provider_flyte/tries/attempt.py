@@ -1,6 +1,6 @@
-"""The one run of a try: look whether it is there, then attach, answer or launch.
+"""The one run of a try: find out whether it exists, then attach, answer or launch.
 
-What is to be done is decided in ``tries/identity.py``; here it is carried out and said in the task's log.
+What is to be done is decided in ``tries/identity.py``; here it is carried out and logged.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _NAMED = 5
 """How many runs of earlier tries an error names."""
 
 _RACES = 3
-"""How often somebody else may launch the run between our look and our launch."""
+"""How often somebody else may launch the run between our read and our launch."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class TryRuns:
         """The run of this try, launched if need be.
 
         :raises FlyteRunTaken: when the name belongs to somebody else's run.
-        :raises FlyteUnreachable: when it is not known what is there already; then nothing is launched.
+        :raises FlyteUnreachable: when it is not known which runs exist; then nothing is launched.
         :raises FlyteLaunchFailed: when nothing was launched, and a retry may help.
         :raises FlyteLaunchUncertain: when it is not known whether something was launched.
         :raises FlyteArgumentError: when the task, as it is written, cannot be launched.
@@ -178,7 +178,7 @@ class TryRuns:
         raise self._error(FlyteLaunchFailed, key, text)
 
     def _decide(self) -> TryRun | Start | Refuse:
-        """The run that is there, or what else there is to do."""
+        """The run that exists, or what else to do."""
         found = self._find()
         decision = decide(self._trying, found)
         if isinstance(decision, (Attach, Answer)):
@@ -264,7 +264,7 @@ class TryRuns:
         return TryRun(key, config.run_url(key), run.owner == self._trying.task, config.endpoint)
 
     def _launch(self, start: Start) -> TryRun | None:
-        """The run that was launched; None when one of its name has come into being since we looked."""
+        """The run that was launched; None when one of its name was created since our read."""
         from airflow_provider_flyte.client.flows.launch import launch
 
         for name in start.others:

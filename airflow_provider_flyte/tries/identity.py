@@ -1,13 +1,13 @@
-"""One run a try: what a try's run is called, whose it is, and what a try does about the runs that are there. Pure.
+"""One run a try: what a try's run is called, whose it is, and what a try does about the runs that exist. Pure.
 
 The name is computed before anything is launched, so that a crash at any point finds the run again. Annotations name
 the task instance, the try and ``max_tries`` that launched it: Airflow raises ``max_tries`` when a finished task is
 cleared, so runs that carry another number belong to what was cleared.
 
 A run of the name may have been launched for another DAG run of the same id: one that was deleted, or one of another
-Airflow. Annotations tell (:class:`DagRunMarks`). Such a run is passed over, and the try takes the next name.
+Airflow. Annotations show which (:class:`DagRunMarks`). Such a run is passed over, and the try takes the next name.
 
-Whoever launches looks up the runs of the tries (``tries.find_tries``), and asks :func:`decide`.
+Whoever launches looks up the runs of the tries (``lookup.find_tries``), and asks :func:`decide`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Sameness(Enum):
 
 @dataclass(frozen=True)
 class DagRunMarks:
-    """What Airflow tells a task of its DAG run, by which one that was reset is told from one that was deleted and made
+    """What a task gets to know of its DAG run, to distinguish one that was reset from one that was deleted and made
     again under the same id. docs/decisions.md has what each reset does to each of them. None: not known.
     """
 
@@ -83,7 +83,7 @@ class DagRunMarks:
     """The trace that this task instance belongs to, a random id. Changes when the task is cleared."""
 
     dated: bool = False
-    """Whether ``started`` is the DAG run's date, as in ``dag.test()``, and so tells nothing."""
+    """Whether ``started`` is the DAG run's date, as in ``dag.test()``, and so proves nothing."""
 
     def __post_init__(self) -> None:
         for name in ("run_after", "started"):
@@ -122,17 +122,17 @@ class DagRunMarks:
 
 @dataclass(frozen=True)
 class Try:
-    """One try of a task instance, as Airflow tells it when it starts."""
+    """One try of a task instance, as it is when Airflow starts it."""
 
     task: TaskInstance
     number: int
-    """Airflow's ``try_number``: 1 for the first; goes on counting when the task is cleared."""
+    """Airflow's ``try_number``: 1 for the first; keeps counting when the task is cleared."""
 
     max_tries: int
     """Airflow's ``max_tries``: the number of the last try is one more."""
 
     dag_run: DagRunMarks = field(default_factory=DagRunMarks)
-    """What tells the DAG run from another one of the same id."""
+    """What distinguishes the DAG run from another one of the same id."""
 
     attempt_id: str | None = None
     """Airflow's id of the task instance, from 3.0 on: another one for each try of each DAG run. None: not known."""
@@ -141,7 +141,7 @@ class Try:
     """The task's retries by now; may differ from what ``max_tries`` was made of. None: not known."""
 
     is_test: bool = False
-    """Whether ``airflow tasks test`` executes it for a DAG run that is there: it launches anew each time, and no other
+    """Whether ``airflow tasks test`` executes it for a DAG run that exists: it launches anew each time, and no other
     try knows of its runs.
     """
 
@@ -229,7 +229,7 @@ def run_name(
 ) -> str:
     """The name of the run that this try of this task instance launches: the prefix and a hash of all the rest.
 
-    :param more: what else tells the run from others.
+    :param more: what else distinguishes the run from others.
     :raises ConfigError: for a prefix that no run's name can begin with, or that leaves too little room.
     """
     length = min(_HASH_LENGTH, RUN_NAME_LENGTH - len(check_run_name_prefix(prefix)))
@@ -265,7 +265,7 @@ def abort_reason(task: TaskInstance | str, why: str) -> str:
 
 @dataclass(frozen=True)
 class Found:
-    """A run that is there, as ListRuns and GetRunDetails show it."""
+    """A run that exists, as ListRuns and GetRunDetails show it."""
 
     name: str
     phase: int
@@ -310,7 +310,7 @@ class Attach:
 
 @dataclass(frozen=True)
 class Answer:
-    """This run, which is over, is what the task came to; launch nothing."""
+    """This run, which is over, is the task's outcome; launch nothing."""
 
     name: str
 
@@ -341,7 +341,7 @@ Decision = Attach | Answer | Start | Refuse
 
 
 def decide(trying: Try, found: Iterable[Found]) -> Decision:
-    """What this try does, given the runs of its tries that are there."""
+    """What this try does, given those runs of its tries that exist."""
     there = {run.name: run for run in found}
     resumed = there.get(trying.resumes or "")
     if resumed is not None and _is_resumed(trying, resumed):
@@ -373,7 +373,7 @@ def decide(trying: Try, found: Iterable[Found]) -> Decision:
         and not _cleared_with_fewer_retries(trying, run)
         and trying.compare(run) is Sameness.SAME
     ]
-    # A run that the user launched by hand under the chosen name: waited for while it goes on, as the first try did.
+    # A run that the user launched by hand under the chosen name: waited for while it is running, as the first try did.
     counting += [run for run in by_hand if not run.over]
     for run in counting:
         if not run.over:

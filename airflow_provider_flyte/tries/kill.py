@@ -91,7 +91,7 @@ class Stopping:
             time.sleep(min(_TURN, left))
 
     def check_before_launch(self) -> None:
-        """Launch nothing for a task that was told to stop.
+        """Launch nothing for a task that was asked to stop.
 
         :raises FlyteTaskKilled: if it was.
         """
@@ -104,7 +104,7 @@ class Stopping:
             )
 
     def check(self, run: TryRun) -> None:
-        """On a worker that was told to stop: abort the run if somebody stopped the task; else wait on while we can.
+        """On a worker that was asked to stop: abort the run if somebody stopped the task; else keep waiting.
 
         :raises FlyteTaskKilled: if somebody did.
         """
@@ -112,8 +112,8 @@ class Stopping:
             raise _killed(run)
 
     def check_before_deferral(self, run: TryRun) -> None:
-        """Airflow tells a worker of a kill seconds later, with a heartbeat. One that has deferred by then is not told,
-        and its trigger never starts.
+        """Airflow notifies a worker of a kill seconds later, with a heartbeat. One that has deferred by then is not
+        notified, and its trigger never starts.
 
         :raises FlyteTaskKilled: if somebody stopped the task.
         """
@@ -127,9 +127,9 @@ class Stopping:
         return self._was_killed(run, signalled=True, ends=ends)
 
     def _was_killed(self, run: TryRun, *, signalled: bool, ends: bool = False) -> bool:
-        """Whether somebody stopped the task in Airflow; then its run is aborted, or the log says why not.
+        """Whether somebody stopped the task in Airflow; then its run is aborted, or the log has why not.
 
-        :param signalled: whether this process was told to stop. If nobody stopped the task, the log says that its run
+        :param signalled: whether this process was asked to stop. If nobody stopped the task, it is logged that its run
             is not aborted.
         :param ends: whether this process ends because of that (Airflow 2.11), instead of waiting on while it can.
         """

@@ -28,7 +28,7 @@ _aborting: set[asyncio.Task[None]] = set()
 
 
 async def stopped(trigger: FlyteLaunchedRunTrigger) -> None:
-    """See to the run of a trigger that Airflow tells of a kill."""
+    """Abort the run of a trigger that Airflow notifies of a kill, where that is due."""
     if trigger.abort_for is None and not trigger.launched:
         trigger.log.info("Nothing was launched, so there is no Flyte run to abort.")
         return
@@ -82,5 +82,5 @@ async def abort(trigger: FlyteLaunchedRunTrigger, why: str) -> None:
 
 
 def interrupt(trigger: FlyteLaunchedRunTrigger) -> None:
-    """Tell somebody who pressed Ctrl-C in ``airflow dags test`` of the run, which goes on."""
+    """Name the run, which keeps running, to somebody who pressed Ctrl-C in ``airflow dags test``."""
     trigger.log.warning(interrupted(RunKey(trigger.project or "", trigger.domain or "", trigger.run_name)))

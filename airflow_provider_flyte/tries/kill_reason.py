@@ -1,8 +1,8 @@
 """Was a task really killed? Airflow's ``on_kill`` also fires for tasks that nobody killed.
 
 On a worker it fires for an evicted pod, for heartbeats that failed or met another try, and on ``execution_timeout``;
-in the triggerer also for all triggers of a process that stalled and came back. The task instance's state tells. One
-that cannot be read, or that may mean either, is no reason to abort anything: a task that starts anew ends what was
+in the triggerer also for all triggers of a process that stalled and came back. The task instance's state shows which.
+One that cannot be read, or that may mean either, is no reason to abort anything: a task that starts anew ends what was
 left running.
 """
 
@@ -31,7 +31,7 @@ _WHY = {
 def why_killed(state: str | None, *, deferred: bool) -> str:
     """Why the task was killed, as a clause; '' where it was not, or nobody knows.
 
-    :param state: the task instance's state by now; None is that of one that was cleared, UNKNOWN means what it says.
+    :param state: the task instance's state by now; None is that of one that was cleared, UNKNOWN: it could not be read.
     :param deferred: whether the task waits in the triggerer. A running task that is cleared is ``restarting``; one
         without a state was reset by the scheduler, after its worker had been lost.
     """
@@ -41,7 +41,7 @@ def why_killed(state: str | None, *, deferred: bool) -> str:
 
 
 def because_of(state: str | None) -> str:
-    """What a state that is no reason to abort tells of a process that was told to stop, as a clause."""
+    """What a state that is no reason to abort means for a process that was asked to stop, as a clause."""
     if state == UNKNOWN:
         return "and whether somebody stopped the task is not known, because its state could not be read"
     return f"but nobody stopped the task: {'the scheduler has reset it' if state is None else f'it is {state}'}"
@@ -67,10 +67,10 @@ def not_ours(run: object) -> str:
 
 
 def kept_by_setting(run: object, why: str, then: str) -> str:
-    """Why a run goes on whose task was stopped.
+    """Why a run keeps running whose task was stopped.
 
     :param why: what has stopped the task, as `` although ...``; '' where that was not asked.
-    :param then: what else there is to say, with what goes before it.
+    :param then: an addition, with its punctuation.
     """
     return (
         f"Flyte run {run} is not aborted{why} (abort_on_kill=False). If it is still running, it runs until it ends or "
@@ -79,7 +79,7 @@ def kept_by_setting(run: object, why: str, then: str) -> str:
 
 
 def abort_done(why: str, done: str) -> str:
-    """Why a run was to be aborted, and what became of it."""
+    """Why a run was to be aborted, and the abort's outcome."""
     return f"Because {why}: {done}"
 
 

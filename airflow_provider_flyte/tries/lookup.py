@@ -1,4 +1,4 @@
-"""Looking up the runs of a task instance's tries, for :func:`launch_identity.decide`."""
+"""Looking up the runs of a task instance's tries, for :func:`identity.decide`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from airflow_provider_flyte.tries.identity import Found, TaskInstance, Try, next
 
 
 def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str) -> Flow[list[Found]]:
-    """The runs of this try and the earlier ones that are there; mostly by one ListRuns and a look at each.
+    """The runs of this try and the earlier ones that exist; mostly by one ListRuns and a GetRunDetails each.
 
     With them the run that this try resumes with, which may have a name that no try has today.
 
     :param key_of: the run of a name, all in one project and domain.
-    :raises NotFoundError: where ListRuns has a run whose details are said not to be there: the database is in trouble.
+    :raises NotFoundError: where ListRuns has a run of which GetRunDetails answers NOT_FOUND: the database is in
+        trouble.
     """
     found: list[Found] = []
     names: dict[str, tuple[int, int] | None] = {trying.resumes: None} if trying.resumes else {}

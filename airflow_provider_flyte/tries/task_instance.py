@@ -1,4 +1,4 @@
-"""Which try of which task runs now, by what Airflow tells a task: the facts that ``launch_identity`` decides on."""
+"""Which try of which task runs now, by what Airflow gives a task: the facts that ``identity.py`` decides on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def try_of(
     :param run_name: a name that the user chose, instead of a computed one.
     :param operator: what is executed.
     :param resumes: the run that the try waited for before it deferred.
-    :raises ConfigError: in a task loop, whose iterations this version does not tell apart.
+    :raises ConfigError: in a task loop, whose iterations this version does not distinguish.
     """
     iteration = loop_iteration(context)
     if iteration is not None:
@@ -58,7 +58,7 @@ def try_of(
 
 
 def first_launch(context: Context) -> datetime | None:
-    """When the first try can have launched, as far as Airflow tells, with an hour for clocks that differ."""
+    """When the first try can have launched, as far as Airflow knows, with an hour for clocks that differ."""
     dag_run: Any = context.get("dag_run")
     if dag_run is None or dag_run.start_date is None:
         return None
@@ -75,7 +75,7 @@ _executed: tuple[Any, int, set[str]] = (None, 0, set())
 def check_executed_once(context: Context, operator: BaseOperator) -> None:
     """Refuse what is executed a second time in one try of one task: it would take the first one's run.
 
-    :raises ConfigError: which says what to do.
+    :raises ConfigError: with what to do.
     """
     global _executed
     ti: Any = context["ti"]
@@ -137,7 +137,7 @@ def loop_iteration(context: Context) -> Any:
 
 
 def dag_run_marks(context: Context) -> DagRunMarks:
-    """What Airflow tells of a task's DAG run; docs/decisions.md has which reset changes what."""
+    """What a task gets to know of its DAG run; docs/decisions.md has which reset changes what."""
     dag_run: Any = context.get("dag_run")
     if dag_run is None:
         return DagRunMarks()
@@ -149,7 +149,7 @@ def dag_run_marks(context: Context) -> DagRunMarks:
         started=dag_run.start_date,
         clear_number=dag_run.clear_number,
         trace=_trace(context["ti"]) if trace_shows_resets() else None,
-        # Where ``run_after`` is another moment, that of triggering, it tells the same as a start would.
+        # Where ``run_after`` is another moment, that of triggering, it shows the same as a start would.
         dated=dag_run.start_date in dates and run_after in (None, dag_run.start_date),
     )
 

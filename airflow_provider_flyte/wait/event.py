@@ -1,4 +1,4 @@
-"""What the trigger tells the task: a small verdict, checked when it is read.
+"""The trigger's event for the task: a small verdict, checked when it is read.
 
 The details of the run are not in it. Airflow logs an event in full and keeps it in the metadata database, and the
 worker reads the run again anyway.
@@ -98,7 +98,7 @@ class RunEvent:
         try:
             ending = Ending(payload["ending"])
             run_name, phase, message = payload["run_name"], payload["phase"], payload["message"]
-            missing = payload.get("missing", 0)  # a trigger from before several runs does not say
+            missing = payload.get("missing", 0)  # a trigger from before several runs does not send it
         except (KeyError, ValueError) as error:
             raise EventError(f"the event does not fit: {error}") from error
         if not isinstance(run_name, str) or not isinstance(message, str):
@@ -111,7 +111,7 @@ class RunEvent:
 
 
 def log_traceback(kwargs: Mapping[str, Any], log: TaskLog) -> None:
-    """Log why a trigger crashed, as far as Airflow says.
+    """Log why a trigger crashed, as far as Airflow knows.
 
     :param kwargs: what Airflow resumes the task with.
     :param log: the task's log.
@@ -121,7 +121,7 @@ def log_traceback(kwargs: Mapping[str, Any], log: TaskLog) -> None:
 
 
 def read_event(payload: object, what: str, log: TaskLog) -> RunEvent | None:
-    """The event, or None where this version cannot read it: then the task looks for itself.
+    """The event, or None where this version cannot read it: then the task reads its runs itself.
 
     :param payload: what the trigger sent.
     :param what: what the task waits for, for its log.

@@ -48,13 +48,13 @@ class Settled:
     """Where Flyte was, ``host:port``: a run that another Flyte does not have is not missing."""
 
     launched: bool | None = True
-    """Whether an operator has its run; None: nobody could say whether it was launched."""
+    """Whether an operator has its run; None: it is not known whether it was launched."""
 
     asked_name: str | None = None
     """An operator's ``run_name`` as it was rendered, for a launch that is still to come."""
 
     began: float = 0.0
-    """When this try looked first; before a launch, since when Flyte has given no answer."""
+    """When this try polled first; before a launch, since when Flyte has given no answer."""
 
     deadline: float | None = None
     """End of a sensor's ``timeout``."""

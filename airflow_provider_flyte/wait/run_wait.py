@@ -1,4 +1,4 @@
-"""What a worker does about one run: look at it, say in the task's log what happened, and name how it ended.
+"""One run on a worker: read it, log what happened, and raise how it ended.
 
 ``wait/task_wait.py`` uses it for each run of a task; nothing here decides anything, that is ``client/verdict.py``.
 """
@@ -48,7 +48,7 @@ DETAILS_LAG = 5.0
 """Seconds to wait for the details of a run that is over: Flyte shows FAILED a moment before the error."""
 
 PAUSE = 0.5
-"""Seconds between two looks for them."""
+"""Seconds between two reads of them."""
 
 _MOST_LINES = 40
 """How many lines of a run's timeline are logged."""
@@ -106,7 +106,7 @@ class RunWait:
         self.client = client
         self.key = key
         self.details: RunDetails | None = None
-        """What Flyte said last; None while nothing could be read."""
+        """Flyte's last details; None while nothing could be read."""
         self._rules = rules
         self._endpoint = endpoint or client.config.endpoint
         self._state = WaitState(absent_since=began)
@@ -127,7 +127,7 @@ class RunWait:
         """What is known so far. A run that is over counts only with what is to be handed on."""
         verdict = self.verdict_without_details
         if self.trouble and self.lacks_details(verdict):
-            # A list said that it is over, and its details cannot be read just now.
+            # It is over by a list, and its details cannot be read just now.
             verdict = decide(replace(self._state, seen=None), self._now(), self._rules)
         return verdict
 
@@ -138,17 +138,17 @@ class RunWait:
 
     @property
     def settled(self) -> bool:
-        """Whether the run is over and all that is to be handed on has been read: looking again cannot change it."""
+        """Whether the run is over and all that is to be handed on has been read: another read cannot change it."""
         verdict = self.verdict
         return verdict.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) and not self.lacks_details(verdict)
 
     @property
     def absent(self) -> bool:
-        """Whether ListRuns answered at the last look and does not have the run."""
+        """Whether ListRuns answered last and does not have the run."""
         return self._state.absent and self._state.trouble is None
 
     def share_trouble(self, other: RunWait) -> None:
-        """Tell another wait of this one's trouble, which is not this run's alone."""
+        """Pass this wait's trouble on to another wait: it is not this run's alone."""
         if self._state.trouble:
             other.note(self._state.trouble, self._state.trouble_since)
 
@@ -164,7 +164,7 @@ class RunWait:
 
     @property
     def trouble(self) -> str:
-        """Why the last look gave no answer; '' when it did."""
+        """Why Flyte gave no answer last; '' when it did."""
         return self._state.trouble.message if self._state.trouble else ""
 
     @property
@@ -236,15 +236,15 @@ class RunWait:
                 self._sleep(PAUSE)
 
     def note(self, observation: Observation, at: float | None = None) -> Verdict:
-        """What was seen of this run.
+        """Apply an observation of this run, and decide.
 
-        :param at: when it was seen; by default now.
+        :param at: when it was made; by default now.
         """
         self._state = observe(self._state, observation, self._now() if at is None else at)
         return self.verdict
 
     def log_change(self, verdict: Verdict, *, timeline: bool = True) -> None:
-        """Log transitions, not looks.
+        """Log transitions, not polls.
 
         :param timeline: whether to log what happened to a run that is over, and when.
         """
@@ -268,7 +268,7 @@ class RunWait:
         if verdict.outcome is Outcome.UNREACHABLE:
             return self.unreachable(verdict.message)
         if verdict.outcome is Outcome.SUCCEEDED:
-            # ListRuns says so, and GetRunDetails says NOT_FOUND, as for any error of its database.
+            # By ListRuns; and GetRunDetails answers NOT_FOUND, as to any error of its database.
             return self.unreachable("Its details could not be read. Look at Flyte's database.")
         return self._failed(verdict)
 
@@ -358,7 +358,7 @@ _FAILED: dict[int, tuple[type[FlyteRunFailed], type[FlyteRunFailed]]] = {
 
 
 def _shortened(lines: list[str]) -> list[str]:
-    """The first lines and the last ones, which tell how it began and why it ended."""
+    """The first lines and the last ones, which show how it began and why it ended."""
     if len(lines) <= _MOST_LINES:
         return lines
     begin, end = lines[: _MOST_LINES // 4], lines[_MOST_LINES // 4 - _MOST_LINES :]

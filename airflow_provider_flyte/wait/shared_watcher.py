@@ -159,7 +159,7 @@ class Lease:
 
     @property
     def ready(self) -> RunWatcher | None:
-        """The watcher, where it is there already."""
+        """The watcher, where it exists already."""
         return None if self._shared is None else self._shared.ready
 
     async def watcher(self) -> RunWatcher:

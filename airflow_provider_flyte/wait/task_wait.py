@@ -1,6 +1,6 @@
-"""What a worker does about all runs of one task: look at them, say what happened, and name how the wait stands.
+"""All runs of one task on a worker: read them, log what happened, and decide how the wait stands.
 
-The sensor uses it in all its modes. One run is looked at by itself; of several, one poll tells which are over, and
+The sensor uses it in all its modes. One run is read by itself; of several, one poll shows which are over, and
 only their details are read.
 """
 
@@ -50,7 +50,7 @@ _TIMELINES = 3
 """Of how many runs the log has the timeline."""
 
 BRIEFLY = 5.0
-"""Seconds of trouble that a worker puts up with in one look where another one follows."""
+"""Seconds of trouble that a worker puts up with in one poll where another one follows."""
 
 _PATIENTLY = 60.0
 """Seconds of trouble that a worker puts up with to read a run that is over."""
@@ -59,7 +59,7 @@ _PATIENTLY = 60.0
 def patience(event: RunEvent | None) -> float:
     """Seconds of trouble that a worker puts up with after an event, or after one that could not be read.
 
-    A run that is over has to be read; whatever else the trigger says is looked at again only briefly.
+    A run that is over has to be read; whatever else the trigger reports is checked only briefly.
     """
     is_over = event is None or event.ending in (Ending.SUCCEEDED, Ending.FAILED)
     return _PATIENTLY if is_over else BRIEFLY
@@ -150,22 +150,22 @@ class TaskWait:
 
     @property
     def absent(self) -> bool:
-        """Whether ListRuns answered at the last look and lacks a run."""
+        """Whether ListRuns answered last and lacks a run."""
         return any(run.absent for run in self._runs)
 
     @property
     def trouble(self) -> str:
-        """Why the last look gave no answer about a run; '' when it did about all."""
+        """Why Flyte gave no answer about a run last; '' when it did about all."""
         return next((run.trouble for run in self._runs if run.trouble), "")
 
     @property
     def complete(self) -> bool:
-        """Whether the details of each run that has succeeded are there to be handed on."""
+        """Whether the details of each run that has succeeded were read."""
         return all(run.details for run in self._runs if run.verdict.outcome is Outcome.SUCCEEDED)
 
     @property
     def details(self) -> RunDetails | None:
-        """What Flyte said last of a task's only run; None while nothing could be read."""
+        """Flyte's last details of a task's only run; None while nothing could be read."""
         return self._runs[0].details
 
     def settle(self, settled: Settled) -> Settled:
@@ -190,7 +190,7 @@ class TaskWait:
             if run.details and run.details.done()
         }
 
-    # -- looking
+    # -- polling
 
     def observe(self, retry_for: float) -> Verdict:
         """Ask Flyte once, and decide.
@@ -204,7 +204,7 @@ class TaskWait:
         return verdict
 
     def _refresh_client(self) -> bool:
-        """Read the connection again: its secret may have been replaced while the wait went on."""
+        """Read the connection again: its secret may have been replaced during the wait."""
         changed = self._held.refresh()
         for run in self._runs:
             run.client = self.client
@@ -216,7 +216,7 @@ class TaskWait:
         left = [run for run in self._runs if not run.settled]
         self._ask_for_all(left, end)
         if self._together_now(run.verdict_without_details for run in self._runs).over:
-            # Not before: a wait that goes on would read them again with each poke.
+            # Not before: a wait that is not over would read them again with each poke.
             self._read_details([run for run in left if run.lacks_details(run.verdict_without_details)], end)
             self._log_ends()
         verdict = self._together_now(run.verdict for run in self._runs)
@@ -258,7 +258,7 @@ class TaskWait:
 
     def _log_ends(self) -> None:
         """Log how runs ended, first those that did not succeed; of some of these also what happened when."""
-        # Trouble is told once for all of them.
+        # Trouble is logged once for all of them.
         ended = [run for run in self._runs if run.is_over and not run.trouble and run.key not in self._ends_logged]
         for run in sorted(ended, key=_good):
             logged = len(self._ends_logged)
@@ -302,7 +302,7 @@ class TaskWait:
                         run.note(Absent())
 
     def _log_change(self, verdict: Verdict) -> None:
-        """Log changes of the whole, not looks and not each run."""
+        """Log changes of the whole, not polls and not each run."""
         if self._trouble_log.log(self.trouble, "", over=verdict.over):
             return
         phases = Counter(describe(run.verdict.phase) for run in self._runs)
@@ -360,10 +360,10 @@ class TaskWait:
     # -- how it ended
 
     def explain(self, event: RunEvent) -> Exception | None:
-        """What a wait ends with whose run is not over as far as the worker sees, where what the trigger says still
+        """What a wait ends with whose run is not over as far as the worker sees, where the trigger's event still
         holds; None where it does not, which is logged.
 
-        :param event: what the trigger said; its timeouts are the caller's.
+        :param event: the trigger's event; its timeouts are the caller's.
         """
         if event.ending is Ending.MISSING and self.absent:
             return self.missing()

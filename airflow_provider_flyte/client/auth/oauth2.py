@@ -38,7 +38,7 @@ class Grant(NamedTuple):
 
     token: Secret
     lifetime: float | None
-    """Seconds; None where the server does not say."""
+    """Seconds; None where the server's answer does not have it."""
 
 
 class TokenServer:
@@ -82,7 +82,7 @@ class TokenServer:
 
     @contextmanager
     def _as_token_errors(self, timeout: float) -> Iterator[None]:
-        """From httpx's errors to ours. Without the cause: its traceback would hold the request and so the secret."""
+        """Turn httpx's errors into ours. Without the cause: its traceback would hold the request and so the secret."""
         try:
             yield
             return

@@ -149,7 +149,7 @@ class Tokens:
         """
         status, now = error.status, self._clock()
         if isinstance(error, NotFlyteError) and isinstance(error.__cause__, RpcError):
-            # Concluded from a look at what else answers there; the refusal itself is what led to it.
+            # Concluded from a probe of what else answers there; the refusal itself is what led to it.
             status = error.__cause__.status
         if status not in _REFUSALS or (status is Status.UNKNOWN and not is_read(method)):
             return False
@@ -216,7 +216,7 @@ _tokens: Kept[tuple[EndpointKey, type[Credentials], tuple[object, ...]], _Entry]
 def tokens_of(config: FlyteConfig) -> Tokens:
     """The tokens that this process has for a config.
 
-    Another secret takes the place of the old one, whose tokens are dropped with the last client that uses them.
+    Another secret replaces the old one, whose tokens are dropped with the last client that uses them.
     """
     credentials = config.credentials
     assert credentials is not None

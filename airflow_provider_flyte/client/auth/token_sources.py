@@ -49,7 +49,7 @@ _FILE_MAY_BE_GONE = 60.0
 _LONGEST_FILE = 65536
 _NO_ANSWER_NOW = (UnavailableError, DeadlineExceededError, GarbledAnswerError)
 _NO_DISCOVERY = (UnimplementedError, NotFlyteError, PermissionDeniedError, UnauthenticatedError)
-"""With which a deployment, or a proxy before it, refuses to say how to prove oneself."""
+"""With which a deployment, or a proxy before it, refuses to tell clients how to authenticate."""
 
 
 class Fresh(NamedTuple):
@@ -61,7 +61,7 @@ class Fresh(NamedTuple):
     """Seconds from when it was asked for."""
 
     check_after: float | None = None
-    """Seconds after which to look whether there is another one; None: shortly before the end of its life."""
+    """Seconds after which to check whether there is another one; None: shortly before the end of its life."""
 
 
 Fetch = Callable[[float], Fresh]
@@ -81,7 +81,7 @@ def source_for(config: FlyteConfig) -> Fetch:
 
 
 class _Deployment:
-    """What Flyte says of how to prove oneself (AuthMetadataService); asked without a token."""
+    """How Flyte wants clients to authenticate (AuthMetadataService); asked without a token."""
 
     def __init__(self, config: FlyteConfig) -> None:
         self._config = config
@@ -96,7 +96,7 @@ class _Deployment:
         return key if METADATA_KEY.fullmatch(key) else AUTHORIZATION
 
     def public(self, timeout: float) -> auth_service_pb2.GetPublicClientConfigResponse:
-        """Scopes, audience and metadata key; empty where Flyte does not say."""
+        """Scopes, audience and metadata key; empty where Flyte does not publish them."""
         if self._public is None:
             try:
                 self._public = self._ask(AuthMetadataService.GetPublicClientConfig, timeout)

@@ -1,4 +1,4 @@
-"""Stopping a run, and only one that goes on: AbortRun would overwrite a success with ABORTED."""
+"""Stopping a run, and only one that is running: AbortRun would overwrite a success with ABORTED."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def check_reason(reason: object) -> str:
 
 
 def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
-    """Stop the run if it goes on.
+    """Stop the run if it is running.
 
-    Between the look and the abort the run may still succeed, and the backend then overwrites the success: the gap is
-    one call long and cannot be closed from outside. A second look tells whether it happened.
+    Between the read and the abort the run may still succeed, and the backend then overwrites the success: the gap is
+    one call long and cannot be closed from outside. A second read shows whether it happened.
     """
     observation, details = yield from observe_run(key, org)
     if isinstance(observation, Absent):
@@ -104,7 +104,7 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
 
 
 def _succeeded(details: run_definition_pb2.RunDetails) -> bool:
-    """Whether its last attempt has: an abort changes the phase of the run, never what the events said before
+    """Whether its last attempt has: an abort changes the phase of the run, never the events before it
     (succeeded.json, call 10).
     """
     attempts = details.action.attempts

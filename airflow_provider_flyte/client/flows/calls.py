@@ -1,4 +1,4 @@
-"""What the client asks, and what it reads out of the answers: one place for blocking and asyncio callers.
+"""The calls that the client makes and how it reads their answers, for blocking and asyncio callers alike.
 
 A :class:`Call` is plain data; a *flow* is a generator that yields calls and is sent their results, for calls that
 take more than one. :meth:`FlyteClient.execute` and :meth:`FlyteClient.aexecute` drive either.
@@ -203,7 +203,7 @@ def all_pages(listing: Call[RunsPage]) -> Flow[dict[RunKey, int]]:
 
 
 def counted(asked: Call[T] | Flow[T], count: Callable[[], None]) -> Flow[T]:
-    """The same as a flow that tells of each of its calls."""
+    """The same as a flow that reports each of its calls."""
     flow = _just(asked) if isinstance(asked, Call) else asked
     try:
         call = next(flow)
@@ -226,7 +226,7 @@ def _just(call: Call[T]) -> Flow[T]:
 
 
 def seen(details: run_definition_pb2.RunDetails) -> Seen:
-    """What the details say about whether the run is over, and how."""
+    """Whether the run is over and how, by its details."""
     return Seen(details.action.status.phase, run_error(details.action))
 
 
@@ -234,7 +234,7 @@ def run_error(action: run_definition_pb2.ActionDetails) -> RunError | None:
     """Why the run did not succeed, as far as the server knows yet."""
     which = action.WhichOneof("result")
     if which == "error_info" and action.error_info.ByteSize():
-        # FAILED arrives before its error: until then error_info is there but empty.
+        # FAILED arrives before its error: until then error_info is set but empty.
         kind = run_definition_pb2.ErrorInfo.Kind
         names = {kind.KIND_USER: "USER", kind.KIND_SYSTEM: "SYSTEM"}
         return RunError(names.get(action.error_info.kind, "UNKNOWN"), action.error_info.message)

@@ -46,7 +46,7 @@ class LaunchedRun:
     """Its phase at that moment; 0 where it is not known."""
 
     new: bool
-    """Whether this launch made it. False: a run of this name was there, and nothing was launched."""
+    """Whether this launch made it. False: a run of this name existed, and nothing was launched."""
 
     url: str
     """Address of its page in the Flyte console."""
@@ -71,7 +71,7 @@ def launch(
     key = config.key(wanted.run_name or new_run_name(), wanted.project, wanted.domain)
     related = config.key(wanted.related_to, wanted.project, wanted.domain) if wanted.related_to else None
     if wanted.run_name:
-        # The backend would overwrite the inputs of a run that is there, and enqueue it again.
+        # The backend would overwrite the inputs of a run that exists, and enqueue it again.
         phase = yield from phase_of(key, config.org, to_launch=True)
         if phase is not None:
             return LaunchedRun(key, phase, False, config.run_url(key))
@@ -99,7 +99,7 @@ def launch(
 def _version_to_repeat(related: RunKey, org: str, wanted: Launch) -> Flow[str | None]:
     """The version of the earlier run, which its successful actions belong to.
 
-    :raises ConfigError: for a run of another task, or one that cannot be recovered yet. The server may not look.
+    :raises ConfigError: for a run of another task, or one that cannot be recovered yet. The server may not check that.
     """
     details: run_definition_pb2.RunDetails = yield calls.get_run_details(calls.run_identifier(related, org))
     task, status = details.action.metadata.task.id, details.action.status
@@ -121,7 +121,7 @@ _REFUSALS = (
     UnauthenticatedError,
     UnimplementedError,
 )
-"""What says, if Flyte itself says it, that nothing was launched."""
+"""Statuses that prove, when Flyte itself answers them, that nothing was launched."""
 
 
 _GATEWAY_TIMEOUT = 504

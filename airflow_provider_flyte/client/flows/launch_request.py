@@ -1,4 +1,4 @@
-"""What to launch: a task, its inputs, and everything that Flyte's RunSpec lets a caller say about the run."""
+"""What to launch: a task, its inputs, and everything that a caller may set in Flyte's RunSpec."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Launch:
 
     trigger_name: str | None = None
     """A Flyte trigger of the task: the run counts as fired by it, and has its version, inputs and settings where the
-    launch says nothing else."""
+    launch sets nothing else."""
 
     run_name: str | None = None
     """Name of the run; a run that has it already is not launched again. None makes a new name."""
@@ -157,11 +157,11 @@ class Launch:
 
 
 def run_spec(wanted: Launch, related: RunKey | None, org: str, saved: run_pb2.RunSpec | None = None) -> run_pb2.RunSpec:
-    """The part of CreateRun that says how to run.
+    """The part of CreateRun that sets how to run.
 
-    :param saved: what a trigger of Flyte's says, under what the launch says.
+    :param saved: the settings of a Flyte trigger, which those of the launch override.
     """
-    # Fields that nobody set stay unset, and the cache's is set in both places, as the SDK does.
+    # Fields that nobody set stay unset, and the cache's is set in both fields, as the SDK does.
     spec = run_pb2.RunSpec()
     if saved is not None:
         spec.CopyFrom(saved)

@@ -32,7 +32,7 @@ class LogTail:
 def tail_log(key: RunKey, org: str, attempt: int, lines: int, within: float) -> Flow[LogTail]:
     """Read the log of an attempt of the root action, and keep its end.
 
-    Never a failed call: a log is welcome where something else is told. The backend sends the log from its beginning,
+    Never a failed call: a log is an addition to another message. The backend sends the log from its beginning,
     and a hosted one leaves the stream open, so what came until then counts.
     """
     kept: deque[str] = deque(maxlen=lines)

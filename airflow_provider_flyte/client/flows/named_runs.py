@@ -104,8 +104,8 @@ def _reads_otherwise(key: RunKey, org: str) -> Flow[bool]:
 def read_run(key: RunKey, org: str, *, to_launch: bool = False) -> Flow[run_definition_pb2.RunDetails | None]:
     """The run's details where it cannot be listed by name; None for a run that does not exist.
 
-    GetRunDetails says NOT_FOUND for every database error too, so it is believed only if a list, of other runs, can be
-    had right after.
+    GetRunDetails answers NOT_FOUND for every database error too, so it is believed only if a list, of other runs, can
+    be had right after.
 
     :param to_launch: whether NOT_FOUND is believed where every list is refused: a hosted backend keeps no second run of
         a name.
@@ -135,11 +135,11 @@ def phase_of(key: RunKey, org: str, *, to_launch: bool = False) -> Flow[int | No
 
 
 def observe_run(key: RunKey, org: str) -> Flow[tuple[Observation, run_definition_pb2.RunDetails | None]]:
-    """What can be said of a run now, with its details if they could be read."""
+    """An observation of a run, with its details if they could be read."""
     try:
         details: run_definition_pb2.RunDetails = yield get_run_details(run_identifier(key, org))
     except NotFoundError:
-        # It says so for every database error, too.
+        # It answers so for every database error, too.
         phase = yield from phase_of(key, org)
         return (Absent() if phase is None else Seen(phase)), None
     return seen(details), details
@@ -148,7 +148,8 @@ def observe_run(key: RunKey, org: str) -> Flow[tuple[Observation, run_definition
 def details_of(keys: Sequence[RunKey], org: str) -> Flow[dict[RunKey, run_definition_pb2.RunDetails]]:
     """The details of those of these runs, all of one project and domain, that exist; asked for before a launch.
 
-    :raises NotFoundError: where ListRuns has a run whose details are said not to be there: the database is in trouble.
+    :raises NotFoundError: where ListRuns has a run of which GetRunDetails answers NOT_FOUND: the database is in
+        trouble.
     """
     project, domain = keys[0].project, keys[0].domain
     found: dict[RunKey, run_definition_pb2.RunDetails] = {}

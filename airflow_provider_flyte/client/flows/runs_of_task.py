@@ -13,7 +13,7 @@ from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.run_key import RunKey
 
 MOST = 50
-"""How many runs are looked at: labels and annotations are in no list, so that each costs a call."""
+"""How many runs are read: labels and annotations are in no list, so that each costs a call."""
 
 
 def runs_of_task(

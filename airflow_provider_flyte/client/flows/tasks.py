@@ -70,7 +70,7 @@ def there_are(what: str, names: Sequence[str]) -> str:
 
 
 def all_of(page: Callable[[str], Call[tuple[list[str], str]]]) -> Flow[list[str]]:
-    """What all pages list; an end is put to a server that never comes to one."""
+    """What all pages list; a server whose pages never end is cut off."""
     found: list[str] = []
     token = ""
     for _ in range(_MOST_PAGES):

@@ -1,6 +1,7 @@
 """What may stand for a number, a text, a time: one rule each, for literals and for the fields of objects.
 
-A value that does not fit raises :class:`Unfit`, which says why; whoever knows the input's name tells the user.
+A value that does not fit raises :class:`Unfit` with the reason; the caller, who knows the input's name, makes the
+user's error of it.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ def sequence(value: object) -> Sequence[Any]:
 
 
 def anything(value: object) -> Any:
-    """What msgpack holds, for places without a type. Times become texts and seconds, as the SDK writes them."""
+    """What msgpack holds, for positions without a type. Times become texts and seconds, as the SDK writes them."""
     if isinstance(value, ReadFromText):
         return either(anything, value)
     value = unspell(unpacked(value))
@@ -211,7 +212,7 @@ def key(value: object) -> Any:
 
 
 def within(key: object, function: Any, *arguments: Any) -> Any:
-    """Call it for what stands at this key, so that a misfit says where it is."""
+    """Call it for what stands at this key, so that a misfit names where it is."""
     try:
         return function(*arguments)
     except Unfit as error:

@@ -132,7 +132,7 @@ def _union(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Literal:
                 scalar=literals_pb2.Scalar(union=literals_pb2.Union(value=made, type=variant)),
             )
     specific = [error for variant, error in errors if not _is_own_type(None, variant)]
-    # Of an Optional the one real variant tells best what is wrong.
+    # Of an Optional the one real variant shows best what is wrong.
     raise specific[0] if len(specific) == 1 else plain.not_a(type_name(kind), value)
 
 
@@ -182,7 +182,7 @@ def _dataset(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Literal
         uri=uri,
         metadata=literals_pb2.StructuredDatasetMetadata(structured_dataset_type=kind.structured_dataset_type),
     )
-    # What the task asks for goes before what the value says, as in the SDK.
+    # What the task asks for goes before what the value names, as in the SDK.
     made.metadata.structured_dataset_type.format = kind.structured_dataset_type.format or file_format
     return literals_pb2.Literal(scalar=literals_pb2.Scalar(structured_dataset=made))
 

@@ -33,7 +33,7 @@ class Unreadable:
 
 
 def read(method: Method[Any, Resp], data: bytes) -> Resp | Unreadable:
-    """The message in these bytes. Nothing is raised: grpc would log it, and say less about it."""
+    """The message in these bytes. Nothing is raised: grpc would log it, with fewer details."""
     try:
         message: Resp = method.response.FromString(unpack(data) if data.startswith(_GZIP) else data)
     except (DecodeError, ValueError) as error:

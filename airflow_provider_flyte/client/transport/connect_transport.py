@@ -82,8 +82,8 @@ class _Wire:
             # An empty one with plaintext: httpx would read a list of authorities for nothing.
             "verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if config.insecure else route.tls,
             "proxy": httpx.Proxy(route.proxy) if route.proxy else None,
-            # By HTTP/2 httpx breaks one call in a thousand, writes too: nginx says GOAWAY after so many on a connection
-            # and httpcore 1.0 takes what comes then for a mistake.
+            # By HTTP/2 httpx breaks one call in a thousand, writes too: nginx sends GOAWAY after so many on a
+            # connection and httpcore 1.0 takes what comes then for a mistake.
             "http2": False,
             # Proxy and roots are decided by the route.
             "trust_env": False,
@@ -399,7 +399,7 @@ class AsyncConnectTransport:
             raise RuntimeError
 
 
-# RuntimeError: what a pool raises whose connections are closed under a call. OSError: what a socket says that httpx
+# RuntimeError: what a pool raises whose connections are closed under a call. OSError: a socket's error that httpx
 # does not translate.
 _FAILURES = (httpx.HTTPError, TimeoutError, asyncio.TimeoutError, RuntimeError, OSError)
 

@@ -1,8 +1,8 @@
 """How Flyte can be reached at an endpoint: through gRPC, through Connect, or why through neither.
 
-Found out by looking, never by grpc's words: the port (TCP, TLS, ALPN), then a harmless request through gRPC, then the
+Found out by probes, never by grpc's words: the port (TCP, TLS, ALPN), then a harmless request through gRPC, then the
 same through Connect. What a process knows of an endpoint is shared by all its clients, threads and event loops alike,
-whatever their secrets are, and so is each look of those who carry the same: in a thread of its own, and the longer
+whatever their secrets are, and so is each discovery of those who carry the same: in a thread of its own, and the longer
 nothing is found the rarer.
 """
 
@@ -53,27 +53,27 @@ NOWHERE = "no-such-project"
 """Asked for where a config has no project or no domain."""
 
 TIMEOUT = 2.0
-"""Seconds for one request of a look."""
+"""Seconds for one request of a discovery."""
 
 MOST_ASKERS = 32
-"""Whose looks are remembered of an endpoint: a token that is renewed is another asker each time."""
+"""How many askers' discoveries are kept of an endpoint: a token that is renewed is another asker each time."""
 
 _NAMES = {GRPC: "gRPC", CONNECT: "Connect"}
 
 
 class Pause:
-    """Seconds from one look to the next: first, and at most."""
+    """Seconds from one discovery to the next: first, and at most."""
 
     UNKNOWN = (1.0, 10.0)
-    """While no way to Flyte is known, calls wait for the next look."""
+    """While no way to Flyte is known, calls wait for the next discovery."""
 
     KNOWN = (5.0, 60.0)
-    """Calls go the known way meanwhile, and look only for another one."""
+    """Calls go the known way meanwhile, and a discovery only seeks another one."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a look found."""
+    """What a discovery found."""
 
     transport: str
     because: Status | None = None
@@ -81,11 +81,11 @@ class Found:
 
 
 class Discovery:
-    """One look, for all who wait for it."""
+    """One discovery, for all who wait for it."""
 
     def __init__(self) -> None:
         self.outcome: Future[Found | RpcError] = Future()
-        """The error tells what is wrong; it is shared, so raise a copy."""
+        """An error is shared, so raise a copy."""
         self.outcome.set_running_or_notify_cancel()
         self.is_outdated = False
         """Whether Flyte has answered since it began."""
@@ -107,7 +107,7 @@ class Endpoint:
         self._in_vain = 0
         self._next_at = 0.0
         self._asked: dict[int, RpcError | None] = {}
-        """What the last look showed to be wrong, by who asked; None where Flyte has answered since."""
+        """What the last discovery showed to be wrong, by who asked; None where Flyte has answered since."""
 
     def answered(self, transport: str) -> None:
         """Note that Flyte answered."""
@@ -121,16 +121,16 @@ class Endpoint:
             discovery.is_outdated = True
 
     def trouble_met(self, asker: int) -> RpcError | None:
-        """What the last look of this asker showed to be wrong; None where Flyte has answered since."""
+        """What the last discovery of this asker showed to be wrong; None where Flyte has answered since."""
         return self._asked.get(asker)
 
     def join_or_begin(
         self, find: Callable[[], Found], asker: int, now: float, clock: Callable[[], float]
     ) -> Discovery | None:
-        """Join the look that is on its way, or begin one where it is time; None where it is not.
+        """Join the discovery that is running, or begin one where it is time; None where it is not.
 
-        :param asker: stands for the token and whatever else the calls carry: one that no look has tried yet is worth a
-            look at once, and learns nothing of another one's refusal.
+        :param asker: stands for the token and whatever else the calls carry: one that no discovery has tried yet is
+            worth one at once, and learns nothing of another one's refusal.
         """
         with self._lock:
             if asker in self._running:
@@ -166,7 +166,7 @@ class Endpoint:
     def _end(
         self, asker: int, discovery: Discovery, outcome: Found | BaseException, clock: Callable[[], float]
     ) -> None:
-        """Note what a look showed, and tell those who wait for it."""
+        """Note what a discovery showed, and give it to those who wait for it."""
         before = self.transport
         if isinstance(outcome, RpcError):
             # Kept for as long as the trouble lasts, so without the frames that it came through.
@@ -187,7 +187,7 @@ class Endpoint:
             discovery.outcome.set_exception(outcome)
 
     def after_fork(self) -> None:
-        """Forget a look that goes on in the parent, and a lock that may have been held."""
+        """Forget a discovery that runs in the parent, and a lock that may have been held."""
         self._lock, self._running = threading.Lock(), {}
 
 
@@ -227,7 +227,7 @@ def find(
     seen: dict[str, RpcError] = {tried: first} if first else {}
     port = probe.probe_port(route)
     if port.speaks is None:
-        # Nobody is there to be asked.
+        # Nothing listens there.
         error = first or UnavailableError(Status.UNAVAILABLE, port.why, method="", endpoint=config.endpoint)
         raise _with_words(_no_flyte(error), [error.details, port.words])
 
@@ -253,10 +253,10 @@ def find(
         if config.transport == CONNECT:
             return Found(CONNECT)
         if connect_failure is not None and connect_failure.status is Status.UNAVAILABLE:
-            # Flyte is away, whatever leads to it: look again when it is back.
+            # Flyte is away, through either transport: another discovery, when it is back, shows which one passes.
             raise connect_failure
         if connect_failure is not None and grpc_failure is not None and connect_failure.status is grpc_failure.status:
-            # Both give the same answer, so it is Flyte's: refused credentials, say.
+            # Both give the same answer, so it is Flyte's: refused credentials, for instance.
             return Found(GRPC)
         if config.transport == GRPC:
             raise _with_words((first or seen[GRPC]).turned_into(NoGrpcError), [_tried(seen, GRPC), port.words])
@@ -274,7 +274,7 @@ def find(
 
 def _ask(transport: str, config: FlyteConfig, route: Route, metadata: Metadata) -> RpcError | None:
     """What harmless requests fail with, if they do."""
-    # Afresh: a channel that failed before would say so again, unasked.
+    # A new channel: one that failed before would fail again without a request.
     opened = open_transport(transport, config, route)
     failure: RpcError | None = None
     try:
@@ -297,7 +297,8 @@ _REPLACED = 404
 
 
 def calls_to_try(config: FlyteConfig, metadata: Metadata) -> Iterator[tuple[Unary[Any, Any], Any]]:
-    """What a look asks for: an action of a run that cannot exist; the next where a proxy may have replaced the answer.
+    """The requests of a discovery: an action of a run that cannot exist; the next where a proxy may have replaced the
+    answer.
 
     The id is whole, because a nil one is a panic in the backend, and any answer of Flyte's is as good as another.
     Where to get a token comes next: that is a message at all times. Before there is a token it is all, because a proxy
@@ -320,7 +321,7 @@ def open_transport(transport: str, config: FlyteConfig, route: Route) -> Transpo
 
 
 def _no_flyte(error: RpcError) -> RpcError:
-    """A 404 that is not Flyte's own stands for a path that is not there; of a look's path, that is no Flyte."""
+    """A 404 that is not Flyte's own means an unknown path; where it is a discovery's path, that is no Flyte."""
     is_404 = isinstance(error, UnimplementedError) and error.http_status is not None
     return error.turned_into(NotFlyteError) if is_404 else error
 

@@ -29,17 +29,17 @@ from airflow_provider_flyte.client.transport.base import Metadata
 from airflow_provider_flyte.client.transport.route import Route
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
-    # RunDetails carries the whole task spec; gRPC refuses more than 4 MiB unless told otherwise.
+    # RunDetails carries the whole task spec; gRPC refuses more than 4 MiB by default.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     # Identity alone: where gzip is offered, the blocking channel now and then hands on an answer still packed, see
     # answers.py. With this none in 200,000 calls.
     ("grpc.compression_enabled_algorithms_bitset", 1),
-    # Left alone, the back-off grows to two minutes: after an outage of 130 s calls went on failing for 44-61 s more.
+    # Left alone, the back-off grows to two minutes: after an outage of 130 s calls kept failing for 44-61 s more.
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    # Channels to one address share connection and back-off unless told otherwise: a new client starts afresh.
+    # Channels to one address share connection and back-off by default: a new client starts afresh.
     ("grpc.use_local_subchannel_pool", 1),
     # retry.py is the one retry policy.
     ("grpc.enable_retries", 0),
@@ -63,8 +63,8 @@ _ONLY_FROM_FLYTE = frozenset(
 INTERNAL, UNAUTHENTICATED, PERMISSION_DENIED, UNIMPLEMENTED, UNAVAILABLE and UNKNOWN."""
 
 _HTTP_STATUS = re.compile(r"Received http2 header with status: (\d{3})")
-"""grpcio's whole words for an answer that is HTTP's alone, 1.62 to 1.85. Read for what is said of it: of an error whose
-words are others, less is said. Flyte may quote them, of something that it calls itself.
+"""grpcio's whole words for an answer that is HTTP's alone, 1.62 to 1.85. Read only to describe it: of an error whose
+words are others, the description is shorter. Flyte may quote them, of something that it calls itself.
 """
 
 # What calls on a closed channel raise.
@@ -74,7 +74,7 @@ _USED_AFTER_CLOSE_AIO = grpc.aio.UsageError
 
 def _options(config: FlyteConfig, route: Route) -> tuple[tuple[str, Any], ...]:
     options = [*_OPTIONS]
-    # Told in either case: left alone, grpc would read the environment again, and only its lower-case names.
+    # Set in either case: left alone, grpc would read the environment again, and only its lower-case names.
     options.append(("grpc.http_proxy", route.proxy) if route.proxy else ("grpc.enable_http_proxy", 0))
     if route.server_name:
         options.append(("grpc.ssl_target_name_override", route.server_name))
@@ -245,10 +245,10 @@ class AsyncGrpcTransport:
                 call.cancel()
 
     def _pass_on_cancellation(self, error: BaseException) -> None:
-        """Raise the cancellation of the task that waits. Closing a channel cancels its calls, which looks the same."""
+        """Raise the cancellation of the task that waits. Closing a channel cancels its calls, which raises the same."""
         if isinstance(error, asyncio.CancelledError):
             task = asyncio.current_task()
-            # Python 3.10 cannot tell the two apart.
+            # Python 3.10 cannot distinguish the two.
             cancelled = getattr(task, "cancelling", lambda: 1)() > 0
             if cancelled or not self._errors.closed:
                 raise error

@@ -1,4 +1,4 @@
-"""Looks at what really listens at an address, because grpc's words for it change with its version.
+"""A probe of what really listens at an address, because grpc's words for it change with its version.
 
 ``UNAVAILABLE`` stands for a server that is down as well as for TLS against a plaintext port. Only the second is a
 mistake that waiting cannot mend.
@@ -27,7 +27,7 @@ _ABOUT_CLIENTS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE")
 """In OpenSSL's names of the alerts with which a server refuses a client's certificate, or the lack of one."""
 
 _REFUSES_WITHIN = 0.5
-"""Seconds. A server that speaks first (HTTP/2) says something else as soon."""
+"""Seconds. A server that speaks first (HTTP/2) sends something else as soon."""
 
 _LONGEST_ANSWER = 65536
 
@@ -53,7 +53,7 @@ class Port:
     """What was found at an address."""
 
     speaks: Security | None = None
-    """None when nothing there can be reached or told."""
+    """None when nothing there can be reached or recognised."""
 
     http2: bool = False
     """Whether it agreed to HTTP/2 by ALPN; only with TLS."""
@@ -141,7 +141,7 @@ def _shake_hands(route: Route, raw: socket.socket) -> Port:
 
 
 def _what_follows(secure: ssl.SSLSocket) -> tuple[Certificate | None, str]:
-    """What a server does after the handshake: with TLS 1.3 it looks at the client's certificate only then."""
+    """What a server does after the handshake: with TLS 1.3 it checks the client's certificate only then."""
     secure.settimeout(_REFUSES_WITHIN)
     try:
         hangs_up = not secure.recv(1)
@@ -173,12 +173,12 @@ def _unverified(route: Route) -> ssl.SSLContext:
 def believing(route: Route) -> Route:
     """The same way, believing the certificate that the server shows now, for the name that stands in it.
 
-    The way as it is where no certificate can be had: a call will say why.
+    The way as it is where no certificate can be had: a call will fail with the reason.
     """
     try:
         with _connect(route) as raw, _handshake(_unverified(route), raw, route) as secure:
             shown = ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b"")
-        # Only a certificate that was verified is told of in words: here, by itself.
+        # Only a certificate that was verified is described in words: here, by itself.
         context = replace(route, roots=shown.encode(), verify=True).new_tls()
         context.check_hostname = False
         with _connect(route) as raw, _handshake(context, raw, route) as secure:

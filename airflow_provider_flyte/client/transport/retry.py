@@ -34,7 +34,7 @@ class RetryPolicy:
     sleep: Callable[[float], None] = time.sleep
     async_sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
-    """Seconds that only grow, by which looks at how Flyte can be reached are paced."""
+    """Seconds that only grow, by which discoveries are paced."""
 
     def retrying(self, method: Method[Any, Any], final: type[RpcError] | None = None) -> Retrying:
         """For blocking calls.

@@ -95,7 +95,7 @@ class Route:
 
 
 class EndpointKey(NamedTuple):
-    """What tells one endpoint from another in what a process keeps of it. It holds no secret and no PEM."""
+    """What distinguishes one endpoint from another in what a process keeps. It holds no secret and no PEM."""
 
     endpoint: str
     transport: str
@@ -117,7 +117,7 @@ def endpoint_key(config: FlyteConfig) -> EndpointKey:
 
 
 def route_to(config: FlyteConfig) -> Route:
-    """The way to a config's endpoint from this machine, as its environment says.
+    """The way to a config's endpoint from this machine, by its environment.
 
     :raises ConfigError: for a proxy that gRPC cannot use, and for certificates that cannot be read.
     """
@@ -192,7 +192,7 @@ def system_roots() -> bytes | None:
 
 
 def _material(text: str, name: str) -> bytes | None:
-    """PEM that is given as text or as the path of a file; its contents are never told."""
+    """PEM that is given as text or as the path of a file; its contents are never shown."""
     if not text:
         return None
     if "-----BEGIN" in text:
@@ -236,7 +236,7 @@ def forget() -> None:
 
 
 def _warn(config: FlyteConfig) -> None:
-    """Say once a process what makes a secret readable for others."""
+    """Warn once a process of what makes a secret readable for others."""
     secret = config.credentials or any(_SECRET.search(key) for key, _ in config.metadata)
     if config.insecure and secret and not is_local(config.endpoint.rpartition(":")[0]):
         _warn_once(

@@ -1,9 +1,9 @@
 """The transport that a config means: gRPC, Connect, or with ``auto`` whichever leads to Flyte.
 
 With ``auto`` a read goes through gRPC and that is all, as long as it comes through. A failure that Flyte itself may not
-have given is looked into (:mod:`discovery`); what that shows is remembered, and looked into again when it stops being
-true. While no way to Flyte is known, no call is made between two looks: it fails with what the last one showed. With a
-transport that is given every call is made, and the same look explains the failure.
+have given leads to a discovery (:mod:`discovery`); what that shows is kept, and found out again when it stops being
+true. While no way to Flyte is known, no call is made between two discoveries: it fails with what the last one showed.
+With a transport that is given every call is made, and the same discovery explains the failure.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = ["AsyncSelectedTransport", "SelectedTransport", "forget", "import_all"
 log = logging.getLogger(__name__)
 
 DISCOVERY_TIMEOUT = 10.0
-"""Seconds after which a call does not wait any longer for a look: the look-up of a name has no deadline of ours."""
+"""Seconds after which a call does not wait any longer for a discovery: a DNS look-up has no deadline of ours."""
 
 _MAY_BE_THE_WAY = (Status.UNAVAILABLE, Status.UNKNOWN, Status.UNIMPLEMENTED)
 """How it shows that another transport would pass now, where one did before. Refused credentials are refused through
@@ -77,7 +77,7 @@ class _Selector(Layer):
         except RpcError as error:
             # Another call may have found another way meanwhile.
             is_up_to_date = error.answered or tried == self._transport
-            # A stream ends for many reasons: only a page is looked into.
+            # A stream ends for many reasons: only a page leads to a discovery.
             is_worth_it = isinstance(method, Unary) or self._is_a_page(error)
             if is_up_to_date and is_worth_it and (pending := self._after(error, tried, metadata)):
                 self._conclude((yield _end_of(pending)), method, run, error, tried)
@@ -92,7 +92,7 @@ class _Selector(Layer):
         return answer
 
     def _before(self, method: Method[Any, Any], run: str | None, metadata: Metadata) -> Discovery | None:
-        """The look that must end before this call is made; raises what is known to be wrong.
+        """The discovery that must end before this call is made; raises what is known to be wrong.
 
         A write may be carried out although its answer is lost on the way, and a stream may be silent for good reasons:
         neither is what tries a transport. Nor is anything else where that has failed before.
@@ -108,7 +108,7 @@ class _Selector(Layer):
         return pending
 
     def _after(self, error: RpcError, tried: str, metadata: Metadata) -> Discovery | None:
-        """The look that may explain a call's failure; None where the error says what there is to say."""
+        """The discovery that may explain a call's failure; None where the error needs no explanation."""
         known = self._known
         if isinstance(error, ClosedError):
             return None
@@ -122,7 +122,7 @@ class _Selector(Layer):
             return pending
         trouble = known.trouble_met(self._asker(metadata))
         if trouble is not None:
-            # What the transport says of itself says less, but for the HTTP status that it got.
+            # The transport's own error is vaguer, unless it has an HTTP status.
             is_vaguer = known.transport is None and (self._config.transport == AUTO or error.http_status is None)
             if is_vaguer or isinstance(trouble, WrongEndpointError) or type(trouble) is type(error):
                 raise self._for_call(trouble, error.method, error.run) from error
@@ -158,7 +158,7 @@ class _Selector(Layer):
         error: RpcError | None = None,
         tried: str = "",
     ) -> None:
-        """Take the transport that a look found; raises what else it showed.
+        """Take the transport that a discovery found; raises what else it showed.
 
         :param outcome: None where it is not over in time.
         :param error: the failure of this call that led to it, through ``tried``.
@@ -178,14 +178,14 @@ class _Selector(Layer):
         raise UnavailableError(Status.UNAVAILABLE, words, method=method.name, endpoint=self._config.endpoint, run=run)
 
     def _for_call(self, trouble: RpcError, method: str, run: str | None) -> RpcError:
-        """What a look showed, told of one call."""
+        """What a discovery showed, as the error of one call."""
         return self._as_outage(trouble.copy(method=method, run=run))
 
     def _as_outage(self, error: RpcError) -> RpcError:
-        """Where Flyte was reached before, the settings are no mistake: a proxy says so while Flyte is away.
+        """Where Flyte was reached before, the settings are no mistake: a proxy answers so while Flyte is away.
 
-        Nor does Flyte refuse the method. Only a look that finds Flyte on the very way of the call shows anything else,
-        and whether one is due or not changes nothing.
+        Nor does Flyte refuse the method. Only a discovery that finds Flyte on the very way of the call shows anything
+        else, and whether one is due or not changes nothing.
         """
         if self._known.transport is None or not self._is_a_page(error):
             return error
@@ -200,7 +200,7 @@ class _Selector(Layer):
 
     @staticmethod
     def _is_a_page(error: RpcError) -> bool:
-        """Whether something else than Flyte answered, as of a place where Flyte is not."""
+        """Whether something else than Flyte answered, as if Flyte were not there."""
         of_a_proxy = isinstance(error, UnimplementedError) and error.http_status is not None
         return of_a_proxy or isinstance(error, WrongEndpointError)
 
@@ -223,7 +223,7 @@ class _Selector(Layer):
 
 
 def _end_of(pending: Discovery) -> Do:
-    """Wait for a look; None where it is not over in time."""
+    """Wait for a discovery; None where it is not over in time."""
 
     def wait() -> Found | RpcError | None:
         try:

@@ -13,7 +13,7 @@ from airflow_provider_flyte.client.backoff import backoff
 POLL_INTERVAL = 5.0
 MIN_POLL_INTERVAL = 0.5
 MAX_CALLS_PER_SECOND = 60.0
-"""A watcher's, where nobody says otherwise."""
+"""A watcher's, where nothing else is set."""
 
 SLOWER = 1.5
 """What a round without news makes of the interval."""
@@ -46,7 +46,7 @@ class Pace:
         """The last interval that it gave."""
 
     def hurry(self) -> None:
-        """There is something to find: a wait is young, or an end was found that no stream had told of."""
+        """Start again with the shortest interval: a wait is young, or a poll found an end that no stream had sent."""
         self._interval = self.shortest
 
     def answered(self) -> None:
@@ -67,7 +67,7 @@ class Pace:
 
         :param wanted: the least that a wait asks for.
         :param took: seconds until the answers were here; the next ones are to be here within the interval.
-        :param seldom: there are more calls to make than may be made, and of these ends the stream tells.
+        :param seldom: there are more calls to make than may be made, and the stream sends these ends.
         """
         interval = min(self._interval, self.longest, wanted)
         if seldom:

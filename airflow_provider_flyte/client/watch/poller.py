@@ -48,7 +48,7 @@ class Poller:
         self._budget = budget
         self._clock = clock
         self._refused: dict[ProjectDomain, float] = {}
-        """Places whose runs cannot be listed by name, until this time."""
+        """Projects whose runs cannot be listed by name, until this time."""
 
         self._logged_refusal = False
         self.calls = 0
@@ -70,7 +70,7 @@ class Poller:
         """Those of these runs that are over; None where such a list is refused."""
         org, names = self._client().config.org, group.names
         if not names:
-            # The stream has told of all of them since this poll was due.
+            # The stream has sent the ends of all of them since this poll was due.
             return Answer({})
         if group.request is None:
             group.request = list_runs(
@@ -131,6 +131,6 @@ class Poller:
 
 def _as_trouble(error: Exception) -> Trouble:
     if not isinstance(error, FlyteError):
-        # Whatever broke, the waits must not hang for ever: they are told, and asked for again.
+        # Whatever broke, the waits must not hang for ever: they are notified, and polled again.
         log.exception("A poll for runs failed with an unexpected error; it is repeated.", exc_info=error)
     return Trouble(str(error) or type(error).__name__, lasting=is_lasting(error))

@@ -1,7 +1,8 @@
 """The polls for the runs of one project and domain, from the first wait there to the last.
 
-What no answer has shown yet is asked for without the phase filter, which tells a run that does not exist from one that
-is running; of all others only the ends are asked for. Where lists are refused, runs are asked for one by one, in turns.
+What no answer has shown yet is asked for without the phase filter, which distinguishes a run that does not exist from
+one that is running; of all others only the ends are asked for. Where lists are refused, runs are asked for one by one,
+in turns.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class ProjectPolls:
         self._means = means
         self._pace = pace
         self._pending: dict[str, float] = {}
-        """Ends that a poll found and that the stream has not told of yet, and since when."""
+        """Ends that a poll found and that the stream has not sent yet, and since when."""
 
         self._in_turns: OrderedDict[str, None] = OrderedDict()
         """Where lists are refused: names in the order in which they are asked for."""
@@ -77,7 +78,7 @@ class ProjectPolls:
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
-        """Look at once whether there is something to do: a wait began, or the last one has ended."""
+        """Check at once whether there is something to do: a wait began, or the last one has ended."""
         self._wake.set()
 
     async def follow(self) -> None:
@@ -291,7 +292,7 @@ class ProjectPolls:
             self._pace.hurry()
 
     def _check_stream(self) -> None:
-        """A stream that should have told of an end, and has not, is no good."""
+        """Note whether the stream has missed ends that it should have sent by now."""
         if not self._pending or not self._means.streams:
             return
         now = self._means.clock()

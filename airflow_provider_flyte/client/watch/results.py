@@ -1,4 +1,4 @@
-"""What the waits of one caller lead to, and what they have to say meanwhile. No network.
+"""The results of one caller's waits, and the lines for its log meanwhile. No network.
 
 A thousand callers wait side by side, so each has one object with few fields, and a future while it waits.
 """
@@ -45,7 +45,7 @@ class WaitResult:
 
 
 class WaitResults:
-    """The results of one caller's waits, each as soon as it is there; use ``async for`` in a ``with`` block.
+    """The results of one caller's waits, each as soon as it is known; use ``async for`` in a ``with`` block.
 
     Leaving the ``with`` block ends the waits that are left. The iteration ends by itself when none is left, or when
     its time is over.
@@ -135,7 +135,7 @@ class WaitResults:
         raise StopAsyncIteration
 
     def _deliver(self) -> None:
-        """Say what there is to say in the caller's own context: there Airflow finds the log that it belongs to."""
+        """Hand over lines in the caller's own context: there Airflow finds the log that they belong to."""
         if self._lines:
             self._delivered, self._lines = self._lines, ()
             if self._on_trouble:
@@ -149,7 +149,7 @@ class WaitResults:
     # -- for the watcher
 
     def notify(self, line: str) -> bool:
-        """Leave a line about trouble or recovery; what concerns several of the waits is said once."""
+        """Leave a line about trouble or recovery; what concerns several of the waits is left once."""
         if line in self._lines or line in self._delivered:
             return False
         self._lines += (line,)
@@ -169,7 +169,7 @@ class WaitResults:
         return f"Still waiting. Flyte has given no answer about {what} for {now - since:.0f} s; the wait {ends}."
 
     def notify_progress(self, line: str, now: float) -> None:
-        """Leave a line about how the waiting goes."""
+        """Leave a line about the progress of the wait."""
         self.notified_at = now
         if self.on_progress:
             self._progress = line
@@ -184,7 +184,7 @@ class WaitResults:
         self.wake()
 
     def wake(self) -> None:
-        """Let the caller look."""
+        """Let the caller continue."""
         if self._change is not None and not self._change.done():
             self._change.set_result(None)
 

@@ -1,6 +1,6 @@
 """Streams of updates: one WatchRuns a project and domain, which ends a wait at once and is never trusted alone.
 
-A stream loses messages, goes silent or ends without a word, so it is believed in what it says and in nothing else. It
+A stream loses messages, goes silent or ends without an error, so what it sends is believed, and nothing else is. It
 is open while somebody waits, and opened again when it ended or missed an end, as often as its price allows: opening one
 is the dearest call there is on a large installation.
 """
@@ -36,14 +36,14 @@ SHARE = 0.01
 takes 2-5 s, and sends nothing to anybody meanwhile."""
 
 _OPENS_WITHIN = 10.0
-"""Seconds until the first message, which tells of runs that exist, where some do."""
+"""Seconds until the first message, which has the runs that exist, where some do."""
 
 _SURELY_OPEN_AFTER = 2.0
-"""Of a project without runs a stream says nothing, not even that it is open."""
+"""The stream of a project without runs sends nothing, not even that it is open."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 _MOST_MISSES, _ALONE_FOR = 3, 600.0
-"""A stream that told nothing of so many ends in a row is closed for so many seconds: a proxy holds it back."""
+"""A stream that missed so many ends in a row is closed for so many seconds: a proxy holds it back."""
 
 _MOST_WASTED, _DEAR_FOR = 2, 3600.0
 """A stream that was cut so often in a row before it had paid is not opened for so many seconds."""
@@ -52,11 +52,11 @@ _REFUSALS = (UnimplementedError, InvalidArgumentError, PermissionDeniedError, No
 
 
 class Streams:
-    """The streams of all places where somebody waits.
+    """The streams of all projects where somebody waits.
 
     :param client: gives the client to open streams with; it may be another one each time.
-    :param on_update: told of each run that a stream names, and its phase.
-    :param has_runs: whether a place is known to have runs, so that its stream begins with a message.
+    :param on_update: called with each run that a stream names, and its phase.
+    :param has_runs: whether a project is known to have runs, so that its stream begins with a message.
     :param clock: seconds that only grow.
     :param sleep: how a pause before another try is spent.
     """
@@ -76,7 +76,7 @@ class Streams:
         self._sleep = sleep
         self._streams: dict[ProjectDomain, _Stream] = {}
         self._alone: dict[ProjectDomain, float] = {}
-        """Places without a stream, until this time."""
+        """Projects without a stream, until this time."""
         self._logged: set[ProjectDomain] = set()
         self.opened = 0
         """How many streams were opened so far."""
@@ -86,7 +86,7 @@ class Streams:
         return [stream.task for stream in self._streams.values() if stream.task]
 
     def want(self, project_domains: Iterable[ProjectDomain]) -> None:
-        """Have streams for these places and no others."""
+        """Have streams for these projects and no others."""
         now = self._clock()
         for project_domain, stream in list(self._streams.items()):
             if stream.is_overdue(now) and self._leave_alone(project_domain, _ALONE_FOR):
@@ -109,24 +109,24 @@ class Streams:
                 self._streams[project_domain] = _Stream(self, project_domain)
 
     def working(self, project_domain: ProjectDomain) -> bool:
-        """Whether an end there will most likely be told by the stream."""
+        """Whether the stream will most likely send an end there."""
         stream = self._streams.get(project_domain)
         return stream is not None and stream.working()
 
     def is_open(self, project_domain: ProjectDomain) -> bool:
-        """Whether there is a stream that may tell of an end there."""
+        """Whether there is a stream that may send an end there."""
         stream = self._streams.get(project_domain)
         return stream is not None and stream.is_open()
 
     def kept_up(self, project_domain: ProjectDomain) -> None:
-        """The stream told of an end that somebody waits for."""
+        """Note that the stream sent an end that somebody waits for."""
         if stream := self._streams.get(project_domain):
             stream.misses, stream.behind = 0, False
 
     def missed(self, project_domain: ProjectDomain, ends: int) -> None:
-        """Polls found so many ends there that the stream should have told of.
+        """Note that polls found so many ends there which the stream should have sent.
 
-        A stream that told of more meanwhile works, and loses some as every stream does; another one is opened again, as
+        A stream that sent more meanwhile works, and loses some as every stream does; another one is opened again, as
         soon as its budget allows, whose gap may lose more.
         """
         stream = self._streams.get(project_domain)
@@ -159,7 +159,7 @@ class Streams:
         self._streams.clear()
 
     def _leave_alone(self, project_domain: ProjectDomain, seconds: float) -> bool:
-        """Have no stream there for so long; gives whether the log has to say so, which it does once."""
+        """Have no stream there for so long; returns whether to log it, which is done once."""
         self._alone[project_domain] = self._clock() + seconds
         if stream := self._streams.pop(project_domain, None):
             stream.close()
@@ -208,7 +208,7 @@ class Streams:
                         stream.cost,
                     )
                 return
-            # Its first message tells of what was there before; one more is progress. One that was cut while nothing
+            # Its first message has what existed before; one more is progress. One that was cut while nothing
             # happened need not be here again at once.
             failures = failures + 1 if stream.messages < 2 else 0
             await self._sleep(max(to_earn, backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE)))
@@ -225,7 +225,7 @@ class Streams:
 
 
 class _Stream:
-    """One place's stream: the task that keeps it open, and how it stands."""
+    """The stream of one project: the task that keeps it open, and its state."""
 
     def __init__(self, streams: Streams, project_domain: ProjectDomain) -> None:
         self._streams = streams
@@ -236,7 +236,7 @@ class _Stream:
         """Seconds that Flyte took to open it."""
 
         self.misses = 0
-        """Ends in a row that it did not tell of."""
+        """Ends in a row that it did not send."""
 
         self.behind = False
         """Whether it missed the last one."""
@@ -282,7 +282,7 @@ class _Stream:
         return self.messages > 0 or quiet
 
     def messages_since_check(self) -> int:
-        """How many messages came since this was asked last; what was there before does not count."""
+        """How many messages came since the last call; the first message of a stream does not count."""
         count, self._counted = self.messages - self._counted, max(1, self.messages)
         return count
 

@@ -8,17 +8,17 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 _A_SLICE = 20.0
-"""How many waits are told something in one turn: each may write a line to a log."""
+"""How many waits are notified in one turn: each may write a line to a log."""
 
-_UNTOLD = 0.05
-"""What a wait costs that is told nothing, as a part of one that is."""
+_NOT_NOTIFIED = 0.05
+"""What a wait costs that is not notified, as a part of one that is."""
 
 
 class Turns:
     """Does work one after the other, in the order in which it came.
 
     :param after: called after each slice.
-    :param broke: called with what a piece of work raised; the rest goes on.
+    :param broke: called with what a piece of work raised; the rest is done all the same.
     """
 
     def __init__(self, after: Callable[[], None], broke: Callable[[Exception], None]) -> None:
@@ -38,10 +38,10 @@ class Turns:
         spent = 0.0
         while self._work and spent < _A_SLICE:
             try:
-                spent += 1.0 if next(self._work[0]) else _UNTOLD
+                spent += 1.0 if next(self._work[0]) else _NOT_NOTIFIED
             except StopIteration:
                 self._work.popleft()
-                spent += _UNTOLD
+                spent += _NOT_NOTIFIED
             except Exception as error:
                 self._work.popleft()
                 self._broke(error)

@@ -1,11 +1,11 @@
-"""What is waited for in one project and domain, what is known of it, and whom to ask for next. No network, no clock.
+"""The waits of one project and domain, what is known of their runs, and what to poll next. No network, no clock.
 
 Runs that are known to exist stand in groups of at most ``NAMES_A_CALL``: one ListRuns asks which of a group are over,
 and its request is made once for as long as the group stays the same. A run that has not been seen yet is *young*, and
-asked for without the phase filter, because only that tells a run that is running from one that does not exist.
+asked for without the phase filter, because only that distinguishes a run that is running from one that does not exist.
 
-What an answer costs depends on its news, not on how many wait: trouble belongs to a group and is told once to each of
-its waits. Whatever may concern many waits is an iterator, which the watcher drives a slice at a time.
+What an answer costs depends on its news, not on how many wait: trouble belongs to a group and is passed on once to each
+of its waits. Whatever may concern many waits is an iterator, which the watcher drives a slice at a time.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from airflow_provider_flyte.client.verdict import (
 from airflow_provider_flyte.client.watch.results import WaitResults
 
 PROOF_LASTS = 600.0
-"""Seconds within which each run is asked for once without the phase filter, which would not tell that it is gone."""
+"""Seconds within which each run is asked for once without the phase filter, which would not show that it is gone."""
 
 _NOTIFIED_AFTER = 2
-"""Polls of a group that fail in a row before its waits are told: one that fails between others is no outage."""
+"""Polls of a group that fail in a row before its waits are notified: one that fails between others is no outage."""
 
 Work = Iterator[bool]
-"""Something to do for many waits, one after the other: whether it told this one something."""
+"""Something to do for many waits, one after the other: yields whether this one was notified."""
 
 
 @dataclass(eq=False, slots=True)
@@ -117,10 +117,10 @@ class ProjectWaits:
         """Runs that exist."""
 
         self._newest_state: WaitState | None = None
-        """Kept once for all waits that share it: most runs go alike."""
+        """Kept once for all waits that share it: most runs are in the same one."""
 
         self._troubled: dict[str, None] = {}
-        """Names whose waits were told of trouble."""
+        """Names whose waits were notified of trouble."""
 
         self.new: set[str] = set()
         """Names for which a wait began since the last poll."""
@@ -215,7 +215,7 @@ class ProjectWaits:
     def tidy(self) -> None:
         """Make one group of two where both fit into one call: calls are not to outlive the waits that they were for.
 
-        Only where nothing is wrong, because trouble is told by group.
+        Only where nothing is wrong, because trouble is noted by group.
         """
         while len(self.groups) > 1:
             first, second = sorted(self.groups, key=lambda group: len(group.names))[:2]
@@ -238,7 +238,7 @@ class ProjectWaits:
     # -- what polls show
 
     def saw(self, name: str, observation: Observation, now: float) -> Work:
-        """Note what was seen of one run."""
+        """Note an observation of one run."""
         current = self._waits.get(name)
         if current is None:
             return
@@ -253,7 +253,7 @@ class ProjectWaits:
         yield from self._note(name, observation, now)
 
     def answered(self, group: Group, now: float) -> Work:
-        """Flyte answered a poll of this group: whatever was wrong is over."""
+        """Note that Flyte answered a poll of this group: trouble is over."""
         group.failures, group.trouble, group.notified, group.due = 0, None, False, math.inf
         if self._troubled:
             for name in [name for name in group.names if name in self._troubled]:
@@ -263,7 +263,7 @@ class ProjectWaits:
                 yield from self._note(name, None, now)
 
     def failed(self, group: Group, trouble: Trouble, now: float) -> Work:
-        """A poll of this group had no answer. Each wait is told once, and looked at again only when it may give up."""
+        """Note that a poll of this group had no answer. Each wait is notified once, and again when it may give up."""
         group.failures += 1
         if group.failures == 1:
             group.since = now
@@ -278,7 +278,7 @@ class ProjectWaits:
                     yield from self._note(name, trouble, now, group)
 
     def _note(self, name: str, observation: Observation | None, now: float, group: Group | None = None) -> Work:
-        """Let those who wait for a run know what was seen of it; None: an answer had no news of it."""
+        """Apply an observation to the waits for a run; None: an answer had no news of it."""
         for wait in list(self._of(name)):
             before = wait.state
             if observation is None:

@@ -2,7 +2,7 @@
 
 Everything that is waited for over one client is asked for together: one terminal-only ListRuns for at most 2,000 names
 an interval is the truth. What no answer has shown yet, or not for ten minutes, is asked for without the phase filter,
-which tells a run that does not exist from one that goes on. A WatchRuns stream a project is the update that ends a wait
+which distinguishes a run that does not exist from one that is running. A WatchRuns stream a project ends a wait
 at once. A wait costs a dictionary entry and a future.
 """
 
@@ -44,12 +44,12 @@ PROGRESS_EVERY = 60.0
 _RENEW_AFTER_TROUBLE = 30.0
 
 _NOTIFIED_AT_ONCE = 20
-"""How many waits are told of progress after a round."""
+"""How many waits are notified of progress after a round."""
 
 
 @dataclass(frozen=True)
 class WatcherStatus:
-    """How the waiting goes: counts since the watcher was made."""
+    """The state of a watcher, with counts since it was made."""
 
     waits: int
     """Open now."""
@@ -59,7 +59,7 @@ class WatcherStatus:
     """How many were opened."""
 
     stream_up: bool
-    """Whether every place with waits has a stream that seems to work."""
+    """Whether every project with waits has a stream that seems to work."""
 
     ends_by_stream: int
     ends_by_poll: int
@@ -80,7 +80,7 @@ class RunWatcher:
     :param rules: how long a wait puts up with a missing run and with trouble; a wait may bring its own.
     :param min_poll_interval: seconds between two polls while there is something to find.
     :param max_calls_per_second: never more calls than this on average, even if it takes longer than ``poll_interval``.
-    :param stream: whether to have Flyte tell of ends by itself (WatchRuns), which ends a wait at once.
+    :param stream: whether to have Flyte send ends by itself (WatchRuns), which ends a wait at once.
     :param renew: asked for another client when calls are refused, or fail for half a minute; None: there is none.
     :param clock: seconds that only grow.
     :param sleep: how the watcher waits between two polls.
@@ -132,7 +132,7 @@ class RunWatcher:
         """Of the open waits: the least of them counts."""
 
         self._open: dict[WaitResults, None] = {}
-        """Who waits, the longest untold of progress first."""
+        """Who waits, those first whose last line of progress is the oldest."""
 
         self._closing = self._close
         """Bound once, not for each."""
@@ -155,7 +155,7 @@ class RunWatcher:
 
     @property
     def status(self) -> WatcherStatus:
-        """How the waiting goes."""
+        """The watcher's state."""
         projects = self._projects.values()
         return WatcherStatus(
             waits=len(self),
@@ -193,10 +193,11 @@ class RunWatcher:
         :param name: the run's name; it need not exist yet.
         :param project: by default the config's.
         :param domain: by default the config's.
-        :param interval: most seconds until an end is noticed where no update tells of it; by default the watcher's.
+        :param interval: most seconds until an end is noticed where the stream does not send it; by default the
+            watcher's.
         :param rules: by default the watcher's rules.
         :param on_trouble: called in the caller's own context with a line for its log when trouble begins and ends.
-        :param on_progress: the same, once a minute at most, with how the waiting goes.
+        :param on_progress: the same, once a minute at most, with the watcher's state.
         :raises ConfigError: for a name that no run can have, or without project or domain.
         """
         with self.wait_each(
@@ -222,10 +223,10 @@ class RunWatcher:
         on_trouble: Callable[[str], None] | None = None,
         on_progress: Callable[[str], None] | None = None,
     ) -> WaitResults:
-        """Wait for several runs, and give each result as soon as it is there; the arguments are those of :meth:`wait`.
+        """Wait for several runs, and give each result as soon as it is known; the arguments are those of :meth:`wait`.
 
         ``with watcher.wait_each(names) as results``, then ``async for result in results``: the end of the block is the
-        end of the waits that are left. Each line is told once, however many of the runs it concerns.
+        end of the waits that are left. Each line is given once, however many of the runs it concerns.
 
         :param names: the runs' names, each once.
         :param timeout: seconds after which the iteration ends, whatever is left; None: never.

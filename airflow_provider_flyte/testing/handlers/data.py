@@ -38,7 +38,7 @@ class DataHandlers:
         """Inputs, defaults filled in, and after a success outputs.
 
         A success without outputs is NOT_FOUND, inputs and all (succeeded.json, call 6); before the success outputs
-        are there but empty (outputs.json, call 1).
+        are set but empty (outputs.json, call 1).
         """
         with self._store.lock:
             action = require_action(self._store, request.action_id)

@@ -44,7 +44,7 @@ class ExecutorHandlers:
         }
 
     def record_action(self, request: pb.RecordActionRequest, call: Call) -> pb.RecordActionResponse:
-        """A new action within a run; one that is there already stays as it is."""
+        """A new action within a run; one that exists already stays as it is."""
         with self._store.lock:
             if self._store.action(action_key(request.action_id)) is None:
                 action = Action(

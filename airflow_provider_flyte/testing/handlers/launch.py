@@ -78,7 +78,7 @@ class LaunchHandlers:
                     action.metadata.trigger_name = trigger.id.name.name
                     action.metadata.trigger_type.CopyFrom(trigger.automation_spec)
             # The same name again: OK with the existing run, yet its inputs in the store are overwritten by then and
-            # the executor is told to start it again.
+            # the executor is asked to start it again.
             action.enqueued += 1
             return action, new, pb.CreateRunResponse(run=answers.run_row(action))
 
@@ -200,5 +200,5 @@ class LaunchHandlers:
         return pb.AbortRunResponse()
 
     def signal_event(self, request: pb.SignalEventRequest, call: Call) -> pb.SignalEventResponse:
-        """As a backend says it that has no executor behind it."""
+        """The answer of a backend that has no executor behind it."""
         raise Refusal("UNIMPLEMENTED", "flyteidl2.actions.ActionsService.Signal is not implemented")

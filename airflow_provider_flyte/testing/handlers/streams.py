@@ -1,4 +1,4 @@
-"""How runs are watched. None of these streams can be trusted alone: each says here what it does not say."""
+"""How runs are watched. None of these streams can be trusted alone: each docstring names what its stream leaves out."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class StreamHandlers:
         """Full details at first and at each change, of the status or of the events.
 
         It closes when the events of the last attempt are terminal. The executor sends them before it sets the
-        status, so the last message may still say RUNNING (watch_action_details.json); an action that was aborted, or
+        status, so the last message may still have RUNNING (watch_action_details.json); an action that was aborted, or
         failed without events, keeps its stream open for ever (aborted.json, call 4).
         """
         action_id = request.action_id

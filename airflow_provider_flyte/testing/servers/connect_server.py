@@ -97,7 +97,7 @@ class ConnectServer:
         exchange = _Exchange(scope, receive, send)
         row = _ROWS.get(scope["path"])
         if row is None:
-            # As Go's own HTTP server says it, which is what the backend has under it.
+            # The words of Go's own HTTP server, on which the backend stands.
             return await exchange.reply(404, {"content-type": "text/plain; charset=utf-8"}, b"404 page not found\n")
         if scope["method"] != "POST":
             return await exchange.reply(405, {"allow": "POST"})
@@ -173,7 +173,7 @@ class ConnectServer:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its pauses: it says when it is up, ends when it is told, and hangs up as it ends."""
+    """uvicorn without its pauses: it reports when it is up, ends when it is asked to, and hangs up as it ends."""
 
     def __init__(self, config: uvicorn.Config, hang_up: Callable[[], None]) -> None:
         super().__init__(config)

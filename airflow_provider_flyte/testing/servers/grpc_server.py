@@ -25,7 +25,7 @@ STREAMS_A_CONNECTION = 250
 """As on the real backend: with more streams than this on one channel, every other call on it waits for ever."""
 
 _OPTIONS = (
-    # Two servers can bind one port silently unless told not to.
+    # Two servers can bind one port silently by default.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -132,7 +132,7 @@ def _reset(context: grpc.ServicerContext) -> None:
     """Reset the stream with HTTP/2's INTERNAL_ERROR, as Go's server does when a handler panics.
 
     Only grpc's core can, and only for the status UNKNOWN: for any other it sends trailers. An older one always does, so
-    there they say what a client makes of the reset.
+    there they are what a client makes of the reset.
     """
     code = cygrpc.StatusCode.unknown if _CAN_RESET else cygrpc.StatusCode.internal
     core_call = context._rpc_event.call  # type: ignore[attr-defined]  # not public, and the only way
