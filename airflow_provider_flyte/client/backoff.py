@@ -1,4 +1,4 @@
-"""Pauses that grow and differ: between two tries, for whoever asks again."""
+"""Pauses between two tries of a call, which grow and differ by chance."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Bound = tuple["FlyteClient", Flow[T]]
 
 
 class _Bound(Generic[P, T]):
-    """What a call of a :class:`blocking` method is: blocks when called, awaits through ``.aio``."""
+    """A bound :class:`blocking` method: blocks when called, awaits through ``.aio``."""
 
     def __init__(self, ask: Callable[P, Bound[T]]) -> None:
         self._ask = ask

@@ -1,4 +1,4 @@
-"""FlyteClient: makes calls over a transport, with deadlines, retries and our errors."""
+"""FlyteClient: calls over a transport, with deadlines, retries and our errors."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.run_key import RunKey, check_run_name_prefix, run_key
 
 AUTO, GRPC, CONNECT = TRANSPORTS = ("auto", "grpc", "connect")
-"""How Flyte is spoken to."""
+"""The values of ``transport``."""
 
 AUTHORIZATION = "authorization"
 _DEVBOX_API, _DEVBOX_CONSOLE = 8090, 8080
@@ -64,13 +64,13 @@ class FlyteConfig:
     """Metadata key of the token; by default the one that the Flyte deployment publishes, else ``authorization``."""
 
     ca_bundle: str = field(default="", repr=False)
-    """Authorities to believe instead of the system's: certificates as PEM, or the path of a file with them."""
+    """Certificate authorities to trust instead of the system's: PEM, or the path of a file with them."""
 
     client_certificate: str = field(default="", repr=False)
     """The client's own certificate, where the server asks for one: PEM, or a path."""
 
     client_private_key: str = field(default="", repr=False)
-    """The key to it: PEM without a password, or a path."""
+    """The certificate's private key: PEM without a password, or a path."""
 
     server_name: str = ""
     """Name that the server's certificate is checked for, where it is not the endpoint's host."""

@@ -1,4 +1,4 @@
-"""What a client proves itself with: plain data, checked when made, and safe to print."""
+"""A client's credentials: plain data, checked when made, and safe to print."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_flyte.client.errors import ConfigError
 
 
 class Secret(str):
-    """A text that does not show itself, so that no traceback with its locals does."""
+    """A text whose repr does not show it, so that no traceback with local variables does."""
 
     __slots__ = ()
 
@@ -28,7 +28,7 @@ class Secret(str):
 
 
 def hide(settings: object, *names: str) -> None:
-    """Let fields of frozen settings not show themselves, also where ``vars()`` or a traceback with locals does."""
+    """Keep fields of frozen settings from being shown, also where ``vars()`` or a traceback with locals does."""
     for name in names:
         object.__setattr__(settings, name, Secret(getattr(settings, name)))
 
@@ -104,7 +104,7 @@ Credentials: TypeAlias = ClientCredentials | StaticToken | TokenFile
 
 
 def check_token(text: str, what: str) -> str:
-    """Give a token back, or raise :class:`ConfigError`, which does not show it."""
+    """Return a token, or raise :class:`ConfigError`, which does not show it."""
     if not text:
         raise ConfigError(f"{what[0].upper()}{what[1:]} is empty. Enter a token.")
     if not _TOKEN.fullmatch(text):
@@ -116,7 +116,7 @@ def check_token(text: str, what: str) -> str:
 
 
 def check_token_url(url: str, what: str) -> str:
-    """Give a token server's URL back, or raise :class:`ConfigError`: secrets go there, so not in plaintext."""
+    """Return a token server's URL, or raise :class:`ConfigError`: secrets go there, so not in plaintext."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

@@ -1,4 +1,4 @@
-"""Where a server listens: the spellings that people use for it, and whether it is this machine."""
+"""Endpoints: the spellings that people use for one, and whether it is on this machine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tls_endpoint(text: str) -> str:
 
 
 def is_local(host: str) -> bool:
-    """Whether what is sent to this host does not leave the machine."""
+    """Whether this host is the machine itself, so that nothing leaves it."""
     host = host.strip("[]").lower().rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True

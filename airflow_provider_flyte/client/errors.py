@@ -1,4 +1,4 @@
-"""Everything the client raises.
+"""Every exception that the client raises.
 
     FlyteError
     +-- ConfigError                 a setting or an argument is wrong; nothing was changed
@@ -81,7 +81,7 @@ class NoClientError(ConfigError):
 
 
 class NotATextError(ConfigError):
-    """Something else where a text is meant, such as a number for a label."""
+    """A value of another type where a text is required, such as a number for a label."""
 
 
 class InputsError(ConfigError):
@@ -118,7 +118,7 @@ class RpcError(FlyteError):
     transient: bool = False
     """Whether the same call may succeed a moment later."""
     answered: bool = False
-    """Whether Flyte itself surely gave this answer, and nothing on the way to it."""
+    """Whether it is certain that Flyte itself gave this answer, and no proxy."""
     http_status: int | None = None
     """HTTP's status, where the answer was HTTP's and not Flyte's."""
 
@@ -165,26 +165,26 @@ class NotFoundError(RpcError):
 
 
 class UnauthenticatedError(RpcError):
-    """The server wants credentials, or other ones."""
+    """The server requires credentials, or refuses these."""
 
     advice = "Check the credentials in the Flyte connection."
 
 
 class TokenError(UnauthenticatedError):
-    """No token can be had: the token server refuses, or nobody knows where it is."""
+    """No token can be had: the token server refuses, or its address is not known."""
 
     advice = "Check client id, client secret, scopes, audience and OAuth endpoint in the Flyte connection."
 
 
 class TokenServerError(TokenError):
-    """The token server gives no usable answer, or not now."""
+    """The token server gives no usable answer at the moment."""
 
     advice = "Nothing usable answered at {endpoint}: check that the token server runs and that this machine reaches it."
     transient = True
 
 
 class PermissionDeniedError(RpcError):
-    """The credentials are good, but not for this."""
+    """The credentials are valid, but do not allow this."""
 
     advice = "Ask for access to this project and domain, or use a connection that has it."
 
@@ -208,7 +208,7 @@ class UnimplementedError(RpcError):
 
 
 class UnavailableError(RpcError):
-    """Nothing answers, or not now."""
+    """Nothing usable answers at the moment."""
 
     advice = (
         "Nothing usable answered at {endpoint}: check the connection's host and port, that Flyte is running, and "
@@ -278,7 +278,7 @@ class UnknownAuthorityError(CertificateError):
 
 
 class WrongHostNameError(CertificateError):
-    """The server's certificate is good, but for another name."""
+    """The server's certificate is valid, but for another name."""
 
     advice = (
         "The certificate of {endpoint} is for another host name: enter that name as host in the Flyte connection, or "
@@ -287,7 +287,7 @@ class WrongHostNameError(CertificateError):
 
 
 class ClientCertificateError(CertificateError):
-    """The server wants a client certificate, or another one than it got."""
+    """The server requires a client certificate, or refuses this one."""
 
     advice = (
         "{endpoint} accepts only clients with a certificate that it trusts: enter client certificate and private key "
@@ -314,7 +314,7 @@ class NoConnectError(WrongEndpointError):
 
 
 class NotFlyteError(WrongEndpointError):
-    """What answers is no Flyte 2 API."""
+    """Something other than a Flyte 2 API answers."""
 
     advice = (
         "Something other than a Flyte 2 API answers at {endpoint}: check the connection's host and port, and that the "
@@ -416,7 +416,7 @@ def error_for(status: Status, details: str, *, method: str, endpoint: str, run: 
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether a *read* that failed so may succeed when it is repeated. Never ask it of a write."""
+    """Whether a *read* that failed with this may succeed when it is repeated. Never use it for a write."""
     return isinstance(error, RpcError) and error.transient
 
 

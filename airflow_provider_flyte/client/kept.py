@@ -1,4 +1,4 @@
-"""What a process keeps beyond its clients: bounded, and safe for threads and for forks."""
+"""A cache that outlives a process' clients: bounded, and safe for threads and for forks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 class Kept(Generic[K, V]):
-    """A value a key; the one that was asked for longest ago makes room.
+    """A cache of values by key; the least recently used one makes room.
 
     :param most: how many there are at most.
     """

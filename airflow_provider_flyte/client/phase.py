@@ -1,4 +1,4 @@
-"""The phases of a Flyte run, as plain Python: what is over, and what is a success."""
+"""The phases of a Flyte run, as plain Python: which are over, and which are a success."""
 
 from __future__ import annotations
 

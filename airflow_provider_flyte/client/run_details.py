@@ -1,4 +1,4 @@
-"""RunDetails: the class of the Flyte SDK's reference page, over our client."""
+"""RunDetails: the class of this name in the Flyte SDK's reference, over our client."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class RunDetails:
         return current_client(self._client), self.read_values("outputs")
 
     def read_values(self, which: str) -> Flow[dict[str, Any]]:
-        """What :meth:`inputs` and :meth:`outputs` ask, for :meth:`FlyteClient.execute` with a budget of its own.
+        """The flow of :meth:`inputs` and :meth:`outputs`, for :meth:`FlyteClient.execute` with a budget of its own.
 
         :param which: ``inputs`` or ``outputs``.
         """

@@ -1,4 +1,4 @@
-"""What a run is called: project, domain and name. The org is left out, because answers leave it out."""
+"""The identity of a run: project, domain and name. The org is left out, because answers leave it out."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RunKey:
 
 
 def check_run_name(name: object) -> str:
-    """Give the name back, or raise :class:`ConfigError` for one that no Flyte run can have."""
+    """Return the name, or raise :class:`ConfigError` for one that no Flyte run can have."""
     if not isinstance(name, str) or not name:
         raise ConfigError(
             f"run_name is {given(name)}, not the name of a run. Give a string such as 'r1'. {_FROM_UPSTREAM}"
@@ -72,7 +72,7 @@ def check_run_name(name: object) -> str:
 
 
 def check_run_name_prefix(prefix: str) -> str:
-    """Give the prefix back, or raise :class:`ConfigError` for one that no run's name can begin with."""
+    """Return the prefix, or raise :class:`ConfigError` for one that no run's name can begin with."""
     if len(prefix) > _PREFIX_LENGTH or not _PREFIX.fullmatch(prefix):
         raise ConfigError(
             f"run_name_prefix {prefix!r} cannot begin a run's name: enter 1 to {_PREFIX_LENGTH} lower-case letters, "

@@ -1,6 +1,6 @@
-"""The one decision about a wait: is it over, and how? Pure: no clock, no network, no Airflow.
+"""The one decision about a wait: whether it is over, and how. Pure: no clock, no network, no Airflow.
 
-Poke, trigger and watcher all feed what they saw into :func:`observe` and ask :func:`decide`.
+Poke, trigger and watcher all feed their observations into :func:`observe` and ask :func:`decide`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Trouble:
 
     message: str
     lasting: bool = False
-    """Asking again cannot help: refused credentials, TLS against plaintext."""
+    """Whether a repetition cannot help: refused credentials, TLS against plaintext."""
 
 
 Observation = Seen | Absent | Trouble
@@ -51,7 +51,7 @@ Observation = Seen | Absent | Trouble
 
 @dataclass(frozen=True, slots=True)
 class WaitRules:
-    """How long a wait puts up with what is not an answer."""
+    """How long a wait tolerates a missing run and trouble."""
 
     missing_after: float | None = MISSING_AFTER
     """Seconds for which a run may not exist yet; None: for ever."""
@@ -73,7 +73,7 @@ class WaitRules:
 
 @dataclass(frozen=True, slots=True)
 class WaitState:
-    """All that a wait remembers, in seconds of the caller's clock."""
+    """What a wait knows of its run, in seconds of the caller's clock."""
 
     absent_since: float
     """When the wait began or, once the run had been seen, when it was first gone; 0.0 while it exists, so
@@ -86,7 +86,7 @@ class WaitState:
 
 
 class Outcome(str, Enum):
-    """How a wait stands."""
+    """The outcome of a wait, so far."""
 
     WAITING = "waiting"
     SUCCEEDED = "succeeded"
@@ -135,7 +135,7 @@ def trouble_over(state: WaitState) -> WaitState:
 
 
 def decide(state: WaitState, now: float, rules: WaitRules) -> Verdict:
-    """The verdict on what is known at ``now``."""
+    """Decide on what is known at ``now``."""
     phase = state.seen.phase if state.seen else None
     if state.seen and is_terminal(state.seen.phase):
         # Believed from whatever source, and whatever trouble came after: a run that is over stays over.
@@ -154,7 +154,7 @@ def decide(state: WaitState, now: float, rules: WaitRules) -> Verdict:
 
 
 def decide_together(counts: Mapping[Outcome, int], *, any_one: bool, fail_fast: bool) -> Outcome:
-    """The outcome of a wait for several runs.
+    """Decide the outcome of a wait for several runs.
 
     :param counts: how many of the runs' own verdicts have which outcome.
     :param any_one: one success is enough, instead of all.

@@ -34,7 +34,7 @@ _MAY_PASS = (407, 408, 425, 429)
 
 
 class Grant(NamedTuple):
-    """What a token server gives."""
+    """A token server's answer."""
 
     token: Secret
     lifetime: float | None

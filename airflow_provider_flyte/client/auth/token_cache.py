@@ -1,4 +1,4 @@
-"""The token that all clients of one config in a process share, and when there is a new one.
+"""The token that all clients of one config in a process share, and when it is renewed.
 
 Whoever needs one first asks for it, the others wait for that. It is renewed before it expires, and where it is refused.
 Tokens live in memory only.
@@ -52,7 +52,7 @@ _MOST_TOKENS = 64
 
 @dataclass(frozen=True)
 class Token:
-    """A token, and how long to use it, in seconds of the clock."""
+    """A token, and until when it is used, in seconds of the clock."""
 
     text: Secret
     header: str
@@ -64,7 +64,7 @@ class Token:
 
     @property
     def metadata(self) -> Metadata:
-        """What a call carries."""
+        """The metadata of a call with this token."""
         return ((self.header, Secret(f"Bearer {self.text}")),)
 
     def is_another_than(self, refused: Token | None) -> bool:
@@ -99,7 +99,7 @@ class Tokens:
         self._warned = False
 
     def get(self, timeout: float, refused: Token | None = None) -> Token:
-        """A token that should be good, and is not the one that was refused, if there is another one.
+        """A token that should be valid, and another one than the refused one where that is possible.
 
         :raises FlyteError: where there is none.
         """
@@ -140,7 +140,7 @@ class Tokens:
         return await asyncio.shield(flight)
 
     def may_help(self, error: RpcError, method: Method[Any, Any], *, after: Token | None) -> bool:
-        """Whether a new token may be the answer to this refusal.
+        """Whether a new token may help after this refusal.
 
         Some proxies show a refused token as UNKNOWN; a write that met that may have been carried out all the same.
 
@@ -163,7 +163,7 @@ class Tokens:
         return token if good else None
 
     def _raise_if_just_failed(self, tries: int) -> None:
-        """A call that waited while another one asked in vain does not ask again; a refusal counts a little longer."""
+        """Raise the error of a request in vain for which this call waited; a refusal counts a little longer."""
         error = self._failure
         if error is None:
             return
@@ -229,7 +229,7 @@ def tokens_of(config: FlyteConfig) -> Tokens:
 
 
 def _proof(config: FlyteConfig) -> tuple[object, ...]:
-    """What a config shows to whoever gives tokens, and names them with."""
+    """The part of a config that decides which token it gets."""
     return config.credentials, config.metadata, config.metadata_header, config.client_private_key
 
 
@@ -243,5 +243,5 @@ def forget() -> None:
 
 
 def _again(error: FlyteError) -> FlyteError:
-    """The same for another caller: an error that is raised twice collects both tracebacks."""
+    """A copy of an error for another caller: one that is raised twice collects both tracebacks."""
     return error.copy() if isinstance(error, RpcError) else type(error)(*error.args)

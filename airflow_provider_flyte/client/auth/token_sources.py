@@ -136,7 +136,7 @@ class _Deployment:
         return self._token_endpoint
 
     def forget(self) -> None:
-        """Ask again the next time: something has changed."""
+        """Forget Flyte's answers, so that they are asked for again."""
         self._public, self._token_endpoint = None, ""
 
     def _ask(self, method: Unary[Req, Resp], timeout: float) -> Resp:
@@ -177,7 +177,7 @@ class _Granted:
 
 
 class _FromFile:
-    """The token in a file, read again when the file is another one."""
+    """The token in a file, read again when the file has changed."""
 
     def __init__(self, file: TokenFile, deployment: _Deployment) -> None:
         self._path = file.path

@@ -73,7 +73,7 @@ class AuthTransport(_Auth, BlockingLayer):
 
 
 class AsyncAuthTransport(_Auth, AsyncLayer):
-    """Calls on one event loop."""
+    """Calls on one event loop that carry a token."""
 
     def __init__(self, inner: AsyncTransport, tokens: Tokens, policy: RetryPolicy, timeout: float) -> None:
         super().__init__(tokens, policy, timeout)

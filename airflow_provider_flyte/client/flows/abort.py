@@ -27,13 +27,13 @@ class Abort(str, Enum):
 
 @dataclass(frozen=True)
 class AbortedRun:
-    """What an abort did."""
+    """The result of an abort."""
 
     key: RunKey
     """Project, domain and name."""
 
     outcome: Abort
-    """``ABORTED``: it was going and was stopped. ``TOO_LATE``: it succeeded just before the abort arrived, and Flyte
+    """``ABORTED``: it was running and was stopped. ``TOO_LATE``: it succeeded just before the abort arrived, and Flyte
     shows ABORTED all the same. ``OVER``: nothing was done. ``MISSING``: there is no such run."""
 
     phase: int | None = None
@@ -51,7 +51,7 @@ class AbortedRun:
 
 
 def check_reason(reason: object) -> str:
-    """The reason, which stands in the run's details for whoever wonders."""
+    """The reason, checked; it stands in the run's details."""
     if not isinstance(reason, str) or not reason.strip():
         raise ConfigError(
             f"reason is {reason!r}. Give the reason of the abort in a few words; the run's page shows it."

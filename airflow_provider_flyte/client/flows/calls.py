@@ -26,7 +26,7 @@ ROOT_ACTION = "a0"
 """Name of a run's root action."""
 
 PAGE_SIZE = 200
-"""ListRuns refuses more than this a page."""
+"""Runs on a page; ListRuns refuses more."""
 
 NAMES_A_CALL = 2000
 """Most names in one ListRuns; 2,500 cost the server 7 ms."""
@@ -41,7 +41,7 @@ class Call(Generic[T]):
     read: Callable[[Any], T]
     run: str | None = None
     final: type[RpcError] | None = None
-    """What is not repeated whatever the policy: ``RpcError`` where the answer is welcome, but not worth a wait."""
+    """Errors that are not repeated whatever the policy: ``RpcError`` where the answer is not worth a wait."""
 
 
 @dataclass(frozen=True)

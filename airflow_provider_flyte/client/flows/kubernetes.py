@@ -1,4 +1,4 @@
-"""What Kubernetes takes as a label, an annotation, a service account, an environment variable.
+"""Kubernetes' rules for labels, annotations, service accounts and environment variables.
 
 Flyte puts those of a run onto a Kubernetes object and only logs it when that is refused: the run then stays QUEUED for
 ever. So they are checked before anything is launched.

@@ -1,4 +1,4 @@
-"""Launching a run: everything is checked first, and the one call that launches is never repeated blindly."""
+"""The launch of a run: everything is checked first, and the one call that launches is never repeated blindly."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from airflow_provider_flyte.client.run_key import RunKey
 
 @dataclass(frozen=True)
 class LaunchedRun:
-    """The run that a launch led to."""
+    """The result of a launch."""
 
     key: RunKey
     """Project, domain and name."""
@@ -130,7 +130,7 @@ _GATEWAY_TIMEOUT = 504
 def _create(
     key: RunKey, org: str, request: run_service_pb2.CreateRunRequest, before_create: Callable[[], None]
 ) -> Flow[tuple[int, bool]]:
-    """CreateRun: the phase, and whether the run is new.
+    """Call CreateRun; returns the phase, and whether the run is new.
 
     After an answer that leaves open whether the run was launched, ListRuns is asked before anything else. If it does
     not have the run, an outage is behind us and the call is made once more: its name makes it the same run, should the

@@ -20,7 +20,7 @@ _LONGEST_LINE = 2000
 
 @dataclass(frozen=True)
 class LogTail:
-    """What could be had of a log."""
+    """The end of a log, as far as it could be read."""
 
     lines: tuple[str, ...] = ()
     """The last lines, oldest first; a very long one is cut."""
@@ -56,7 +56,7 @@ def tail_log(key: RunKey, org: str, attempt: int, lines: int, within: float) -> 
 
 
 def check_tail(attempt: object, lines: object, within: object) -> None:
-    """Refuse what no log can be asked for with."""
+    """Refuse an attempt, a number of lines or a time that cannot be."""
     for name, value in (("attempt", attempt), ("lines", lines)):
         whole_number(name, value, least=1)
     seconds("within", within, above_least=True)

@@ -1,4 +1,4 @@
-"""Finding the task that is to run: its version, its interface, and what there is instead where it is not there."""
+"""The task that is to run: its version and interface, or for an error the tasks that are deployed instead."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def _no_such_task(task: task_definition_pb2.TaskName) -> Flow[NoSuchTaskError]:
 
 
 def instead_of(name: str, what: str, names: Sequence[str]) -> str:
-    """What a mistyped name may have meant; without one that is like it, which names there are."""
+    """The known names that are like a mistyped one; where none is, all names."""
     close = difflib.get_close_matches(name, names, n=_MOST_MEANT)
     return f"Did you mean {' or '.join(close)}?" if close else there_are(what, names)
 
 
 def there_are(what: str, names: Sequence[str]) -> str:
-    """What there is instead, for an error."""
+    """The names that exist, for an error."""
     if not names:
         return f"There are no {what}."
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
@@ -70,7 +70,7 @@ def there_are(what: str, names: Sequence[str]) -> str:
 
 
 def all_of(page: Callable[[str], Call[tuple[list[str], str]]]) -> Flow[list[str]]:
-    """What all pages list; a server whose pages never end is cut off."""
+    """The rows of all pages; a server whose pages never end is cut off."""
     found: list[str] = []
     token = ""
     for _ in range(_MOST_PAGES):

@@ -80,7 +80,7 @@ def fire(
 
 
 def _check_all_given(task: task_definition_pb2.TaskDetails, wanted: Launch, trigger: str) -> None:
-    """What was uploaded with the trigger cannot be read back, so nothing can be left to it either."""
+    """Refuse a launch that leaves inputs to a trigger whose inputs were uploaded: they cannot be read back."""
     takes = [entry.key for entry in task.spec.task_template.interface.inputs.variables]
     left = [name for name in takes if name not in wanted.inputs]
     if left:

@@ -1,4 +1,4 @@
-"""A value together with the text that it was read off: a template gives a text, whatever it is meant to be."""
+"""A value together with the text that it was parsed from: a template gives a text, whatever it is meant to be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class ReadFromText:
-    """A value that was read off a text, such as 20261126 off ``"20261126"``. Where it does not fit, the text may.
+    """A value that was parsed from a text, such as 20261126 from ``"20261126"``. Where it does not fit, the text may.
 
     :param value: what was read.
     :param text: what it was read off.

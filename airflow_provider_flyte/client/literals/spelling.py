@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def spell(value: T) -> T | dict[str, str]:
-    """The value, or what stands for it."""
+    """The value, or the dict that stands for it."""
     if isinstance(value, float) and not abs(value) < _AS_INT:
         return _as("float", _NOT_FINITE.get(float.__repr__(value)) or float.__repr__(value))
     if isinstance(value, datetime) and not _same_after_seconds(value):
@@ -42,7 +42,7 @@ def spell(value: T) -> T | dict[str, str]:
 
 
 def unspell(value: Any) -> Any:
-    """What the dict stands for, or any other value itself."""
+    """The value that the dict stands for; any other value itself."""
     if not isinstance(value, dict) or value.keys() != {"type", "value"}:
         return value
     kind, text = value["type"], value["value"]
@@ -81,7 +81,7 @@ def _same_after_seconds(value: datetime) -> bool:
 
 
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
-"""As protobuf's JSON has them."""
+"""NaN and infinities, as protobuf's JSON has them."""
 
 _READERS: dict[str, Callable[[str], Any]] = {
     "float": float,

@@ -1,4 +1,4 @@
-"""What may stand for a number, a text, a time: one rule each, for literals and for the fields of objects.
+"""Conversions of values to numbers, texts, times: one rule each, for literals and for the fields of objects.
 
 A value that does not fit raises :class:`Unfit` with the reason; the caller, who knows the input's name, makes the
 user's error of it.
@@ -45,7 +45,7 @@ class Unfit(Exception):
 
 
 def either(function: Callable[..., Any], read: ReadFromText, *arguments: Any) -> Any:
-    """What a function makes of the value or, where that does not fit, of its text."""
+    """Apply a function to the value or, where that does not fit, to its text."""
     try:
         return function(read.value, *arguments)
     except Unfit:
@@ -55,7 +55,7 @@ def either(function: Callable[..., Any], read: ReadFromText, *arguments: Any) ->
 
 
 def unpacked(value: Any) -> Any:
-    """A scalar of numpy's as Python's own; numpy itself is not imported. Anything else as it is.
+    """A numpy scalar as Python's own type; numpy itself is not imported. Anything else as it is.
 
     :raises Unfit: for the description of an output that stayed in Flyte, which no input can be made of.
     """
@@ -177,7 +177,7 @@ def sequence(value: object) -> Sequence[Any]:
 
 
 def anything(value: object) -> Any:
-    """What msgpack holds, for positions without a type. Times become texts and seconds, as the SDK writes them."""
+    """The value as msgpack holds it, for positions without a type. Times become texts and seconds, as in the SDK."""
     if isinstance(value, ReadFromText):
         return either(anything, value)
     value = unspell(unpacked(value))
@@ -212,7 +212,7 @@ def key(value: object) -> Any:
 
 
 def within(key: object, function: Any, *arguments: Any) -> Any:
-    """Call it for what stands at this key, so that a misfit names where it is."""
+    """Call a function for the value at this key, so that a misfit names where it is."""
     try:
         return function(*arguments)
     except Unfit as error:

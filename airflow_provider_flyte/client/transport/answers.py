@@ -1,4 +1,4 @@
-"""From the bytes of an answer to its message, the same for all transports. No network here.
+"""Parsing of an answer's bytes, the same for all transports. No network here.
 
 grpcio's blocking channel now and then hands on a message that is still packed: 28 in 654,000 calls with 1.76.0 where
 the server compresses. The channels therefore do not offer gzip, and what is packed all the same is unpacked here.
@@ -49,7 +49,7 @@ def reader(method: Method[Any, Resp]) -> Callable[[bytes], Resp | Unreadable]:
 
 
 def unpack(data: bytes) -> bytes:
-    """What was packed with gzip.
+    """Unpack gzip.
 
     :raises ValueError: where it is cut or no gzip, or would be more than ``LARGEST``.
     """

@@ -1,4 +1,4 @@
-"""What a transport is: it carries one call of the method table, and speaks our errors only.
+"""The interface of a transport: it carries one call of the method table, and raises our errors only.
 
 Above this line nobody knows which transport it is. Requests and responses are messages; a failure is an
 :class:`~airflow_provider_flyte.client.errors.RpcError`; every unary call has a deadline.
@@ -38,11 +38,11 @@ class Transport(Protocol):
         """
 
     def close(self) -> None:
-        """Give the connection back; more than once does no harm."""
+        """Close the connection; more than once does no harm."""
 
 
 class AsyncTransport(Protocol):
-    """The same on an event loop."""
+    """A transport on an event loop."""
 
     async def unary(
         self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
@@ -61,4 +61,4 @@ class AsyncTransport(Protocol):
         """Open a stream; closing the iterator ends it."""
 
     async def close(self) -> None:
-        """Give the connection back; more than once does no harm."""
+        """Close the connection; more than once does no harm."""

@@ -59,7 +59,7 @@ _BY_HTTP_STATUS = {
 
 
 def status_of_http(http_status: int) -> Status:
-    """The status that an HTTP answer stands for which Flyte did not give."""
+    """The gRPC status for an HTTP answer that Flyte did not give."""
     return _BY_HTTP_STATUS.get(http_status, Status.UNKNOWN)
 
 
@@ -102,7 +102,7 @@ def envelope(payload: bytes, flags: int = 0) -> bytes:
 
 
 class Envelopes:
-    """Takes a stream's bytes however they are cut, and gives the envelopes that are complete."""
+    """Splits a stream's bytes, however they are cut, into envelopes."""
 
     def __init__(self) -> None:
         self._rest = bytearray()

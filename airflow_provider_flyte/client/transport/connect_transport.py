@@ -47,7 +47,7 @@ _MAY_PASS = (401, 403, 404, 408, 429, 500, 502, 503, 504)
 """HTTP statuses with an error class of their own, or that a proxy gives while something behind it is away."""
 
 _LONGEST_PAGE = 65536
-"""Bytes that are read of what is no answer of Flyte's."""
+"""Bytes that are read of an answer that is not Flyte's."""
 _SERVER = re.compile(r"[\w./+-]{1,40}", re.ASCII)
 """The beginning of the header that names a proxy: nginx/1.22.1, awselb/2.0, envoy."""
 
@@ -63,7 +63,7 @@ def import_all() -> None:
 
 
 class _Wire:
-    """What a call is on the wire, and what an answer means: the same for both transports. No network here."""
+    """Requests and answers on the wire, the same for both transports. No network here."""
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
         self._config = config
@@ -130,7 +130,7 @@ class _Wire:
 
     @staticmethod
     def is_enough(response: httpx.Response, body: bytes | bytearray) -> bool:
-        """Whether an answer is not to be read any further, which httpx unpacks part by part."""
+        """Whether to read no further of an answer, which httpx unpacks part by part."""
         if response.status_code == 200 and _content_type(response) == connect.UNARY:
             return "content-encoding" in response.headers and len(body) > LARGEST
         return len(body) > _LONGEST_PAGE
@@ -162,14 +162,14 @@ class _Wire:
         return None
 
     def broke_off(self, method: Method[Any, Any], run: str | None) -> RpcError:
-        """For a stream that ended without its last envelope."""
+        """The error of a stream that ended without its last envelope."""
         return self._error(method, Status.UNAVAILABLE, "the stream broke off", run)
 
     def late(self, method: Method[Any, Any], timeout: float, run: str | None) -> RpcError:
         return self._error(method, Status.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s", run)
 
     def failure(self, error: BaseException, method: Method[Any, Any], timeout: float, run: str | None) -> RpcError:
-        """The error that stands for one of httpx's."""
+        """Our error for one of httpx's."""
         if self.closed:
             return ClosedError(
                 Status.CANCELLED, "the client was closed", method=method.name, endpoint=self._config.endpoint, run=run
@@ -188,7 +188,7 @@ class _Wire:
         return message
 
     def refusal(self, method: Method[Any, Any], response: httpx.Response, body: bytes, run: str | None) -> RpcError:
-        """The error that an answer is which is neither a message nor a stream."""
+        """The error for an answer that is neither a message nor a stream."""
         if _content_type(response) == connect.JSON and response.status_code != 200:
             read = connect.read_error(connect.read_json(body))
             if read is not None:
@@ -198,7 +198,7 @@ class _Wire:
     def _from_elsewhere(
         self, method: Method[Any, Any], response: httpx.Response, body: bytes, run: str | None
     ) -> RpcError:
-        """For an answer that Flyte did not give: a proxy's page, a web server's, a login's."""
+        """The error for an answer that Flyte did not give: a proxy's page, a web server's, a login's."""
         number, kind = response.status_code, _content_type(response)
         title = _TITLE.search(body)
         content = f'"{title[1].decode("utf-8", "replace")}"' if title else kind or "no content"

@@ -1,4 +1,4 @@
-"""How Flyte can be reached at an endpoint: through gRPC, through Connect, or why through neither.
+"""Discovery of how Flyte can be reached at an endpoint: through gRPC, through Connect, or why through neither.
 
 Found out by probes, never by grpc's words: the port (TCP, TLS, ALPN), then a harmless request through gRPC, then the
 same through Connect. What a process knows of an endpoint is shared by all its clients, threads and event loops alike,
@@ -77,7 +77,7 @@ class Found:
 
     transport: str
     because: Status | None = None
-    """What gRPC failed with, where it is Connect."""
+    """The status with which gRPC failed, where it is Connect."""
 
 
 class Discovery:
@@ -97,9 +97,9 @@ class Endpoint:
     def __init__(self, endpoint: str = "") -> None:
         self._endpoint = endpoint
         self.transport: str | None = None
-        """Through which Flyte answered last; None while it has not."""
+        """The transport through which Flyte answered last; None while it has not."""
         self.logged: str | None = None
-        """The one that the log has named."""
+        """The transport that was logged last."""
         self.kept_back: set[str] = set()
         """Methods that a proxy answers itself while it passes others on."""
         self._lock = threading.Lock()
@@ -200,7 +200,7 @@ def endpoint_of(config: FlyteConfig) -> Endpoint:
 
 
 def forget() -> None:
-    """Forget all that is known; for tests, whose servers follow each other on one port."""
+    """Forget all endpoints; for tests, whose servers follow each other on one port."""
     _endpoints.clear()
 
 
@@ -273,7 +273,7 @@ def find(
 
 
 def _ask(transport: str, config: FlyteConfig, route: Route, metadata: Metadata) -> RpcError | None:
-    """What harmless requests fail with, if they do."""
+    """The error of the harmless requests through a transport; None where Flyte answers."""
     # A new channel: one that failed before would fail again without a request.
     opened = open_transport(transport, config, route)
     failure: RpcError | None = None
@@ -343,12 +343,12 @@ _CERTIFICATES: dict[probe.Certificate, type[CertificateError]] = {
 
 
 def _tried(seen: Mapping[str, RpcError], *transports: str) -> str:
-    """What was tried through which transport, and what answered."""
+    """The errors through each transport, as a text."""
     return "; ".join(through(name, seen[name]) for name in transports or _NAMES if name in seen)
 
 
 def through(transport: str, error: RpcError) -> str:
-    """An error's words, and what it came through."""
+    """An error's words, after the name of its transport."""
     status = f"{error.status.name}, " if transport == GRPC else ""
     return f"{_NAMES[transport]}: {status}{error.details}".removesuffix(", ")
 

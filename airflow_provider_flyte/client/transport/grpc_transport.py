@@ -59,8 +59,8 @@ _ONLY_FROM_FLYTE = frozenset(
         Status.DATA_LOSS,
     }
 )
-"""What grpcio makes of no HTTP answer and of no broken connection. It turns 400, 401, 403, 404 and all the others into
-INTERNAL, UNAUTHENTICATED, PERMISSION_DENIED, UNIMPLEMENTED, UNAVAILABLE and UNKNOWN."""
+"""Statuses that grpcio makes of no HTTP answer and of no broken connection. It turns 400, 401, 403, 404 and all the
+others into INTERNAL, UNAUTHENTICATED, PERMISSION_DENIED, UNIMPLEMENTED, UNAVAILABLE and UNKNOWN."""
 
 _HTTP_STATUS = re.compile(r"Received http2 header with status: (\d{3})")
 """grpcio's whole words for an answer that is HTTP's alone, 1.62 to 1.85. Read only to describe it: of an error whose
@@ -103,7 +103,7 @@ def _status(code: grpc.StatusCode | None) -> Status:
 
 
 class _Errors:
-    """From grpc's errors to ours, the same for both transports."""
+    """Conversion of grpc's errors to ours, the same for both transports."""
 
     def __init__(self, config: FlyteConfig) -> None:
         self._config = config
@@ -124,7 +124,7 @@ class _Errors:
         return ours
 
     def readable(self, answer: Resp | Unreadable, method: Method[Any, Resp], run: str | None) -> Resp:
-        """The answer, if it is one."""
+        """The answer, or an error where it cannot be read."""
         if isinstance(answer, Unreadable):
             raise BadAnswerError(
                 Status.INTERNAL, answer.words, method=method.name, endpoint=self._config.endpoint, run=run

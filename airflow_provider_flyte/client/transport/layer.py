@@ -1,4 +1,4 @@
-"""Layers between a client and what makes its calls, each written once for blocking and for asyncio callers.
+"""Layers between a client and the transport, each written once for blocking and for asyncio callers.
 
 A layer decides in a generator, its *steps*: it yields what is to be done and is sent what came of it. Two small drivers
 do it, as httpx has it for its ``auth_flow``.
@@ -20,16 +20,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Send:
-    """Make the call. What came of it is the answer; of a stream, that it has begun."""
+    """A step that makes the call. Its result is the answer; of a stream, that it has begun."""
 
     metadata: Metadata
     through: str = ""
-    """Which transport, where a layer has several."""
+    """The transport to use, where a layer has several."""
 
 
 @dataclass(frozen=True)
 class Do:
-    """Whatever else takes time."""
+    """A step that does something else that takes time."""
 
     blocking: Callable[[], Any]
     on_loop: Callable[[], Awaitable[Any]]
@@ -39,7 +39,7 @@ Steps: TypeAlias = Generator[Send | Do, Any, Any]
 
 
 def drive(steps: Generator[S, Any, T], do: Callable[[S], Any]) -> T:
-    """Do what a generator yields, and give what it returns."""
+    """Run the steps that a generator yields, and return what it returns."""
     try:
         step = next(steps)
         while True:
@@ -71,13 +71,13 @@ async def adrive(steps: Generator[S, Any, T], do: Callable[[S], Awaitable[Any]])
 
 
 class Layer:
-    """What both halves of a layer share; by default it passes calls on."""
+    """The common part of both halves of a layer; by default it passes calls on."""
 
     def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
         return (yield Send(metadata))
 
     def _around(self) -> AbstractContextManager[None]:
-        """Around a whole call, with all messages of a stream."""
+        """A context around a whole call, with all messages of a stream."""
         return nullcontext()
 
 

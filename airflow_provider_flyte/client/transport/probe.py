@@ -33,7 +33,7 @@ _LONGEST_ANSWER = 65536
 
 
 class Security(Enum):
-    """What a port speaks."""
+    """The security that a port speaks."""
 
     TLS = "tls"
     PLAINTEXT = "plaintext"
@@ -50,7 +50,7 @@ class Certificate(Enum):
 
 @dataclass(frozen=True)
 class Port:
-    """What was found at an address."""
+    """The result of a probe."""
 
     speaks: Security | None = None
     """None when nothing there can be reached or recognised."""
@@ -60,7 +60,7 @@ class Port:
 
     certificate: Certificate | None = None
     words: str = ""
-    """OpenSSL's about the certificate, or which proxy does not lead there."""
+    """OpenSSL's words about the certificate, or which proxy does not lead there."""
 
     why: str = ""
     """Why nothing can be reached."""
@@ -171,7 +171,7 @@ def _unverified(route: Route) -> ssl.SSLContext:
 
 
 def believing(route: Route) -> Route:
-    """The same way, believing the certificate that the server shows now, for the name that stands in it.
+    """The same route, trusting the certificate that the server shows now, for the name that stands in it.
 
     The way as it is where no certificate can be had: a call will fail with the reason.
     """

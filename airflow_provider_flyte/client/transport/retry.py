@@ -44,7 +44,7 @@ class RetryPolicy:
         return Retrying(sleep=self.sleep, **self._strategy(method, final))
 
     def async_retrying(self, method: Method[Any, Any], final: type[RpcError] | None = None) -> AsyncRetrying:
-        """For calls on an event loop."""
+        """The retry loop of calls on an event loop."""
         return AsyncRetrying(sleep=self.async_sleep, **self._strategy(method, final))
 
     def _strategy(self, method: Method[Any, Any], final: type[RpcError] | None) -> dict[str, Any]:

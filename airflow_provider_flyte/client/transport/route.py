@@ -1,4 +1,4 @@
-"""The way to a server: which certificate authorities are believed, and through which proxy it goes.
+"""The route to a server: which certificate authorities are trusted, and through which proxy it leads.
 
 Decided once, here, for both transports, the probe and the token server: grpcio reads neither the system's authorities
 nor ``SSL_CERT_FILE`` nor the upper-case ``HTTPS_PROXY``, and httpx reads all of them.
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _BUNDLE = "ca-certificates.crt"
 _SECRET = re.compile(r"auth|token|secret|passw|key|cookie|credential")
-"""In the names of metadata that is surely secret."""
+"""Matches names of metadata that is surely secret."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,19 @@ class Route:
     port: int
     insecure: bool
     roots: bytes | None = field(default=None, repr=False)
-    """PEM of the authorities to believe; None for the libraries' own, and with plaintext."""
+    """PEM of the authorities to trust; None for the libraries' own, and with plaintext."""
 
     proxy: Secret | None = field(default=None, repr=False)
     """``http://[user:password@]host:port``."""
 
     certificate: bytes | None = field(default=None, repr=False)
-    """PEM of the client's own."""
+    """PEM of the client's own certificate."""
 
     private_key: Secret | None = field(default=None, repr=False)
-    """The key to it, as PEM."""
+    """The certificate's private key, as PEM."""
 
     server_name: str = ""
-    """What the server's certificate is checked for, where that is not the host."""
+    """The name that the server's certificate is checked for, where that is not the host."""
 
     verify: bool = True
 
@@ -62,7 +62,7 @@ class Route:
 
     @property
     def unverified(self) -> bool:
-        """Whether whoever answers is believed."""
+        """Whether the server's certificate is not checked."""
         return not self.insecure and not self.verify
 
     @cached_property
@@ -117,7 +117,7 @@ def endpoint_key(config: FlyteConfig) -> EndpointKey:
 
 
 def route_to(config: FlyteConfig) -> Route:
-    """The way to a config's endpoint from this machine, by its environment.
+    """The route to a config's endpoint from this machine, by its environment.
 
     :raises ConfigError: for a proxy that gRPC cannot use, and for certificates that cannot be read.
     """

@@ -1,4 +1,4 @@
-"""The transport that a config means: gRPC, Connect, or with ``auto`` whichever leads to Flyte.
+"""The choice of the transport: gRPC, Connect, or with ``auto`` whichever leads to Flyte.
 
 With ``auto`` a read goes through gRPC and that is all, as long as it comes through. A failure that Flyte itself may not
 have given leads to a discovery (:mod:`discovery`); what that shows is kept, and found out again when it stops being
@@ -46,13 +46,13 @@ DISCOVERY_TIMEOUT = 10.0
 """Seconds after which a call does not wait any longer for a discovery: a DNS look-up has no deadline of ours."""
 
 _MAY_BE_THE_WAY = (Status.UNAVAILABLE, Status.UNKNOWN, Status.UNIMPLEMENTED)
-"""How it shows that another transport would pass now, where one did before. Refused credentials are refused through
+"""Statuses that show that another transport may pass now, where one did before. Refused credentials are refused through
 both, and a broken database breaks both.
 """
 
 
 class _Selector(Layer):
-    """What the blocking and the asyncio transport decide alike."""
+    """The decisions of both the blocking and the asyncio transport."""
 
     def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config
@@ -147,7 +147,7 @@ class _Selector(Layer):
         return self._known.join_or_begin(find, self._asker(metadata), self._clock(), self._clock)
 
     def _asker(self, metadata: Metadata) -> int:
-        """Stands for what is shown there and may be refused."""
+        """A number for the credentials that the calls carry: each may be refused by itself."""
         return hash((metadata, self._config.metadata, self._config.client_private_key))
 
     def _conclude(
@@ -182,7 +182,8 @@ class _Selector(Layer):
         return self._as_outage(trouble.copy(method=method, run=run))
 
     def _as_outage(self, error: RpcError) -> RpcError:
-        """Where Flyte was reached before, the settings are no mistake: a proxy answers so while Flyte is away.
+        """The error as an outage where Flyte was reached before, because the settings are no mistake then: a proxy
+        answers so while Flyte is away.
 
         Nor does Flyte refuse the method. Only a discovery that finds Flyte on the very way of the call shows anything
         else, and whether one is due or not changes nothing.
@@ -205,12 +206,12 @@ class _Selector(Layer):
         return of_a_proxy or isinstance(error, WrongEndpointError)
 
     def _succeeded(self, transport: str, method: str) -> None:
-        """Flyte answered a call of this method."""
+        """Note that Flyte answered a call of this method."""
         self._known.kept_back.discard(method)
         self._answered(transport)
 
     def _answered(self, transport: str, because: Status | None = None) -> None:
-        """Flyte answered through this transport."""
+        """Note, and log once, that Flyte answered through this transport."""
         known = self._known
         known.answered(transport)
         if self._config.transport == AUTO and known.logged != transport:

@@ -24,7 +24,7 @@ _LOGGED_EVERY = 60.0
 
 
 class Judge:
-    """What an unreadable answer means; one for all transports of a client.
+    """The meaning of unreadable answers; one for all transports of a client.
 
     :param garbled: called for each answer that could not be read although Flyte was reached.
     """
@@ -36,7 +36,7 @@ class Judge:
 
     @contextmanager
     def judging(self) -> Iterator[None]:
-        """Around a call."""
+        """A context around a call."""
         try:
             yield
         except BadAnswerError as error:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.watch.results import WaitResults
 
 _APART = 0.05
-"""Least seconds between two times that the timer rings."""
+"""Least seconds between two calls of the timer."""
 
 
 @dataclass(order=True, slots=True)
 class Entry:
-    """When one who waits is to be woken."""
+    """The deadline of one caller who waits."""
 
     until: float
     order: int
@@ -30,34 +30,34 @@ class Entry:
 
 
 class Deadlines:
-    """Wakes those whose time is over: the next one stands at the top of a heap."""
+    """Wakes callers whose time is over: the next deadline is at the top of a heap."""
 
     def __init__(self) -> None:
         self._heap: list[Entry] = []
         self._order = itertools.count()
-        self._left = 0
-        """How many in the heap wait no more."""
+        self._stale = 0
+        """How many entries of the heap wait no more."""
 
         self._timer: asyncio.TimerHandle | None = None
 
-    def look_after(self, results: WaitResults) -> None:
-        """See that these end in time."""
+    def add(self, results: WaitResults) -> None:
+        """Add the deadline of these results."""
         results.deadline = Entry(results.until, next(self._order), results)
         heapq.heappush(self._heap, results.deadline)
         if results.until < (self._timer.when() if self._timer else math.inf):
             self._set(results.until)
 
     def leave(self, results: WaitResults) -> None:
-        """Let go of one who waits no more. Its entry stays until half of the heap is such."""
+        """Remove the deadline of these results. The entry stays until half of the heap is such."""
         entry, results.deadline = results.deadline, None
         if entry is None:
             return
         entry.results = None
-        self._left += 1
-        if self._left * 2 > len(self._heap):
+        self._stale += 1
+        if self._stale * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry.results]
             heapq.heapify(self._heap)
-            self._left = 0
+            self._stale = 0
             if not self._heap:
                 self._stop()
 
@@ -72,7 +72,7 @@ class Deadlines:
         while self._heap and (self._heap[0].results is None or self._heap[0].until <= now):
             results = heapq.heappop(self._heap).results
             if results is None:
-                self._left -= 1
+                self._stale -= 1
             else:
                 results.deadline = None
                 results.wake()

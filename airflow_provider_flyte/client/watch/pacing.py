@@ -1,4 +1,4 @@
-"""How soon to poll again, and how many calls there may be. No network."""
+"""The pace of polls, and the budget of calls. No network."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MAX_CALLS_PER_SECOND = 60.0
 """A watcher's, where nothing else is set."""
 
 SLOWER = 1.5
-"""What a round without news makes of the interval."""
+"""The factor by which a round without news lengthens the interval."""
 
 _LONGEST_PAUSE_IN_TROUBLE = 2.0
 
 CALLS_AT_ONCE = 10
 
 _AT_FULL_LOAD = 6.0
-"""How many times the interval a project is left alone whose stream works, while calls have to wait for each other."""
+"""How many times longer the interval of a project is whose stream works, while calls have to wait for each other."""
 
 
 class Pace:
@@ -31,7 +31,7 @@ class Pace:
 
     :param shortest: seconds; where rounds begin again when something is to be found.
     :param longest: seconds; where they arrive when all is quiet.
-    :param spread: a number between two bounds; processes that wait for the same Flyte must not ask in step.
+    :param spread: a number between two bounds; processes that wait for the same Flyte must not poll in step.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Pace:
         self._interval = self.shortest
 
     def answered(self) -> None:
-        """Flyte answered: there is no trouble, or no more."""
+        """Note that Flyte answered: trouble is over."""
         self._rounds_in_trouble = 0
 
     def failed(self) -> None:
-        """A whole round had no answer."""
+        """Note that a whole round had no answer."""
         self._rounds_in_trouble += 1
 
     @property
@@ -84,7 +84,7 @@ class Pace:
 
 
 class Budget:
-    """How many calls there may be: so many a second on average, and ten at once. First come, first served.
+    """The budget of calls: so many a second on average, and ten at once. First come, first served.
 
     Use it as ``async with budget`` around a call.
 

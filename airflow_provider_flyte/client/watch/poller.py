@@ -1,4 +1,4 @@
-"""What is asked about the runs of many waits: one ListRuns for two thousand, or a GetRunDetails each as a fallback."""
+"""Polls for the runs of many waits: one ListRuns for two thousand, or a GetRunDetails each as a fallback."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _ABSENT = Absent()
 
 
 class Answer(NamedTuple):
-    """What a poll showed."""
+    """The result of a poll."""
 
     observations: Mapping[str, Observation]
-    """By name; of others there is no news."""
+    """By name; a run that is not in it has no news."""
 
     trouble: Trouble | None = None
-    """Why there is no answer to the whole of it."""
+    """Why the poll as a whole had no answer."""
 
 
 class Poller:
@@ -59,7 +59,7 @@ class Poller:
         return self._refused.get(project_domain, -math.inf) <= self._clock()
 
     async def list(self, project_domain: ProjectDomain, names: Sequence[str]) -> Answer | None:
-        """What there is of these runs, at most a page of them; None where such a list is refused."""
+        """List these runs, at most a page of them; None where such a list is refused."""
         flow = list_by_name(project_domain.project, project_domain.domain, names, self._client().config.org)
         answer = await self._list(project_domain, names, flow)
         if answer is None or answer.trouble:
@@ -67,7 +67,7 @@ class Poller:
         return Answer({name: answer.observations.get(name, _ABSENT) for name in names})
 
     async def list_ended(self, project_domain: ProjectDomain, group: Group) -> Answer | None:
-        """Those of these runs that are over; None where such a list is refused."""
+        """List those of these runs that are over; None where such a list is refused."""
         org, names = self._client().config.org, group.names
         if not names:
             # The stream has sent the ends of all of them since this poll was due.
@@ -99,7 +99,7 @@ class Poller:
         return Answer({name: Seen(phase) for name, phase in asked.items()})
 
     async def observe_each(self, project_domain: ProjectDomain, names: Sequence[str]) -> Answer:
-        """The fallback: a GetRunDetails each."""
+        """Read each run by itself (GetRunDetails), the fallback."""
         observations = await asyncio.gather(*(self._observe(project_domain.run(name)) for name in names))
         return Answer(dict(zip(names, observations, strict=True)))
 

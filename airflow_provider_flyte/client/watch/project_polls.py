@@ -34,7 +34,7 @@ _STREAM_MAY_TAKE = 1.0
 
 @dataclass(frozen=True)
 class Means:
-    """What all projects of a watcher share."""
+    """The parts of a watcher that all its projects share."""
 
     client: Callable[[], FlyteClient]
     poller: Poller
@@ -107,7 +107,7 @@ class ProjectPolls:
     # -- polls
 
     async def _round(self, *, only_new: bool = False) -> float:
-        """Ask for all, in as few calls as it takes; gives the seconds from its beginning to that of the next round."""
+        """Poll for all, in few calls; returns the seconds from the beginning of this round to that of the next."""
         # One turn of the loop, so that waits that begin together are asked for together.
         await asyncio.sleep(0)
         waits, pace, began = self.waits, self._pace, self._means.clock()
@@ -128,7 +128,7 @@ class ProjectPolls:
         return pace.next(self._means.wanted(), self._means.clock() - began, seldom=seldom)
 
     async def _list_all(self, young: Sequence[str], *, only_new: bool) -> bool | None:
-        """Whether Flyte answered; None where there was nothing to ask."""
+        """Poll all groups; returns whether Flyte answered, None where there was nothing to poll."""
         waits, polls = self.waits, list[Callable[[], Awaitable[bool | None]]]()
         if young:
             polls.append(partial(self._prove, waits.young, young))
@@ -151,7 +151,7 @@ class ProjectPolls:
         return any(answers) if answers else None
 
     def _fail_others(self) -> None:
-        """What kept one poll from being answered would keep the others too, which are not made."""
+        """Note the failure of one poll for the other groups too, whose polls are not made."""
         groups = [self.waits.young, *self.waits.groups]
         newest = max(groups, key=lambda group: group.failures)
         for group in groups:
@@ -159,7 +159,7 @@ class ProjectPolls:
                 self._do_failed(group, newest.trouble)
 
     async def _poll(self, group: Group) -> bool | None:
-        """Ask which of a group are over: whether Flyte answered, None where it refuses such a list."""
+        """Poll which of a group are over; returns whether Flyte answered, None where it refuses such a list."""
         answer = await self._asked(lambda: self._means.poller.list_ended(self.where, group))
         if answer is None:
             return None
@@ -199,7 +199,7 @@ class ProjectPolls:
         return not failed
 
     async def _asked(self, ask: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
-        """The answer; after trouble once more where there is another client to ask with."""
+        """Poll, and after trouble poll once more where there is another client to do it with."""
         client = self._means.client()
         answer = await ask()
         if answer and answer.trouble and await self._means.refresh(client, answer.trouble):
@@ -247,7 +247,7 @@ class ProjectPolls:
         self._means.turns.do(self.waits.failed(group, trouble, self._means.clock()))
 
     def _saw(self, answer: Answer, *, surprising: bool) -> None:
-        """Let the waits know what a poll showed.
+        """Pass the result of a poll on to the waits.
 
         :param surprising: whether an end in it has come about since the poll before.
         """
@@ -274,7 +274,7 @@ class ProjectPolls:
     # -- the stream
 
     def received(self, name: str, phase: int) -> None:
-        """The stream has sent an update about a run."""
+        """Take an update about a run from the stream."""
         ended = is_terminal(phase)
         late, waited_for = self._pending.pop(name, None) is not None, self.waits.has(name)
         if ended and (late or waited_for) and self._means.streams:
@@ -311,5 +311,5 @@ def start(polls: ProjectPolls, done: Callable[[asyncio.Task[None]], None]) -> No
 
 
 def waits_of(projects: Iterable[ProjectPolls]) -> int:
-    """How many wait."""
+    """The number of waits."""
     return sum(len(each.waits) for each in projects)

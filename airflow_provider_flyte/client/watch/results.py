@@ -100,7 +100,7 @@ class WaitResults:
         self._close = close
 
     def take(self, waits: tuple[Wait, ...]) -> None:
-        """These are the waits."""
+        """Set the waits."""
         self.waits = waits
         self._left = len(waits)
 
@@ -190,7 +190,7 @@ class WaitResults:
 
 
 def _result(wait: Wait) -> WaitResult:
-    """How an ended wait ended; raises what broke it."""
+    """The result of an ended wait; raises what broke it."""
     if isinstance(wait.end, Verdict):
         return WaitResult(wait.key, wait.end)
     if wait.end is None:

@@ -29,7 +29,7 @@ from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 log = logging.getLogger(__name__)
 
 MOST_STREAMS = 50
-"""On one client. Proxies allow 100 to 128 streams a connection, a backend 250; beyond, even polls hang."""
+"""Most streams on one client. Proxies allow 100 to 128 streams a connection, a backend 250; beyond, even polls hang."""
 
 SHARE = 0.01
 """Most of the time that the backend may spend on opening a project's stream: with 600,000 runs it sorts them all, which
@@ -86,7 +86,7 @@ class Streams:
         return [stream.task for stream in self._streams.values() if stream.task]
 
     def want(self, project_domains: Iterable[ProjectDomain]) -> None:
-        """Have streams for these projects and no others."""
+        """Keep streams for these projects and no others."""
         now = self._clock()
         for project_domain, stream in list(self._streams.items()):
             if stream.is_overdue(now) and self._leave_alone(project_domain, _ALONE_FOR):
@@ -153,13 +153,13 @@ class Streams:
             stream.renew()
 
     def close(self) -> None:
-        """Have no streams."""
+        """Close all streams."""
         for stream in self._streams.values():
             stream.close()
         self._streams.clear()
 
     def _leave_alone(self, project_domain: ProjectDomain, seconds: float) -> bool:
-        """Have no stream there for so long; returns whether to log it, which is done once."""
+        """Close the stream there for so long; returns whether to log it, which is done once."""
         self._alone[project_domain] = self._clock() + seconds
         if stream := self._streams.pop(project_domain, None):
             stream.close()
@@ -244,7 +244,7 @@ class _Stream:
         self._has_runs = False
         self._counted = 1
         self.task: asyncio.Task[None] | None = None
-        """The one that keeps it open; another one that still runs must end."""
+        """The task that keeps it open; another one that still runs must end."""
         self._start()
 
     def _start(self) -> None:
@@ -262,13 +262,13 @@ class _Stream:
         self._has_runs = has_runs
 
     def receives(self, now: float) -> None:
-        """A message is here."""
+        """Note a message."""
         if not self.messages and self._has_runs and self.opened_at is not None:
             self.cost = now - self.opened_at
         self.messages += 1
 
     def is_overdue(self, now: float) -> bool:
-        """Whether it does not even send what it begins with."""
+        """Whether its first message is overdue."""
         waits = self._has_runs and not self.messages and self.opened_at is not None
         return waits and now - (self.opened_at or 0.0) >= _OPENS_WITHIN
 

@@ -1,4 +1,4 @@
-"""What concerns many waits, a slice in each turn of the loop, which belongs to others too."""
+"""Work that concerns many waits, done a slice in each turn of the loop, which others use too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOT_NOTIFIED = 0.05
 
 
 class Turns:
-    """Does work one after the other, in the order in which it came.
+    """A queue of work, done in the order in which it came.
 
     :param after: called after each slice.
     :param broke: called with what a piece of work raised; the rest is done all the same.

@@ -57,7 +57,7 @@ class Wait:
 
 
 class _Several:
-    """The waits for a run for which several wait."""
+    """Several waits for one run."""
 
     __slots__ = ("group", "waits")
 
@@ -67,14 +67,14 @@ class _Several:
 
 
 class Group:
-    """Runs that are asked for together, and whether Flyte answers."""
+    """Runs that are polled together, and whether Flyte answers."""
 
     __slots__ = ("due", "failures", "names", "notified", "proved_at", "request", "since", "trouble")
 
     def __init__(self, proved_at: float) -> None:
         self.names: dict[str, None] = {}
         self.request: Any = None
-        """What asks which of them are over; None: it has to be made anew."""
+        """The request that asks which of them are over; None: it has to be made anew."""
 
         self.proved_at = proved_at
         """When all of them were asked for without the phase filter."""
@@ -167,7 +167,7 @@ class ProjectWaits:
                 wait.results.finish(wait, error)
 
     def _pop(self, name: str) -> list[Wait]:
-        """Those who wait for the run; from now on nobody does."""
+        """Remove the waits for the run, and return them."""
         waits = list(self._of(name))
         self._forget(name)
         return waits
@@ -201,7 +201,7 @@ class ProjectWaits:
             self.groups.remove(group)
 
     def _settle(self, name: str, now: float) -> None:
-        """The run exists: it joins those that are asked for by the phases that end."""
+        """Move a run that exists to a group that is polled with the phase filter."""
         if not self.groups or len(self.groups[-1].names) >= NAMES_A_CALL:
             # Waits that have ended leave room.
             emptiest = min(self.groups, key=lambda group: len(group.names), default=None)

@@ -135,7 +135,7 @@ class RunWatcher:
         """Who waits, those first whose last line of progress is the oldest."""
 
         self._closing = self._close
-        """Bound once, not for each."""
+        """Bound once, not for each wait."""
 
         self._deadlines = Deadlines()
         self._answered = False
@@ -172,7 +172,7 @@ class RunWatcher:
         self._stop(asyncio.CancelledError())
 
     async def aclose(self) -> None:
-        """The same, and wait for the background tasks: nobody closes the client or the loop under them then."""
+        """Close, and wait for the background tasks: nobody closes the client or the loop under them then."""
         streams = self._streams.tasks if self._streams else ()
         self.close()
         await asyncio.gather(*self._ending, *streams, return_exceptions=True)
@@ -252,7 +252,7 @@ class RunWatcher:
         self._intervals[results.interval] += 1
         if timeout is not None:
             results.until = loop.time() + timeout
-            self._deadlines.look_after(results)
+            self._deadlines.add(results)
         # One who wants to know sooner than all others makes the next rounds come sooner.
         everywhere = results.interval == min(self._intervals) and self._intervals[results.interval] == 1
         for polls in self._projects.values() if everywhere else all_polls:
@@ -289,7 +289,7 @@ class RunWatcher:
             self._leave(polls)
 
     def _leave(self, polls: ProjectPolls) -> None:
-        """Nobody waits there, so its background tasks end; the next wait starts others."""
+        """End the background tasks of a project in which nobody waits; the next wait starts others."""
         del self._projects[polls.where]
         self._ends_by_stream += polls.ends_by_stream
         self._ends_by_poll += polls.ends_by_poll
@@ -330,7 +330,7 @@ class RunWatcher:
             self._streams.want(self._projects)
 
     async def _refresh_client(self, client: FlyteClient, trouble: Trouble) -> bool:
-        """Whether there is another client than the one whose poll had nothing but trouble."""
+        """Ask for another client after a poll that had nothing but trouble; returns whether there is one."""
         if not self._renew:
             return False
         async with self._renewing:
