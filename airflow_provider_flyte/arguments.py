@@ -1,4 +1,4 @@
-"""Arguments of tasks and triggers: what they are by default and what they may be, said as an error that fails a task
+"""Arguments of tasks and triggers: their defaults and their checks, whose errors fail a task
 without a retry.
 """
 

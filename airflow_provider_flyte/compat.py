@@ -1,4 +1,4 @@
-"""Where Airflow's versions differ in what the provider needs: names, calls and habits, in one place.
+"""Differences between Airflow's versions that the provider needs to know: names, calls and habits.
 
 Airflow's names are imported from here and from nowhere else. ``airflow.providers.common.compat.sdk`` gives such names
 too, but not with every Airflow: 3.0.6 was released with its 1.7.3, 2.11.0 with 1.7.0, which have no such module, and
@@ -68,7 +68,7 @@ _HOMES = {
     "AirflowTaskTimeout": _EXCEPTIONS,
     "TaskDeferred": _EXCEPTIONS,
 }
-"""Where a name is: in the newest Airflow, in older ones. ``airflow.sdk`` came with 3.0 and grew until 3.2."""
+"""The modules of a name: in the newest Airflow, in older ones. ``airflow.sdk`` came with 3.0 and grew until 3.2."""
 
 
 def __getattr__(name: str) -> Any:
@@ -134,7 +134,7 @@ class _Dated:
 
 
 async def in_airflow(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Make a blocking call into Airflow from an event loop: off the loop, and to its end.
+    """Make a blocking call into Airflow from an event loop, in a thread, and to its end.
 
     Such a call may ask the supervisor. From asgiref's thread that goes back to the loop which owns the supervisor's
     socket; from any other one, ``asyncio.to_thread``'s too, Airflow before 3.2 reads the socket in a second loop, and
@@ -194,7 +194,7 @@ async def aunread_variable(conn_id: str) -> str:
 
 
 def _secrets_backends() -> list[Any]:
-    """In the order in which Airflow asks them."""
+    """The secrets backends, in the order in which Airflow asks them."""
     try:
         from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
     except ImportError:

@@ -1,4 +1,4 @@
-"""What a DAG author may catch.
+"""The exceptions that a DAG author may catch.
 
 FlyteRunError (AirflowException)    .run .project .domain .url .errors
 +-- FlyteRunFailed                  the run is over and has not succeeded: .phase .kind .message .attempts

@@ -1,4 +1,4 @@
-"""FlyteHook: from an Airflow connection to a client."""
+"""FlyteHook: a client from an Airflow connection."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class FlyteHook(BaseHook):
         return await asyncio.to_thread(self._make_client, await self.aget_config())
 
     def refresh_client(self, than: FlyteClient) -> FlyteClient | None:
-        """For a wait in trouble, whose secret may have been replaced: a client after the connection as it is by now.
+        """A client for a wait in trouble, whose secret may have been replaced: by the connection as it is now.
 
         :param than: the client that the wait has; None is returned where the connection has not changed since.
         """
@@ -187,7 +187,7 @@ class FlyteHook(BaseHook):
             )
 
     def _not_found(self, failures: list[str]) -> FlyteConfigurationError:
-        """There is no such connection; or there may be one, and Airflow has passed over whoever could not give it."""
+        """The error for a connection that does not exist, or that Airflow could not read from a secrets backend."""
         if failures:
             advice = (
                 self._about_variable

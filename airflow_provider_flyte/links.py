@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class FlyteRunLink(BaseOperatorLink):
-    """The run's page; there from the moment when the task knows its run. Of several runs it is the first one's.
+    """The run's page, from the moment when the task knows its run. Of several runs it is the first one's.
 
     Airflow 3 shows what its database has under ``xcom_key``, and puts there what :meth:`get_link` returns when a task's
     process ends; a task that waits has put it there before. Airflow 2 calls :meth:`get_link` in the webserver.
@@ -24,7 +24,7 @@ class FlyteRunLink(BaseOperatorLink):
 
     @property
     def xcom_key(self) -> str:
-        """Where the address is kept, on Airflow 2 too."""
+        """The XCom key of the address, on Airflow 2 too."""
         return "_link_FlyteRunLink"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
@@ -53,7 +53,7 @@ def link_was_shown(task: Any) -> None:
 
 
 def show_link(task: Any, context: Context, url: str) -> None:
-    """Let the task instance's button lead there. No button is worth a task, so a failure is only logged.
+    """Let the task instance's button lead there. A failure is only logged: the button must not fail the task.
 
     :param task: the operator.
     :param context: the task's.

@@ -1,4 +1,4 @@
-"""FlyteRunOperator: launches a Flyte run and waits for it; one run a try, whatever crashes."""
+"""FlyteRunOperator: launches a Flyte run and waits for it, one run for each try, whatever crashes."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     """Whether a signal asked this process to stop."""
 
     _seen: tuple[TryRun, TaskWait] | None = None
-    """The run and what this process saw of it last, for OpenLineage."""
+    """The run and its last state in this process, for OpenLineage."""
 
     def __init__(
         self,
@@ -240,7 +240,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         return self._start(context, before, read)
 
     def _start(self, context: Context, before: Settled | None = None, event: RunEvent | None = None) -> Any:
-        """Have the run of this try, and wait for it.
+        """Find or launch the run of this try, and wait for it.
 
         :param before: what this try has settled before it deferred; None: nothing that is known.
         :param event: the trigger's event then.
@@ -298,7 +298,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         return super().resume_execution(next_method, kwargs, context)
 
     def on_kill(self) -> None:
-        """Remember it, no more: Airflow calls this in a signal handler, and also for tasks that nobody killed."""
+        """Note it, no more: Airflow calls this in a signal handler, and also for tasks that nobody killed."""
         self.stop_requested = True
 
     # -- OpenLineage's provider calls these, where it is installed
@@ -317,7 +317,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     # -- the run of this try
 
     def _wanted(self) -> Launch:
-        """What to launch. Templates are rendered only now."""
+        """The launch that the arguments describe. Templates are rendered only now."""
         from airflow_provider_flyte.client.flows.launch_request import Launch
 
         try:

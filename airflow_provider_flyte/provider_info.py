@@ -1,4 +1,4 @@
-"""What Airflow discovers of this provider."""
+"""The entry point by which Airflow discovers this provider."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         return self._observe_or_defer(context, before, patience(read), read)
 
     def _settle(self, context: Context, began: float) -> Settled:
-        """What this try goes by. The connection, which may name project and domain, is read later.
+        """The facts that stay the same in this try. The connection, which may name project and domain, is read later.
 
         :param began: when it poked first, in seconds since the epoch.
         """
@@ -225,7 +225,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     def _observe_or_defer(
         self, context: Context, settled: Settled, retry_for: float, event: RunEvent | None = None
     ) -> Any:
-        """A wait that is over is never deferred on."""
+        """Read the runs, and defer only if the wait is not over."""
         from airflow_provider_flyte.report.xcom import push_details
         from airflow_provider_flyte.wait.event import Ending
 
@@ -268,7 +268,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             return super(BaseSensorOperator, self).resume_execution(next_method, kwargs, context)
 
     def _which_timeout(self, context: Context) -> Ending:
-        """Airflow's backstop has ended the deferral; on 2.11 it serves execution_timeout too."""
+        """Which timeout ended the deferral where Airflow's backstop did; on 2.11 it serves execution_timeout too."""
         from airflow_provider_flyte.wait.deferral import execution_deadline
         from airflow_provider_flyte.wait.event import Ending
 
@@ -376,7 +376,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         return wait
 
     def _conclude(self, context: Context, wait: TaskWait, verdict: Verdict) -> PokeReturnValue | None:
-        """What a verdict means for the task: the details of a success, None for waiting, else raise."""
+        """End the task by the verdict: return the details of a success, None while waiting, else raise."""
         if verdict.succeeded and wait.complete:
             return PokeReturnValue(is_done=True, xcom_value=wait.value(redact_env=self.redact_env))
         if verdict.over:
@@ -399,7 +399,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
     @contextmanager
     def _never_failing(self) -> Iterator[None]:
-        """What BaseSensorOperator.execute does for never_fail when poking, for the deferred ways."""
+        """Skip where never_fail asks for it, as BaseSensorOperator.execute does when poking, for deferred waits too."""
         try:
             yield
         except AirflowException:

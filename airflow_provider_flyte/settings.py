@@ -1,4 +1,4 @@
-"""The section ``[flyte]`` of Airflow's configuration: how a triggerer asks, and what the Test button reads."""
+"""The section ``[flyte]`` of Airflow's configuration: how a triggerer polls, and what the Test button may read."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Option:
     default: float | bool | str
     help: str
     least: float = 0.1
-    """Of a number. Less is a flood of calls to Flyte, or so few that nothing is noticed."""
+    """Least value of a number. Less is a flood of calls to Flyte, or so few that nothing is noticed."""
 
     most: float = 3600.0
-    """Of a number. An end that no stream sends is noticed only with the next poll."""
+    """Largest value of a number. An end that no stream sends is noticed only with the next poll."""
 
 
 OPTIONS = (
@@ -79,7 +79,7 @@ def watcher_settings() -> dict[str, Any]:
 
 
 def readable_folders() -> list[Path]:
-    """Where the Test button may open files."""
+    """The folders in which the Test button may open files."""
     return [Path(folder.strip()).resolve() for folder in _text(READABLE).split(",") if folder.strip()]
 
 

@@ -1,4 +1,4 @@
-"""A task's log: what is written to it, and that trouble is written once."""
+"""A task's log, and a log of trouble that writes each trouble once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class TaskLog(Protocol):
-    """What both Airflows' task logs can do."""
+    """The methods that the task logs of both Airflows have."""
 
     def info(self, event: str, /, *args: Any) -> Any:
         """Log what happened."""

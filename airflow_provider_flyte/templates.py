@@ -25,7 +25,7 @@ ABOUT_TEXTS = " A template gives a text, unless its DAG has render_template_as_n
 
 
 class KeepsTexts:
-    """What an operator or sensor needs to have the texts that it was given. It stands before Airflow's class.
+    """A mixin for operators and sensors that keeps the texts they were given. It stands before Airflow's class.
 
     Fields are texts, unless they are in one of these:
     """
@@ -37,7 +37,7 @@ class KeepsTexts:
     """Values of many types; :meth:`as_written` gives them with the texts that they were read off."""
 
     rendered_natively = False
-    """Whether this task was."""
+    """Whether this task was rendered natively."""
 
     _keeping = False
     _written: Mapping[str, tuple[Any, Any]] = {}
@@ -51,7 +51,7 @@ class KeepsTexts:
     def render_template(
         self, content: Any, context: Any, jinja_env: jinja2.Environment | None = None, seen_oids: set[int] | None = None
     ) -> Any:
-        """As Airflow does it, and what hides too."""
+        """Render as Airflow does, hidden values too."""
         if isinstance(content, HiddenValues):
             content = content.hidden
             if callable(content):
@@ -108,7 +108,7 @@ class KeepsTexts:
 
 
 def _text_of(template: jinja2.Template, context: Any) -> str | None:
-    """What a template gives as a text; None where it gives one thing that is no text, such as a number from XCom.
+    """The text that a template gives; None where it gives one thing that is no text, such as a number from XCom.
 
     As Airflow renders, which keeps its context from being made a plain dict.
     """
@@ -123,12 +123,12 @@ def _text_of(template: jinja2.Template, context: Any) -> str | None:
 
 
 def _text(value: Any) -> Any:
-    """The text, where there is one."""
+    """The text of a value, where it has one."""
     return value.text if isinstance(value, ReadFromText) else _read(value)
 
 
 def _read(value: Any) -> Any:
-    """What was read, without the texts."""
+    """The values, without their texts."""
     if isinstance(value, ReadFromText):
         return value.value
     if isinstance(value, dict):
@@ -139,7 +139,7 @@ def _read(value: Any) -> Any:
 
 
 def _undefined(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Where rendering has left a variable that nobody has defined: natively it raises no error."""
+    """Where rendering has left an undefined variable: native rendering raises no error for it."""
     from jinja2 import Undefined
 
     if isinstance(value, Undefined):

@@ -1,5 +1,5 @@
-"""The triggers: one deferred task's wait in the triggerer. FlyteRunTrigger is for one run or several of anybody's,
-FlyteLaunchedRunTrigger for the run of an operator.
+"""The triggers: one deferred task's wait in the triggerer. FlyteRunTrigger is for one run or several, whoever launched
+them, FlyteLaunchedRunTrigger for the run of an operator.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class FlyteRunTrigger(BaseTrigger):
         self._release()
 
     async def _event(self) -> RunEvent:
-        """A thousand of these wait side by side: what stays alive meanwhile is kept small, one frame, few objects."""
+        """Wait, and return the event. A thousand of these wait side by side: so one frame, and few objects."""
         try:
             from airflow_provider_flyte.client.verdict import Outcome, WaitRules, decide_together
 
@@ -189,7 +189,7 @@ class FlyteRunTrigger(BaseTrigger):
 
     @property
     def _deadlines(self) -> dict[Ending, float | None]:
-        """When the wait ends without an answer, and how that is called."""
+        """When the wait ends without an answer, by its ending."""
         return {Ending.TIMED_OUT: self.deadline, Ending.TASK_TIMED_OUT: self.execution_deadline}
 
     @property
@@ -204,7 +204,7 @@ class FlyteRunTrigger(BaseTrigger):
         return self._ended(min(final or ends, key=ends.__getitem__))
 
     async def _within_deadline(self, step: Coroutine[Any, Any, T]) -> T | None:
-        """What a step gives, or None when it is over its time."""
+        """The result of a step, or None when the deadline has passed."""
         doing = asyncio.ensure_future(step)
         try:
             await asyncio.wait({doing}, timeout=self._left)
@@ -217,7 +217,7 @@ class FlyteRunTrigger(BaseTrigger):
         self.log.info("Waiting for %s over the Airflow connection %r.", self._what, self.flyte_conn_id)
 
     def _log_end(self, result: WaitResult, ended: int) -> None:
-        """One of several: a line each for the first ones; a task may wait for thousands."""
+        """Log the end of one of several runs: a line each for the first ones; a task may wait for thousands."""
         if not self.run_names:
             return
         if ended <= _NAMED:
@@ -250,7 +250,7 @@ class FlyteRunTrigger(BaseTrigger):
             await self._sleep(_CONNECTION_RETRY)
 
     async def _before(self, event: RunEvent) -> None:
-        """What comes between the end of the wait and its event."""
+        """Do what comes between the end of the wait and its event."""
         await self._hold()
 
     async def _hold(self) -> None:

@@ -1,4 +1,4 @@
-"""What the Test button does: one step after the other, each with its own words when it fails.
+"""The Test button: one step after the other, each with its own words when it fails.
 
 It runs in the API server or in an executor that forks tasks later, so it is over within ten seconds, opens no file that
 nobody allowed it, and leaves no channel behind.
@@ -91,7 +91,7 @@ def _steps(client: FlyteClient) -> str:
 
 
 def _step(error: Exception) -> str:
-    """What it was that failed."""
+    """The step that failed."""
     from airflow_provider_flyte.client import errors
 
     for kinds, step in (
@@ -108,7 +108,7 @@ def _step(error: Exception) -> str:
 
 
 def _refuse_files(config: FlyteConfig) -> None:
-    """What the API server could be made to read through a connection, it must not read."""
+    """Refuse files that the API server could be made to read through a connection."""
     folders = readable_folders()
     for field, path in paths_in(config).items():
         if not any(Path(path).resolve().is_relative_to(folder) for folder in folders):

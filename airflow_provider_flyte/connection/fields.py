@@ -37,7 +37,7 @@ class Field:
     """Whether Airflow masks it, which it does for its name."""
 
     unset: str = ""
-    """What it means when it is empty, for the documentation."""
+    """The meaning of an empty field, for the documentation."""
 
 
 FIELDS = (
@@ -216,7 +216,7 @@ STANDARD_FIELDS = {
     "login": "The client's ID, for `client_credentials`.",
     "password": "API key, client secret or token. Not used when `authentication` is `none` or `token_file`.",
 }
-"""Airflow's own fields, and what they are here."""
+"""Airflow's own fields, and their meaning for Flyte."""
 
 HIDDEN_FIELDS = ("schema",)
 RELABELING = {"login": "Client ID", "password": "Secret"}

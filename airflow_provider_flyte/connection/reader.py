@@ -1,4 +1,4 @@
-"""From a stored Flyte connection to the client's settings, by the table in ``connection/fields.py``."""
+"""The client's settings from a stored Flyte connection, by the table in ``connection/fields.py``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class StoredConnection(Protocol):
-    """What is read of an Airflow connection."""
+    """The parts of an Airflow connection that are read."""
 
     conn_id: str
     conn_type: str | None
@@ -131,7 +131,8 @@ def config_from(connection: StoredConnection, extra: Mapping[str, Any]) -> Flyte
 
 
 def secrets_in(config: FlyteConfig, extra: Mapping[str, Any]) -> list[str]:
-    """What of a connection has to be masked and is not by Airflow, which masks the password, and values by their keys.
+    """The texts of a connection that have to be masked and are not by Airflow, which masks the password, and values by
+    their keys.
 
     :param config: what :func:`config_from` has made of the connection.
     :param extra: its parsed extra fields.
@@ -261,7 +262,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 def _credentials(
     connection: StoredConnection, values: dict[str, Any], problem: Problem
 ) -> tuple[str, Credentials | None, str]:
-    """The credentials, between the endpoint and the organisation that an API key names."""
+    """The credentials, and the endpoint and the organisation where an API key names them."""
     from airflow_provider_flyte.client.credentials import (
         ClientCredentials,
         StaticToken,

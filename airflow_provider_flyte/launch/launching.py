@@ -1,4 +1,4 @@
-"""The run of a try, found or launched, also where Flyte cannot be asked for a while: then nothing may be launched."""
+"""The run of a try, found or launched, also where Flyte gives no answer for a while: then nothing may be launched."""
 
 from __future__ import annotations
 

@@ -65,11 +65,11 @@ class LaunchTrouble:
         self._trouble_log.log(_while_waiting(error), " before the launch", over=False)
 
     def give_up(self) -> None:
-        """Put up with no more."""
+        """Let the next error end the try."""
         self._limit = 0.0
 
     def over(self) -> None:
-        """The try has its run."""
+        """Note that the try has its run."""
         if self.since is not None:
             self._log.info("Flyte answers again.")
 

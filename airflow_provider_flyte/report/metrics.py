@@ -20,7 +20,7 @@ _failed: set[str] = set()
 
 
 def _send(kind: str, name: str, *value: Any, tags: dict[str, str]) -> None:
-    """Send one metric; all of them go through here. None is worth a wait or a launch, so a failure is only logged.
+    """Send one metric; all of them go through here. A failure is only logged: it must not end a wait or a launch.
 
     :param kind: the method of Airflow's ``Stats``.
     :param name: the metric's name.
@@ -48,7 +48,7 @@ class Metrics:
         self._before: dict[str, int] = {}
 
     def report(self, status: WatcherStatus) -> None:
-        """Gauges of how it stands, and counters of what was done since the last report."""
+        """Send gauges of the watcher's state, and counters of what was done since the last report."""
         _send("gauge", "flyte.waits", status.waits, tags=self._tags)
         _send("gauge", "flyte.stream_up", int(status.stream_up), tags=self._tags)
         counts = {
@@ -64,17 +64,17 @@ class Metrics:
 
 
 def count_garbled_answer(flyte_conn_id: str) -> None:
-    """``flyte.garbled_answers``: an answer could not be read although Flyte was reached before."""
+    """``flyte.garbled_answers``: count an answer that could not be read although Flyte was reached before."""
     _send("incr", "flyte.garbled_answers", tags={"flyte_conn_id": flyte_conn_id})
 
 
 def count_launch(flyte_conn_id: str) -> None:
-    """``flyte.launches``: a run was launched."""
+    """``flyte.launches``: count a launch."""
     _send("incr", "flyte.launches", tags={"flyte_conn_id": flyte_conn_id})
 
 
 def count_outcome(flyte_conn_id: str, details: RunDetails | None, verdict: Verdict) -> None:
-    """``flyte.outcomes`` and ``flyte.run_duration`` of a run that a task has launched and waited for."""
+    """``flyte.outcomes`` and ``flyte.run_duration``: count the end of a run that a task has launched and waited for."""
     tags = {"flyte_conn_id": flyte_conn_id, "outcome": verdict.outcome.value}
     _send("incr", "flyte.outcomes", tags=tags)
     status = details.pb2.action.status if details else None

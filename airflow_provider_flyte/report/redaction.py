@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 REDACTED = "***"
-"""What stands for a hidden value, in XCom too."""
+"""The substitute for a hidden value, in XCom too."""
 
 
 class HiddenValues(Mapping[str, str]):
@@ -19,7 +19,7 @@ class HiddenValues(Mapping[str, str]):
         self.hidden = hidden
         self._values: Mapping[str, str] = hidden if isinstance(hidden, Mapping) else {}
         self.unfit = "" if isinstance(hidden, Mapping) else type(hidden).__name__
-        """What it is, where it is no mapping."""
+        """The type's name, where it is no mapping."""
 
     def __getitem__(self, name: str) -> str:
         return self._values[name]

@@ -37,10 +37,10 @@ _LONGEST_REASON = 300
 """Characters of an XCom backend's error."""
 
 _TAKEN = {DETAILS, OUTPUTS, RUN_NAME, RUN_URL}
-"""An output of such a name has no key of its own."""
+"""Keys that are taken: an output of such a name has no key of its own."""
 
 _OURS = ("_link_", "_flyte_")
-"""What the keys begin with under which the button's address and what a task resumes with are kept."""
+"""The beginnings of the keys under which the button's address and what a task resumes with are kept."""
 
 
 def push_run(task: Any, context: Context, name: str, url: str) -> None:
@@ -126,7 +126,7 @@ class _Storing:
         self._log = log
 
     def fit(self, name: str, value: Any) -> Any:
-        """An output as XCom is to get it."""
+        """The form in which XCom gets an output."""
         try:
             return self.bounded(f"Output {name!r}", _storable(value, _refuse))
         except (_Unstorable, RecursionError) as error:
@@ -146,7 +146,7 @@ class _Storing:
         return {"type": TOO_LARGE, "uri": self._uri, "size": size}
 
     def push(self, name: str, value: Any) -> Any:
-        """Push one output under its name, and give what stands for it among all of them."""
+        """Push one output under its name, and return its form among all of them."""
         try:
             self._ti.xcom_push(key=name, value=value)
         except Exception as error:
@@ -240,7 +240,7 @@ def _reserved_keys(value: Mapping[Any, Any]) -> list[str]:
 
 
 def _text(value: str) -> str:
-    """PostgreSQL's JSONB refuses NUL in a text."""
+    """Check a text: PostgreSQL's JSONB refuses NUL."""
     return value.replace("\0", "")
 
 

@@ -132,7 +132,7 @@ class TryRuns:
         return self._key(self._trying.resumes or self._trying.name)
 
     def get(self) -> TryRun:
-        """The run of this try, launched if need be.
+        """Find the run of this try, or launch it.
 
         :raises FlyteRunTaken: when the name belongs to somebody else's run.
         :raises FlyteUnreachable: when it is not known which runs exist; then nothing is launched.

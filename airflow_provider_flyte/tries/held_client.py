@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class HeldClient:
-    """Whom to ask; use it as ``with HeldClient(...) as held``.
+    """The client of an execution; use it as ``with HeldClient(...) as held``.
 
     :param flyte_conn_id: the Airflow connection.
     :param log: the task's log.
@@ -44,7 +44,7 @@ class HeldClient:
         return self._client
 
     def refresh(self) -> bool:
-        """Read the connection again, whose secret may have been replaced; whether there is another client now."""
+        """Read the connection again, whose secret may have changed; returns whether there is another client now."""
         if self._client is None:
             return False
         try:
@@ -61,7 +61,7 @@ class HeldClient:
         return True
 
     def close(self) -> None:
-        """Give the channel back; more than once does no harm."""
+        """Close the client; more than once does no harm."""
         client, self._client = self._client, None
         if client is not None:
             client.close()

@@ -1,4 +1,4 @@
-"""One run a try: what a try's run is called, whose it is, and what a try does about the runs that exist. Pure.
+"""One run a try: the name of a try's run, whose it is, and what a try does about the runs that exist. Pure.
 
 The name is computed before anything is launched, so that a crash at any point finds the run again. Annotations name
 the task instance, the try and ``max_tries`` that launched it: Airflow raises ``max_tries`` when a finished task is
@@ -92,7 +92,7 @@ class DagRunMarks:
                 raise ConfigError(f"{name} of the DAG run is {time!r}, without a zone. Give a datetime with one.")
 
     def annotations(self) -> dict[str, str]:
-        """What is known, as a launched run carries it."""
+        """The known marks, as annotations of a launched run."""
         marks = {
             "dag_run_key": self.key,
             "dag_run_after": _text(self.run_after),
@@ -149,7 +149,7 @@ class Try:
     """The run that this try has launched or waited for already, where that is known."""
 
     prefix: str = DEFAULT_PREFIX
-    """What computed names begin with."""
+    """The beginning of computed names."""
 
     run_name: str | None = None
     """A name that the user chose, instead of a computed one."""
@@ -460,7 +460,7 @@ def _refusal(trying: Try, run: Found) -> Refuse | None:
 
 
 def _taken(trying: Try, run: Found) -> Refuse:
-    """For a chosen name whose run another DAG run of the same id has launched."""
+    """The refusal of a chosen name whose run another DAG run of the same id has launched."""
     if trying.is_test:
         whose, advice = "by an earlier execution of this task", "Test with another run_name"
     else:

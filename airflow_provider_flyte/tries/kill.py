@@ -1,4 +1,4 @@
-"""A worker whose task is stopped: it aborts the run that the task has launched, if somebody meant the task."""
+"""A worker whose task is stopped: it aborts the run that the task has launched, if somebody stopped that task."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TURN = 0.5
 
 
 class Stopping:
-    """What may have to be done about the run of one execution, whose task may be stopped meanwhile.
+    """The handling of a task that is stopped while it executes, and of its run.
 
     :param task: the operator, whose ``stop_requested`` a signal sets.
     :param context: its context.
@@ -51,7 +51,7 @@ class Stopping:
 
     @contextmanager
     def watching(self, key: RunKey, url: str, find: Callable[[], TryRun | None]) -> Iterator[None]:
-        """See to a kill, a timeout and a Ctrl-C that end this process before it knows how its run ended.
+        """Handle a kill, a timeout and a Ctrl-C that end this process before it knows how its run ended.
 
         :param key: the run, which need not be launched yet.
         :param url: its page.

@@ -1,4 +1,4 @@
-"""A deferred task that is stopped: its trigger aborts the run that the task launched, if somebody meant the task."""
+"""A deferred task that is stopped: its trigger aborts the run that the task launched, if somebody stopped that task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Was a task really killed? Airflow's ``on_kill`` also fires for tasks that nobody killed.
+"""Whether and why a task was killed: Airflow's ``on_kill`` also fires for tasks that nobody killed.
 
 On a worker it fires for an evicted pod, for heartbeats that failed or met another try, and on ``execution_timeout``;
 in the triggerer also for all triggers of a process that stalled and came back. The task instance's state shows which.
@@ -48,7 +48,7 @@ def because_of(state: str | None) -> str:
 
 
 def abort_outcome(aborted: AbortedRun, launched_at: str | None, now_at: str) -> str:
-    """What an abort did, as a clause. A Flyte that does not have the run may not be the one that has it.
+    """The outcome of an abort, as a clause. A Flyte that does not have the run may not be the one that has it.
 
     :param launched_at: where Flyte was when the run was launched, ``host:port``; None where that is not known.
     :param now_at: where the abort went.
@@ -84,7 +84,7 @@ def abort_done(why: str, done: str) -> str:
 
 
 def abort_failed(why: str, run: object, error: object) -> str:
-    """Of an abort that could not be carried out."""
+    """The line for an abort that could not be carried out."""
     return (
         f"Because {why}, Flyte run {run} was to be aborted. That failed, and it may still be running: abort it in "
         f"Flyte. {error}"
@@ -92,7 +92,7 @@ def abort_failed(why: str, run: object, error: object) -> str:
 
 
 def interrupted(key: RunKey, url: str = "") -> str:
-    """What somebody who pressed Ctrl-C in ``airflow dags test`` has to know."""
+    """The line for somebody who pressed Ctrl-C in ``airflow dags test``."""
     page = f", or its page: {url}" if url else ""
     return (
         f"Interrupted (Ctrl-C). Flyte run {key} is not aborted: if it was launched, it keeps running in Flyte. To "

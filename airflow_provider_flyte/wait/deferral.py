@@ -1,4 +1,4 @@
-"""What every deferred task needs, sensor or operator: its deadline, and a resumption after a trigger that failed."""
+"""The common part of deferred sensors and operators: the deadline, and a resumption after a trigger that failed."""
 
 from __future__ import annotations
 

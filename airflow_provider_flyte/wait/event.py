@@ -48,7 +48,7 @@ class RunEvent:
     phase: int | None = None
     message: str = ""
     missing: int = 0
-    """How many runs have been missing for their grace."""
+    """How many runs have been missing for the whole grace period."""
 
     version: int = VERSION
 
@@ -78,7 +78,7 @@ class RunEvent:
         }[self.ending]
 
     def to_payload(self) -> dict[str, Any]:
-        """JSON types only, a few hundred bytes; PostgreSQL's JSONB refuses NUL."""
+        """The event as JSON types, a few hundred bytes, without NUL, which PostgreSQL's JSONB refuses."""
         message = self.message.replace("\0", "")
         if len(message) > _LONGEST_MESSAGE:
             message = message[: _LONGEST_MESSAGE - 3] + "..."

@@ -1,4 +1,4 @@
-"""What a deferred task resumes with: what was settled before it deferred, and the try that this belongs to.
+"""The facts that a deferred task resumes with: what was settled before it deferred, and in which try.
 
 Airflow hands it over as the arguments of the resumption, but not always: ``dag.test()`` and a trigger that fails put
 their own in their place. So it is in XCom as well, which Airflow keeps over a deferral. And it may hand it to a try
@@ -26,7 +26,7 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Settled:
-    """What was settled in this try. JSON types only; times are seconds since the epoch.
+    """The facts that were settled in a try. JSON types only; times are seconds since the epoch.
 
     A connection that changes while the task waits moves neither the wait nor an abort.
     """
@@ -69,7 +69,7 @@ class Settled:
     """When the run has to have left its queue."""
 
     def belongs_to(self, context: Context, kind: str, log: TaskLog) -> bool:
-        """Whether it was settled in the try that runs now, by what the task still is."""
+        """Whether it was settled in the try that runs now, by a task of the same kind."""
         if kind != self.kind:
             runs = ", ".join(self.run_names[:_NAMED]) + (" ..." if len(self.run_names) > _NAMED else "")
             log.warning(
@@ -112,7 +112,7 @@ class Settled:
 
 
 def settled_before(context: Context, given: Mapping[str, Any], log: TaskLog) -> Settled | None:
-    """What was settled before the deferral, in whichever try; None where Airflow has lost it.
+    """The facts that were settled before the deferral, in whichever try; None where Airflow has lost them.
 
     :param given: the arguments of the resumption.
     :param log: the task's log.

@@ -65,7 +65,7 @@ class Advice(NamedTuple):
 
 
 def advise_waiter(verdict: Verdict) -> Advice:
-    """For a task that only waits: it would wait for the same run again."""
+    """The advice for a task that only waits: a retry would wait for the same run."""
     return Advice(
         True,
         "The run is over, so the task is not retried. Look at {url}; to wait for another run, change run_name or "
@@ -74,14 +74,14 @@ def advise_waiter(verdict: Verdict) -> Advice:
 
 
 def trouble_of(error: FlyteError) -> Trouble:
-    """A failed call as a wait sees it."""
+    """The observation that a failed call is."""
     return Trouble(str(error), lasting=is_lasting(error))
 
 
 class RunWait:
-    """One run as one worker process sees it.
+    """One run in one worker process.
 
-    :param client: whom to ask.
+    :param client: the client to ask with.
     :param key: the run.
     :param rules: how long a missing run and trouble are put up with.
     :param began: when this wait began, in seconds since the epoch.
@@ -124,7 +124,7 @@ class RunWait:
 
     @property
     def verdict(self) -> Verdict:
-        """What is known so far. A run that is over counts only with what is to be handed on."""
+        """Decide on what is known so far. A run that is over counts only once its details were read."""
         verdict = self.verdict_without_details
         if self.trouble and self.lacks_details(verdict):
             # It is over by a list, and its details cannot be read just now.
@@ -133,12 +133,12 @@ class RunWait:
 
     @property
     def verdict_without_details(self) -> Verdict:
-        """What is known so far, whether or not the details can be read."""
+        """Decide on what is known so far, whether or not the details can be read."""
         return decide(self._state, self._now(), self._rules)
 
     @property
     def settled(self) -> bool:
-        """Whether the run is over and all that is to be handed on has been read: another read cannot change it."""
+        """Whether the run is over and all its details have been read: another read cannot change it."""
         verdict = self.verdict
         return verdict.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) and not self.lacks_details(verdict)
 
@@ -153,7 +153,7 @@ class RunWait:
             other.note(self._state.trouble, self._state.trouble_since)
 
     def listed(self, phase: int) -> None:
-        """A list shows the run in this phase. Once it is over, a list ends no trouble with its details."""
+        """Note the phase from a list. Once the run is over, a list ends no trouble with its details."""
         if not self.is_over:
             self.note(Seen(phase))
 
@@ -169,7 +169,7 @@ class RunWait:
 
     @property
     def stuck(self) -> bool:
-        """Whether asking on in the same way is hopeless: Flyte refuses, or has given no answer for too long."""
+        """Whether a repetition is hopeless: Flyte refuses, or has given no answer for too long."""
         trouble = self._state.trouble
         return trouble is not None and (trouble.lasting or self.verdict.outcome is Outcome.UNREACHABLE)
 
@@ -196,7 +196,7 @@ class RunWait:
         return verdict
 
     def lacks_details(self, verdict: Verdict) -> bool:
-        """Whether the run is over but Flyte does not show yet what is to be handed on."""
+        """Whether the run is over but Flyte does not show all its details yet."""
         if verdict.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED):
             return False
         if self.details is None or not self.details.done():
@@ -290,7 +290,7 @@ class RunWait:
         )
 
     def missing(self) -> FlyteRunMissing | FlyteUnreachable:
-        """For a run that ListRuns does not have. One that another Flyte does not have is not missing."""
+        """The exception for a run that ListRuns does not have. One that another Flyte does not have is not missing."""
         endpoint = self.client.config.endpoint
         if endpoint != self._endpoint:
             return self.unreachable(
@@ -305,7 +305,7 @@ class RunWait:
         )
 
     def unreachable(self, why: str) -> FlyteUnreachable:
-        """For a run whose state could not be read."""
+        """The exception for a run whose state could not be read."""
         known = f" It was last seen {describe(self._state.seen.phase)}." if self._state.seen else ""
         return FlyteUnreachable(
             f"The state of Flyte run {self.key} is not known; the run itself may still be running.{known} {why}",
@@ -313,7 +313,7 @@ class RunWait:
         )
 
     def outputs_unreadable(self, error: FlyteError) -> FlyteOutputsUnreadable:
-        """For a run that has succeeded and whose outputs Flyte does not give."""
+        """The exception for a run that has succeeded and whose outputs Flyte does not give."""
         if isinstance(error, NotFoundError):
             outlook = (
                 "The task declares outputs, so their file is gone from Flyte's store, or Flyte could not read it; a "
@@ -331,7 +331,7 @@ class RunWait:
         )
 
     def timed_out(self, timeout: float) -> FlyteRunTimeout:
-        """For the sensor's own ``timeout``."""
+        """The exception for the sensor's own ``timeout``."""
         return FlyteRunTimeout(
             f"The sensor's timeout of {timeout:g} s has passed and Flyte run {self.key} is not over: {self.state}. "
             f"The run is not aborted; look at {self.url}. Raise timeout if it needs longer.",
@@ -339,7 +339,7 @@ class RunWait:
         )
 
     def broken(self, why: str) -> FlyteWaitBroken:
-        """For a trigger that ended without an answer."""
+        """The exception for a trigger that ended without an answer."""
         return FlyteWaitBroken(
             f"The trigger that waited for Flyte run {self.key} failed: {why or 'Airflow gives no reason'}. "
             "The run itself may still be running. Look at the triggerer's log; a retry waits for the run again.",

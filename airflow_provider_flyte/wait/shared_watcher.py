@@ -70,7 +70,7 @@ class _Shared:
         return FlyteHook(self._flyte_conn_id)
 
     async def _refresh_client(self) -> FlyteClient | None:
-        """For waits in trouble: a client after the connection as it is by now, or None where it has not changed."""
+        """A client by the connection as it is now, for waits in trouble; None where it has not changed."""
         old = self._client
         fresh = await self._hook().arefresh_client(old) if old is not None else None
         if old is not None and fresh is not None:
@@ -110,7 +110,7 @@ class _Shared:
             self.close()
 
     def retire(self) -> None:
-        """Serve those who have it, and nobody new: the connection may be mended by then."""
+        """Serve the waits that have it, and no new ones: the connection may be mended by then."""
         shared = _of_loop(self._loop)
         if shared.get(self._flyte_conn_id) is self:
             del shared[self._flyte_conn_id]
@@ -177,7 +177,7 @@ class Lease:
             self._shared.retire()
 
     def release(self) -> None:
-        """Give the watcher back: synchronous, and harmless when repeated, as Airflow may close a trigger anyhow."""
+        """Release the watcher: synchronous, and harmless when repeated, as Airflow may close a trigger anyhow."""
         shared, self._shared = self._shared, None
         if shared is not None:
             shared.give_back()

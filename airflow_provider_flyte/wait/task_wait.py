@@ -47,7 +47,7 @@ _NAMED = 20
 """How many runs a message names, and a log; a task may wait for thousands."""
 
 _TIMELINES = 3
-"""Of how many runs the log has the timeline."""
+"""How many runs have their timeline in the log."""
 
 BRIEFLY = 5.0
 """Seconds of trouble that a worker puts up with in one poll where another one follows."""
@@ -68,7 +68,7 @@ def patience(event: RunEvent | None) -> float:
 class TaskWait:
     """The runs that one task waits for; use it as ``with TaskWait(...) as wait``.
 
-    :param client: whom to ask; its connection is read again when the wait would end because of trouble.
+    :param client: the client to ask with; its connection is read again when the wait would end because of trouble.
     :param run_names: the runs, each once.
     :param project: their project; by default the connection's.
     :param domain: their domain; by default the connection's.
@@ -140,12 +140,12 @@ class TaskWait:
         self.close()
 
     def close(self) -> None:
-        """Give the channel back; more than once does no harm."""
+        """Close the client; more than once does no harm."""
         self._held.close()
 
     @property
     def client(self) -> FlyteClient:
-        """Whom to ask."""
+        """The client to ask with."""
         return self._held.get()
 
     @property
@@ -244,7 +244,7 @@ class TaskWait:
             lagging = [run for run in lagging if run.lacks_details(run.verdict)]
 
     def _read_each(self, runs: Sequence[RunWait], end: float) -> None:
-        """Read runs one by one; one budget for all of them, and no more asking once trouble has spent it.
+        """Read runs one by one; one budget for all of them, and no more calls once trouble has spent it.
 
         :param end: of the time for which transient failures are repeated.
         """
@@ -277,7 +277,7 @@ class TaskWait:
             self._log_ends()
 
     def _ask_for_all(self, runs: Sequence[RunWait], end: float) -> None:
-        """Note of each run what ListRuns shows; where it is refused, ask for each by itself."""
+        """Note the phase of each run by ListRuns; where it is refused, ask for each by itself."""
         from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL, chunks
         from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused, list_by_name
 
@@ -404,19 +404,19 @@ class TaskWait:
         return self._together([run.error(run.verdict) for run in runs])
 
     def missing(self) -> FlyteRunError:
-        """For runs that ListRuns does not have."""
+        """The exception for runs that ListRuns does not have."""
         return self._together([run.missing() for run in self._those(lambda run: run.absent)])
 
     def unreachable(self, why: str) -> FlyteRunError:
-        """For runs whose state could not be read."""
+        """The exception for runs whose state could not be read."""
         return self._together([run.unreachable(why) for run in self._those(lambda run: bool(run.trouble))])
 
     def timed_out(self, timeout: float) -> FlyteRunError:
-        """For the sensor's own ``timeout``."""
+        """The exception for the sensor's own ``timeout``."""
         return self._together([run.timed_out(timeout) for run in self._those(lambda run: not run.settled)])
 
     def broken(self, why: str) -> FlyteRunError:
-        """For a trigger that ended without an answer."""
+        """The exception for a trigger that ended without an answer."""
         return self._together([run.broken(why) for run in self._those(lambda run: not run.settled)])
 
     def _those(self, concerned: Callable[[RunWait], bool]) -> list[RunWait]:
@@ -424,7 +424,7 @@ class TaskWait:
         return [run for run in self._runs if concerned(run)] or self._runs
 
     def _together(self, errors: list[FlyteRunError]) -> FlyteRunError:
-        """One error for all: of the kind that leaves least to hope for."""
+        """One error for all, of the kind whose run is least likely to succeed."""
         if not self._several:
             return errors[0]
         errors = sorted(errors, key=_hope)
