@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests import example_launches
+from tests.support import example_launches
 from tests.e2e.after_first_look import AfterFirstLook
 from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
 from tests.e2e.canary import Canary

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests import example_launches
+from tests.support import example_launches
 from tests.e2e.after_first_look import AfterFirstLook
 from tests.support.own_airflow import DAGS_FOLDER, for_this_airflow, load_dag_file
 

@@ -40,7 +40,7 @@ def test_trouble_counts_anew_after_an_answer() -> None:
     done(waits.saw("r1", RUNNING, 0.0))
     assert ends(waits, caller, 100.0, 129.0) is None
     done(waits.answered(waits.groups[0], 129.0))
-    assert (waits.groups[0].failures, waits.groups[0].trouble, waits.groups[0].told) == (0, None, False)
+    assert (waits.groups[0].failures, waits.groups[0].trouble, waits.groups[0].notified) == (0, None, False)
     assert ends(waits, caller, 200.0, 300.0) == 230.0
 
 
