@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.support import example_launches
 from tests.e2e.after_first_look import AfterFirstLook
 from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
 from tests.e2e.canary import Canary
 from tests.e2e.left_behind import ProcessNotes
+from tests.support import example_launches
 
 if int(version("apache-airflow").split(".")[0]) < 3:
     # Airflow 2.11 has other processes and another API; there, dag.test() runs the examples.

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.support import example_launches
 from tests.e2e.after_first_look import AfterFirstLook
+from tests.support import example_launches
 from tests.support.own_airflow import DAGS_FOLDER, for_this_airflow, load_dag_file
 
 ROOT = Path(__file__).parents[2]
