@@ -10,7 +10,7 @@ from airflow_provider_flyte.compat import airflow_stats
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunDetails
     from airflow_provider_flyte.client.verdict import Verdict
-    from airflow_provider_flyte.client.watch.watcher import WatcherStatus
+    from airflow_provider_flyte.client.watch.status import WatcherStatus
 
 
 log = logging.getLogger(__name__)

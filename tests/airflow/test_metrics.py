@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.client.watch.watcher import WatcherStatus
+from airflow_provider_flyte.client.watch.status import WatcherStatus
 from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteRunStuck
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.report import metrics

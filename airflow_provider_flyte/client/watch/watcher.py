@@ -9,19 +9,17 @@ at once. A wait costs a dictionary entry and a future.
 from __future__ import annotations
 
 import asyncio
-import itertools
-import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from types import TracebackType
 
 from airflow_provider_flyte.client.arguments import positive, seconds
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
-from airflow_provider_flyte.client.verdict import Trouble, WaitRules, WaitState
+from airflow_provider_flyte.client.verdict import WaitRules, WaitState
+from airflow_provider_flyte.client.watch.current_client import CurrentClient
 from airflow_provider_flyte.client.watch.deadlines import Deadlines
+from airflow_provider_flyte.client.watch.open_waits import OpenWaits
 from airflow_provider_flyte.client.watch.pacing import (
     MAX_CALLS_PER_SECOND,
     MIN_POLL_INTERVAL,
@@ -32,44 +30,10 @@ from airflow_provider_flyte.client.watch.pacing import (
 from airflow_provider_flyte.client.watch.poller import Poller
 from airflow_provider_flyte.client.watch.project_polls import Means, ProjectPolls, start, waits_of
 from airflow_provider_flyte.client.watch.results import WaitResult, WaitResults
+from airflow_provider_flyte.client.watch.status import WatcherStatus
 from airflow_provider_flyte.client.watch.stream import Streams
 from airflow_provider_flyte.client.watch.turns import Turns
 from airflow_provider_flyte.client.watch.waits import Wait
-
-log = logging.getLogger(__name__)
-
-PROGRESS_EVERY = 60.0
-"""Seconds between two lines of progress in one wait's log."""
-
-_RENEW_AFTER_TROUBLE = 30.0
-
-_NOTIFIED_AT_ONCE = 20
-"""How many waits are notified of progress after a round."""
-
-
-@dataclass(frozen=True)
-class WatcherStatus:
-    """The state of a watcher, with counts since it was made."""
-
-    waits: int
-    """Open now."""
-
-    calls: int
-    streams: int
-    """How many were opened."""
-
-    stream_up: bool
-    """Whether every project with waits has a stream that seems to work."""
-
-    ends_by_stream: int
-    ends_by_poll: int
-    answered_ago: float | None
-    """Seconds since Flyte answered; None: not yet."""
-
-    def __str__(self) -> str:
-        ago = "has not answered yet" if self.answered_ago is None else f"last answered {self.answered_ago:.0f} s ago"
-        stream = "sends updates by stream" if self.stream_up else "is polled, because there is no stream of updates"
-        return f"Still waiting ({self.waits} waits share this connection to Flyte). Flyte {ago} and {stream}."
 
 
 class RunWatcher:
@@ -99,46 +63,37 @@ class RunWatcher:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._client = client
+        self._current = CurrentClient(client, renew, self._renew_streams, clock)
         self._rules = rules or WaitRules()
         self._clock = clock
         self._min_poll_interval = seconds("min_poll_interval", min_poll_interval, above_least=True)
         self._longest = seconds("poll_interval", poll_interval, above_least=True)
-        self._streams = Streams(lambda: self._client, self._on_update, self._has_runs, clock, sleep) if stream else None
+        self._open = OpenWaits(self._longest)
+        self._streams = Streams(self._current.get, self._on_update, self._has_runs, clock, sleep) if stream else None
         budget = Budget(positive("max_calls_per_second", max_calls_per_second), clock, sleep)
-        self._poller = Poller(lambda: self._client, budget, clock)
+        self._poller = Poller(self._current.get, budget, clock)
         self._turns = Turns(self._leave_empty, self._stop)
         self._means = Means(
-            client=lambda: self._client,
+            client=self._current.get,
             poller=self._poller,
             budget=budget,
             streams=self._streams,
             turns=self._turns,
-            refresh=self._refresh_client,
-            answered=self._was_answered,
-            wanted=lambda: min(self._intervals, default=self._longest),
+            refresh=self._current.refresh,
+            answered=self._current.answered,
+            wanted=lambda: self._open.interval,
             after_round=self._after_round,
             clock=clock,
             sleep=sleep,
         )
-        self._renew = renew
-        self._renewing = asyncio.Lock()
-        self._renewed_at = self._answered_at = clock()
         self._projects: dict[ProjectDomain, ProjectPolls] = {}
         self._ending: set[asyncio.Task[None]] = set()
         """Tasks of projects in which nobody waits any more."""
-
-        self._intervals: Counter[float] = Counter()
-        """Of the open waits: the least of them counts."""
-
-        self._open: dict[WaitResults, None] = {}
-        """Who waits, those first whose last line of progress is the oldest."""
 
         self._closing = self._close
         """Bound once, not for each wait."""
 
         self._deadlines = Deadlines()
-        self._answered = False
         self._ends_by_stream = self._ends_by_poll = 0
         """In projects in which nobody waits any more."""
 
@@ -164,7 +119,7 @@ class RunWatcher:
             stream_up=self._streams is not None and all(map(self._streams.working, self._projects)),
             ends_by_stream=self._ends_by_stream + sum(each.ends_by_stream for each in projects),
             ends_by_poll=self._ends_by_poll + sum(each.ends_by_poll for each in projects),
-            answered_ago=self._clock() - self._answered_at if self._answered else None,
+            answered_ago=self._current.answered_ago,
         )
 
     def close(self) -> None:
@@ -231,7 +186,7 @@ class RunWatcher:
         :param names: the runs' names, each once.
         :param timeout: seconds after which the iteration ends, whatever is left; None: never.
         """
-        keys = [self._client.config.key(name, project, domain) for name in names]
+        keys = [self._current.client.config.key(name, project, domain) for name in names]
         loop, now = asyncio.get_running_loop(), self._clock()
         results = WaitResults(
             rules=rules or self._rules,
@@ -248,13 +203,11 @@ class RunWatcher:
         )
         for polls, wait in zip(all_polls, results.waits, strict=True):
             polls.waits.add(wait)
-        self._open[results] = None
-        self._intervals[results.interval] += 1
+        # One who wants to know sooner than all others makes the next rounds come sooner.
+        everywhere = self._open.add(results)
         if timeout is not None:
             results.until = loop.time() + timeout
             self._deadlines.add(results)
-        # One who wants to know sooner than all others makes the next rounds come sooner.
-        everywhere = results.interval == min(self._intervals) and self._intervals[results.interval] == 1
         for polls in self._projects.values() if everywhere else all_polls:
             polls.wake()
         return results
@@ -271,12 +224,8 @@ class RunWatcher:
     # -- waits come and go
 
     def _close(self, results: WaitResults) -> None:
-        if results not in self._open:
+        if not self._open.remove(results):
             return
-        del self._open[results]
-        self._intervals[results.interval] -= 1
-        if not self._intervals[results.interval]:
-            del self._intervals[results.interval]
         self._deadlines.leave(results)
         for wait in results.waits:
             if polls := self._projects.get(wait.project_domain):
@@ -318,38 +267,22 @@ class RunWatcher:
 
     # -- for the polls
 
-    def _was_answered(self) -> None:
-        self._answered, self._answered_at = True, self._clock()
-
     def _after_round(self) -> None:
         self._want_streams()
-        self._notify_progress()
+        now, line = self._clock(), ""
+        for results in self._open.due(now):
+            line = line or str(self.status)
+            results.notify_progress(results.trouble(now) or line, now)
 
     def _want_streams(self) -> None:
         if self._streams:
             self._streams.want(self._projects)
 
-    async def _refresh_client(self, client: FlyteClient, trouble: Trouble) -> bool:
-        """Ask for another client after a poll that had nothing but trouble; returns whether there is one."""
-        if not self._renew:
-            return False
-        async with self._renewing:
-            now = self._clock()
-            since = max(self._answered_at, self._renewed_at)
-            if self._client is client and (trouble.lasting or now - since >= _RENEW_AFTER_TROUBLE):
-                self._renewed_at = now
-                try:
-                    fresh = await self._renew()
-                except Exception:
-                    log.debug("There is no other client", exc_info=True)
-                    fresh = None
-                if fresh is not None:
-                    self._client = fresh
-                    if self._streams:
-                        self._streams.renew()
-            return self._client is not client
-
     # -- for the streams
+
+    def _renew_streams(self) -> None:
+        if self._streams:
+            self._streams.renew()
 
     def _on_update(self, key: RunKey, phase: int) -> None:
         if polls := self._projects.get(key.project_domain):
@@ -358,14 +291,3 @@ class RunWatcher:
     def _has_runs(self, project_domain: ProjectDomain) -> bool:
         polls = self._projects.get(project_domain)
         return polls is not None and bool(polls.waits.groups)
-
-    # -- progress
-
-    def _notify_progress(self) -> None:
-        now, line = self._clock(), ""
-        for results in list(itertools.islice(self._open, _NOTIFIED_AT_ONCE)):
-            if now - results.notified_at < PROGRESS_EVERY:
-                break
-            line = line or str(self.status)
-            self._open[results] = self._open.pop(results)
-            results.notify_progress(results.trouble(now) or line, now)

@@ -676,7 +676,7 @@ async def test_ten_thousand_cancelled_waits_leave_nothing(
         assert list(project.waits.names()) == ["stays"]
         [group] = project.waits.groups
         assert list(group.names) == ["stays"]
-        assert (len(watcher._open), len(watcher._intervals), len(project.waits.young.names)) == (1, 1, 0)
+        assert (len(watcher._open._open), len(watcher._open._intervals), len(project.waits.young.names)) == (1, 1, 0)
         assert len(asyncio.all_tasks()) <= before + 2  # a sleep and a wake-up, between two polls
         local_flyte.run("stays").succeeds()
         await stays

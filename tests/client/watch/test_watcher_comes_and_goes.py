@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client.verdict import Outcome, Trouble
-from airflow_provider_flyte.client.watch.watcher import WatcherStatus
+from airflow_provider_flyte.client.watch.status import WatcherStatus
 from airflow_provider_flyte.testing import LocalFlyte, delay, status
 from tests.client.conftest import config_for
 from tests.support.clock import Clock
@@ -247,10 +247,10 @@ async def test_when_another_client_is_asked_for(client: FlyteClient, lasting: bo
 
     watcher = RunWatcher(client, renew=renew, clock=clock, sleep=clock.sleep)
     clock.now += after
-    assert await watcher._refresh_client(client, trouble) is False
+    assert await watcher._current.refresh(client, trouble) is False
     assert len(asks) == asked
     # At once it is asked for only where trouble lasts, and else half a minute after the last time.
-    await watcher._refresh_client(client, trouble)
+    await watcher._current.refresh(client, trouble)
     assert len(asks) == asked + (asked and lasting)
     await watcher.aclose()
 
@@ -266,11 +266,11 @@ async def test_those_who_are_late_get_the_client_that_the_first_one_got(client: 
 
         async with RunWatcher(client, renew=renew) as watcher:
             refused = Trouble("refused", lasting=True)
-            assert await asyncio.gather(*(watcher._refresh_client(client, refused) for _ in range(5))) == [True] * 5
+            assert await asyncio.gather(*(watcher._current.refresh(client, refused) for _ in range(5))) == [True] * 5
             assert asks == ["one"]
-            assert watcher._client is other
+            assert watcher._current.client is other
         async with RunWatcher(client) as watcher:
-            assert await watcher._refresh_client(client, refused) is False
+            assert await watcher._current.refresh(client, refused) is False
 
 
 async def test_the_streams_move_to_the_other_client_too(
