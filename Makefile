@@ -28,7 +28,7 @@ DOCS_STAMP := .venv-docs/.made-$(call hash,requirements/docs.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements mutants bench bench-scale bench-triggerer bench-transports older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -95,6 +95,12 @@ bench-triggerer: $(STAMP)  ## what a thousand deferred sensors cost a real trigg
 bench-transports: $(STAMP)  ## gRPC and Connect, side by side
 	$(BIN)/python benchmarks/transports.py $(ARGS)
 
+bench-import: $(STAMP)  ## what our operators cost a DAG file, beside other providers'; ARGS="--compile" without bytecode
+ifeq ($(AIRFLOW),3.3.2)
+	$(UV) pip install --quiet --python $(BIN)/python --target .run/import-peers --no-deps -r requirements/import-peers.txt
+endif
+	PYTHONPATH=.run/import-peers $(BIN)/python benchmarks/dag_import.py $(ARGS)
+
 older-grpcio: $(STAMP) nginx  ## every way to Flyte with an older grpcio, whose words differ; GRPCIO=1.62.3 is the oldest supported
 	$(UV) pip install --quiet --python $(BIN)/python --target .run/grpcio-$(GRPCIO) --no-deps grpcio==$(GRPCIO)
 	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/transport/test_selector.py tests/client/transport/test_tls.py tests/proxy \
@@ -126,6 +132,8 @@ requirements: $(UV)  ## pin the newest versions
 		requirements/dev.in requirements/airflow-$$a.in -o requirements/airflow-$$a.txt || exit 1; done
 	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
 		requirements/openlineage.in -o requirements/openlineage.txt
+	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
+		requirements/import-peers.in -o requirements/import-peers.txt
 	for n in peer peer-connect idl docs; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
 		requirements/$$n.in -o requirements/$$n.txt || exit 1; done
 

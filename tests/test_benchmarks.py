@@ -109,3 +109,14 @@ if int(version("apache-airflow").split(".")[0]) >= 3:
         command = [sys.executable, "-c", "import triggerer_dags"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | environment)
         assert done.returncode == 0, done.stderr
+
+
+def test_dag_import() -> None:
+    """Providers that are not installed are left out; Airflow 3 brings its standard one."""
+    said = run("dag_import.py", "--processes", "1")
+    assert [line.split("  ")[0] for line in said.splitlines()] == [
+        "operators of",
+        "flyte",
+        "flyte, operators first",
+        "standard",
+    ]
