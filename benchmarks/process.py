@@ -13,14 +13,14 @@ class Load:
     def __init__(self, pid: int) -> None:
         # The number of another process's clock, as clock_getcpuclockid(3) makes it.
         self._clock = ~pid << 3 | 2
-        self._seen = self._look()
+        self._seen = self._measure()
 
-    def _look(self) -> tuple[float, float]:
+    def _measure(self) -> tuple[float, float]:
         return time.monotonic(), time.clock_gettime(self._clock)
 
     def percent(self) -> float:
         """Percent of a core since the last look."""
-        before, self._seen = self._seen, self._look()
+        before, self._seen = self._seen, self._measure()
         return (self._seen[1] - before[1]) / (self._seen[0] - before[0]) * 100
 
 

@@ -70,7 +70,7 @@ def test_a_timedelta_is_as_good_as_seconds(make: Callable[..., Any], name: str) 
 
 
 @pytest.mark.parametrize("make", [operator, FlyteRunTrigger, FlyteLaunchedRunTrigger])
-def test_no_task_looks_without_a_pause(make: Callable[..., Any]) -> None:
+def test_no_task_polls_without_a_pause(make: Callable[..., Any]) -> None:
     with pytest.raises(
         FlyteArgumentError, match=r"poll_interval is 0; give .* \(at least 0\.1, at most a hundred years\)"
     ):

@@ -163,11 +163,11 @@ def test_a_sensor_that_is_rescheduled_in_a_test_of_its_dag(airflow_db: None, fly
     """Airflow's own sensor asks for the date at its second look, and counts with it where the run is not over then."""
     run = flyte_default.run("r1").move("RUNNING")
 
-    def end_after_the_second_look() -> None:
+    def end_after_the_second_poke() -> None:
         flyte_default.wait_for_call("GetRunDetails", 2, timeout=100)
         run.succeeds()
 
-    ending = threading.Thread(target=end_after_the_second_look)
+    ending = threading.Thread(target=end_after_the_second_poke)
     ending.start()
     (DAGS_FOLDER / "rescheduled.py").write_text(RESCHEDULED)
     [ti] = load_dag_file("rescheduled").dag.test().get_task_instances()

@@ -12,7 +12,7 @@ from airflow.models.connection import Connection
 
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import RunHandle
-from tests.e2e.after_first_look import AfterFirstLook
+from tests.e2e.after_first_poll import AfterFirstPoll
 from tests.support.form_of_2 import NAMES, Pages
 from tests.support.guarded_flytes import AUTHENTICATIONS, RUN, GuardedFlyte, guarded_flytes
 
@@ -106,7 +106,7 @@ def test_waits_go_through_them(pages: Pages, flytes: dict[str, GuardedFlyte]) ->
             )
     with ExitStack() as stack:
         for guarded in flytes.values():
-            stack.enter_context(AfterFirstLook(guarded.flyte, {RUN: RunHandle.succeeds}))
+            stack.enter_context(AfterFirstPoll(guarded.flyte, {RUN: RunHandle.succeeds}))
         dag_run = dag.test()
     assert {task.task_id: task.state for task in dag_run.get_task_instances()} == dict.fromkeys(
         AUTHENTICATIONS, "success"

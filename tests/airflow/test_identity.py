@@ -279,7 +279,7 @@ AFTER = STARTED - timedelta(days=1)
      UNKNOWN),
     (DagRunMarks(started=STARTED), DagRunMarks(started=LATER, trace="b"), UNKNOWN),
 ])  # fmt: skip
-def test_a_dag_run_is_told_from_another_one_of_its_id(then: DagRunMarks, now: DagRunMarks, same: Sameness) -> None:
+def test_a_dag_run_is_not_another_one_of_its_id(then: DagRunMarks, now: DagRunMarks, same: Sameness) -> None:
     assert now.compare(run_of(a_try(dag_run=then))) is same
 
 

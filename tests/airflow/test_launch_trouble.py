@@ -19,6 +19,7 @@ from airflow_provider_flyte.exceptions import (
 from airflow_provider_flyte.launch.launching import Launching
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte, lost_answer, status, unavailable
+from airflow_provider_flyte.tries import kill_deferred
 from airflow_provider_flyte.tries.kill import Stopping
 from tests.support.driving import DagRun, Driven, TaskInstance, event_of, lines_of, made_again
 from tests.support.own_airflow import connection_json
@@ -51,24 +52,24 @@ def phase(value: Any) -> str:
 # -- on a worker
 
 
-def test_a_worker_says_what_is_wrong_at_once_and_goes_on(
+def test_a_worker_logs_what_is_wrong_at_once_and_continues(
     flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flyte_default.inject("ListRuns", unavailable("no route"))
     task = operator(False)
     lines = lines_of(task.task)
-    looks = []
+    attempts = []
 
     def paused(stopping: Stopping, seconds: float, check: Any) -> None:
-        looks.append([line for line in lines if "no route" in line])
-        if len(looks) == 2:
+        attempts.append([line for line in lines if "no route" in line])
+        if len(attempts) == 2:
             flyte_default.clear_faults()
 
     monkeypatch.setattr(Stopping, "sleep", paused)
     assert phase(task.run()) == "ACTION_PHASE_SUCCEEDED"
     # Once, not with each look.
-    assert looks[0] == looks[1]
-    [line] = looks[0]
+    assert attempts[0] == attempts[1]
+    [line] = attempts[0]
     assert line.startswith(
         "WARNING: No answer from Flyte before the launch, still waiting: Nothing is launched, because"
     )
@@ -85,7 +86,7 @@ def test_a_worker_gives_its_slot_back_after_a_time_of_its_own(flyte_default: Loc
 
 
 @pytest.mark.parametrize("method", ["GetTaskDetails", "CreateRun"])
-def test_what_comes_after_the_look_is_waited_through_too(
+def test_what_comes_after_the_read_is_waited_through_too(
     flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     flyte_default.inject(method, unavailable("no route"))
@@ -225,7 +226,7 @@ async def test_a_kill_before_the_launch_says_that_there_is_nothing(flyte_default
 @pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "deferred"])
 @pytest.mark.parametrize("launched", [False, True])
 @pytest.mark.parametrize("how", ["scheduled", "tasks test", "dag.test"])
-def test_a_launch_that_may_have_arrived_is_looked_for(
+def test_a_launch_that_may_have_arrived_is_searched_for(
     flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, deferrable: bool, launched: bool, how: str
 ) -> None:
     task = operator(deferrable)
@@ -313,7 +314,7 @@ async def test_a_kill_aborts_what_may_have_been_launched(flyte_default: LocalFly
     flyte_default.inject("CreateRun", lost_answer(times=1))
     trigger = made_again(deferral(operator(True)).trigger)
     flyte_default.clear_faults()
-    await trigger._abort("the task was marked failed, or its DAG run was")
+    await kill_deferred.abort(trigger, "the task was marked failed, or its DAG run was")
     [run] = flyte_default.runs()
     assert run.phase.name == "ABORTED"
 
@@ -328,7 +329,7 @@ def test_the_wait_is_not_longer_than_what_is_left(flyte_default: LocalFlyte) -> 
 
 
 @pytest.mark.parametrize("wait", [False, True])
-def test_a_task_that_does_not_wait_does_not_say_so(flyte_default: LocalFlyte, wait: bool) -> None:
+def test_a_task_that_does_not_wait_does_not_log_that_it_does(flyte_default: LocalFlyte, wait: bool) -> None:
     flyte_default.on_launch(lambda run: run.move("RUNNING"))
     first, again = operator(True, wait=False), operator(True, wait=wait)
     again.context["dag_run"] = first.context["dag_run"]

@@ -193,7 +193,7 @@ if IS_3:  # before, a trigger is not told
         await aborting
         assert run.phase.name == "ABORTED"
 
-    async def test_an_abort_that_fails_is_told(states: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_an_abort_that_fails_is_logged(states: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         states["x"] = {"train": "failed"}
         monkeypatch.delenv("AIRFLOW_CONN_FLYTE_DEFAULT", raising=False)
         made, lines = stop_requested()
@@ -203,7 +203,7 @@ if IS_3:  # before, a trigger is not told
             "ERROR: Because the task was marked failed, or its DAG run was, Flyte run r1 was to be aborted. That failed"
         )
 
-    async def test_a_run_that_is_elsewhere_is_told(flyte_default: LocalFlyte, states: dict[str, Any]) -> None:
+    async def test_a_run_that_is_elsewhere_is_logged(flyte_default: LocalFlyte, states: dict[str, Any]) -> None:
         states["x"] = {"train": "failed"}
         made, lines = stop_requested(endpoint="other:443")
         await made.on_kill()
@@ -232,7 +232,7 @@ async def test_some_runs_are_not_aborted_whatever_the_state(arguments: dict[str,
 # -- what it is, and what it waits for
 
 
-def test_what_it_says_when_nothing_is_said() -> None:
+def test_what_it_logs_when_nothing_is_given() -> None:
     made = FlyteLaunchedRunTrigger()
     given = {name: each.default for name, each in inspect.signature(FlyteLaunchedRunTrigger).parameters.items()}
     assert made.serialize() == ("airflow_provider_flyte.triggers.FlyteLaunchedRunTrigger", given)
@@ -295,7 +295,7 @@ def test_before_the_launch_any_answer_will_do(ending: Ending, launched: bool) ->
 @pytest.mark.parametrize(
     ("launched", "in_triggerer", "said"), [(True, False, True), (True, True, False), (False, False, False)]
 )
-def test_ctrl_c_is_told_of_where_there_is_no_triggerer(launched: bool, in_triggerer: bool, said: bool) -> None:
+def test_ctrl_c_is_logged_where_there_is_no_triggerer(launched: bool, in_triggerer: bool, said: bool) -> None:
     made = trigger(launched=launched, project="p", domain="d")
     if in_triggerer:
         made.task_instance = SimpleNamespace(task_id="train")  # type: ignore[assignment]

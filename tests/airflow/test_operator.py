@@ -234,7 +234,7 @@ def test_a_dag_run_that_is_set_to_queued_keeps_its_run(
 
 
 @pytest.mark.parametrize("traces", [(None, None), ("a" * 32, "b" * 32), ("a" * 32, "a" * 32)])
-def test_where_nothing_tells_a_reset_the_next_try_starts_anew(
+def test_where_nothing_shows_a_reset_the_next_try_starts_anew(
     flyte_default: LocalFlyte, operator: Make, monkeypatch: pytest.MonkeyPatch, traces: tuple[str | None, str | None]
 ) -> None:
     """Before 3.3 a trace tells nothing: a DAG run that is set to queued may begin another one."""
@@ -393,14 +393,14 @@ def test_a_short_outage_at_the_launch_is_waited_through(flyte_default: LocalFlyt
     assert [run.enqueued for run in flyte_default.runs()] == [1]
 
 
-def test_an_answer_that_was_lost_is_looked_for(flyte_default: LocalFlyte, operator: Make) -> None:
+def test_a_run_whose_answer_was_lost_is_searched_for(flyte_default: LocalFlyte, operator: Make) -> None:
     flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
     flyte_default.inject("CreateRun", lost_answer(times=1))
     assert phase(operator().run()) == "SUCCEEDED"
     assert [run.enqueued for run in flyte_default.runs()] == [1]
 
 
-def test_a_launch_that_nobody_can_tell_of(flyte_default: LocalFlyte, operator: Make) -> None:
+def test_a_launch_that_nobody_knows_of(flyte_default: LocalFlyte, operator: Make) -> None:
     flyte_default.on_launch(lambda run: flyte_default.inject("ListRuns", unavailable()))
     flyte_default.inject("CreateRun", lost_answer(times=1))
     with pytest.raises(FlyteLaunchUncertain, match="a retry finds it"):
@@ -510,7 +510,7 @@ def test_the_trigger_aborts_at_the_timeout_by_itself(flyte_default: LocalFlyte, 
     assert call.request.reason == "Airflow: sales.train in manual__1: execution_timeout has passed"
 
 
-def test_an_outage_at_the_look_into_the_queue_is_no_busy_loop(
+def test_an_outage_at_the_check_of_the_queue_is_no_busy_loop(
     flyte_default: LocalFlyte, operator: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("launch.launching", "wait.task_wait"):
@@ -565,7 +565,7 @@ def test_a_kill_on_a_worker(flyte_default: LocalFlyte, operator: Make, state: st
 
 
 @pytest.mark.parametrize("state", ["failed", "success", "skipped", "restarting"])
-def test_a_kill_that_the_worker_has_not_heard_of(flyte_default: LocalFlyte, operator: Make, state: str) -> None:
+def test_a_kill_that_the_worker_was_not_notified_of(flyte_default: LocalFlyte, operator: Make, state: str) -> None:
     """It comes between two heartbeats, and before the next one the task defers."""
     task = operator(deferrable=True)
     flyte_default.on_launch(lambda run: setattr(task.ti, "state", state))

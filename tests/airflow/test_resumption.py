@@ -235,7 +235,7 @@ def test_a_backend_that_does_not_list_a_tasks_runs(flyte_default: LocalFlyte, re
     assert flyte_default.calls.count("CreateRun") == 1
 
 
-def test_a_retry_that_finds_no_run_says_where_it_looked(flyte_default: LocalFlyte) -> None:
+def test_a_retry_that_finds_no_run_logs_where_it_searched(flyte_default: LocalFlyte) -> None:
     retry = launching(TaskInstance(2, 1), wait=False)
     lines = lines_of(retry.task)
     retry.run()
@@ -332,7 +332,7 @@ def test_a_sensors_retry_that_airflow_resumes_starts_anew(flyte_default: LocalFl
     assert again.value.trigger.execution_deadline is None
 
 
-def test_a_sensors_retry_looks_for_its_run_anew(flyte_default: LocalFlyte) -> None:
+def test_a_sensors_retry_searches_for_its_run_anew(flyte_default: LocalFlyte) -> None:
     """One that was missing may be there by now, and what is missing is so only after this try's own grace."""
     task = waiting(TaskInstance(2, 1), missing_after=0.2)
     task.ti.xcoms[XCOM_KEY] = settled("r1", began=1.0, deadline=2.0)

@@ -68,7 +68,7 @@ def test_a_failure_shows_attempts_error_and_the_console(
     )
 
 
-def test_trouble_is_told_while_waiting(
+def test_trouble_is_logged_while_waiting(
     wait: RunWait, local_flyte: LocalFlyte, caplog: pytest.LogCaptureFixture
 ) -> None:
     local_flyte.run("r1").move("RUNNING")

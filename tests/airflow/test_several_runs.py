@@ -356,7 +356,7 @@ async def test_a_wait_that_ends_leaves_no_other_behind(flyte_default: LocalFlyte
 
 
 @pytest.mark.usefixtures("no_watcher_left")
-async def test_trouble_is_told_once_and_not_for_each(flyte_default: LocalFlyte) -> None:
+async def test_trouble_is_logged_once_and_not_for_each(flyte_default: LocalFlyte) -> None:
     names = [f"r{number}" for number in range(100)]
     for name in names:
         flyte_default.run(name).phases("RUNNING")

@@ -109,7 +109,7 @@ def test_the_run_of_a_task_that_was_stopped(
         ]
 
 
-def test_nothing_is_launched_for_a_task_that_was_told_to_stop(worker: Any) -> None:
+def test_nothing_is_launched_for_a_task_that_was_asked_to_stop(worker: Any) -> None:
     made = worker("running", project="p")
     with pytest.raises(FlyteTaskKilled, match="nothing is launched") as raised:
         made.stopping.check_before_launch()
@@ -162,7 +162,7 @@ def test_a_run_of_somebody_else_goes_on(worker: Any) -> None:
     assert made.stopping.abort(the_run(ours=False), "it is late") == said
 
 
-def test_what_was_done_is_said(flyte_default: LocalFlyte, worker: Any) -> None:
+def test_what_was_done_is_logged(flyte_default: LocalFlyte, worker: Any) -> None:
     flyte_default.run("r1").succeeds()
     done = worker("failed").stopping.abort(the_run(), "it is late")
     assert done == f"Flyte run {KEY} is SUCCEEDED already, so it is not aborted."
@@ -240,7 +240,7 @@ def test_a_signal_that_ends_the_process(flyte_default: LocalFlyte, worker: Any) 
     assert run.phase.name == "ABORTED"
 
 
-def test_a_run_that_cannot_be_looked_for_is_told(worker: Any) -> None:
+def test_a_run_that_cannot_be_searched_for_is_logged(worker: Any) -> None:
     def find() -> TryRun | None:
         raise ConnectionError("no Flyte")
 
@@ -285,21 +285,19 @@ def test_an_abort_reads_the_connection_again_where_it_is_refused(
 
 
 @pytest.mark.parametrize(("seconds", "checks"), [(-1.0, 0), (0.0, 0), (0.3, 1), (1.2, 3)])
-def test_a_sleep_looks_up_now_and_then(
-    worker: Any, monkeypatch: pytest.MonkeyPatch, seconds: float, checks: int
-) -> None:
+def test_a_sleep_checks_now_and_then(worker: Any, monkeypatch: pytest.MonkeyPatch, seconds: float, checks: int) -> None:
     slept: list[float] = []
-    looks: list[int] = []
+    checks_made: list[int] = []
     # A binary fraction, so that the rest is exact.
     monkeypatch.setattr(kill.time, "time", lambda: 1024.0 + sum(slept))
     monkeypatch.setattr(kill.time, "sleep", slept.append)
-    worker("running").stopping.sleep(seconds, lambda: looks.append(len(slept)))
-    assert looks == list(range(checks))
+    worker("running").stopping.sleep(seconds, lambda: checks_made.append(len(slept)))
+    assert checks_made == list(range(checks))
     assert sum(slept) == pytest.approx(max(0.0, seconds))
     assert all(0 < each <= 0.5 for each in slept)
 
 
-def test_what_a_look_raises_ends_the_sleep(worker: Any) -> None:
+def test_what_a_check_raises_ends_the_sleep(worker: Any) -> None:
     def check() -> None:
         raise FlyteTaskKilled("stopped", run="", project="", domain="")
 

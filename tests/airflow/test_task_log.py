@@ -68,7 +68,7 @@ def test_an_empty_log(flyte_default: LocalFlyte, operator: Any) -> None:
     assert one(lines, "No log").startswith("INFO: No log of attempt 1: Flyte sent no lines of it. The run's page: http")
 
 
-def test_an_aborted_run_is_said_once_to_be_aborted(flyte_default: LocalFlyte, operator: Any) -> None:
+def test_an_aborted_run_is_logged_once(flyte_default: LocalFlyte, operator: Any) -> None:
     driven, _ = operator()
     flyte_default.on_launch(lambda run: run.aborts("by hand"))
     with pytest.raises(FlyteRunAborted) as aborted:
@@ -206,7 +206,7 @@ ON_KILL = {
 if IS_3:  # before, a trigger is not told
 
     @pytest.mark.parametrize("state", ON_KILL)
-    async def test_a_trigger_says_what_becomes_of_its_run(
+    async def test_a_trigger_logs_what_happens_to_its_run(
         flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, state: str
     ) -> None:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
@@ -225,7 +225,7 @@ if IS_3:  # before, a trigger is not told
     ("arguments", "why"),
     [({"abort_on_kill": False}, "(abort_on_kill=False)"), ({"abort_for": None}, "because this task did not launch it")],
 )
-async def test_a_trigger_that_aborts_nothing_says_why(arguments: dict[str, Any], why: str) -> None:
+async def test_a_trigger_that_aborts_nothing_logs_why(arguments: dict[str, Any], why: str) -> None:
     made = FlyteLaunchedRunTrigger(**{"run_name": "r1", "abort_for": "train"} | arguments)
     lines = lines_of(made)
     await made.on_kill()

@@ -104,7 +104,7 @@ def test_what_a_retry_repeats(
 
 
 @pytest.mark.parametrize(("number", "told"), [(1, False), (2, True)])
-def test_a_retry_without_a_run_before_it_says_so(
+def test_a_retry_without_a_run_before_it_logs_that(
     client: FlyteClient, caplog: pytest.LogCaptureFixture, number: int, told: bool
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -114,7 +114,7 @@ def test_a_retry_without_a_run_before_it_says_so(
 
 @pytest.mark.parametrize("waits", [False, True])
 @pytest.mark.parametrize("over", [False, True])
-def test_what_is_said_of_a_run_that_was_found(
+def test_what_is_logged_of_a_run_that_was_found(
     local_flyte: LocalFlyte, client: FlyteClient, caplog: pytest.LogCaptureFixture, waits: bool, over: bool
 ) -> None:
     caplog.set_level(logging.INFO)

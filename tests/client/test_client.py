@@ -79,7 +79,7 @@ async def test_a_write_is_never_repeated(local_flyte: LocalFlyte) -> None:
     assert len(local_flyte.calls("CreateRun")) == 2
 
 
-def test_reads_are_told_by_their_names() -> None:
+def test_reads_are_known_by_their_names() -> None:
     reads = {method.name.partition("/")[2] for method in METHODS if is_read(method)}
     writes = {method.name.partition("/")[2] for method in METHODS} - reads
     assert writes == {

@@ -72,7 +72,7 @@ def test_the_same_name_is_one_run_with_its_first_inputs(backend: Backend) -> Non
     assert backend.details(name).inputs() == {"rows": 1}
 
 
-def test_what_is_not_deployed_is_told_by_what_is(backend: Backend) -> None:
+def test_what_is_not_deployed_is_reported_with_what_is(backend: Backend) -> None:
     task = deploy(backend, {}, version="v-only")
     with pytest.raises(NoSuchTaskError, match=r"no version 'nope'.* versions v-only"):
         backend.client.launch(Launch(task, version="nope"))
@@ -149,7 +149,7 @@ def test_an_abort_changes_no_attempt(backend: Backend) -> None:
     assert details.pb2.action.attempts[-1].phase == RunPhase.SUCCEEDED
 
 
-def test_a_success_that_the_events_tell_of_is_left(backend: Backend) -> None:
+def test_a_success_that_the_events_show_is_left(backend: Backend) -> None:
     name = backend.launch()
     backend.move(name, RunPhase.RUNNING)
     backend.event(name, RunPhase.SUCCEEDED)

@@ -113,7 +113,7 @@ async def test_the_watcher_waits_for_500_runs(backend: Backend, config: FlyteCon
                 assert watcher.status.calls < len(some)
 
 
-async def test_the_watcher_tells_missing_from_late(backend: Backend, config: FlyteConfig) -> None:
+async def test_the_watcher_distinguishes_missing_from_late(backend: Backend, config: FlyteConfig) -> None:
     def launch() -> None:
         backend.launch(late)
         backend.move(late, RunPhase.RUNNING, RunPhase.SUCCEEDED)

@@ -14,7 +14,7 @@ from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.idl.core import tasks_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status
-from tests.e2e.after_first_look import AfterFirstLook
+from tests.e2e.after_first_poll import AfterFirstPoll
 from tests.support.certificates import Authority
 from tests.support.oauth2 import OAuth2Server
 
@@ -68,7 +68,7 @@ class Canary:
             flyte.run("canary", task="canary.task", envs={"KEY": self._secrets["env of the run"]}).phases("RUNNING")
         self.flyte.run("canary-failed").phases("RUNNING")
         # No worker is to be kept until the end.
-        self._open.enter_context(AfterFirstLook(self.flyte, {"canary-poke": RunHandle.succeeds}))
+        self._open.enter_context(AfterFirstPoll(self.flyte, {"canary-poke": RunHandle.succeeds}))
 
     def end_runs(self) -> None:
         """Let all waits end."""

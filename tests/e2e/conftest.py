@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.e2e.after_first_look import AfterFirstLook
+from tests.e2e.after_first_poll import AfterFirstPoll
 from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
 from tests.e2e.canary import Canary
 from tests.e2e.left_behind import ProcessNotes
@@ -102,7 +102,7 @@ def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte, canary_run: str) -> 
     airflow.api.wait_for_dags(*dags)
     # A task looks at its run just before it defers: these end 0 to 10 s after that.
     ends = {name: _succeeds_after(number * 10 / MANY) for number, name in enumerate(MANY_RUNS)}
-    with AfterFirstLook(flyte, ends | {"hourly-scoring": RunHandle.succeeds}):
+    with AfterFirstPoll(flyte, ends | {"hourly-scoring": RunHandle.succeeds}):
         yield {dag_id: airflow.api.trigger(dag_id) for dag_id in dags}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.e2e.after_first_look import AfterFirstLook
+from tests.e2e.after_first_poll import AfterFirstPoll
 from tests.support import example_launches
 from tests.support.own_airflow import DAGS_FOLDER, for_this_airflow, load_dag_file
 
@@ -112,7 +112,7 @@ def test_an_example_runs(path: Path, flyte_default: LocalFlyte) -> None:
     example_launches.deploy(flyte_default)
     flyte_default.on_launch(example_launches.plays(every=0.2))
     dag = _hurried(load_dag_file(path.stem).dag)
-    with AfterFirstLook(flyte_default, SCRIPTS.get(path.stem, {})):
+    with AfterFirstPoll(flyte_default, SCRIPTS.get(path.stem, {})):
         dag_run = dag.test()
     ends = {ti.task_id: ti for ti in dag_run.get_task_instances()}
     assert {task_id: ti.state for task_id, ti in ends.items()} == STATES[path.stem]

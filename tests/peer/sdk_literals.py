@@ -102,14 +102,14 @@ VALUES: dict[str, tuple[typing.Any, typing.Any]] = {
 async def reads(path: str) -> dict[str, typing.Any]:
     inputs = common_pb2.Inputs.FromString(pathlib.Path(path).read_bytes())
     literals = {named.name: named.value for named in inputs.literals}
-    said = {}
+    answered = {}
     for name, (kind, expected) in VALUES.items():
         read = await TypeEngine.to_python_value(literals[name], kind or type(None))
         own = await TypeEngine.to_literal(expected, kind or type(None), TypeEngine.to_literal_type(kind))
         same = own.SerializeToString(deterministic=True) == literals[name].SerializeToString(deterministic=True)
         alike = type(read) is type(expected) and read == expected
-        said[name] = {"reads": "as meant" if alike else f"{read!r} instead of {expected!r}", "same": same}
-    return said
+        answered[name] = {"reads": "as meant" if alike else f"{read!r} instead of {expected!r}", "same": same}
+    return answered
 
 
 def types() -> dict[str, str]:

@@ -43,12 +43,12 @@ def as_the_older_contract_shows(ours: dict[str, Any]) -> tuple[dict[str, Any], s
 
 @pytest.fixture(scope="module")
 def theirs(flyte: LocalFlyte) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(run_sdk("PEER", "sdk_says.py", flyte.endpoint, *RUNS))
-    return said
+    answered: dict[str, Any] = json.loads(run_sdk("PEER", "sdk_reads.py", flyte.endpoint, *RUNS))
+    return answered
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_the_sdk_says_what_we_say(theirs: dict[str, Any], ours: dict[str, RunDetails], name: str) -> None:
+def test_the_sdk_reads_what_we_read(theirs: dict[str, Any], ours: dict[str, RunDetails], name: str) -> None:
     expected, _ = as_the_older_contract_shows(ours[name].to_dict())
     assert theirs[name]["to_dict"] == expected
     assert theirs[name]["name"] == ours[name].name

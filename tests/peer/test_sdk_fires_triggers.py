@@ -17,7 +17,7 @@ CHANGED: dict[str, Any] = {"inputs": {"rows": 8}, "labels": {"kind": "by-hand"},
 
 
 @pytest.fixture(scope="module")
-def said(flyte: LocalFlyte) -> dict[str, Any]:
+def answered(flyte: LocalFlyte) -> dict[str, Any]:
     flyte.deploy("demo.train", version="v7", inputs={"rows": int, "rate": float})
     saved = run_pb2.RunSpec(
         labels=run_pb2.Labels(values={"team": "data", "kind": "nightly"}),
@@ -40,9 +40,9 @@ def client(flyte: LocalFlyte) -> Any:
 
 
 @pytest.mark.parametrize(("kind", "changed"), [("plain", {}), ("changed", CHANGED)])
-def test_the_same_run(said: dict[str, Any], client: FlyteClient, kind: str, changed: dict[str, Any]) -> None:
+def test_the_same_run(answered: dict[str, Any], client: FlyteClient, kind: str, changed: dict[str, Any]) -> None:
     ours = RunDetails.get(client.launch(Launch("demo.train", trigger_name="nightly", **changed)).name, client)
-    theirs = RunDetails.get(said[kind], client)
+    theirs = RunDetails.get(answered[kind], client)
     assert ours.inputs() == theirs.inputs()
     mine, yours = ours.pb2.action.metadata, theirs.pb2.action.metadata
     assert (mine.task, mine.trigger_id, mine.trigger_name) == (yours.task, yours.trigger_id, yours.trigger_name)
@@ -56,5 +56,5 @@ def variables(details: RunDetails) -> dict[str, str]:
     return {pair.key: pair.value for pair in details.pb2.run_spec.envs.values}
 
 
-def test_the_same_log(said: dict[str, Any], client: FlyteClient) -> None:
-    assert said["log"] == list(client.tail_log("chatty").lines) == ["epoch 1", "epoch 2"]
+def test_the_same_log(answered: dict[str, Any], client: FlyteClient) -> None:
+    assert answered["log"] == list(client.tail_log("chatty").lines) == ["epoch 1", "epoch 2"]

@@ -15,12 +15,12 @@ from tests.peer.conftest import RUNS, run_sdk, start_sdk
 
 @pytest.fixture(scope="module")
 def theirs(flyte: LocalFlyte) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(run_sdk("PEER_CONNECT", "sdk_says.py", flyte.connect_endpoint, *RUNS))
-    return said
+    answered: dict[str, Any] = json.loads(run_sdk("PEER_CONNECT", "sdk_reads.py", flyte.connect_endpoint, *RUNS))
+    return answered
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_the_sdk_says_what_we_say(theirs: dict[str, Any], ours: dict[str, RunDetails], name: str) -> None:
+def test_the_sdk_reads_what_we_read(theirs: dict[str, Any], ours: dict[str, RunDetails], name: str) -> None:
     assert theirs[name]["to_dict"] == ours[name].to_dict()
     assert theirs[name]["done"] == ours[name].done()
     assert theirs[name]["name"] == ours[name].name

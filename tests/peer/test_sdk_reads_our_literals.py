@@ -65,7 +65,7 @@ OTHER_LETTERS = {"model"}
 
 
 @pytest.fixture(scope="module")
-def said(flyte: LocalFlyte, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def answered(flyte: LocalFlyte, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     types = {
         name: types_pb2.LiteralType.FromString(base64.b64decode(kind))
         for name, kind in json.loads(run_sdk("PEER_CONNECT", "sdk_literals.py", "types")).items()
@@ -81,15 +81,15 @@ def said(flyte: LocalFlyte, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return answer
 
 
-def test_every_type_is_tried(said: dict[str, Any]) -> None:
-    assert set(said) == set(GIVEN)
+def test_every_type_is_tried(answered: dict[str, Any]) -> None:
+    assert set(answered) == set(GIVEN)
 
 
 @pytest.mark.parametrize("name", list(GIVEN))
-def test_the_sdk_reads_what_we_wrote(said: dict[str, Any], name: str) -> None:
-    assert said[name]["reads"] == "as meant"
+def test_the_sdk_reads_what_we_wrote(answered: dict[str, Any], name: str) -> None:
+    assert answered[name]["reads"] == "as meant"
 
 
 @pytest.mark.parametrize("name", list(GIVEN))
-def test_the_sdk_would_have_sent_the_same_bytes(said: dict[str, Any], name: str) -> None:
-    assert said[name]["same"] == (name not in OTHER_LETTERS)
+def test_the_sdk_would_have_sent_the_same_bytes(answered: dict[str, Any], name: str) -> None:
+    assert answered[name]["same"] == (name not in OTHER_LETTERS)

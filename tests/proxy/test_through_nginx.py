@@ -83,7 +83,7 @@ def test_auto_picks_what_passes(config: Config, way: str, on_a_loop: bool) -> No
 
 @both
 @pytest.mark.parametrize("way", PICKED)
-def test_the_other_transport_is_told_from_an_outage(config: Config, way: str, on_a_loop: bool) -> None:
+def test_the_other_transport_is_distinguished_from_an_outage(config: Config, way: str, on_a_loop: bool) -> None:
     other, kind, words = {
         GRPC: (CONNECT, flyte_errors.NoConnectError, "set Transport to auto or grpc in the Flyte connection"),
         CONNECT: (GRPC, flyte_errors.NoGrpcError, "set Transport to auto or connect in the Flyte connection"),

@@ -106,7 +106,7 @@ def test_which_runs_a_trigger_may_abort(
         (10.0, None, None),
     ],
 )
-def test_when_a_worker_is_to_look_at_the_queue(
+def test_when_a_worker_is_to_check_the_queue(
     deferral: Any, queued_until: float | None, unreachable_after: float | None, deadline: float | None
 ) -> None:
     made = deferral({"unreachable_after": unreachable_after}, queued_until=queued_until)

@@ -124,7 +124,7 @@ def test_a_failure_whose_phase_is_not_known() -> None:
 # -- in a task
 
 
-def test_an_event_that_cannot_be_read_is_told_and_is_none(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_event_that_cannot_be_read_is_logged_and_is_none(caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("a task")
     assert read_event(PAYLOAD, "Flyte run r1", log) == EVENT
     assert caplog.messages == []

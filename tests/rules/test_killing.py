@@ -52,7 +52,7 @@ def test_a_state_that_could_not_be_read_is_no_state() -> None:
         ("running", "but nobody stopped the task: it is running"),
     ],
 )
-def test_what_a_state_tells_of_a_process_that_was_told_to_stop(state: str | None, because: str) -> None:
+def test_what_a_state_means_for_a_process_that_was_asked_to_stop(state: str | None, because: str) -> None:
     assert because_of(state) == because
 
 
@@ -95,7 +95,7 @@ def test_the_state_of_one_of_many(run_id: str, task_id: str, map_index: int | No
 
 
 @pytest.mark.parametrize("states", [None, {}, [], {"run1": None}, {"run1": {}}, {"run1": []}, 3])
-def test_an_answer_that_tells_nothing(states: Any) -> None:
+def test_an_answer_that_proves_nothing(states: Any) -> None:
     assert state_in(states, SimpleNamespace(run_id="run1", task_id="train", map_index=-1)) == UNKNOWN
 
 

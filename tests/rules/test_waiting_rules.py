@@ -47,7 +47,7 @@ def test_a_phase_in_words(phase: int | None, words: str) -> None:
     assert describe(phase) == words
 
 
-def test_looks() -> None:
+def test_observations() -> None:
     new = WaitState(0.0)
     absent = observe(new, Absent(), 10.0)
     assert absent == WaitState(0.0, absent=True)

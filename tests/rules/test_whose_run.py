@@ -150,7 +150,7 @@ def test_a_time_has_a_zone(name: str) -> None:
         DagRunMarks(**{name: datetime(2026, 11, 26, 12)})  # type: ignore[arg-type]
 
 
-def test_what_is_not_known_is_not_told() -> None:
+def test_what_is_not_known_is_no_annotation() -> None:
     assert DagRunMarks().annotations() == {}
     assert DagRunMarks("7", ZONED, ZONED, 0, "t").annotations() == {
         "dag_run_key": "7",

@@ -43,7 +43,7 @@ def send(flyte: LocalFlyte) -> Iterator[Send]:
     host, _, port = flyte.connect_endpoint.rpartition(":")
     with ExitStack() as opened:
 
-        def to_the_door(exchange: dict[str, Any], **changed: str) -> http.client.HTTPResponse:
+        def to_its_transport(exchange: dict[str, Any], **changed: str) -> http.client.HTTPResponse:
             connection = opened.enter_context(closing(http.client.HTTPConnection(host, int(port), timeout=5)))
             body = base64.b64decode(exchange["request"])
             if exchange["kind"] == "server_stream":
@@ -52,7 +52,7 @@ def send(flyte: LocalFlyte) -> Iterator[Send]:
             connection.request(verb, exchange["method"], body, exchange["request_headers"] | changed)
             return opened.enter_context(closing(connection.getresponse()))
 
-        yield to_the_door
+        yield to_its_transport
 
 
 def headers_of(response: http.client.HTTPResponse) -> dict[str, str]:

@@ -397,7 +397,7 @@ def test_a_static_token(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
 
 
 @both
-def test_where_nobody_says_it_the_header_is_authorization(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
+def test_where_nothing_is_published_the_header_is_authorization(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
     local_flyte.run("r1")
     local_flyte.inject("GetPublicClientConfig", status("PERMISSION_DENIED"))
     assert read(config_for(local_flyte, credentials=StaticToken("tr0ub4dor")), on_a_loop=on_a_loop)

@@ -92,7 +92,7 @@ class _SucceedsMeanwhile(Fault):
         self.run.succeeds()
 
 
-def test_a_success_that_the_abort_overwrote_is_told(local_flyte: LocalFlyte, way: str) -> None:
+def test_a_success_that_the_abort_overwrote_is_reported(local_flyte: LocalFlyte, way: str) -> None:
     """Nothing outside the server can close that gap."""
     run = local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("AbortRun", _SucceedsMeanwhile(run))
@@ -101,7 +101,7 @@ def test_a_success_that_the_abort_overwrote_is_told(local_flyte: LocalFlyte, way
     assert str(done).endswith("was RUNNING and succeeded before the abort arrived; Flyte shows it as ABORTED")
 
 
-def test_a_success_that_only_the_events_tell_of_is_not_overwritten(local_flyte: LocalFlyte, way: str) -> None:
+def test_a_success_that_only_the_events_show_is_not_overwritten(local_flyte: LocalFlyte, way: str) -> None:
     run = local_flyte.run("r1").move("RUNNING")
     event = run_definition_pb2.ActionEvent(attempt=1, phase=5, version=1)
     event.id.name = "a0"
@@ -115,7 +115,7 @@ def test_a_success_that_only_the_events_tell_of_is_not_overwritten(local_flyte: 
     assert not local_flyte.calls("AbortRun")
 
 
-def test_an_abort_that_worked_is_not_undone_by_the_look_after_it(local_flyte: LocalFlyte, way: str) -> None:
+def test_an_abort_that_worked_is_not_undone_by_the_read_after_it(local_flyte: LocalFlyte, way: str) -> None:
     run = local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("AbortRun", _BreaksTheReads(local_flyte))
     assert abort(local_flyte, way, "r1", "no longer wanted").outcome is Abort.ABORTED
@@ -171,7 +171,7 @@ def test_project_and_domain_can_be_others(local_flyte: LocalFlyte, way: str) -> 
     assert run.phase == RunPhase.ABORTED
 
 
-async def test_run_details_look_again_before_they_abort(local_flyte: LocalFlyte) -> None:
+async def test_run_details_are_read_again_before_they_abort(local_flyte: LocalFlyte) -> None:
     """What was read may be old."""
     run = local_flyte.run("r1").move("RUNNING")
     local_flyte.run("r2", project="other").move("RUNNING")

@@ -212,7 +212,7 @@ def test_an_empty_project_has_no_tasks(flyte: LocalFlyte, way: str) -> None:
         launch(flyte, way, domain="staging")
 
 
-def test_a_task_that_a_broken_database_hides_is_not_said_to_be_missing(flyte: LocalFlyte, way: str) -> None:
+def test_a_task_that_a_broken_database_hides_is_not_reported_missing(flyte: LocalFlyte, way: str) -> None:
     flyte.inject("GetTaskDetails", database_down())
     with pytest.raises(NotFoundError, match="connection refused"):
         launch(flyte, way, version="v1", inputs={"rows": 1})
@@ -287,7 +287,7 @@ def test_only_service_accounts_that_are_allowed_run_anything(flyte: LocalFlyte, 
     launch(flyte, way, inputs={"rows": 1}, config={"allowed_run_as": ("trainer",)})
 
 
-def test_places_that_are_not_allowed_are_refused_before_any_call(flyte: LocalFlyte, way: str) -> None:
+def test_projects_that_are_not_allowed_are_refused_before_any_call(flyte: LocalFlyte, way: str) -> None:
     with pytest.raises(ConfigError, match="project 'theirs' is not allowed"):
         launch(flyte, way, project="theirs", config={"allowed_projects": ("flytesnacks",)})
     with pytest.raises(ConfigError, match="domain 'production' is not allowed"):
@@ -314,7 +314,7 @@ def test_a_run_that_has_the_name_is_not_launched_again(flyte: LocalFlyte, way: s
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "UNKNOWN", "INTERNAL", "DEADLINE_EXCEEDED", "CANCELLED"])
-def test_an_answer_that_is_lost_is_looked_for(flyte: LocalFlyte, way: str, code: str) -> None:
+def test_a_run_whose_answer_is_lost_is_searched_for(flyte: LocalFlyte, way: str, code: str) -> None:
     flyte.inject("CreateRun", lost_answer(code, times=1))
     run = launch(flyte, way, inputs={"rows": 1})
     assert run.new

@@ -88,7 +88,7 @@ async def test_lists_of_many_runs_page_only_through_what_is_over() -> None:
         assert [call for call in flyte.calls("ListRuns") if call.request.request.token]
 
 
-def test_every_place_that_lists_runs_is_known() -> None:
+def test_every_function_that_lists_runs_is_known() -> None:
     """A new one fails here until it is called by what the tests above walk through."""
     package = Path(airflow_provider_flyte.client.__file__).parent
     found = set()

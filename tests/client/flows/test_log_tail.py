@@ -62,7 +62,7 @@ def test_what_came_in_time_counts_where_the_stream_stays_open(flyte: LocalFlyte,
     assert tail(flyte, way, name, within=0.3) == LogTail(("so far",))
 
 
-def test_a_stream_that_says_nothing_is_left(flyte: LocalFlyte, way: str) -> None:
+def test_a_stream_that_sends_nothing_is_left(flyte: LocalFlyte, way: str) -> None:
     name = f"silent-{way}"
     flyte.run(name).logs("never seen").fails()
     flyte.inject("TailLogs", silent_stream())
@@ -89,7 +89,7 @@ def test_a_stream_that_breaks_leaves_what_it_sent(flyte: LocalFlyte, way: str) -
     ],
     ids=str,
 )
-def test_a_refusal_is_told_and_not_raised(flyte: LocalFlyte, way: str, fault: Any, words: str) -> None:
+def test_a_refusal_is_reported_and_not_raised(flyte: LocalFlyte, way: str, fault: Any, words: str) -> None:
     flyte.run("r1").move("FAILED")
     flyte.inject("TailLogs", fault)
     seen = tail(flyte, way, "r1")

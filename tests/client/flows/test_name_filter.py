@@ -77,7 +77,7 @@ def test_the_runs_of_a_tasks_tries_are_found(local_flyte: LocalFlyte, way: str, 
 
 
 @REFUSALS
-def test_a_look_at_a_run(local_flyte: LocalFlyte, way: str, code: str) -> None:
+def test_an_observation_of_a_run(local_flyte: LocalFlyte, way: str, code: str) -> None:
     local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("*", no_name_filter(code))
     assert ask(local_flyte, way, observe_run(key("r1"), ""))[0] == Seen(RunPhase.RUNNING)

@@ -325,7 +325,7 @@ def test_an_answer_that_trickles_is_bounded_as_a_whole(on_a_loop: bool) -> None:
 
 
 @both
-def test_a_deadline_is_told_to_the_server(on_a_loop: bool) -> None:
+def test_a_deadline_is_sent_to_the_server(on_a_loop: bool) -> None:
     """The handler of a call that nobody waits for any more is woken."""
     with LocalFlyte(transports=("connect",)) as flyte:
         flyte.inject("*", delay(60))
@@ -394,7 +394,7 @@ async def test_calls_that_were_cancelled_leave_the_pool_as_it_was() -> None:
 
 
 @both
-def test_a_closed_transport_says_so(on_a_loop: bool) -> None:
+def test_a_closed_transport_raises_that(on_a_loop: bool) -> None:
     config = config_of("127.0.0.1:1")
     request = RunService.ListRuns.request()
 

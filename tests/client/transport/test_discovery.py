@@ -21,7 +21,7 @@ from tests.support.clock import Clock
 from tests.support.replay_server import Answer, ReplayServer
 
 BAD_GATEWAY = Answer(502, {"content-type": "text/html", "server": "nginx/1.22.1"}, [b"<title>502 Bad Gateway</title>"])
-LOOKED = "GetActionDetails"
+DISCOVERED = "GetActionDetails"
 
 
 def config_of(endpoint: str, transport: str = AUTO) -> FlyteConfig:
@@ -80,30 +80,30 @@ class Callers:
             await client.aclose()
 
 
-def most_looks(seconds: float, pause: tuple[float, float]) -> int:
+def most_discoveries(seconds: float, pause: tuple[float, float]) -> int:
     """How many looks begin in a time at most: each pause may be half as long as it can be."""
     first, longest = pause
-    looks, at, length = 1, 0.0, first
+    discoveries, at, length = 1, 0.0, first
     while at <= seconds:
         at += length / 2
-        looks, length = looks + 1, min(longest, length * 2)
-    return looks
+        discoveries, length = discoveries + 1, min(longest, length * 2)
+    return discoveries
 
 
-async def test_many_callers_in_a_long_outage_with_nothing_known_look_seldom() -> None:
+async def test_many_callers_in_a_long_outage_with_nothing_known_discover_seldom() -> None:
     """Five minutes, in which each of six callers calls each second: 1,800 calls."""
     clock, outage = Clock(), 300.0
-    looked_at: list[float] = []
+    probed: list[float] = []
     with ReplayServer(BAD_GATEWAY) as proxy, Callers(config_of(proxy.endpoint), clock) as callers:
         while clock.now < outage:
             await callers.all_call()
-            looked_at += [clock.now] * (len(proxy.requests) - len(looked_at))
+            probed += [clock.now] * (len(proxy.requests) - len(probed))
             clock.now += 1.0
         assert len(callers.errors) == len(callers) * outage
         assert {path for path, _, _ in proxy.requests} == {"/flyteidl2.workflow.RunService/GetActionDetails"}
-        assert 10 < len(proxy.requests) <= most_looks(outage, Pause.UNKNOWN)
+        assert 10 < len(proxy.requests) <= most_discoveries(outage, Pause.UNKNOWN)
         # They become rarer.
-        pauses = [later - earlier for earlier, later in pairwise(looked_at)]
+        pauses = [later - earlier for earlier, later in pairwise(probed)]
         assert max(pauses[:2]) <= Pause.UNKNOWN[0] * 2
         assert all(Pause.UNKNOWN[1] / 2 <= each <= Pause.UNKNOWN[1] + 1.0 for each in pauses[8:])
         for error in (callers.errors[0], callers.errors[-1]):
@@ -121,7 +121,7 @@ async def test_many_callers_in_a_long_outage_with_nothing_known_look_seldom() ->
             clock.now += Pause.UNKNOWN[1]
             await callers.all_call()
             assert callers.answers == len(callers)
-            assert flyte.calls.count(LOOKED) == 1
+            assert flyte.calls.count(DISCOVERED) == 1
             await callers.close()
 
 
@@ -147,7 +147,7 @@ async def test_a_backend_that_is_away_is_not_asked_how_it_can_be_reached(
 ) -> None:
     flyte, callers, clock = reached
     await callers.all_call()
-    looks = flyte.calls.count(LOOKED)
+    discoveries = flyte.calls.count(DISCOVERED)
     await asyncio.to_thread(flyte.stop)
     await outage(callers, clock, 10.0)
     assert len(callers.errors) == 10 * len(callers)
@@ -157,22 +157,22 @@ async def test_a_backend_that_is_away_is_not_asked_how_it_can_be_reached(
     while not callers.answers:
         await callers.all_call()
     # Once by a call that still failed when the port was there again.
-    assert flyte.calls.count(LOOKED) <= looks + 1
+    assert flyte.calls.count(DISCOVERED) <= discoveries + 1
     await callers.close()
 
 
 async def test_a_backend_whose_database_is_down_is_not_asked_either(reached: tuple[LocalFlyte, Callers, Clock]) -> None:
     flyte, callers, clock = reached
     await callers.all_call()
-    looks = flyte.calls.count(LOOKED)
+    discoveries = flyte.calls.count(DISCOVERED)
     flyte.inject("*", database_down())
     await outage(callers, clock, 10.0)
     assert callers.errors
-    assert flyte.calls.count(LOOKED) == looks
+    assert flyte.calls.count(DISCOVERED) == discoveries
     await callers.close()
 
 
-async def test_a_proxy_in_front_of_a_backend_that_was_reached_is_looked_at_seldom() -> None:
+async def test_a_proxy_in_front_of_a_backend_that_was_reached_is_probed_seldom() -> None:
     clock = Clock()
     with LocalFlyte(transports=(CONNECT,)) as flyte:
         flyte.run("r1")
@@ -181,29 +181,29 @@ async def test_a_proxy_in_front_of_a_backend_that_was_reached_is_looked_at_seldo
         await callers.all_call()
     with callers, ReplayServer(BAD_GATEWAY, flyte.port) as proxy:
         await outage(callers, clock, 120.0)
-        looks = [path for path, _, _ in proxy.requests if path.endswith(LOOKED)]
-        assert 2 <= len(looks) <= most_looks(120.0, Pause.KNOWN)
+        discoveries = [path for path, _, _ in proxy.requests if path.endswith(DISCOVERED)]
+        assert 2 <= len(discoveries) <= most_discoveries(120.0, Pause.KNOWN)
         # All others are the callers' own, through what led to Flyte; the first ones met the end of the connection.
-        assert len(proxy.requests) <= len(callers.errors) + len(looks)
+        assert len(proxy.requests) <= len(callers.errors) + len(discoveries)
         assert all(isinstance(error, errors.ProxyError) for error in callers.errors[len(callers) :])
         assert discovery.endpoint_of(config).transport == CONNECT
         await callers.close()
 
 
 @pytest.mark.parametrize("transport", [GRPC, CONNECT])
-async def test_a_transport_that_is_given_is_looked_into_as_seldom(transport: str) -> None:
+async def test_a_transport_that_is_given_is_discovered_as_seldom(transport: str) -> None:
     clock = Clock()
     with LocalFlyte(transports=(transport,)) as flyte:
         flyte.inject("*", unavailable("not now"))
         with Callers(config_of(flyte.endpoint, transport), clock) as callers:
             await outage(callers, clock, 60.0)
             # Connect's own answer says whose it is.
-            assert flyte.calls.count(LOOKED) <= (most_looks(60.0, Pause.UNKNOWN) if transport == GRPC else 0)
+            assert flyte.calls.count(DISCOVERED) <= (most_discoveries(60.0, Pause.UNKNOWN) if transport == GRPC else 0)
             assert flyte.calls.count("GetRunDetails") == len(callers.errors)
             await callers.close()
 
 
-async def test_between_two_looks_the_proxy_is_named_as_well() -> None:
+async def test_between_two_discoveries_the_proxy_is_named_as_well() -> None:
     """What gRPC says by itself of such a proxy is that nothing speaks HTTP/2 there."""
     clock = Clock()
     with ReplayServer(BAD_GATEWAY) as proxy, Callers(config_of(proxy.endpoint, GRPC), clock) as callers:
@@ -212,27 +212,27 @@ async def test_between_two_looks_the_proxy_is_named_as_well() -> None:
         await callers.close()
 
 
-async def test_all_who_need_a_look_share_one() -> None:
+async def test_all_who_need_a_discovery_share_one() -> None:
     clock = Clock()
     with LocalFlyte(transports=(CONNECT,)) as flyte, Callers(config_of(flyte.endpoint), clock) as callers:
         flyte.run("r1")
-        flyte.inject(LOOKED, delay(0.3))
+        flyte.inject(DISCOVERED, delay(0.3))
         await callers.all_call()
         assert callers.answers == len(callers)
-        assert flyte.calls.count(LOOKED) == 1
+        assert flyte.calls.count(DISCOVERED) == 1
         await callers.close()
 
 
-class Looks:
+class Discoveries:
     """Looks that end when a test says so."""
 
     def __init__(self, *outcomes: Found | errors.RpcError) -> None:
         self._outcomes = iter(outcomes)
-        self.goes_on = threading.Event()
-        self.goes_on.set()
+        self.may_continue = threading.Event()
+        self.may_continue.set()
 
     def find(self) -> Found:
-        self.goes_on.wait(5)
+        self.may_continue.wait(5)
         outcome = next(self._outcomes)
         if isinstance(outcome, Found):
             return outcome
@@ -244,73 +244,75 @@ def away() -> errors.RpcError:
 
 
 @pytest.fixture
-def look() -> Callable[..., Any]:
+def begin() -> Callable[..., Any]:
     known, clock = Endpoint(), Clock()
 
-    def at(now: float, looks: Looks, token: str = "") -> Any:
+    def at(now: float, discoveries: Discoveries, token: str = "") -> Any:
         clock.now = now
-        return known.join_or_begin(looks.find, hash(token), now, clock)
+        return known.join_or_begin(discoveries.find, hash(token), now, clock)
 
     at.known = known  # type: ignore[attr-defined]
     return at
 
 
-def test_another_token_is_worth_a_look_at_once(look: Callable[..., Any]) -> None:
-    looks = Looks(away(), away())
-    assert look(0.0, looks, "old").outcome.result(5).details == "away"
-    assert look(0.0, looks, "old") is None
-    assert look(0.0, looks, "new").outcome.result(5).details == "away"
+def test_another_token_is_worth_a_discovery_at_once(begin: Callable[..., Any]) -> None:
+    discoveries = Discoveries(away(), away())
+    assert begin(0.0, discoveries, "old").outcome.result(5).details == "away"
+    assert begin(0.0, discoveries, "old") is None
+    assert begin(0.0, discoveries, "new").outcome.result(5).details == "away"
 
 
-def test_tokens_in_turn_are_worth_one_look_each(look: Callable[..., Any]) -> None:
-    looks = Looks(*(away() for _ in range(90)))
+def test_tokens_in_turn_are_worth_one_discovery_each(begin: Callable[..., Any]) -> None:
+    discoveries = Discoveries(*(away() for _ in range(90)))
     begun = 0
     for token in ["", "a", "b"] * 30:
-        if made := look(0.0, looks, token):
+        if made := begin(0.0, discoveries, token):
             made.outcome.result(5)
             begun += 1
     assert begun == 3
     # The pause has grown with each.
-    assert look(Pause.UNKNOWN[0] * 1.9, looks, "a") is None
+    assert begin(Pause.UNKNOWN[0] * 1.9, discoveries, "a") is None
 
 
-def test_what_a_look_found_before_an_answer_is_not_kept(look: Callable[..., Any]) -> None:
-    looks = Looks(away())
-    looks.goes_on.clear()
-    begun = look(0.0, looks)
-    look.known.answered(GRPC)  # type: ignore[attr-defined]
-    looks.goes_on.set()
+def test_what_a_discovery_found_before_an_answer_is_not_kept(begin: Callable[..., Any]) -> None:
+    discoveries = Discoveries(away())
+    discoveries.may_continue.clear()
+    begun = begin(0.0, discoveries)
+    begin.known.answered(GRPC)  # type: ignore[attr-defined]
+    discoveries.may_continue.set()
     assert begun.outcome.result(5).details == "away"
-    assert look.known.trouble_met(hash("")) is None  # type: ignore[attr-defined]
+    assert begin.known.trouble_met(hash("")) is None  # type: ignore[attr-defined]
 
 
-def test_who_carries_another_token_learns_nothing_of_a_refused_one(look: Callable[..., Any]) -> None:
+def test_who_carries_another_token_learns_nothing_of_a_refused_one(begin: Callable[..., Any]) -> None:
     """Connections that differ in their secrets alone know the same endpoint."""
-    refused, others = Looks(away()), Looks(Found(GRPC))
-    refused.goes_on.clear()
-    mine = look(0.0, refused, "bad")
-    theirs = look(0.0, others, "good")
+    refused, others = Discoveries(away()), Discoveries(Found(GRPC))
+    refused.may_continue.clear()
+    mine = begin(0.0, refused, "bad")
+    theirs = begin(0.0, others, "good")
     assert theirs is not mine
     assert theirs.outcome.result(5) == Found(GRPC)
-    refused.goes_on.set()
+    refused.may_continue.set()
     assert mine.outcome.result(5).details == "away"
     # Flyte has answered since that look began.
-    assert look.known.trouble_met(hash("bad")) is None  # type: ignore[attr-defined]
+    assert begin.known.trouble_met(hash("bad")) is None  # type: ignore[attr-defined]
 
 
-def test_tokens_that_are_renewed_in_an_outage_are_remembered_up_to_a_bound(look: Callable[..., Any]) -> None:
+def test_tokens_that_are_renewed_in_an_outage_are_remembered_up_to_a_bound(begin: Callable[..., Any]) -> None:
     begun = 0
     for number in range(800):
-        if made := look(0.0, Looks(away()), f"token {number}"):
+        if made := begin(0.0, Discoveries(away()), f"token {number}"):
             made.outcome.result(5)
             begun += 1
-    assert begun == len(look.known._asked) == discovery.MOST_ASKERS  # type: ignore[attr-defined]
+    assert begun == len(begin.known._asked) == discovery.MOST_ASKERS  # type: ignore[attr-defined]
     # When it is time again, whoever comes may look, and the oldest is forgotten.
-    assert look(Pause.UNKNOWN[1], Looks(Found(GRPC)), "another").outcome.result(5) == Found(GRPC)
-    assert len(look.known._asked) == discovery.MOST_ASKERS  # type: ignore[attr-defined]
+    assert begin(Pause.UNKNOWN[1], Discoveries(Found(GRPC)), "another").outcome.result(5) == Found(GRPC)
+    assert len(begin.known._asked) == discovery.MOST_ASKERS  # type: ignore[attr-defined]
 
 
-async def test_a_look_that_cannot_begin_is_an_error_and_the_next_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_discovery_that_cannot_begin_is_an_error_and_the_next_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """As where the number of threads is limited."""
     start = threading.Thread.start
 
@@ -339,23 +341,23 @@ async def test_a_look_that_cannot_begin_is_an_error_and_the_next_one_begins(monk
             assert (await RunDetails.get.aio("r1", client)).name == "r1"
 
 
-def test_a_look_that_breaks_says_so_and_is_not_the_last(look: Callable[..., Any]) -> None:
-    class Broken(Looks):
+def test_a_discovery_that_breaks_is_an_error_and_not_the_last(begin: Callable[..., Any]) -> None:
+    class Broken(Discoveries):
         def find(self) -> Found:
             raise LookupError("broken")
 
     with pytest.raises(LookupError):
-        look(0.0, Broken()).outcome.result(5)
-    assert look(Pause.UNKNOWN[0], Looks(Found(GRPC))).outcome.result(5) == Found(GRPC)
+        begin(0.0, Broken()).outcome.result(5)
+    assert begin(Pause.UNKNOWN[0], Discoveries(Found(GRPC))).outcome.result(5) == Found(GRPC)
 
 
-def test_a_forked_child_does_not_wait_for_its_parents_look(look: Callable[..., Any]) -> None:
-    looks = Looks(away(), Found(GRPC))
-    looks.goes_on.clear()
-    parents = look(0.0, looks)
-    assert look(0.0, looks) is parents
-    look.known.after_fork()  # type: ignore[attr-defined]
-    childs = look(0.0, looks)
+def test_a_forked_child_does_not_wait_for_its_parents_discovery(begin: Callable[..., Any]) -> None:
+    discoveries = Discoveries(away(), Found(GRPC))
+    discoveries.may_continue.clear()
+    parents = begin(0.0, discoveries)
+    assert begin(0.0, discoveries) is parents
+    begin.known.after_fork()  # type: ignore[attr-defined]
+    childs = begin(0.0, discoveries)
     assert childs is not parents
-    looks.goes_on.set()
+    discoveries.may_continue.set()
     assert {type(each.outcome.result(5)) for each in (parents, childs)} == {errors.UnavailableError, Found}

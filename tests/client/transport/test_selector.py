@@ -74,7 +74,7 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
 
 
 @both
-def test_auto_finds_the_transport_once_a_process_and_says_so_once(
+def test_auto_finds_the_transport_once_a_process_and_logs_it_once(
     local_flyte: LocalFlyte, protocol: str, said: list[str], on_a_loop: bool
 ) -> None:
     local_flyte.run("r1")
@@ -131,7 +131,7 @@ def test_an_outage_at_first_decides_nothing(local_flyte: LocalFlyte, protocol: s
 
 
 @both
-def test_auto_looks_again_when_the_transport_is_another(said: list[str], on_a_loop: bool) -> None:
+def test_auto_discovers_again_when_the_transport_is_another(said: list[str], on_a_loop: bool) -> None:
     """The ingress was changed under a process that goes on."""
     first = LocalFlyte().start()
     first.run("r1")
@@ -236,7 +236,7 @@ def test_a_stream_is_never_what_tries_a_transport(local_flyte: LocalFlyte, proto
 
 @both
 @pytest.mark.parametrize(("transport", "kind"), [(GRPC, errors.NoGrpcError), (CONNECT, errors.NoConnectError)])
-def test_a_transport_that_does_not_pass_is_told_from_an_outage(
+def test_a_transport_that_does_not_pass_is_distinguished_from_an_outage(
     transport: str, kind: type[RpcError], on_a_loop: bool
 ) -> None:
     with (
@@ -249,7 +249,7 @@ def test_a_transport_that_does_not_pass_is_told_from_an_outage(
 
 @both
 @pytest.mark.parametrize("transport", [AUTO, GRPC, CONNECT])
-def test_what_is_no_flyte_is_said_once_and_for_all(transport: str, on_a_loop: bool) -> None:
+def test_what_is_no_flyte_is_lasting(transport: str, on_a_loop: bool) -> None:
     answer = Answer(200, {"content-type": "text/html"}, [b"<title>Sign in</title>"])
     with ReplayServer(answer) as server:
         config = FlyteConfig(
@@ -315,7 +315,7 @@ def settings_for(endpoint: str, transport: str) -> FlyteConfig:
 
 @both
 @pytest.mark.parametrize(("protocol", "transport"), [(GRPC, AUTO), (GRPC, GRPC), (CONNECT, AUTO), (CONNECT, CONNECT)])
-def test_a_page_is_an_outage_though_no_look_is_due(protocol: str, transport: str, on_a_loop: bool) -> None:
+def test_a_page_is_an_outage_though_no_discovery_is_due(protocol: str, transport: str, on_a_loop: bool) -> None:
     clock = Clock()
     with changing(protocol) as (endpoint, answers_with_a_page):
         config = settings_for(endpoint, transport)
@@ -365,7 +365,7 @@ def test_a_method_that_a_proxy_keeps_back_is_none_as_long_as_it_does(transport: 
     with ReplayServer(NOT_FOUND) as server:
         config = settings_for(server.endpoint, transport)
 
-        def looks() -> int:
+        def discoveries() -> int:
             return sum(path.endswith("/GetActionDetails") for path, _, _ in server.requests)
 
         def ask(kind: type[RpcError]) -> RpcError:
@@ -376,9 +376,9 @@ def test_a_method_that_a_proxy_keeps_back_is_none_as_long_as_it_does(transport: 
         ask(errors.NotFoundError)
         server.answers = {"GetRunDetails": PAGE, "WatchRuns": PAGE}
         assert errors.is_lasting(ask(errors.UnimplementedError))
-        looked = looks()
+        discovered = discoveries()
         assert errors.is_lasting(ask(errors.UnimplementedError))
-        assert looks() == looked
+        assert discoveries() == discovered
         clock.now += discovery.Pause.KNOWN[0]
         with pytest.raises(errors.UnimplementedError) as raised:
             open_stream(config, on_a_loop=on_a_loop, clock=clock)

@@ -312,7 +312,7 @@ def test_a_count_that_fails_does_not_hide_the_error(flyte: LocalFlyte, way: str)
 # -- writes
 
 
-def test_a_launch_whose_answer_cannot_be_read_is_looked_for_and_not_repeated(flyte: LocalFlyte, way: str) -> None:
+def test_a_launch_whose_answer_cannot_be_read_is_searched_for_and_not_repeated(flyte: LocalFlyte, way: str) -> None:
     flyte.inject("CreateRun", garbled())
 
     async def on_loop() -> Any:
@@ -331,7 +331,7 @@ def test_a_launch_whose_answer_cannot_be_read_is_looked_for_and_not_repeated(fly
 
 
 @pytest.mark.parametrize("fault", [garbled(), lost_answer()], ids=["garbled", "lost"])
-def test_an_abort_whose_answer_cannot_be_read_is_looked_for_and_not_repeated(
+def test_an_abort_whose_answer_cannot_be_read_is_checked_and_not_repeated(
     local_flyte: LocalFlyte, way: str, fault: Any
 ) -> None:
     aborted = local_flyte.run("r1").move("RUNNING")

@@ -70,7 +70,7 @@ async def test_those_who_leave_early_leave_room(local_flyte: LocalFlyte, watcher
     assert watcher._deadlines._timer is None
 
 
-async def test_an_end_at_the_last_moment_is_told_and_nothing_hangs(
+async def test_an_end_at_the_last_moment_is_a_result_and_nothing_hangs(
     local_flyte: LocalFlyte, watcher: RunWatcher
 ) -> None:
     for name in ("r1", "r2"):

@@ -47,14 +47,14 @@ async def test_the_longest_turn_does_not_grow_with_the_waits(local_flyte: LocalF
         for count, least in turns.items():
             for stage, seconds in (await longest_turns(local_flyte, f"try-{attempt}-of-{count}", count)).items():
                 least[stage] = min(seconds, least.get(stage, seconds))
-        at_once = MOST * (told_at_once(MANY) - told_at_once(FEW))
+        at_once = MOST * (notified_at_once(MANY) - notified_at_once(FEW))
         grown = {stage: turns[MANY][stage] - turns[FEW][stage] for stage in turns[FEW]}
         if max(grown.values()) <= at_once:
             break
     assert {stage: seconds for stage, seconds in grown.items() if seconds > at_once} == {}
 
 
-def told_at_once(count: int) -> float:
+def notified_at_once(count: int) -> float:
     """Seconds of this thread's processor that it takes to tell so many waits of trouble in one go."""
     waits = ProjectWaits()
     for number in range(count):

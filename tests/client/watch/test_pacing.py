@@ -41,7 +41,7 @@ def test_a_backend_that_takes_long_is_left_alone_as_long(pace: Pace) -> None:
     assert pace.next(60.0, took=60.0) == 65.0
 
 
-def test_while_calls_are_short_those_of_whom_the_stream_tells_are_asked_for_seldom(pace: Pace) -> None:
+def test_while_calls_are_short_those_whose_stream_works_are_polled_seldom(pace: Pace) -> None:
     intervals(pace, 10)
     assert pace.next(60.0, seldom=True) == 30.0
 

@@ -32,10 +32,10 @@ from tests.support.clock import Clock
 
 
 def streams(
-    client: FlyteClient, heard: Callable[[RunKey, int], None], clock: Callable[[], float], sleep: Any
+    client: FlyteClient, received: Callable[[RunKey, int], None], clock: Callable[[], float], sleep: Any
 ) -> Streams:
     """The streams of a client, in a project that has runs."""
-    return Streams(lambda: client, heard, lambda project_domain: True, clock, sleep)
+    return Streams(lambda: client, received, lambda project_domain: True, clock, sleep)
 
 
 HERE = ProjectDomain("flytesnacks", "development")
@@ -74,7 +74,7 @@ async def test_an_end_is_noticed_without_a_poll(local_flyte: LocalFlyte, client:
         assert watcher.status.ends_by_stream == 1
 
 
-async def test_one_stream_a_place_while_somebody_waits_there(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+async def test_one_stream_a_project_while_somebody_waits_there(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     names = [f"r{number}" for number in range(50)]
     for name in names:
         local_flyte.run(name).move("RUNNING")
@@ -188,7 +188,7 @@ async def test_a_server_that_is_killed_and_started_again(local_flyte: LocalFlyte
         assert {seen.outcome for seen in await waiting} == {Outcome.SUCCEEDED}
 
 
-async def test_a_refused_stream_is_said_once_and_not_asked_for_again(
+async def test_a_refused_stream_is_logged_once_and_not_asked_for_again(
     local_flyte: LocalFlyte, client: FlyteClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = local_flyte.run("r1").move("RUNNING")
@@ -204,7 +204,7 @@ async def test_a_refused_stream_is_said_once_and_not_asked_for_again(
     assert caplog.text.count("refuses a stream of updates (WatchRuns) of flytesnacks/development") == 1
 
 
-async def test_a_stream_that_tells_nothing_is_given_up(
+async def test_a_stream_that_sends_nothing_is_given_up(
     local_flyte: LocalFlyte, client: FlyteClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A proxy that buffers it for ever."""
@@ -229,24 +229,24 @@ async def test_a_stream_that_tells_nothing_is_given_up(
     assert caplog.text.count(said) == 1
 
 
-async def test_a_stream_that_loses_less_than_it_tells_is_kept(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+async def test_a_stream_that_loses_less_than_it_sends_is_kept(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     """Opening another one would lose more."""
     runs = [local_flyte.run(f"r{number}").move("RUNNING") for number in range(3)]
-    heard: list[tuple[str, int]] = []
+    received: list[tuple[str, int]] = []
 
-    def hear(key: RunKey, phase: int) -> None:
-        heard.append((key.name, phase))
+    def receive(key: RunKey, phase: int) -> None:
+        received.append((key.name, phase))
 
-    async def until_heard(name: str, phase: RunPhase) -> None:
-        while (name, phase) not in heard:
+    async def until_received(name: str, phase: RunPhase) -> None:
+        while (name, phase) not in received:
             await asyncio.sleep(0.001)
 
-    stream = streams(client, hear, Clock(), asyncio.sleep)
+    stream = streams(client, receive, Clock(), asyncio.sleep)
     stream.want([HERE])
-    await until_heard("r0", RunPhase.RUNNING)
+    await until_received("r0", RunPhase.RUNNING)
     for number, run in enumerate(runs):
         run.succeeds()
-        await until_heard(f"r{number}", RunPhase.SUCCEEDED)
+        await until_received(f"r{number}", RunPhase.SUCCEEDED)
     kept = stream.tasks
     # It told of three, and missed one.
     stream.missed(HERE, 1)
@@ -448,20 +448,20 @@ async def test_pauses_grow_only_without_progress(local_flyte: LocalFlyte, client
     run = local_flyte.run("r1").move("RUNNING")
     local_flyte.inject("WatchRuns", cut_stream(after=2 if progress else 1))
     pauses: list[float] = []
-    heard: list[int] = []
+    received: list[int] = []
 
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
         await asyncio.sleep(0)
 
-    def hear(key: object, phase: int) -> None:
-        heard.append(phase)
+    def receive(key: object, phase: int) -> None:
+        received.append(phase)
 
-    stream = streams(client, hear, Clock(), sleep)
+    stream = streams(client, receive, Clock(), sleep)
     stream.want([HERE])
     for number in range(8):
         # The first message of this stream is here; the second one cuts it.
-        while len(heard) < (2 if progress else 1) * number + 1:
+        while len(received) < (2 if progress else 1) * number + 1:
             await asyncio.sleep(0.001)
         run.move("PAUSED" if number % 2 else "RUNNING")
     while len(pauses) < 8:
@@ -699,5 +699,5 @@ def test_a_loop_that_ends_with_waits_open(local_flyte: LocalFlyte, caplog: pytes
     assert not [line for line in caplog.text.splitlines() if "never retrieved" in line or "was destroyed" in line]
 
 
-def test_constants_are_what_the_page_says() -> None:
+def test_constants_are_those_of_the_page() -> None:
     assert (stream_module.SHARE, MOST_STREAMS) == (0.01, 50)

@@ -44,7 +44,7 @@ def test_trouble_counts_anew_after_an_answer() -> None:
     assert ends(waits, caller, 200.0, 300.0) == 230.0
 
 
-def test_two_outages_are_told_with_the_length_of_each() -> None:
+def test_two_outages_are_logged_with_the_length_of_each() -> None:
     waits = ProjectWaits()
     caller = Caller(waits, "r1")
     done(waits.saw("r1", RUNNING, 0.0))
@@ -85,7 +85,7 @@ def test_who_waits_for_ever_costs_nothing_in_an_outage() -> None:
     assert [done(waits.failed(group, AWAY, float(now))) for now in range(1, 6)] == [0, 10, 0, 0, 0]
 
 
-def test_lasting_trouble_is_told_at_once_and_ends_only_who_may_end() -> None:
+def test_lasting_trouble_is_passed_on_at_once_and_ends_only_who_may_end() -> None:
     waits = ProjectWaits()
     patient, hasty = Caller(waits, "r1", FOREVER), Caller(waits, "r2", HASTY)
     assert done(waits.failed(waits.young, Trouble("no access", lasting=True), 5.0)) == 2
@@ -238,7 +238,7 @@ def test_who_comes_is_new_until_the_next_poll_or_its_end() -> None:
     assert waits.new == set()
 
 
-def test_trouble_in_the_middle_of_telling_that_it_is_over_ends_that() -> None:
+def test_trouble_in_the_middle_of_notifying_that_it_is_over_ends_that() -> None:
     waits, callers = existing(10)
     [group] = waits.groups
     for now in (1.0, 2.0):

@@ -87,7 +87,7 @@ async def test_after_the_end_nothing_is_called_and_work_may_begin_again() -> Non
     assert calls == ["after", "after"]
 
 
-async def test_work_without_anybody_to_tell_costs_a_little_too() -> None:
+async def test_work_without_anybody_to_notify_costs_a_little_too() -> None:
     slices: list[int] = []
     turns = Turns(lambda: slices.append(1), lambda error: None)
     turns.do(iter([True] * 20))

@@ -124,7 +124,7 @@ def test_what_was_known_of_a_run_goes_with_its_wait() -> None:
 # -- many waits for one run
 
 
-def test_each_of_many_waits_for_one_run_is_told_and_none_twice() -> None:
+def test_each_of_many_waits_for_one_run_is_notified_and_none_twice() -> None:
     waits = ProjectWaits()
     callers = [Caller(waits, "r1") for _ in range(5000)]
     assert len(waits) == 5000
@@ -137,7 +137,7 @@ def test_each_of_many_waits_for_one_run_is_told_and_none_twice() -> None:
     assert (len(waits), bool(waits)) == (0, False)
 
 
-def test_one_who_comes_while_the_others_are_told_waits_on() -> None:
+def test_one_who_comes_while_the_others_are_notified_keeps_waiting() -> None:
     waits = ProjectWaits()
     [Caller(waits, "r1") for _ in range(3)]
     work = waits.saw("r1", SUCCEEDED, 1.0)
@@ -160,7 +160,7 @@ def test_one_poll_that_fails_between_others_is_no_trouble() -> None:
     assert caller.lines == ()
 
 
-def test_trouble_is_told_once_and_costs_nothing_until_it_ends() -> None:
+def test_trouble_is_passed_on_once_and_costs_nothing_until_it_ends() -> None:
     waits, callers = existing(1000)
     [group] = waits.groups
     costs = [done(waits.failed(group, AWAY, float(now))) for now in range(100)]
@@ -198,7 +198,7 @@ def test_lasting_trouble_ends_a_wait_at_once() -> None:
     assert caller.outcome is Outcome.UNREACHABLE
 
 
-def test_who_comes_in_the_middle_of_trouble_is_told_too() -> None:
+def test_who_comes_in_the_middle_of_trouble_is_notified_too() -> None:
     waits = ProjectWaits()
     first = Caller(waits, "r1")
     for now in (0.0, 1.0, 2.0):
@@ -209,7 +209,7 @@ def test_who_comes_in_the_middle_of_trouble_is_told_too() -> None:
     assert second.wait.state.trouble_since == 3.0
 
 
-def test_an_answer_in_the_middle_of_telling_ends_it() -> None:
+def test_an_answer_in_the_middle_of_notifying_ends_it() -> None:
     waits, callers = existing(10)
     [group] = waits.groups
     done(waits.failed(group, AWAY, 1.0))

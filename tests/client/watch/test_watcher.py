@@ -242,7 +242,7 @@ async def test_where_the_filter_is_refused_each_run_is_asked_for_ten_at_a_time(
     assert caplog.text.count("Flyte refuses to list runs by name") == 1
 
 
-async def test_then_no_run_can_be_told_missing(local_flyte: LocalFlyte, watcher: RunWatcher) -> None:
+async def test_then_no_run_can_be_missing(local_flyte: LocalFlyte, watcher: RunWatcher) -> None:
     """NOT_FOUND of GetRunDetails is also what a broken database says."""
     local_flyte.inject("ListRuns", status("INVALID_ARGUMENT", "unknown field run_name"))
     seen = await watcher.wait("r1", rules=WaitRules(missing_after=10, unreachable_after=20))
@@ -253,7 +253,7 @@ async def test_then_no_run_can_be_told_missing(local_flyte: LocalFlyte, watcher:
 # -- trouble
 
 
-async def test_trouble_and_recovery_are_told_to_each_wait(
+async def test_each_wait_is_notified_of_trouble_and_recovery(
     local_flyte: LocalFlyte, watcher: RunWatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
     news: dict[str, list[str]] = {"r1": [], "r2": []}
@@ -343,7 +343,7 @@ async def test_a_client_that_cannot_be_renewed_changes_nothing(
     assert "who are you" in seen.verdict.message
 
 
-async def test_progress_is_told_once_a_minute(local_flyte: LocalFlyte, client: FlyteClient, clock: Clock) -> None:
+async def test_progress_is_logged_once_a_minute(local_flyte: LocalFlyte, client: FlyteClient, clock: Clock) -> None:
     lines: list[tuple[float, str]] = []
     names = [f"r{number}" for number in range(30)]
     for name in names:
@@ -365,9 +365,7 @@ async def test_progress_is_told_once_a_minute(local_flyte: LocalFlyte, client: F
     assert min(at for at, _ in lines) >= 60
 
 
-async def test_progress_in_trouble_says_for_how_long(
-    local_flyte: LocalFlyte, client: FlyteClient, clock: Clock
-) -> None:
+async def test_progress_in_trouble_has_for_how_long(local_flyte: LocalFlyte, client: FlyteClient, clock: Clock) -> None:
     """Not that Flyte answered a while ago, right after a line that says it does not answer."""
     news: list[str] = []
     lines: list[str] = []

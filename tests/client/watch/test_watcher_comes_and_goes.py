@@ -185,7 +185,7 @@ async def test_what_was_counted_stays_counted(local_flyte: LocalFlyte, client: F
         assert watcher.status.calls == local_flyte.calls.count("ListRuns")
 
 
-async def test_an_end_that_the_stream_has_told_of_is_counted_as_its_own(
+async def test_an_end_that_the_stream_has_sent_is_counted_as_its_own(
     local_flyte: LocalFlyte, client: FlyteClient
 ) -> None:
     sleeps = Sleeps()

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 
 
-class AfterFirstLook:
+class AfterFirstPoll:
     """Plays a script to each run once it was asked for, inside a ``with`` block.
 
     :param flyte: where the runs are; they are RUNNING until then.
@@ -23,7 +23,7 @@ class AfterFirstLook:
         self._over = Event()
         self._thread = Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> AfterFirstLook:
+    def __enter__(self) -> AfterFirstPoll:
         for name in self._scripts:
             self._flyte.run(name).phases("RUNNING")
         self._thread.start()

@@ -1,4 +1,4 @@
-"""What the real Flyte SDK says of runs; run by the SDK's own Python: ``sdk_says.py ENDPOINT NAME...``."""
+"""Runs as the real Flyte SDK reads them; run by the SDK's own Python: ``sdk_reads.py ENDPOINT NAME...``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import flyte.remote
 
 endpoint, *names = sys.argv[1:]
 flyte.init(endpoint=f"dns:///{endpoint}", insecure=True, org="testorg", project="flytesnacks", domain="development")
-said = {}
+answered = {}
 for name in names:
     details = flyte.remote.RunDetails.get(name)
-    said[name] = {
+    answered[name] = {
         "to_dict": details.to_dict(),
         "done": details.done(),
         "name": details.name,
         "task_name": details.task_name,
     }
-json.dump(said, sys.stdout)
+json.dump(answered, sys.stdout)
