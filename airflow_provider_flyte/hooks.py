@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class FlyteHook(BaseHook):
-    """Gives a client for the Flyte 2 control plane that a connection names.
+    """Makes clients for the Flyte 2 control plane that a connection names.
 
     :param flyte_conn_id: the Airflow connection, of type ``flyte``.
     """
@@ -120,7 +120,7 @@ class FlyteHook(BaseHook):
             return False, f"Settings: {read.advice}"
         return check(read)
 
-    # A problem of the connection is given back, not raised: a traceback's locals would show the connection here.
+    # A problem of the connection is returned, not raised: a traceback's locals would show the connection here.
 
     def _read(self) -> FlyteConfig | ConnectionProblem:
         self._check_id()

@@ -49,7 +49,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
 
     The run's name is made of the DAG, the task, the DAG run, the map index and the try, so a worker that crashes at
     any point finds the run again, and a retry first reads the runs of the tries before: one that is still running is
-    waited for, one that has succeeded is the answer. Clearing the task starts anew.
+    waited for, one that has succeeded is the answer. To clear the task starts anew.
 
     XCom gets the run's details (``RunDetails.to_dict()``) under ``return_value``, the outputs as plain values under
     ``outputs``, and each output under its own name (``o0``, ``o1`` ...).
@@ -86,16 +86,16 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         never.
     :param abort_on_kill: abort the run when the task is marked failed, success or skipped, is cleared, or its DAG run
         times out; also while deferred, from Airflow 3.3 on. Never because a process died.
-    :param abort_on_timeout: abort the run when ``execution_timeout`` has passed; if not, a retry waits for it on.
+    :param abort_on_timeout: abort the run when ``execution_timeout`` has passed; if not, a retry keeps waiting for it.
     :param missing_after: seconds for which Flyte may not list the run; None: for ever.
     :param unreachable_after: seconds of unbroken trouble with Flyte after which the try fails; None: never. The run
-        may go on, and a retry finds it.
+        may keep running, and a retry finds it.
     :param launch_unreachable_after: the same before the launch, on a worker, whose slot the try holds meanwhile.
         Deferred it holds none, and ``unreachable_after`` counts.
     :param resume_after: least seconds between a deferral and its end. Airflow's scheduler fails some tasks that resume
         a few seconds after they deferred (apache/airflow#66374); 0 takes that risk.
     :param log_lines: how many of the last lines of a failed attempt's log go into the task's log; 0: none.
-    :param redact_env: take the values of the run's environment variables out of what goes into XCom.
+    :param redact_env: replace the values of the run's environment variables by ``***`` in XCom.
     """
 
     template_fields: Sequence[str] = (
@@ -177,7 +177,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         self.flyte_queue = flyte_queue
         self.service_account = service_account
         self.raw_data_prefix = raw_data_prefix
-        # What is no template is known by now: a wrong one is an import error of the DAG.
+        # Arguments that are no templates are known by now: a wrong one is an import error of the DAG.
         with argument_errors():
             self.interruptible = switch("interruptible", interruptible, optional=True)
             self.overwrite_cache = switch("overwrite_cache", overwrite_cache)
@@ -206,7 +206,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
 
     @env_vars.setter
     def env_vars(self, values: Any) -> None:
-        # From the start: Airflow 2.11 shows what the serialized DAG has of a task that has not run yet.
+        # Hidden from the start: Airflow 2.11 shows the serialized DAG's values of a task that has not run yet.
         self._env_vars = values if values is None or isinstance(values, HiddenValues) else HiddenValues(values)
         # Airflow does not find upstream tasks behind what hides values; those of a mapped task it has found before.
         if not getattr(self, "_BaseOperator__from_mapped", False):

@@ -53,11 +53,11 @@ _BACKSTOP = timedelta(minutes=2)
 class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     """Waits until a Flyte run is over, or several are, and returns details (``RunDetails.to_dict()``) to XCom.
 
-    A run that ends in FAILED, ABORTED or TIMED_OUT fails the task without a retry, because waiting again cannot
+    A run that ends in FAILED, ABORTED or TIMED_OUT fails the task without a retry, because another wait cannot
     change it. On failure, skip and timeout the details are in XCom under ``return_value`` too. With ``run_names``,
     XCom has a dict instead, from the name of each run that is over to its details.
 
-    The arguments of every Airflow sensor mean the same in poke, in reschedule and deferred, with three remarks.
+    The arguments of every Airflow sensor mean the same in poke, in reschedule and deferred, with these exceptions.
     ``timeout`` counts from this try's first poke (on Airflow 2.11 in reschedule mode: from the first try's).
     Deferred, ``poke_interval`` is the longest delay until an end is noticed (at most 5 s), and
     ``exponential_backoff`` means nothing. ``execution_timeout`` bounds a deferred wait too.
@@ -67,8 +67,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     :param run_names: the names of several runs, instead of ``run_name``: a list, or what gives one (an upstream task's
         ``output``). One trigger waits for all of them.
     :param wait_for: with ``run_names``: ``"all"`` of them, or ``"any"``, which one success ends.
-    :param fail_fast: with ``run_names``: whether the first run that ends without success ends the wait. If not, it goes
-        on until all are over (``"any"``: until one has succeeded), and then reports each.
+    :param fail_fast: with ``run_names``: whether the first run that ends without success ends the wait. If not, it
+        lasts until all are over (``"any"``: until one has succeeded), and then reports each.
     :param project: the runs' Flyte project; by default the connection's.
     :param domain: their Flyte domain; by default the connection's.
     :param flyte_conn_id: the Airflow connection, of type ``flyte``.
@@ -79,7 +79,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     :param resume_after: least seconds between a deferral and its end. Airflow's scheduler fails some tasks that resume
         a few seconds after they deferred (apache/airflow#66374); 0 takes that risk, and so does a ``poke_interval``
         below ten seconds in reschedule mode.
-    :param redact_env: take the values of the run's environment variables out of what goes into XCom.
+    :param redact_env: replace the values of the run's environment variables by ``***`` in XCom.
     """
 
     template_fields: Sequence[str] = ("run_name", "run_names", "project", "domain", "flyte_conn_id")
@@ -108,7 +108,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     ) -> None:
         # Airflow's own: it takes 0 as a pause, and breaks with an OverflowError over infinity.
         with argument_errors():
-            # What is not given itself is in the default_args, which Airflow has put together here.
+            # Arguments that are not given are in the default_args, which Airflow has merged by here.
             given_or_default = {**(kwargs.get("default_args") or {}), **kwargs}
             for name, least in (("poke_interval", LEAST_INTERVAL), ("timeout", 0.0)):
                 if name in given_or_default:
@@ -119,7 +119,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         self.project = project
         self.domain = domain
         self.flyte_conn_id = flyte_conn_id
-        # What is no template is known by now: a wrong one is an import error of the DAG.
+        # Arguments that are no templates are known by now: a wrong one is an import error of the DAG.
         with argument_errors():
             self.wait_for = choice("wait_for", wait_for, ("all", "any"))
             self.fail_fast = switch("fail_fast", fail_fast)
@@ -192,7 +192,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             return self._start(context)
         if before is not None:
             link_was_shown(self)
-            # What is rendered anew may be another run by now, and an edited DAG may give several for one.
+            # Templates may render another run by now, and an edited DAG may have several runs instead of one.
             if self.run_names is None and len(before.run_names) == 1:
                 [self.run_name] = before.run_names
             else:
@@ -337,7 +337,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             raise ConfigError("run_names is empty; give at least one name.")
         for name in names:
             check_run_name(name)
-        # What an upstream task gives is read from Airflow each time that it is gone over.
+        # An upstream task's list is read from Airflow on each iteration.
         self.run_names = names
 
     @property

@@ -48,7 +48,7 @@ class FlyteRunTrigger(BaseTrigger):
     """Waits until a run is over, or several are, and ends with one small event.
 
     Plain values only: Airflow stores them, shows them in the UI and makes the trigger again from them, elsewhere and
-    after an upgrade. Times are seconds since the epoch. What cannot work is refused with a FlyteArgumentError.
+    after an upgrade. Times are seconds since the epoch. Invalid values raise FlyteArgumentError.
 
     :param run_name: the run; '' with ``run_names``.
     :param project: its project; by default the connection's.
@@ -119,7 +119,8 @@ class FlyteRunTrigger(BaseTrigger):
             except asyncio.CancelledError:
                 self._cancelled()
                 raise
-            # Not in there: ``dag.test()`` takes the event and closes the loop, which cancels what is left of this.
+            # Outside the try above: ``dag.test()`` takes the event and closes the loop, which cancels what is left of
+            # this.
             yield TriggerEvent(event.to_payload())
         finally:
             self._release()
@@ -138,7 +139,7 @@ class FlyteRunTrigger(BaseTrigger):
 
             self._lease = Lease(self.flyte_conn_id)
             watcher = self._lease.ready
-            # Only the first ones make a timer for this: it stays until its time has come, even cancelled.
+            # Only the first triggers make a timer for this: a timer stays until its time has come, even cancelled.
             if watcher is None:
                 watcher = await self._within_deadline(self._watcher(self._lease))
             if watcher is None:
@@ -356,7 +357,7 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         return super()._what if self.launched else f"Flyte to answer ({super()._what} is not launched yet)"
 
     def _why(self, event: RunEvent) -> str:
-        # Before the launch any answer about the run will do.
+        # Before the launch any answer about the run ends the wait.
         return "Flyte answers" if event.answered and not self.launched else super()._why(event)
 
     def _cancelled(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_flyte.client.errors import ConfigError
 
 LONGEST, LONGEST_IN_WORDS = 3_155_760_000.0, "a hundred years"
-"""Most seconds that a time may have: dates and deadlines end somewhere behind it, and whoever means "for ever" can say
+"""Most seconds that a time may have: dates and deadlines end somewhere behind it, and whoever means "for ever" can give
 so."""
 
 MISSING_AFTER = 60.0

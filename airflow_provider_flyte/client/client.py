@@ -77,7 +77,7 @@ class FlyteClient:
         return f"FlyteClient({self.config!r})"
 
     def execute(self, asked: Call[T] | Flow[T], *, retry_for: float | None = None) -> T:
-        """Make a call, or follow a flow of calls, and give what it reads.
+        """Make a call, or follow a flow of calls, and return what it reads.
 
         :param retry_for: seconds for which a transient failure of a read is repeated; by default
             ``config.retry_budget``, and 0 for one try.
@@ -98,8 +98,8 @@ class FlyteClient:
     def launch(self, wanted: Launch) -> Bound[LaunchedRun]:
         """Launch a run (RunService/CreateRun); ``await client.launch.aio(...)`` on a loop.
 
-        Everything is checked before anything is launched. A run that has the name already is given back and not
-        launched again; CreateRun is repeated only after ListRuns has shown that the run is not there.
+        Everything is checked before anything is launched. A run that has the name already is returned and not
+        launched again; CreateRun is repeated only after ListRuns has shown that the run does not exist.
 
         :param wanted: the task, its inputs and how it is to run.
         :raises InputsError: when the inputs do not fit the task's interface.
@@ -118,7 +118,7 @@ class FlyteClient:
         has the outcome, and whether a success was overwritten after all.
 
         :param run_name: the run's name.
-        :param reason: why; stands in the run's details.
+        :param reason: why; shown in the run's details.
         :param project: by default the config's.
         :param domain: by default the config's.
         """

@@ -107,7 +107,7 @@ class FlyteConfig:
         for name in ("insecure", "verify"):
             object.__setattr__(self, name, switch(name, getattr(self, name)))
         for name in ("timeout", "retry_budget", "keepalive"):
-            # No pings are 0 of them.
+            # 0 switches pings off.
             above_least = name != "keepalive"
             object.__setattr__(self, name, seconds(name, getattr(self, name), above_least=above_least))
         for key, value in self.metadata:

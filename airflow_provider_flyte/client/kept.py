@@ -21,7 +21,7 @@ class Kept(Generic[K, V]):
         self._most = most
         self._lock = threading.Lock()
         self._values: dict[K, V] = {}
-        # It may have been held in the middle of the fork.
+        # Another thread may have held the lock during the fork.
         os.register_at_fork(after_in_child=self._after_fork)
 
     def get(self, key: K, make: Callable[[], V], good: Callable[[V], bool] = lambda value: True) -> V:

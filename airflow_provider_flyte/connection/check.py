@@ -76,7 +76,7 @@ def _steps(client: FlyteClient) -> str:
             seen = ", ".join(projects) or "none"
             raise _FailedError(f"Project: Flyte has no project {project!r}; visible are: {seen}.") from error
         except (PermissionDeniedError, UnimplementedError):
-            # Nothing that a wait needs.
+            # A wait does not need it.
             domains = []
         if domain and domains and domain not in domains:
             raise _FailedError(f"Domain: project {project!r} has no domain {domain!r}; it has: {', '.join(domains)}.")

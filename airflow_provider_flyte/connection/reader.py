@@ -317,7 +317,7 @@ def _endpoint(connection: StoredConnection, otherwise: str, insecure: bool, prob
         raise problem("it has no host. Enter the Flyte API's host, for instance flyte.example.com.")
     scheme, separator, rest = host.partition("://")
     if separator:
-        # As in every URL, capitals mean nothing.
+        # As in every URL, case does not matter.
         scheme = scheme.lower()
         if scheme not in ("https", "http", "dns"):
             raise problem(f"host begins with {scheme}://; enter a host name, https:// before it at most.")

@@ -27,8 +27,8 @@ def defer(task: FlyteRunOperator, context: Context, settled: Settled, unreachabl
     now = time.time()
     queued_deadline = settled.queued_until
     if queued_deadline is not None and queued_deadline <= now:
-        # Flyte could not be asked by then: now the trigger counts the trouble, and the time until the next attempt has
-        # to wait.
+        # Flyte gave no answer when the queue was to be checked: now the trigger counts the trouble, and the check
+        # comes again only after ``unreachable_after``.
         queued_deadline = None if task.unreachable_after is None else now + task.unreachable_after
     task.defer(
         trigger=FlyteLaunchedRunTrigger(
@@ -39,7 +39,7 @@ def defer(task: FlyteRunOperator, context: Context, settled: Settled, unreachabl
             poll_interval=task.poll_interval,
             execution_deadline=settled.execution_deadline,
             not_before=now + task.resume_after,
-            # Before the launch Flyte's answer that there is no such run ends the wait, which is for an answer.
+            # Before the launch the wait is for any answer, and "no such run" is one.
             missing_after=task.missing_after if launched else 0.0,
             unreachable_after=unreachable_after,
             queued_deadline=queued_deadline,

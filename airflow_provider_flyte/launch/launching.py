@@ -92,7 +92,7 @@ class Launching:
                 if trouble.uncertain:
                     resumes = runs.key.name
                 self._wait_for_flyte(runs.key, client.config.endpoint, trouble)
-            # So that the connection is read again: somebody may have mended it, or broken it.
+            # So that the connection is read again: somebody may have changed it.
             self._client.close()
         trouble.over()
         push_run(task, self._context, run.key.name, run.url)
@@ -152,7 +152,7 @@ def _apply_event(event: RunEvent, trouble: LaunchTrouble) -> None:
             + ("The run may have been launched." if trouble.uncertain else "Nothing was launched.")
         )
     if event.ending is Ending.CRASHED:
-        # Without a trigger nothing would wait.
+        # A trigger that crashes may crash again, so the try does not defer for ever.
         trouble.give_up()
 
 

@@ -184,7 +184,7 @@ class TryRuns:
         if isinstance(decision, (Attach, Answer)):
             return self._take(next(run for run in found if run.name == decision.name))
         if isinstance(decision, Start) and self._trying.number > 1 and not found:
-            # Perhaps because they are elsewhere: a retry goes by the connection as it is by then.
+            # Perhaps because they are elsewhere: a retry uses the connection as it is by then.
             self._log.info(
                 "No earlier try of this task has a run in Flyte project %s, domain %s, so this try launches one. If "
                 "the connection's project, domain or host was changed since, a run may still be running there.",

@@ -38,7 +38,7 @@ async def stopped(trigger: FlyteLaunchedRunTrigger) -> None:
     if not trigger.abort_on_kill:
         trigger.log.info(kept_by_setting(trigger.run_name, "", "; after a clear the task's next try aborts it."))
         return
-    # A task of its own: Airflow cancels the trigger again a second later, and the abort is to go on.
+    # A task of its own: Airflow cancels the trigger again a second later, and the abort is to finish.
     aborting = asyncio.ensure_future(_abort_if_killed(trigger))
     _aborting.add(aborting)
     aborting.add_done_callback(_aborting.discard)

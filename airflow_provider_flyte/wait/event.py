@@ -98,7 +98,7 @@ class RunEvent:
         try:
             ending = Ending(payload["ending"])
             run_name, phase, message = payload["run_name"], payload["phase"], payload["message"]
-            missing = payload.get("missing", 0)  # a trigger from before several runs does not send it
+            missing = payload.get("missing", 0)  # an older version's trigger does not send it
         except (KeyError, ValueError) as error:
             raise EventError(f"the event does not fit: {error}") from error
         if not isinstance(run_name, str) or not isinstance(message, str):

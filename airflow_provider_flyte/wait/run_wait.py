@@ -212,7 +212,7 @@ class RunWait:
         try:
             seen, message = self.client.execute(observe_run(self.key, self.client.config.org), retry_for=retry_for)
         except FlyteError as error:
-            # Counted from the first try: the retries are part of the trouble.
+            # Counted from the first call: its retries are part of the trouble.
             return self.note(trouble_of(error), began)
         if message is not None:
             self.details = RunDetails(message, self.client)
@@ -230,7 +230,7 @@ class RunWait:
             try:
                 return self.client.execute(self.details.read_values("outputs"), retry_for=retry_for)
             except NotFoundError:
-                # Where they lie is in the events of the last attempt, which Flyte shows after the phase.
+                # Their address is in the events of the last attempt, which Flyte shows after the phase.
                 if self._now() >= until:
                     raise
                 self._sleep(PAUSE)
@@ -257,7 +257,7 @@ class RunWait:
             self._log.info("Flyte run %s: %s -> %s.", self.key.name, self._logged, now)
         self._logged = now
         if timeline and verdict.over and self.details is not None:
-            # What nobody watched while the task was deferred.
+            # Nothing of it was logged while the task was deferred.
             for line in _shortened(self.details.timeline()):
                 self._log.info("Flyte: %s", line)
 

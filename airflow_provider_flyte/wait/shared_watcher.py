@@ -106,7 +106,7 @@ class _Shared:
         if _of_loop(self._loop).get(self._flyte_conn_id) is self:
             self._lingering = self._loop.call_later(LINGER, self.close)
         else:
-            # Retired, so nobody will come any more.
+            # Retired, so no new wait will come.
             self.close()
 
     def retire(self) -> None:

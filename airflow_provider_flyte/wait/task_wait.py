@@ -250,7 +250,7 @@ class TaskWait:
         """
         for number, run in enumerate(runs):
             run.read(self._until(end))
-            # What is refused at once concerns this run alone, and costs no time.
+            # A refusal at once concerns this run alone, and costs no time.
             if run.trouble and not self._until(end):
                 for other in runs[number + 1 :]:
                     run.share_trouble(other)
@@ -399,7 +399,7 @@ class TaskWait:
             return self._runs[0].error(verdict)
         runs = [run for run in self._runs if run.verdict.over and not _good(run)]
         if verdict.outcome is Outcome.SUCCEEDED:
-            # Enough have succeeded, but what they give cannot be read.
+            # Enough runs have succeeded, but their details cannot be read.
             runs = [run for run in runs if run.verdict.outcome is Outcome.SUCCEEDED]
         return self._together([run.error(run.verdict) for run in runs])
 

@@ -50,7 +50,7 @@ class TokenServer:
 
     def __init__(self, config: FlyteConfig, url: str) -> None:
         parts = urlsplit(url)
-        # Without the query, which may belong to nobody else.
+        # Without the query, which may hold a secret.
         self.name = f"{parts.scheme}://{parts.netloc}{parts.path}"
         self._url = url
         plaintext = parts.scheme == "http"
@@ -75,7 +75,7 @@ class TokenServer:
             form["audience"] = audience
         with self._as_token_errors(timeout):
             got = self._read(*self._post(_basic(credentials), form, timeout), credentials)
-        # Raised only here, where no answer is at hand that a traceback's locals could show.
+        # Raised only here, where no local variable holds an answer that a traceback could show.
         if isinstance(got, TokenError):
             raise got
         return got

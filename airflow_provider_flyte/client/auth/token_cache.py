@@ -233,7 +233,7 @@ def _proof(config: FlyteConfig) -> tuple[object, ...]:
     return config.credentials, config.metadata, config.metadata_header, config.client_private_key
 
 
-# A lock may have been held in the middle of a fork.
+# Another thread may have held a lock during the fork.
 os.register_at_fork(after_in_child=_tokens.clear)
 
 

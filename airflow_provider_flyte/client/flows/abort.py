@@ -69,7 +69,7 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
     if isinstance(observation, Absent):
         return AbortedRun(key, Abort.MISSING)
     assert isinstance(observation, Seen)
-    # An end is proof also where the phase is one of a newer server's.
+    # An end time proves it too, where the phase is a newer server's.
     if is_terminal(observation.phase) or (details is not None and details.action.status.HasField("end_time")):
         return AbortedRun(key, Abort.OVER, observation.phase)
     # An executor sends its events before it sets the phase.
@@ -87,7 +87,7 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
     except RpcError as error:
         if not error.transient:
             raise
-        # Its answer is lost, or cannot be read. It is not repeated: the run shows whether it was carried out.
+        # The answer is lost, or cannot be read. The abort is not repeated: the run shows whether it was carried out.
         unknown = error
     try:
         reread = calls.get_run_details(calls.run_identifier(key, org), final=RpcError)

@@ -181,7 +181,7 @@ def find_runs(
     """
     found: dict[RunKey, int] = {}
     # Without the phase filter a call is for no more than fits on a page: ListRuns orders by phase, so that a run may be
-    # on no page when another one ends between two of them. What is over stays on its side of a page's border.
+    # on no page when another one ends between two of them. Runs that are over do not move between pages.
     for some in chunks(names, NAMES_A_CALL if terminal_only else PAGE_SIZE):
         listing = list_runs(project, domain, some, org, terminal_only=terminal_only, final=final)
         found.update((yield from all_pages(listing)))

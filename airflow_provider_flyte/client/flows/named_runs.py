@@ -74,12 +74,12 @@ def _unless_refused(
         except InternalError:
             reads = yield from _reads_otherwise(one, org)
         try:
-            # Where its database is down: as patiently as the caller wants it.
+            # The database is down: retried for as long as the caller wants.
             return (yield from listed(InternalError if reads else None))
         except InternalError as error:
             if not reads:
                 raise
-            # Twice, and a read between that went well: it is the filter.
+            # It failed twice, and a read in between succeeded: the filter is the reason.
             raise NameFilterRefused(error) from error
     except _REFUSALS as error:
         raise NameFilterRefused(error) from error
@@ -89,7 +89,7 @@ def _reads_otherwise(key: RunKey, org: str) -> Flow[bool]:
     """Whether this backend reads its database, if it is not asked for names."""
     reads: tuple[Call[Any], ...] = (
         list_active_runs(key.project, key.domain, org, limit=1, final=RpcError),
-        # Of a backend that lists nothing at all.
+        # For a backend that lists nothing at all.
         get_run_details(run_identifier(key, org), final=RpcError),
     )
     for read in reads:

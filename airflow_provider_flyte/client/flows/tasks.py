@@ -35,7 +35,8 @@ def find_task(
         details: task_definition_pb2.TaskDetails = yield _get_task_details(task, version)
         return details
     except NotFoundError:
-        # GetTaskDetails answers NOT_FOUND for a database error, too: only a list proves that the version is not there.
+        # GetTaskDetails answers NOT_FOUND for a database error, too: only a list proves that the version does not
+        # exist.
         versions = yield from all_of(lambda token: _list_versions(task, token))
         if version in versions:
             raise

@@ -67,7 +67,7 @@ def _object(value: object, schema: Schema, root: Schema) -> dict[str, Any]:
     others = schema.get("additionalProperties", not properties)
     made = {}
     for name, item in fields.items():
-        # Of dict[int, ...] the schema has no more than the type of the values.
+        # For dict[int, ...] the schema has no more than the type of the values.
         key = within(name, plain.key, name)
         if name in properties:
             made[key] = within(name, fit, item, properties[name], root)
@@ -111,7 +111,7 @@ def _first_that_fits(value: object, choices: list[Schema], root: Schema) -> Any:
         except Unfit as error:
             errors.append(error)
     specific = [error for error, choice in zip(errors, choices, strict=True) if choice.get("type") != "null"]
-    # Of an optional field the one real choice shows best what is wrong.
+    # For an optional field the one real choice shows best what is wrong.
     raise specific[0] if len(specific) == 1 else plain.not_a("of any kind that this field takes", value)
 
 

@@ -52,7 +52,7 @@ def unspell(value: Any) -> Any:
         read = _READERS[kind](text)
     except ValueError:
         return value
-    # Only what spell() writes: a dict that merely looks like it is a dict.
+    # Only what spell() writes: a dict that merely resembles it stays a dict.
     return read if spell(read) == value else value
 
 

@@ -132,7 +132,7 @@ def _union(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Literal:
                 scalar=literals_pb2.Scalar(union=literals_pb2.Union(value=made, type=variant)),
             )
     specific = [error for variant, error in errors if not _is_own_type(None, variant)]
-    # Of an Optional the one real variant shows best what is wrong.
+    # For an Optional the one real variant shows best what is wrong.
     raise specific[0] if len(specific) == 1 else plain.not_a(type_name(kind), value)
 
 

@@ -34,7 +34,7 @@ from airflow_provider_flyte.client.transport.answers import LARGEST, Unreadable,
 from airflow_provider_flyte.client.transport.base import Metadata
 from airflow_provider_flyte.client.transport.route import Route
 
-# Two pools: a stream holds its connection as long as it lasts, and would keep it from the calls. Idle connections
+# Two pools: a stream holds its connection as long as it lasts, and calls could not use it. Idle connections
 # are given up before proxies usually do it (60 s and more).
 _CALLS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20.0)
 _STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=0)
@@ -79,11 +79,11 @@ class _Wire:
         self.closed = False
         """Whether the transport was closed by us."""
         self.options: dict[str, Any] = {
-            # An empty one with plaintext: httpx would read a list of authorities for nothing.
+            # An empty context with plaintext: httpx would read a list of authorities for nothing.
             "verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if config.insecure else route.tls,
             "proxy": httpx.Proxy(route.proxy) if route.proxy else None,
             # By HTTP/2 httpx breaks one call in a thousand, writes too: nginx sends GOAWAY after so many on a
-            # connection and httpcore 1.0 takes what comes then for a mistake.
+            # connection and httpcore 1.0 takes the frames after it for an error.
             "http2": False,
             # Proxy and roots are decided by the route.
             "trust_env": False,
@@ -209,7 +209,7 @@ class _Wire:
         cls: type[RpcError] | None = None
         if number in _REDIRECTS:
             location = urlsplit(response.headers.get("location", ""))
-            # No query: a login's carries what belongs to nobody else.
+            # Without the query: a login page's may hold a secret.
             error.details = f"HTTP {number}, a redirect to {location.scheme}://{location.netloc}{location.path}"
             to_tls = location.scheme == "https" and location.path == method.path
             cls = SpeaksTlsError if to_tls and self._config.insecure else LoginPageError

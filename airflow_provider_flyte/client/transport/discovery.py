@@ -146,7 +146,7 @@ class Endpoint:
             try:
                 threading.Thread(target=self._run, args=arguments, name="flyte-discovery", daemon=True).start()
             except RuntimeError as error:
-                # As where a container's processes and threads are limited.
+                # For instance where a container's processes and threads are limited.
                 words = f"no thread could be started to find out how Flyte can be reached: {error}"
                 failure = UnavailableError(Status.UNAVAILABLE, words, method="", endpoint=self._endpoint)
                 self._end(asker, discovery, failure, clock)
@@ -247,7 +247,7 @@ def find(
     connect_failure = ask(CONNECT)
     passes = connect_failure is None or connect_failure.answered
     if config.credentials and not passes and grpc_failure is not None and grpc_failure.status is Status.UNAUTHENTICATED:
-        # Our token is refused by whatever is before gRPC, whether HTTP passes or not: it is not the transport.
+        # Whatever is before gRPC refuses our token, whether HTTP passes or not: it is not about the transport.
         raise _with_words(first or grpc_failure, [_tried(seen)])
     if connect_failure is None or connect_failure.answered:
         if config.transport == CONNECT:

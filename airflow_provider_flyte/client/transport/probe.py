@@ -67,12 +67,12 @@ class Port:
 
 
 def probe_port(route: Route) -> Port:
-    """Connect, through the proxy if there is one, and begin TLS; with ``insecure`` only to see whether it is there."""
+    """Connect, through the proxy if there is one, and begin TLS; with ``insecure`` only connect."""
     try:
         with _connect(route) as raw:
             return _shake_hands(route, raw)
     except _ProxyRefusedError as refused:
-        # Many let TLS through alone by CONNECT, and still pass a plain request on.
+        # Many proxies allow CONNECT for TLS alone, and still pass a plain request on.
         return Port(Security.PLAINTEXT if route.insecure else None, words=_through(route, str(refused)), why="refused")
     except (OSError, UnicodeError, ValueError) as error:  # UnicodeError: a host that no DNS name can be
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
@@ -153,7 +153,7 @@ def _what_follows(secure: ssl.SSLSocket) -> tuple[Certificate | None, str]:
         hangs_up = True
     except OSError:
         hangs_up = True
-    # Not taken for certain: a balancer with nothing behind it hangs up too.
+    # Not certain: a load balancer without a backend hangs up too.
     return None, "it hangs up after the handshake, as a server may that wants a client certificate" if hangs_up else ""
 
 

@@ -81,7 +81,7 @@ class Route:
             raise ConfigError(
                 f"ca_bundle cannot be read ({error.reason}). Enter certificates as PEM, or a file with them."
             ) from None
-        # As gRPC does: who names an intermediate authority, or the server's own certificate, believes just that.
+        # As gRPC does: who names an intermediate authority, or the server's own certificate, trusts just that.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         if not self.verify:
             context.check_hostname = False
@@ -216,7 +216,7 @@ def _show_certificate(context: ssl.SSLContext, certificate: bytes, private_key: 
             path.touch(mode=0o600)
             path.write_bytes(pem)
         try:
-            # Without a password of ours OpenSSL would ask on the terminal.
+            # Without a password argument OpenSSL would ask on the terminal.
             context.load_cert_chain(paths[0], paths[1], password=lambda: b"")
         except (ssl.SSLError, ValueError) as error:
             why = getattr(error, "reason", None) or "no PEM"

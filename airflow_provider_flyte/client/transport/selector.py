@@ -75,7 +75,7 @@ class _Selector(Layer):
         try:
             answer = yield Send(metadata, tried)
         except RpcError as error:
-            # Another call may have found another way meanwhile.
+            # Another call may have found another transport meanwhile.
             is_up_to_date = error.answered or tried == self._transport
             # A stream ends for many reasons: only a page leads to a discovery.
             is_worth_it = isinstance(method, Unary) or self._is_a_page(error)

@@ -51,7 +51,7 @@ class Judge:
             try:
                 self._garbled()
             except Exception:
-                # Such as a metrics backend's, which must not hide what happened.
+                # For instance a metrics backend's error, which must not hide what happened.
                 log.debug("An unreadable answer could not be counted.", exc_info=True)
             raise garbled from error
 

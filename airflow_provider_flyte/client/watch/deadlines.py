@@ -63,7 +63,7 @@ class Deadlines:
 
     def _set(self, when: float) -> None:
         self._stop()
-        # In an empty context, so that the one who came first does not stay alive in it.
+        # In an empty context, so that it does not keep the first caller alive.
         empty = contextvars.Context()
         self._timer = asyncio.get_running_loop().call_at(when, self._wake_late_ones, context=empty)
 

@@ -72,7 +72,7 @@ class Pace:
         interval = min(self._interval, self.longest, wanted)
         if seldom:
             interval *= _AT_FULL_LOAD
-        # A backend that takes long is left alone for as long as it took.
+        # A slow backend is left alone for as long as its answer took.
         interval = max(self.shortest, interval - took, took + min(took, self.longest))
         self._interval = min(self.longest, self._interval * SLOWER)
         if self._rounds_in_trouble:

@@ -90,7 +90,7 @@ class Poller:
             return None
         except Exception as error:
             return Answer({}, _as_trouble(error))
-        # Not what a backend adds that does not know the filter.
+        # Without the runs that a backend adds which ignores the filter.
         asked = {
             key.name: phase
             for key, phase in found.items()

@@ -108,7 +108,7 @@ class ProjectPolls:
 
     async def _round(self, *, only_new: bool = False) -> float:
         """Poll for all, in few calls; returns the seconds from the beginning of this round to that of the next."""
-        # One turn of the loop, so that waits that begin together are asked for together.
+        # One turn of the loop, so that waits that begin together are polled together.
         await asyncio.sleep(0)
         waits, pace, began = self.waits, self._pace, self._means.clock()
         streaming = self._means.streams is not None and self._means.streams.working(self.where)
@@ -140,7 +140,7 @@ class ProjectPolls:
                 polls.append(partial(self._prove, group, list(group.names)) if prove else partial(self._poll, group))
         answers: list[bool | None] = []
         if self._pace.in_trouble and polls:
-            # One poll shows whether that is over.
+            # One poll shows whether the trouble is over.
             answers.append(await polls.pop(0)())
             if answers == [False]:
                 self._fail_others()

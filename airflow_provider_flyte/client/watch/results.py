@@ -195,5 +195,5 @@ def _result(wait: Wait) -> WaitResult:
         return WaitResult(wait.key, wait.end)
     if wait.end is None:
         raise RuntimeError(f"The wait for {wait.key} has not ended.")
-    # One error may end many waits: what the one before added to it is not ours.
+    # One error may end many waits: its traceback must not grow with each.
     raise wait.end.with_traceback(None)

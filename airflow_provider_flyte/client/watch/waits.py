@@ -203,7 +203,7 @@ class ProjectWaits:
     def _settle(self, name: str, now: float) -> None:
         """Move a run that exists to a group that is polled with the phase filter."""
         if not self.groups or len(self.groups[-1].names) >= NAMES_A_CALL:
-            # Waits that have ended leave room.
+            # Waits that have ended leave room in older groups.
             emptiest = min(self.groups, key=lambda group: len(group.names), default=None)
             if emptiest is not None and len(emptiest.names) <= NAMES_A_CALL / 2 and not emptiest.failures:
                 self.groups.remove(emptiest)
@@ -284,7 +284,7 @@ class ProjectWaits:
             if observation is None:
                 state = trouble_over(before)
             elif isinstance(observation, Trouble) and group is not None and before.trouble is None:
-                # Not from before the wait began.
+                # Trouble of this wait does not count from before it began.
                 state = observe(before, observation, max(group.since, wait.results.began))
             else:
                 state = observe(before, observation, now)

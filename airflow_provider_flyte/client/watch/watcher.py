@@ -1,6 +1,6 @@
 """RunWatcher: many waits, one poll, one stream.
 
-Everything that is waited for over one client is asked for together: one terminal-only ListRuns for at most 2,000 names
+All runs that are waited for over one client are polled together: one terminal-only ListRuns for at most 2,000 names
 an interval is the truth. What no answer has shown yet, or not for ten minutes, is asked for without the phase filter,
 which distinguishes a run that does not exist from one that is running. A WatchRuns stream a project ends a wait
 at once. A wait costs a dictionary entry and a future.
@@ -41,11 +41,11 @@ class RunWatcher:
 
     :param client: the client to ask with; it is not closed.
     :param poll_interval: most seconds between two polls when all is quiet. A wait may ask for less.
-    :param rules: how long a wait puts up with a missing run and with trouble; a wait may bring its own.
+    :param rules: how long a wait tolerates a missing run and trouble; a wait may have its own.
     :param min_poll_interval: seconds between two polls while there is something to find.
     :param max_calls_per_second: never more calls than this on average, even if it takes longer than ``poll_interval``.
     :param stream: whether to have Flyte send ends by itself (WatchRuns), which ends a wait at once.
-    :param renew: asked for another client when calls are refused, or fail for half a minute; None: there is none.
+    :param renew: called for another client when calls are refused, or fail for half a minute; None: there is none.
     :param clock: seconds that only grow.
     :param sleep: how the watcher waits between two polls.
     """
@@ -203,7 +203,7 @@ class RunWatcher:
         )
         for polls, wait in zip(all_polls, results.waits, strict=True):
             polls.waits.add(wait)
-        # One who wants to know sooner than all others makes the next rounds come sooner.
+        # A wait with a shorter interval than all others makes the next rounds come sooner.
         everywhere = self._open.add(results)
         if timeout is not None:
             results.until = loop.time() + timeout
