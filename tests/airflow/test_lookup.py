@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, Launch
@@ -21,8 +23,16 @@ from airflow_provider_flyte.tries.identity import (
     launch_annotations,
 )
 from airflow_provider_flyte.tries.lookup import find_tries
+from tests.client.conftest import config_for
 
 pytestmark = pytest.mark.one_transport("connect")
+
+
+@pytest.fixture
+def client(local_flyte: LocalFlyte) -> Iterator[FlyteClient]:
+    with FlyteClient(config_for(local_flyte)) as made:
+        yield made
+
 
 TASK = TaskInstance("sales", "train", "manual__2026-11-23")
 

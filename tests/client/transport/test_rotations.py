@@ -30,7 +30,8 @@ MARK = "correct-horse-"
 def contexts() -> int:
     """How many TLS contexts there are."""
     gc.collect()
-    return sum(isinstance(each, ssl.SSLContext) for each in gc.get_objects())
+    # By its type: isinstance() asks proxies of other libraries, which import what they stand for.
+    return sum(issubclass(type(each), ssl.SSLContext) for each in gc.get_objects())
 
 
 def secrets(*roots: Any) -> set[str]:
@@ -43,13 +44,14 @@ def secrets(*roots: Any) -> set[str]:
     found: set[str] = set()
     while left:
         each = left.pop()
-        if id(each) in seen or isinstance(each, types.ModuleType | type) or type(each).__module__.startswith("_pytest"):
+        kind = type(each)
+        if id(each) in seen or issubclass(kind, types.ModuleType | type) or kind.__module__.startswith("_pytest"):
             continue
         seen.add(id(each))
-        if isinstance(each, str | bytes):
-            text = each if isinstance(each, str) else each.decode("latin-1")
+        if issubclass(kind, str | bytes):
+            text = each if issubclass(kind, str) else each.decode("latin-1")
             found |= {word for word in text.split() if MARK in word}
-        elif isinstance(each, types.FunctionType):
+        elif issubclass(kind, types.FunctionType):
             left += [each.__closure__, each.__defaults__, each.__kwdefaults__]
         else:
             left += gc.get_referents(each)
