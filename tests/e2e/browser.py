@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from airflow_provider_flyte.connection.fields import CONN_NAME, FIELDS
 
 PROGRAM = shutil.which("chromium")
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 _PATIENCE = 30.0
+_UNTIL_SENT = 8_000.0
+"""Milliseconds, three times less than the driver's own patience."""
+
 _WINDOW: ViewportSize = {"width": 1000, "height": 900}
 _AT_ONCE = """
 *, *::before, *::after { animation-duration: 1ms !important; transition: none !important }
@@ -148,9 +152,24 @@ class ConnectionForm:
         with self._page.expect_response(
             lambda answer: "/connections?" in answer.url and answer.request.method == "GET"
         ):
-            self._dialog.get_by_role("button", name="Save").click()
+            self._press_save()
         self._dialog.wait_for(state="hidden")
         self._page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def _press_save(self) -> None:
+        """Until something is sent: the form is drawn anew while it gets its values, and a click meanwhile is lost."""
+        for is_last in (False, False, True):
+            try:
+                with self._page.expect_response(
+                    lambda answer: answer.request.method in ("POST", "PATCH"), timeout=_UNTIL_SENT
+                ) as sent:
+                    self._dialog.get_by_role("button", name="Save").click()
+            except PlaywrightTimeoutError:
+                if is_last:
+                    raise
+            else:
+                assert sent.value.ok, f"{sent.value.status}: {sent.value.text()}"
+                return
 
     def close(self) -> None:
         """Leave it as it was."""

@@ -58,8 +58,15 @@ def config(
     return config_for
 
 
+@pytest.fixture
+def forward(forward_proxy: ForwardProxy) -> ForwardProxy:
+    """The proxy of all tests, which has seen nothing yet."""
+    forward_proxy.forget()
+    return forward_proxy
+
+
 @pytest.fixture(scope="session")
-def forward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForwardProxy]:
+def forward_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForwardProxy]:
     made = ForwardProxy(tmp_path_factory.mktemp("forward"))
     yield made
     made.process.terminate()

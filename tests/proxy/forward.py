@@ -36,10 +36,18 @@ class ForwardProxy:
             assert time.monotonic() < until
             time.sleep(0.02)
         self.port = int(port_file.read_text())
+        self._before = 0
 
     def url(self, password: str = PASSWORD) -> str:
         return f"http://user:{password}@127.0.0.1:{self.port}"
 
+    def forget(self) -> None:
+        """Count from now on: a test's server may have the port of an earlier one's."""
+        self._before = len(self._lines())
+
     def saw(self, port: int) -> int:
         """How many connections went through it to that port; it notes each when it is over."""
-        return sum(f"localhost:{port}" in line for line in self._log.read_text().splitlines())
+        return sum(f"localhost:{port}" in line for line in self._lines()[self._before :])
+
+    def _lines(self) -> list[str]:
+        return self._log.read_text().splitlines() if self._log.exists() else []

@@ -40,7 +40,8 @@ def stranger(protocol: str) -> Iterator[Stranger]:
         return
     with ThreadPoolExecutor(4) as threads:
         server = grpc.server(threads, handlers=[_AnyMethod()], options=[("grpc.so_reuseport", 0)])
-        port = server.add_insecure_port("localhost:0")
+        # Not localhost, which has two addresses: at the other one another test's server may have the same port.
+        port = server.add_insecure_port("127.0.0.1:0")
         server.start()
-        yield Stranger(port, [protocol])
+        yield Stranger(port, [protocol], host="127.0.0.1")
         server.stop(None).wait()
