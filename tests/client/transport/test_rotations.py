@@ -98,7 +98,8 @@ async def test_nothing_is_kept_of_old_secrets(flyte: LocalFlyte, certificate: tu
         assert secrets(discovery._endpoints) == set()
         last = ROTATIONS - 1
         assert secrets() <= {f"{MARK}{last}", f"{MARK}m{last}"}
-        assert contexts() <= before + 1
+        # Libraries may have made one or two meanwhile; one a rotation would be 800.
+        assert contexts() <= before + 5
 
 
 def no_retry(client: FlyteClient) -> Any:
