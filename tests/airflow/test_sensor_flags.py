@@ -74,7 +74,7 @@ def check_cell(ti: Any, flags: ModuleType, condition: str, flag: str) -> None:
     """What the table says of this condition and flag is what became of the task instance."""
     expected = TABLE[condition][list(flags.FLAGS).index(flag)]
     errors = flags.ends[ti.task_id]
-    if (3,) <= AIRFLOW < (3, 2):
+    if (3,) <= AIRFLOW < (3, 3):
         # Their dag.test() gives callbacks no exception: how many there were has to do.
         assert {*errors} <= {"NoneType"}
         errors = [next(iter(TIMEOUTS)) if expected == WAITS_ON else ERRORS[condition]] * len(errors)
