@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import ssl
 import time
-from collections.abc import AsyncGenerator, Generator
-from contextlib import aclosing, closing
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import aclosing, closing, contextmanager
+from enum import Enum
+from typing import Any, Generic, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,7 +34,10 @@ from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, U
 from airflow_provider_flyte.client.transport import connect_protocol as connect
 from airflow_provider_flyte.client.transport.answers import LARGEST, Unreadable, read, unpack
 from airflow_provider_flyte.client.transport.base import Metadata
+from airflow_provider_flyte.client.transport.layer import adrive, drive
 from airflow_provider_flyte.client.transport.route import Route
+
+T = TypeVar("T")
 
 # Two pools: a stream holds its connection as long as it lasts, and calls could not use it. Idle connections
 # are given up before proxies usually do it (60 s and more).
@@ -62,6 +67,17 @@ def import_all() -> None:
     anyio.run(anyio.sleep, 0)
 
 
+class _Part(Enum):
+    """A step that reads the next part of an answer's body. Its result is the bytes, None at the end."""
+
+    DECODED = "decoded"
+    RAW = "raw"
+
+
+Steps: TypeAlias = Generator[httpx.Request | _Part, Any, T]
+"""What a call does, for both transports: a request is a step too, whose result is the response without its body."""
+
+
 class _Wire:
     """Requests and answers on the wire, the same for both transports. No network here."""
 
@@ -89,6 +105,34 @@ class _Wire:
             "trust_env": False,
         }
 
+    def unary(
+        self, method: Unary[Req, Resp], request: Req, timeout: float, run: str | None, metadata: Metadata
+    ) -> Steps[Resp]:
+        """Make a unary call."""
+        until = time.monotonic() + timeout
+        response = yield self.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
+        return self._message(method, response, (yield from self.body(response, until)), run)
+
+    def body(self, response: httpx.Response, until: float) -> Steps[bytes]:
+        """Read the body of an answer, as much of it as is wanted."""
+        body = bytearray()
+        while (part := (yield _Part.DECODED)) is not None:
+            body += part
+            if self._is_enough(response, body):
+                break
+            # httpx bounds each read; the whole is bounded here.
+            if time.monotonic() > until:
+                raise TimeoutError
+        return bytes(body)
+
+    @contextmanager
+    def failures(self, method: Method[Any, Any], timeout: float | None, run: str | None) -> Iterator[None]:
+        """Raise our error for one of httpx's."""
+        try:
+            yield
+        except _FAILURES as error:
+            raise self._failure(error, method, timeout or 0.0, run) from error
+
     def request(
         self,
         method: Method[Any, Any],
@@ -98,6 +142,9 @@ class _Wire:
         read_timeout: float | None,
         metadata: Metadata,
     ) -> httpx.Request:
+        if self.closed:
+            # httpx would open a closed pool again.
+            raise RuntimeError
         url = self._urls.get(method.path) or self._urls.setdefault(method.path, httpx.URL(self._base + method.path))
         body = message.SerializeToString()
         if isinstance(method, ServerStream):
@@ -120,16 +167,16 @@ class _Wire:
             extensions={"timeout": limits} | self._sni,
         )
 
-    def message(self, method: Method[Any, Resp], response: httpx.Response, body: bytes, run: str | None) -> Resp:
+    def _message(self, method: Method[Any, Resp], response: httpx.Response, body: bytes, run: str | None) -> Resp:
         """The message of a unary answer, or the error that the answer is."""
         if response.status_code == 200 and _content_type(response) == connect.UNARY:
-            if self.is_enough(response, body):
+            if self._is_enough(response, body):
                 raise self._bad(method, f"unpacked the answer is more than {LARGEST >> 20} MiB", run)
             return self._parse(method, body, run)
         raise self.refusal(method, response, body, run)
 
     @staticmethod
-    def is_enough(response: httpx.Response, body: bytes | bytearray) -> bool:
+    def _is_enough(response: httpx.Response, body: bytes | bytearray) -> bool:
         """Whether to read no further of an answer, which httpx unpacks part by part."""
         if response.status_code == 200 and _content_type(response) == connect.UNARY:
             return "content-encoding" in response.headers and len(body) > LARGEST
@@ -165,17 +212,16 @@ class _Wire:
         """The error of a stream that ended without its last envelope."""
         return self._error(method, Status.UNAVAILABLE, "the stream broke off", run)
 
-    def late(self, method: Method[Any, Any], timeout: float, run: str | None) -> RpcError:
+    def _late(self, method: Method[Any, Any], timeout: float, run: str | None) -> RpcError:
         return self._error(method, Status.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s", run)
 
-    def failure(self, error: BaseException, method: Method[Any, Any], timeout: float, run: str | None) -> RpcError:
-        """Our error for one of httpx's."""
+    def _failure(self, error: BaseException, method: Method[Any, Any], timeout: float, run: str | None) -> RpcError:
         if self.closed:
             return ClosedError(
                 Status.CANCELLED, "the client was closed", method=method.name, endpoint=self._config.endpoint, run=run
             )
         if isinstance(error, httpx.TimeoutException | TimeoutError | asyncio.TimeoutError):
-            return self.late(method, timeout, run)
+            return self._late(method, timeout, run)
         if isinstance(error, httpx.DecodingError):
             return self._bad(method, str(error), run)
         words = str(error) or type(error).__name__
@@ -237,6 +283,72 @@ class _Wire:
         return BadAnswerError(Status.INTERNAL, words, method=method.name, endpoint=self._config.endpoint, run=run)
 
 
+class _Stream(Generic[Resp]):
+    """One server stream as it is read, the same for both transports. No network here."""
+
+    def __init__(
+        self,
+        wire: _Wire,
+        method: ServerStream[Req, Resp],
+        request: Req,
+        timeout: float | None,
+        run: str | None,
+        metadata: Metadata,
+    ) -> None:
+        self._wire = wire
+        self._method = method
+        self._run = run
+        silence = None if timeout is None else timeout + _GRACE
+        self._until = math.inf if silence is None else time.monotonic() + silence
+        self._request = wire.request(method, request, timeout, read_timeout=silence, metadata=metadata)
+        self._response: httpx.Response | None = None
+        self._envelopes = connect.Envelopes()
+        self._arrived: Iterator[tuple[int, bytes]] = iter(())
+
+    def next(self) -> Steps[Resp | None]:
+        """Read the next message; None where the stream has ended, by itself or because its time is over."""
+        try:
+            if self._response is None:
+                self._response = yield self._request
+                if not self._wire.is_stream(self._response):
+                    body = yield from self._wire.body(self._response, self._until)
+                    raise self._wire.refusal(self._method, self._response, body, self._run)
+            while True:
+                for flags, payload in self._arrived:
+                    return self._wire.unpack(self._method, self._response, flags, payload, self._run)
+                if time.monotonic() > self._until:
+                    return None
+                part = yield _Part.RAW
+                if part is None:
+                    raise self._wire.broke_off(self._method, self._run)
+                self._arrived = self._envelopes.feed(part)
+        except httpx.ReadTimeout:
+            # Only with a time: the server did not end the stream itself.
+            return None
+
+
+class _Exchange:
+    """One request of a blocking transport, and the answer to it."""
+
+    def __init__(self, pool: httpx.HTTPTransport) -> None:
+        self._pool = pool
+        self._response: httpx.Response | None = None
+        self._parts: Iterator[bytes] | None = None
+
+    def do(self, step: httpx.Request | _Part) -> Any:
+        if isinstance(step, httpx.Request):
+            self._response = self._pool.handle_request(step)
+            return self._response
+        assert self._response is not None
+        if self._parts is None:
+            self._parts = self._response.iter_raw() if step is _Part.RAW else self._response.iter_bytes()
+        return next(self._parts, None)
+
+    def close(self) -> None:
+        if self._response is not None:
+            self._response.close()
+
+
 class ConnectTransport:
     """Blocking calls over two pools of connections."""
 
@@ -248,17 +360,8 @@ class ConnectTransport:
     def unary(
         self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
     ) -> Resp:
-        until = time.monotonic() + timeout
-        try:
-            self._check_open()
-            response = self._for_calls.handle_request(
-                self._wire.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
-            )
-            with closing(response):
-                body = self._body(response, until)
-        except _FAILURES as error:
-            raise self._wire.failure(error, method, timeout, run) from error
-        return self._wire.message(method, response, body, run)
+        with self._wire.failures(method, timeout, run), closing(_Exchange(self._for_calls)) as exchange:
+            return drive(self._wire.unary(method, request, timeout, run, metadata), exchange.do)
 
     def server_stream(
         self,
@@ -269,42 +372,10 @@ class ConnectTransport:
         run: str | None = None,
         metadata: Metadata = (),
     ) -> Generator[Resp, None, None]:
-        until = None if timeout is None else time.monotonic() + timeout + _GRACE
-        silence = None if timeout is None else timeout + _GRACE
-        try:
-            self._check_open()
-            response = self._streams.handle_request(
-                self._wire.request(method, request, timeout, read_timeout=silence, metadata=metadata)
-            )
-            with closing(response):
-                if not self._wire.is_stream(response):
-                    raise self._wire.refusal(method, response, self._body(response, until), run)
-                envelopes = connect.Envelopes()
-                for part in response.iter_raw():
-                    for flags, payload in envelopes.feed(part):
-                        message = self._wire.unpack(method, response, flags, payload, run)
-                        if message is None:
-                            return
-                        yield message
-                    if until is not None and time.monotonic() > until:
-                        return
-        except httpx.ReadTimeout:
-            # Only with a time: the server did not end the stream itself.
-            return
-        except _FAILURES as error:
-            raise self._wire.failure(error, method, timeout or 0.0, run) from error
-        raise self._wire.broke_off(method, run)
-
-    def _body(self, response: httpx.Response, until: float | None) -> bytes:
-        body = bytearray()
-        for part in response.iter_bytes():
-            body += part
-            if self._wire.is_enough(response, body):
-                break
-            # httpx bounds each read; the whole is bounded here.
-            if until is not None and time.monotonic() > until:
-                raise TimeoutError
-        return bytes(body)
+        with self._wire.failures(method, timeout, run), closing(_Exchange(self._streams)) as exchange:
+            stream = _Stream(self._wire, method, request, timeout, run, metadata)
+            while (message := drive(stream.next(), exchange.do)) is not None:
+                yield message
 
     def close(self) -> None:
         self._wire.closed = True
@@ -316,10 +387,27 @@ class ConnectTransport:
         if hasattr(self, "_streams"):
             self.close()
 
-    def _check_open(self) -> None:
-        # httpx would open a closed pool again.
-        if self._wire.closed:
-            raise RuntimeError
+
+class _AsyncExchange:
+    """One request on an event loop, and the answer to it."""
+
+    def __init__(self, pool: httpx.AsyncHTTPTransport) -> None:
+        self._pool = pool
+        self._response: httpx.Response | None = None
+        self._parts: AsyncIterator[bytes] | None = None
+
+    async def do(self, step: httpx.Request | _Part) -> Any:
+        if isinstance(step, httpx.Request):
+            self._response = await self._pool.handle_async_request(step)
+            return self._response
+        assert self._response is not None
+        if self._parts is None:
+            self._parts = self._response.aiter_raw() if step is _Part.RAW else self._response.aiter_bytes()
+        return await anext(self._parts, None)
+
+    async def aclose(self) -> None:
+        if self._response is not None:
+            await self._response.aclose()
 
 
 class AsyncConnectTransport:
@@ -333,19 +421,10 @@ class AsyncConnectTransport:
     async def unary(
         self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
     ) -> Resp:
-        async def ask() -> tuple[httpx.Response, bytes]:
-            response = await self._for_calls.handle_async_request(
-                self._wire.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
-            )
-            async with aclosing(response):
-                return response, await self._body(response)
-
-        try:
-            self._check_open()
-            response, body = await asyncio.wait_for(ask(), timeout)
-        except _FAILURES as error:
-            raise self._wire.failure(error, method, timeout, run) from error
-        return self._wire.message(method, response, body, run)
+        with self._wire.failures(method, timeout, run):
+            async with aclosing(_AsyncExchange(self._for_calls)) as exchange:
+                steps = self._wire.unary(method, request, timeout, run, metadata)
+                return await asyncio.wait_for(adrive(steps, exchange.do), timeout)
 
     async def server_stream(
         self,
@@ -356,47 +435,16 @@ class AsyncConnectTransport:
         run: str | None = None,
         metadata: Metadata = (),
     ) -> AsyncGenerator[Resp, None]:
-        until = None if timeout is None else time.monotonic() + timeout + _GRACE
-        silence = None if timeout is None else timeout + _GRACE
-        try:
-            self._check_open()
-            response = await self._streams.handle_async_request(
-                self._wire.request(method, request, timeout, read_timeout=silence, metadata=metadata)
-            )
-            async with aclosing(response):
-                if not self._wire.is_stream(response):
-                    raise self._wire.refusal(method, response, await self._body(response), run)
-                envelopes = connect.Envelopes()
-                async for part in response.aiter_raw():
-                    for flags, payload in envelopes.feed(part):
-                        message = self._wire.unpack(method, response, flags, payload, run)
-                        if message is None:
-                            return
-                        yield message
-                    if until is not None and time.monotonic() > until:
-                        return
-        except httpx.ReadTimeout:
-            return
-        except _FAILURES as error:
-            raise self._wire.failure(error, method, timeout or 0.0, run) from error
-        raise self._wire.broke_off(method, run)
-
-    async def _body(self, response: httpx.Response) -> bytes:
-        body = bytearray()
-        async for part in response.aiter_bytes():
-            body += part
-            if self._wire.is_enough(response, body):
-                break
-        return bytes(body)
+        with self._wire.failures(method, timeout, run):
+            async with aclosing(_AsyncExchange(self._streams)) as exchange:
+                stream = _Stream(self._wire, method, request, timeout, run, metadata)
+                while (message := await adrive(stream.next(), exchange.do)) is not None:
+                    yield message
 
     async def close(self) -> None:
         self._wire.closed = True
         await self._for_calls.aclose()
         await self._streams.aclose()
-
-    def _check_open(self) -> None:
-        if self._wire.closed:
-            raise RuntimeError
 
 
 # RuntimeError: what a pool raises whose connections are closed under a call. OSError: a socket's error that httpx

@@ -88,11 +88,6 @@ def _options(config: FlyteConfig, route: Route) -> tuple[tuple[str, Any], ...]:
     return tuple(options)
 
 
-def _is_the_end(error: RpcError, until: float) -> bool:
-    """Whether a stream ended because its time is over, and not because the server gave up."""
-    return error.status is Status.DEADLINE_EXCEEDED and time.monotonic() >= until - _CLOCKS_DIFFER
-
-
 def _credentials(route: Route) -> grpc.ChannelCredentials:
     private_key = route.private_key.encode("latin-1") if route.private_key else None
     return grpc.ssl_channel_credentials(route.roots, private_key, route.certificate)
@@ -102,16 +97,32 @@ def _status(code: grpc.StatusCode | None) -> Status:
     return Status[code.name] if code is not None and code.name in Status.__members__ else Status.UNKNOWN
 
 
-class _Errors:
-    """Conversion of grpc's errors to ours, the same for both transports."""
+class _Calls:
+    """The common part of both transports: how a call begins, and our errors for grpc's.
 
-    def __init__(self, config: FlyteConfig) -> None:
+    :param api: ``grpc`` or ``grpc.aio``, whose channels have the same methods.
+    """
+
+    def __init__(self, api: Any, config: FlyteConfig, route: Route) -> None:
         self._config = config
-        self.closed = False
+        options = _options(config, route)
+        self._channel = (
+            api.insecure_channel(config.endpoint, options=options)
+            if config.insecure
+            else api.secure_channel(config.endpoint, _credentials(route), options=options)
+        )
+        self._closed = False
         """Whether the channel was closed by us: what grpc raises then is none of its errors."""
 
-    def map(self, error: BaseException, method: Method[Any, Any], run: str | None) -> RpcError:
-        if self.closed or not isinstance(error, grpc.RpcError):
+    def _begin(self, method: Method[Any, Any], request: Any, timeout: float | None, metadata: Metadata) -> Any:
+        make = self._channel.unary_unary if isinstance(method, Unary) else self._channel.unary_stream
+        call = make(
+            method.path, request_serializer=method.request.SerializeToString, response_deserializer=reader(method)
+        )
+        return call(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
+
+    def _ours(self, error: BaseException, method: Method[Any, Any], run: str | None) -> RpcError:
+        if self._closed or not isinstance(error, grpc.RpcError):
             words = "the client was closed"
             return ClosedError(Status.CANCELLED, words, method=method.name, endpoint=self._config.endpoint, run=run)
         status, details = _status(error.code()), error.details() or ""
@@ -123,7 +134,7 @@ class _Errors:
                 ours = ours.turned_into(ProxyError)
         return ours
 
-    def readable(self, answer: Resp | Unreadable, method: Method[Any, Resp], run: str | None) -> Resp:
+    def _readable(self, answer: Resp | Unreadable, method: Method[Any, Resp], run: str | None) -> Resp:
         """The answer, or an error where it cannot be read."""
         if isinstance(answer, Unreadable):
             raise BadAnswerError(
@@ -131,32 +142,27 @@ class _Errors:
             )
         return answer
 
+    def _raise_unless_over(self, error: BaseException, method: Method[Any, Any], run: str | None, until: float) -> None:
+        """Raise our error for one of a stream's, unless it ended because its time is over."""
+        ours = self._ours(error, method, run)
+        if ours.status is not Status.DEADLINE_EXCEEDED or time.monotonic() < until - _CLOCKS_DIFFER:
+            raise ours from error
 
-class GrpcTransport:
+
+class GrpcTransport(_Calls):
     """Blocking calls over one channel."""
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
-        self._config = config
-        self._errors = _Errors(config)
-        self._channel = (
-            grpc.insecure_channel(config.endpoint, options=_options(config, route))
-            if config.insecure
-            else grpc.secure_channel(config.endpoint, _credentials(route), options=_options(config, route))
-        )
+        super().__init__(grpc, config, route)
 
     def unary(
         self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
     ) -> Resp:
-        call = self._channel.unary_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=reader(method),
-        )
         try:
-            answer: Resp | Unreadable = call(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
+            answer: Resp | Unreadable = self._begin(method, request, timeout, metadata)
         except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
-            raise self._errors.map(error, method, run) from error
-        return self._errors.readable(answer, method, run)
+            raise self._ours(error, method, run) from error
+        return self._readable(answer, method, run)
 
     def server_stream(
         self,
@@ -169,53 +175,35 @@ class GrpcTransport:
     ) -> Generator[Resp, None, None]:
         call, until = None, time.monotonic() + (math.inf if timeout is None else timeout)
         try:
-            call = self._channel.unary_stream(
-                method.path,
-                request_serializer=method.request.SerializeToString,
-                response_deserializer=reader(method),
-            )(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
+            call = self._begin(method, request, timeout, metadata)
             for answer in call:
-                yield self._errors.readable(answer, method, run)
+                yield self._readable(answer, method, run)
         except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
-            ours = self._errors.map(error, method, run)
-            if not _is_the_end(ours, until):
-                raise ours from error
+            self._raise_unless_over(error, method, run, until)
         finally:
             if call is not None:
-                call.cancel()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+                call.cancel()
 
     def close(self) -> None:
-        self._errors.closed = True
+        self._closed = True
         self._channel.close()
 
 
-class AsyncGrpcTransport:
+class AsyncGrpcTransport(_Calls):
     """Calls on one event loop, over one channel made inside it."""
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
-        self._config = config
-        self._errors = _Errors(config)
-        self._channel = (
-            grpc.aio.insecure_channel(config.endpoint, options=_options(config, route))
-            if config.insecure
-            else grpc.aio.secure_channel(config.endpoint, _credentials(route), options=_options(config, route))
-        )
+        super().__init__(grpc.aio, config, route)
 
     async def unary(
         self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
     ) -> Resp:
-        call = self._channel.unary_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=reader(method),
-        )
-        answer: Resp | Unreadable
         try:
-            answer = await call(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
+            answer: Resp | Unreadable = await self._begin(method, request, timeout, metadata)
         except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
             self._pass_on_cancellation(error)
-            raise self._errors.map(error, method, run) from error
-        return self._errors.readable(answer, method, run)
+            raise self._ours(error, method, run) from error
+        return self._readable(answer, method, run)
 
     async def server_stream(
         self,
@@ -228,18 +216,12 @@ class AsyncGrpcTransport:
     ) -> AsyncGenerator[Resp, None]:
         call, until = None, time.monotonic() + (math.inf if timeout is None else timeout)
         try:
-            call = self._channel.unary_stream(
-                method.path,
-                request_serializer=method.request.SerializeToString,
-                response_deserializer=reader(method),
-            )(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
+            call = self._begin(method, request, timeout, metadata)
             async for answer in call:
-                yield self._errors.readable(answer, method, run)
+                yield self._readable(answer, method, run)
         except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
             self._pass_on_cancellation(error)
-            ours = self._errors.map(error, method, run)
-            if not _is_the_end(ours, until):
-                raise ours from error
+            self._raise_unless_over(error, method, run, until)
         finally:
             if call is not None:
                 call.cancel()
@@ -250,9 +232,9 @@ class AsyncGrpcTransport:
             task = asyncio.current_task()
             # Python 3.10 cannot distinguish the two.
             cancelled = getattr(task, "cancelling", lambda: 1)() > 0
-            if cancelled or not self._errors.closed:
+            if cancelled or not self._closed:
                 raise error
 
     async def close(self) -> None:
-        self._errors.closed = True
+        self._closed = True
         await self._channel.close(None)
