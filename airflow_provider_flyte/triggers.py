@@ -8,7 +8,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -67,6 +67,9 @@ class FlyteRunTrigger(BaseTrigger):
     :param fail_fast: the first of ``run_names`` that ends without success ends the wait.
     """
 
+    _waiting: Collection[str] = ()
+    """Names of further arguments, which a subclass takes for this class."""
+
     def __init__(
         self,
         run_name: str = "",
@@ -103,10 +106,10 @@ class FlyteRunTrigger(BaseTrigger):
         self._lease: Lease | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class path, and every argument of ``__init__``, each of which is an attribute too."""
+        """The class path, and the arguments of ``__init__``, each of which is an attribute too."""
         kind = type(self)
-        names = [name for name in signature(kind.__init__).parameters if name != "self"]
-        return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in names}
+        own = [each.name for each in signature(kind).parameters.values() if each.kind is not each.VAR_KEYWORD]
+        return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in (*own, *self._waiting)}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, whatever happens but for a cancellation, which is nobody's success."""
@@ -293,53 +296,29 @@ class FlyteRunTrigger(BaseTrigger):
 class FlyteLaunchedRunTrigger(FlyteRunTrigger):
     """:class:`FlyteRunTrigger` for the run of an operator.
 
-    :param run_name: the run.
-    :param project: its project; by default the connection's.
-    :param domain: its domain; by default the connection's.
-    :param flyte_conn_id: the Airflow connection.
-    :param poll_interval: most seconds until an end is noticed.
-    :param execution_deadline: when the task's ``execution_timeout`` has passed; None: never.
-    :param not_before: the event is held until then.
-    :param missing_after: seconds for which ListRuns may not show the run; None: for ever.
-    :param unreachable_after: seconds of trouble after which the run's state is unknown; None: never.
     :param queued_deadline: when a worker is to check whether the run has left its queue; None: never.
     :param abort_for: the task instance, in words, that has launched the run; None: none did, and it is never aborted.
     :param abort_on_kill: abort the run when the task is killed.
-    :param endpoint: where Flyte was when the run was launched, ``host:port``; None: not known.
-    :param launched: whether the run exists. If not, this waits for Flyte's answer before it is launched.
     :param abort_on_timeout: abort the run when ``execution_deadline`` has passed. Airflow 2.11 does not let the task do
         it: it fails a task that resumes past its ``execution_timeout`` before calling it.
+    :param endpoint: where Flyte was when the run was launched, ``host:port``; None: not known.
+    :param launched: whether the run exists. If not, this waits for Flyte's answer before it is launched.
+    :param waiting: the arguments of FlyteRunTrigger.
     """
 
     def __init__(
         self,
-        run_name: str = "",
-        project: str | None = None,
-        domain: str | None = None,
-        flyte_conn_id: str = DEFAULT_CONN_ID,
-        poll_interval: float = POLL_INTERVAL,
-        execution_deadline: float | None = None,
-        not_before: float | None = None,
-        missing_after: float | None = MISSING_AFTER,
-        unreachable_after: float | None = UNREACHABLE_AFTER,
+        *,
         queued_deadline: float | None = None,
         abort_for: str | None = None,
         abort_on_kill: bool = True,
         abort_on_timeout: bool = False,
         endpoint: str | None = None,
         launched: bool = True,
+        **waiting: Any,
     ) -> None:
-        super().__init__(
-            run_name=run_name,
-            project=project,
-            domain=domain,
-            flyte_conn_id=flyte_conn_id,
-            poll_interval=poll_interval,
-            execution_deadline=execution_deadline,
-            not_before=not_before,
-            missing_after=missing_after,
-            unreachable_after=unreachable_after,
-        )
+        super().__init__(**waiting)
+        self._waiting = tuple(waiting)
         self.abort_for = abort_for
         self.queued_deadline = timestamp("queued_deadline", queued_deadline)
         with argument_errors():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
@@ -232,31 +231,22 @@ async def test_some_runs_are_not_aborted_whatever_the_state(arguments: dict[str,
 # -- what it is, and what it waits for
 
 
-def test_what_it_logs_when_nothing_is_given() -> None:
-    made = FlyteLaunchedRunTrigger()
-    given = {name: each.default for name, each in inspect.signature(FlyteLaunchedRunTrigger).parameters.items()}
-    assert made.serialize() == ("airflow_provider_flyte.triggers.FlyteLaunchedRunTrigger", given)
-    assert given == {
-        "run_name": "",
-        "project": None,
-        "domain": None,
-        "flyte_conn_id": "flyte_default",
-        "poll_interval": 5.0,
-        "execution_deadline": None,
-        "not_before": None,
-        "missing_after": 60.0,
-        "unreachable_after": 300.0,
-        "queued_deadline": None,
-        "abort_for": None,
-        "abort_on_kill": True,
-        "abort_on_timeout": False,
-        "endpoint": None,
-        "launched": True,
-    }
+def test_what_is_stored_when_nothing_is_given() -> None:
+    assert FlyteLaunchedRunTrigger().serialize() == (
+        "airflow_provider_flyte.triggers.FlyteLaunchedRunTrigger",
+        {
+            "queued_deadline": None,
+            "abort_for": None,
+            "abort_on_kill": True,
+            "abort_on_timeout": False,
+            "endpoint": None,
+            "launched": True,
+        },
+    )
 
 
 def test_what_was_stored_comes_back() -> None:
-    stored = {
+    stored: dict[str, Any] = {
         "run_name": "r2",
         "project": "p",
         "domain": "d",
@@ -273,7 +263,12 @@ def test_what_was_stored_comes_back() -> None:
         "endpoint": "f:443",
         "launched": False,
     }
-    assert FlyteLaunchedRunTrigger(**stored).serialize()[1] == stored  # type: ignore[arg-type]
+    assert FlyteLaunchedRunTrigger(**stored).serialize()[1] == stored
+
+
+def test_an_argument_that_no_trigger_takes_is_refused() -> None:
+    with pytest.raises(TypeError, match="run_nam"):
+        FlyteLaunchedRunTrigger(run_nam="r1")
 
 
 def test_a_deadline_is_a_time() -> None:
