@@ -124,21 +124,30 @@ def _protectors(root: Path, patterns: list[str]) -> list[str]:
     return sorted({str(path.relative_to(root)) for pattern in patterns for path in root.glob(pattern)})
 
 
-def _record(worker: Worker, test_file: str) -> dict[str, Any]:
-    """Which lines the tests of a file run; from the last time, if they and the package are the same."""
-    digest = hashlib.sha256()
-    for path in sorted([*(worker.copy / PACKAGE).rglob("*.py"), worker.copy / test_file]):
-        digest.update(path.read_bytes())
-    record = RECORDS / f"{test_file.replace('/', '.')}.{digest.hexdigest()[:16]}.json"
-    if not record.exists():
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _record(worker: Worker, test_file: str, file: str) -> dict[str, Any]:
+    """Which lines the tests of a file run; from the last time, if they and the file to be mutated are the same.
+
+    Another file that has changed may run other lines of it; that a mutant is then shown to a test too few is seen, and
+    to record all anew after each change would take longer than all else.
+    """
+    record = RECORDS / f"{test_file.replace('/', '.')}.{_hash(worker.copy / test_file)}.json"
+    read: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {}
+    if not read or read["files"].get(file) != _hash(worker.copy / file):
         RECORDS.mkdir(parents=True, exist_ok=True)
         for old in RECORDS.glob(f"{test_file.replace('/', '.')}.*.json"):
             old.unlink()
         print(f"  recording {test_file}", flush=True)
-        answer = worker.ask(tests=[test_file], record=str(record), most=900)
+        watched = [name for name in json.loads(PROTECTED_BY.read_text()) if name != "*"]
+        answer = worker.ask(tests=[test_file], record=str(record), files=watched, most=900)
         if not record.exists():
             raise SystemExit(f"{test_file} could not be recorded:\n{answer['output'][-1500:]}")
-    read: dict[str, Any] = json.loads(record.read_text())
+        read = json.loads(record.read_text())
+        read["files"] = {name: _hash(worker.copy / name) for name in watched}
+        record.write_text(json.dumps(read))
     if not read["took"]:
         record.unlink()
         raise SystemExit(f"{test_file} has no tests")
@@ -151,7 +160,7 @@ def _tests(worker: Worker, file: str, test_files: list[str]) -> Tests:
     by_line: dict[int, set[str]] = {}
     took: dict[str, float] = {}
     for test_file in test_files:
-        record = _record(worker, test_file)
+        record = _record(worker, test_file, file)
         good = {name for name in record["took"] if name not in record["bad"]}
         for line, names in record["lines"].get(file, {}).items():
             by_line.setdefault(int(line), set()).update(good & set(names))
@@ -164,10 +173,10 @@ def _noticed(worker: Worker, file: str, mutant: Mutant, tests: Tests, most: floa
     chosen = tests.of(mutant.lines, most)
     if not chosen:
         return ""
-    longest, together = max(tests.took[name] for name in chosen), sum(tests.took[name] for name in chosen)
+    limits = {name: 5 + 4 * tests.took[name] for name in chosen}
     worker.write(file, mutant.source)
     try:
-        answer = worker.ask(tests=chosen, each=10 + 5 * longest, most=30 + 5 * together)
+        answer = worker.ask(tests=limits, most=30 + 5 * sum(tests.took[name] for name in chosen))
     finally:
         worker.write(file, worker.sources[file])
     if answer["code"] is None:

@@ -72,7 +72,7 @@ def serve(copy: Path) -> None:
         began = time.monotonic()
         code, output = _forked(
             lambda asked=asked, record=record: (
-                _record(asked["tests"], copy, Path(record)) if record else _run(asked["tests"], asked["each"])
+                _record(asked["tests"], copy, Path(record), asked["files"]) if record else _run(asked["tests"])
             ),
             asked["most"],
             copy,
@@ -119,18 +119,26 @@ def _make_database() -> int:
     return 0
 
 
-def _run(tests: list[str], each: float) -> int:
-    options = ["-x", "-q", "--no-header", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist", f"--timeout={each}"]
-    return int(pytest.main([*options, *tests]))
+def _run(tests: dict[str, float]) -> int:
+    """Run these tests up to the first that fails or takes longer than so many seconds."""
+
+    class Limits:
+        def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+            for item in items:
+                item.add_marker(pytest.mark.timeout(tests[item.nodeid]), append=False)
+
+    options = ["-x", "-q", "--no-header", "--tb=line", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    return int(pytest.main([*options, *tests], plugins=[Limits()]))
 
 
-def _record(tests: list[str], copy: Path, into: Path) -> int:
-    """Run these tests, and note which lines each of them runs and how long it takes."""
+def _record(tests: list[str], copy: Path, into: Path, watched: list[str]) -> int:
+    """Run these tests, and note which lines of these files each of them runs and how long it takes."""
     # Whoever is watched is slow.
     slow = {"deadline": None, "suppress_health_check": list(hypothesis.HealthCheck)}
     hypothesis.settings.register_profile("recorded", **slow)
     hypothesis.settings.load_profile("recorded")
-    recording = coverage.Coverage(data_file=None, source=[str(copy / "airflow_provider_flyte")], config_file=False)
+    include = [str(copy / name) for name in watched]
+    recording = coverage.Coverage(data_file=None, include=include, config_file=False)
     took: dict[str, float] = {}
     bad: set[str] = set()
 

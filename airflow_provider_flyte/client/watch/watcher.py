@@ -248,10 +248,10 @@ class RunWatcher:
         self._want_streams()
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._ending.discard(task)
         if not task.cancelled() and (error := task.exception()):
             # A wait must not hang because its watcher broke.
             self._stop(error)
+        self._ending.discard(task)
 
     def _stop(self, error: BaseException) -> None:
         self._turns.close()

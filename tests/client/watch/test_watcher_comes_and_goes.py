@@ -10,7 +10,6 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client.verdict import Outcome, Trouble
-from airflow_provider_flyte.client.watch.status import WatcherStatus
 from airflow_provider_flyte.testing import LocalFlyte, delay, status
 from tests.client.conftest import config_for
 from tests.support.clock import Clock
@@ -207,19 +206,6 @@ async def test_an_end_that_the_stream_has_sent_is_counted_as_its_own(
             await waiting
             status = watcher.status
             assert (status.ends_by_stream, status.ends_by_poll, status.streams) == (count, 0, count)
-
-
-@pytest.mark.parametrize(
-    ("answered_ago", "stream", "line"),
-    [
-        (None, False, "has not answered yet and is polled, because there is no stream of updates."),
-        (3.4, True, "last answered 3 s ago and sends updates by stream."),
-        (0.0, True, "last answered 0 s ago and sends updates by stream."),
-    ],
-)
-def test_how_the_waiting_goes_in_words(answered_ago: float | None, stream: bool, line: str) -> None:
-    status = WatcherStatus(3, 10, 1, stream, 1, 2, answered_ago)
-    assert str(status) == f"Still waiting (3 waits share this connection to Flyte). Flyte {line}"
 
 
 async def test_a_watcher_that_was_closed_begins_anew(local_flyte: LocalFlyte, client: FlyteClient) -> None:
