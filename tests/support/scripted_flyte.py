@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig
 from airflow_provider_flyte.client.errors import Status, error_for
+from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
+from airflow_provider_flyte.client.idl.task import task_service_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
-from airflow_provider_flyte.client.phase import TERMINAL
+from airflow_provider_flyte.client.phase import TERMINAL, RunPhase
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 
 HERE, THERE = ProjectDomain("p", "development"), ProjectDomain("p", "staging")
@@ -34,12 +38,25 @@ class Asked:
     ended_only: bool = False
     """Whether only runs that are over are asked for."""
 
+    request: Any = None
+
 
 class ScriptedFlyte:
     """Runs, and what is asked about them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self.runs: dict[RunKey, int] = {}
+        self.errors: dict[RunKey, tuple[int, str]] = {}
+        """The kind and message of the error of runs that have failed."""
+
+        self.details: dict[RunKey, int] = {}
+        """Phases that their details have, where these are behind the list."""
+
+        self.annotations: dict[RunKey, dict[str, str]] = {}
+        self.reasons: dict[RunKey, str] = {}
+        """Why runs were aborted."""
+
         self.asked: list[Asked] = []
         self.fails: Callable[[Asked], Exception | None] = lambda asked: None
         """The error that a call ends with."""
@@ -80,45 +97,81 @@ class ScriptedFlyte:
     # -- the transport
 
     async def unary(self, method: Any, request: Any, **_: Any) -> Any:
-        rpc = method.name.partition("/")[2]
-        now = asyncio.get_running_loop().time()
-        if rpc == "ListRuns":
-            filters = {each.field: tuple(each.values) for each in request.request.filters}
-            where = ProjectDomain(request.project_id.name, request.project_id.domain)
-            asked = Asked(rpc, now, where, filters.get("run_name", ()), "phase" in filters)
-        else:
-            where = ProjectDomain(request.run_id.project, request.run_id.domain)
-            asked = Asked(rpc, now, where, (request.run_id.name,))
-        self.asked.append(asked)
+        asked = self._note(method, request)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await asyncio.sleep(self.takes)
         finally:
             self.at_once -= 1
+        return self._answer(asked)
+
+    def unary_at_once(self, method: Any, request: Any, **_: Any) -> Any:
+        """The same for blocking callers."""
+        return self._answer(self._note(method, request))
+
+    def _note(self, method: Any, request: Any) -> Asked:
+        rpc, now = method.name.partition("/")[2], self._clock()
+        if rpc == "ListRuns":
+            filters = {each.field: tuple(each.values) for each in request.request.filters}
+            there = request.task_name if request.HasField("task_name") else request.project_id
+            where = ProjectDomain(there.project if request.HasField("task_name") else there.name, there.domain)
+            asked = Asked(rpc, now, where, filters.get("run_name", ()), "phase" in filters, request)
+        else:
+            named = {"GetActionData": "action_id", "GetTaskDetails": "task_id"}.get(rpc, "run_id")
+            it = getattr(request, named)
+            it = it.run if named == "action_id" else it
+            asked = Asked(rpc, now, ProjectDomain(it.project, it.domain), (it.name,), request=request)
+        self.asked.append(asked)
+        return asked
+
+    def _answer(self, asked: Asked) -> Any:
         if error := self.fails(asked):
             raise error
-        if rpc == "ListRuns":
+        if asked.rpc == "ListRuns":
             return self._list(asked)
-        [name] = asked.names
-        phase = self.runs.get(where.run(name))
+        if asked.rpc == "GetActionData":
+            return dataproxy_service_pb2.GetActionDataResponse()
+        if asked.rpc == "GetTaskDetails":
+            task: Any = task_service_pb2.GetTaskDetailsResponse()
+            task.details.task_id.CopyFrom(asked.request.task_id)
+            return task
+        key = asked.where.run(asked.names[0])
+        if asked.rpc == "CreateRun":
+            self.runs[key] = RunPhase.QUEUED
+            self.annotations[key] = dict(asked.request.run_spec.annotations.values)
+            created: Any = run_service_pb2.CreateRunResponse()
+            created.run.action.status.phase = RunPhase.QUEUED
+            return created
+        if asked.rpc == "AbortRun":
+            self.runs[key], self.reasons[key] = RunPhase.ABORTED, asked.request.reason
+            return run_service_pb2.AbortRunResponse()
+        phase = self.details.get(key, self.runs.get(key))
         if phase is None:
             raise refusal(Status.NOT_FOUND)
-        details: Any = run_service_pb2.GetRunDetailsResponse()
-        details.details.action.status.phase = phase
-        return details
+        response: Any = run_service_pb2.GetRunDetailsResponse()
+        action = response.details.action
+        action.id.run.project, action.id.run.domain, action.id.run.name = key.project, key.domain, key.name
+        action.status.phase = phase
+        if key in self.errors and phase == RunPhase.FAILED:
+            action.error_info.kind, action.error_info.message = self.errors[key]
+        if key in self.reasons:
+            action.abort_info.reason = self.reasons[key]
+        response.details.run_spec.annotations.values.update(self.annotations.get(key, {}))
+        return response
 
     def _list(self, asked: Asked) -> Any:
         response = run_service_pb2.ListRunsResponse()
-        for name in asked.names:
-            key = asked.where.run(name)
+        of_a_task = bool(asked.request) and asked.request.HasField("task_name")
+        keys = list(self.annotations) if of_a_task else [asked.where.run(name) for name in asked.names]
+        for key in keys:
             if key in self.runs and (not asked.ended_only or self.runs[key] in TERMINAL):
                 self._add(response.runs.add(), key)
         return response
 
     async def server_stream(self, method: Any, request: Any, **_: Any) -> AsyncGenerator[Any, None]:
         where = ProjectDomain(request.project_id.name, request.project_id.domain)
-        asked = Asked("WatchRuns", asyncio.get_running_loop().time(), where, ())
+        asked = Asked("WatchRuns", self._clock(), where, ())
         self.asked.append(asked)
         if error := self.fails(asked):
             raise error
@@ -138,6 +191,29 @@ class ScriptedFlyte:
         """Nothing is open."""
 
 
+class Connected:
+    """The Airflow connection ``flyte_default`` to a scripted Flyte, for blocking callers.
+
+    :param flyte: the Flyte.
+    :param monkeypatch: the test's.
+    """
+
+    def __init__(self, flyte: ScriptedFlyte, monkeypatch: Any) -> None:
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr(FlyteClient, "transport", lambda client: SimpleNamespace(unary=flyte.unary_at_once))
+        self.change()
+
+    def change(self, **extra: Any) -> None:
+        """Store it with other extra fields."""
+        fields = {"insecure": True, "project": "p", "domain": "development"} | extra
+        stored = {"conn_type": "flyte", "host": "flyte.example", "port": 443, "extra": fields}
+        self._monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", json.dumps(stored))
+
+    def remove(self) -> None:
+        """Nobody knows it any more."""
+        self._monkeypatch.delenv("AIRFLOW_CONN_FLYTE_DEFAULT")
+
+
 class _Client(FlyteClient):
     def __init__(self, flyte: ScriptedFlyte) -> None:
         # A TLS context would take longer than all else.
@@ -147,3 +223,6 @@ class _Client(FlyteClient):
 
     def async_transport(self) -> Any:
         return self._flyte
+
+    def transport(self) -> Any:
+        return SimpleNamespace(unary=self._flyte.unary_at_once)
