@@ -114,7 +114,7 @@ async def no_watcher_left() -> AsyncIterator[None]:
     for shared in list(shared_watcher._of_loop(asyncio.get_running_loop()).values()):
         assert shared.users == 0
         shared.close()
-    await asyncio.gather(*shared_watcher._closing)
+    await asyncio.gather(*shared_watcher._background)
     gc.collect()
 
 

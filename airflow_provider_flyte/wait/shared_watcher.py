@@ -25,7 +25,7 @@ LINGER = 60.0
 METRICS_EVERY = 10.0
 """Seconds between two reports to Airflow's metrics."""
 
-_closing: set[asyncio.Task[None]] = set()
+_background: set[asyncio.Task[Any]] = set()
 """Strong references: the loop keeps only weak ones to its tasks."""
 
 
@@ -39,6 +39,7 @@ class _Shared:
         self._client: FlyteClient | None = None
         self._watcher: RunWatcher | None = None
         self._making: asyncio.Task[RunWatcher] | None = None
+        self._closed = asyncio.Event()
         self._lingering: asyncio.TimerHandle | None = None
         self._reporting: asyncio.TimerHandle | None = None
 
@@ -62,6 +63,7 @@ class _Shared:
         self._watcher = watcher_class(self._client, renew=self._refresh_client, **watcher_settings())
         self._metrics = Metrics(self._flyte_conn_id)
         self._report()
+        self._in_background(self._close_in_the_end())
         return self._watcher
 
     def _hook(self) -> FlyteHook:
@@ -123,18 +125,22 @@ class _Shared:
             self._reporting.cancel()
         if self._watcher is not None:
             self._metrics.report(self._watcher.status)
-        self._in_background(self._close())
+        self._closed.set()
 
-    async def _close(self) -> None:
-        if self._watcher is not None:
-            await self._watcher.aclose()
-        if self._client:
-            await self._client.aclose()
+    async def _close_in_the_end(self) -> None:
+        """Close when there are no more waits, or with the loop: ``dag.test()`` ends its own after each trigger."""
+        try:
+            await self._closed.wait()
+        finally:
+            if self._watcher is not None:
+                await self._watcher.aclose()
+            if self._client:
+                await self._client.aclose()
 
-    def _in_background(self, closes: Coroutine[Any, Any, None]) -> None:
-        closing = self._loop.create_task(closes)
-        _closing.add(closing)
-        closing.add_done_callback(_closing.discard)
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        _background.add(task)
+        task.add_done_callback(_background.discard)
 
 
 _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Shared]] = weakref.WeakKeyDictionary()

@@ -15,6 +15,7 @@ from airflow_provider_flyte.testing import LocalFlyte, status
 from airflow_provider_flyte.wait import shared_watcher
 from tests.airflow.test_triggers import ending, trigger
 from tests.support.oauth2 import OAuth2Server
+from tests.support.open_sockets import connections_to
 from tests.support.own_airflow import connection_json
 
 pytestmark = [pytest.mark.one_transport("connect"), pytest.mark.usefixtures("no_watcher_left")]
@@ -145,6 +146,27 @@ def test_the_defaults_are_the_watchers() -> None:
 
     parameters = inspect.signature(RunWatcher).parameters
     assert {name: parameters[name].default for name in watcher_settings()} == watcher_settings()
+
+
+@pytest.mark.parametrize("over", ["after the end", "while it waits"])
+def test_a_loop_that_ends_leaves_no_connection(monkeypatch: pytest.MonkeyPatch, over: str) -> None:
+    """``dag.test()`` runs each trigger on a loop of its own, and drops it after the event."""
+    with LocalFlyte(transports=("connect",)) as flyte:
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte))
+        run = flyte.run("r1").move("RUNNING")
+        waiting = trigger()
+
+        async def wait() -> None:
+            end = asyncio.ensure_future(waiting.run().__anext__())
+            await flyte.wait_for_call_async("WatchRuns", 1)
+            await flyte.wait_for_call_async("ListRuns", 1)
+            assert connections_to(flyte.port) > 0
+            if over == "after the end":
+                run.succeeds()
+                await end
+
+        asyncio.run(wait())
+        assert connections_to(flyte.port) == 0
 
 
 async def test_a_retired_watcher_leaves_its_successor_alone() -> None:

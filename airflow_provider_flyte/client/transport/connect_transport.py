@@ -7,6 +7,7 @@ import math
 import re
 import ssl
 import time
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
 from enum import Enum
@@ -388,17 +389,33 @@ class ConnectTransport:
             self.close()
 
 
+class _AsyncPool:
+    """Connections on an event loop; a retired pool is closed when its last call is over."""
+
+    def __init__(self, limits: httpx.Limits, options: dict[str, Any], *, retired: bool = False) -> None:
+        self.connections = httpx.AsyncHTTPTransport(limits=limits, **options)
+        self.retired = retired
+        self.calls = 0
+
+
 class _AsyncExchange:
     """One request on an event loop, and the answer to it."""
 
-    def __init__(self, pool: httpx.AsyncHTTPTransport) -> None:
+    def __init__(self, pool: _AsyncPool) -> None:
         self._pool = pool
+        self._pool.calls += 1
         self._response: httpx.Response | None = None
         self._parts: AsyncIterator[bytes] | None = None
 
     async def do(self, step: httpx.Request | _Part) -> Any:
         if isinstance(step, httpx.Request):
-            self._response = await self._pool.handle_async_request(step)
+            try:
+                self._response = await self._pool.connections.handle_async_request(step)
+            except asyncio.CancelledError:
+                # httpcore 1.0 neither uses nor closes a connection whose first call is cancelled between its connect
+                # and its request. It goes with its pool.
+                self._pool.retired = True
+                raise
             return self._response
         assert self._response is not None
         if self._parts is None:
@@ -406,21 +423,28 @@ class _AsyncExchange:
         return await anext(self._parts, None)
 
     async def aclose(self) -> None:
-        if self._response is not None:
-            await self._response.aclose()
+        try:
+            if self._response is not None:
+                await self._response.aclose()
+        finally:
+            self._pool.calls -= 1
+            if self._pool.retired and not self._pool.calls:
+                await self._pool.connections.aclose()
 
 
 class AsyncConnectTransport:
-    """Calls on one event loop, over two pools of connections."""
+    """Calls on one event loop over a pool of connections; each stream has one of its own."""
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
         self._wire = _Wire(config, route)
-        self._for_calls = httpx.AsyncHTTPTransport(limits=_CALLS, **self._wire.options)
-        self._streams = httpx.AsyncHTTPTransport(limits=_STREAMS, **self._wire.options)
+        self._pools: weakref.WeakSet[_AsyncPool] = weakref.WeakSet()
+        self._for_calls = self._pool(_CALLS)
 
     async def unary(
         self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
     ) -> Resp:
+        if self._for_calls.retired:
+            self._for_calls = self._pool(_CALLS)
         with self._wire.failures(method, timeout, run):
             async with aclosing(_AsyncExchange(self._for_calls)) as exchange:
                 steps = self._wire.unary(method, request, timeout, run, metadata)
@@ -436,15 +460,20 @@ class AsyncConnectTransport:
         metadata: Metadata = (),
     ) -> AsyncGenerator[Resp, None]:
         with self._wire.failures(method, timeout, run):
-            async with aclosing(_AsyncExchange(self._streams)) as exchange:
+            async with aclosing(_AsyncExchange(self._pool(_STREAMS, retired=True))) as exchange:
                 stream = _Stream(self._wire, method, request, timeout, run, metadata)
                 while (message := await adrive(stream.next(), exchange.do)) is not None:
                     yield message
 
+    def _pool(self, limits: httpx.Limits, *, retired: bool = False) -> _AsyncPool:
+        pool = _AsyncPool(limits, self._wire.options, retired=retired)
+        self._pools.add(pool)
+        return pool
+
     async def close(self) -> None:
         self._wire.closed = True
-        await self._for_calls.aclose()
-        await self._streams.aclose()
+        for pool in list(self._pools):
+            await pool.connections.aclose()
 
 
 # RuntimeError: what a pool raises whose connections are closed under a call. OSError: a socket's error that httpx

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import gzip
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -17,11 +18,12 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteConfig, errors
 from airflow_provider_flyte.client.errors import RpcError, Status
-from airflow_provider_flyte.client.rpc import METHODS, Method, RunService
+from airflow_provider_flyte.client.rpc import METHODS, Method, RunService, ServerStream
 from airflow_provider_flyte.client.transport import connect_protocol
 from airflow_provider_flyte.client.transport.connect_transport import AsyncConnectTransport, ConnectTransport
 from airflow_provider_flyte.client.transport.route import route_to
 from airflow_provider_flyte.testing import LocalFlyte, delay, silent_stream
+from tests.support.open_sockets import connections_to
 from tests.support.replay_server import Answer, ReplayServer
 
 EXCHANGES: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "recordings" / "connect.json").read_text())[
@@ -410,3 +412,30 @@ def test_a_closed_transport_raises_that(on_a_loop: bool) -> None:
 
     with pytest.raises(errors.ClosedError):
         asyncio.run(on_loop()) if on_a_loop else blocking()
+
+
+@pytest.mark.parametrize("method", [RunService.ListRuns, RunService.WatchRuns], ids=lambda row: row.name)
+async def test_a_call_that_is_cancelled_while_it_connects_leaves_no_connection(method: Method[Any, Any]) -> None:
+    """Cancelled at every turn of the loop: httpcore 1.0 forgets a connection that was just made for it."""
+    with socket.create_server(("localhost", 0)) as never_answers:
+        config = config_of(f"localhost:{never_answers.getsockname()[1]}")
+        transport = AsyncConnectTransport(config, route_to(config))
+
+        async def call() -> None:
+            if isinstance(method, ServerStream):
+                async for _ in transport.server_stream(method, method.request()):
+                    pass
+            else:
+                await transport.unary(method, method.request(), timeout=60)
+
+        for turns in range(80):
+            calling = asyncio.ensure_future(call())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            calling.cancel()
+            await asyncio.wait([calling])
+        # What is closed goes in one of the next turns.
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert connections_to(never_answers.getsockname()[1]) == 0
+        await transport.close()
