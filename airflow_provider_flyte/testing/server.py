@@ -334,10 +334,10 @@ class LocalFlyte:
 
     # -- what was asked
 
-    def wait_for_call(self, method: str, count: int = 1, timeout: float = 5.0) -> list[RecordedCall]:
+    def wait_for_call(self, method: str, count: int = 1, timeout: float = 30.0) -> list[RecordedCall]:
         """Wait until a method was called so often since the start, or ``calls.clear()``; blocks its thread."""
         return self.calls.wait(method, count, timeout)
 
-    async def wait_for_call_async(self, method: str, count: int = 1, timeout: float = 5.0) -> list[RecordedCall]:
+    async def wait_for_call_async(self, method: str, count: int = 1, timeout: float = 30.0) -> list[RecordedCall]:
         """The same in a coroutine."""
         return await asyncio.to_thread(self.calls.wait, method, count, timeout)

@@ -123,7 +123,7 @@ async def test_the_settings_are_airflows(flyte_default: LocalFlyte, monkeypatch:
     run = flyte_default.run("r1").move("RUNNING")
     wait = asyncio.ensure_future(ending(trigger(poll_interval=60)))
     # More than the defaults would ask in this time.
-    await flyte_default.wait_for_call_async("ListRuns", 12, timeout=4)
+    await flyte_default.wait_for_call_async("ListRuns", 12, timeout=30)
     run.succeeds()
     assert (await wait)["ending"] == "succeeded"
     assert flyte_default.calls("WatchRuns") == []
