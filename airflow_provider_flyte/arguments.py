@@ -12,16 +12,16 @@ from airflow_provider_flyte.compat import conf
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 
 POLL_INTERVAL = 5.0
-"""Most seconds until a task notices an end, where its author sets nothing else."""
+"""Maximum seconds until a task notices the end of a run, unless its author sets another value."""
 
 LEAST_INTERVAL = 0.1
-"""Least seconds between two polls of one task. A poll is a call to Flyte and a query to its database: with 0, a single
-task made 2,622 of them in four seconds."""
+"""Minimum seconds between two polls of one task. A poll is a call to Flyte and a query to its database: with 0, a
+single task made 2,622 of them in four seconds."""
 
 DEFAULT_DEFERRABLE: bool = conf.getboolean("operators", "default_deferrable", fallback=False)
 
 RESUME_AFTER = 10.0
-"""Least seconds between a deferral and its end, where the author sets nothing else."""
+"""Minimum seconds between a deferral and its end, unless the author sets another value."""
 
 
 @contextmanager

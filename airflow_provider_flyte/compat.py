@@ -72,7 +72,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Look a name up when it is first imported: a DAG file pays for what it needs."""
+    """Import a name when it is first used: a DAG file pays only for what it needs."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found = _find(name)
@@ -138,8 +138,8 @@ async def in_airflow(call: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
     Such a call may ask the supervisor. From asgiref's thread that goes back to the loop which owns the supervisor's
     socket; from any other one, ``asyncio.to_thread``'s too, Airflow before 3.2 reads the socket in a second loop, and
-    then all waits of the triggerer hang (3.0.6) or its runner dies (3.1.8). Nor must the call be cancelled halfway:
-    there, the answer that nobody reads is taken for the next call's.
+    then all waits of the triggerer hang (3.0.6) or its runner dies (3.1.8). Nor may the call be cancelled halfway:
+    those versions take its unread answer for that of the next call.
     """
     from asgiref.sync import sync_to_async
 
@@ -159,8 +159,8 @@ async def aconnection(hook: type[BaseHook], conn_id: str) -> Any:
 
 
 def failing_backends(conn_id: str) -> list[str]:
-    """Which secrets backends fail over a connection, and how: Airflow passes over them, and reports that it does not
-    exist.
+    """The secrets backends that fail to read a connection, and how. Airflow skips them, and reports that the connection
+    does not exist.
 
     The text of a failure is left out where it may quote the connection.
     """
@@ -176,7 +176,7 @@ async def afailing_backends(conn_id: str) -> list[str]:
 def unread_variable(conn_id: str) -> str:
     """How Airflow fails to read the connection's environment variable, or ''.
 
-    Airflow passes over it and takes a connection of that id from the database, which may be another Flyte's. '' too
+    Airflow skips it and takes a connection of that id from the database, which may be another Flyte's. '' too
     where a secrets backend that goes before the environment has the connection.
     """
     before: list[Any] = []
@@ -205,14 +205,14 @@ def _secrets_backends() -> list[Any]:
 
 
 def _asked(backend: Any, conn_id: str) -> tuple[bool, str]:
-    """Whether a backend has a connection, and how it fails over it, or ''."""
+    """Whether a backend has a connection, and how it failed to read it, or ''."""
     try:
         if found := backend.get_connection(conn_id=conn_id):
-            # Airflow keeps it so, and passes over it too where that fails.
+            # Airflow caches a connection as its URI, and skips the backend where making the URI fails.
             found.get_uri()
     except Exception as error:
-        words = _quoting_nothing(error)
-        return False, f"{type(backend).__name__} failed with {type(error).__name__}{words and f': {words}'}"
+        text = _quoting_nothing(error)
+        return False, f"{type(backend).__name__} failed with {type(error).__name__}{text and f': {text}'}"
     return bool(found), ""
 
 
@@ -220,7 +220,7 @@ def _quoting_nothing(error: Exception) -> str:
     """An error's text, where that quotes nothing of the connection."""
     if isinstance(error, json.JSONDecodeError | TypeError):
         return str(error)
-    # Airflow's words for JSON, Python's for a URI. Where a password has a / in it, the port is a part of that.
+    # Airflow's message for JSON, Python's for a URI. Where a password has a / in it, the port is a part of that.
     if isinstance(error, ValueError) and str(error).startswith(("Expected integer value for `port`", "Port ")):
         return "its port is not a number from 0 to 65535"
     return ""
@@ -253,10 +253,10 @@ def push_to_database(ti: Any, key: str, value: str) -> None:
 
 
 def may_be_shown(ti_key: Any, *, resumed: bool) -> bool:
-    """Whether somebody may have stored the button's address, which this process has not.
+    """Whether the button's address may be stored although this process has not stored it.
 
-    :param ti_key: Airflow 2's webserver asks with a key, and does not mind if there is none. Airflow 3 asks at the end
-        of a task's process, with its task instance.
+    :param ti_key: what Airflow asks with: in Airflow 2's webserver a key, which may have no address; in Airflow 3 the
+        task instance, at the end of the task's process.
     :param resumed: whether the task had stored it before it deferred.
     """
     return resumed or not hasattr(ti_key, "task")
@@ -277,7 +277,7 @@ def airflow_stats() -> Any:
 
 
 def task_state(ti: Any) -> str | None:
-    """The task instance's state by now, read from Airflow; UNKNOWN where that fails. For a worker."""
+    """The task instance's current state, read from Airflow; UNKNOWN where that fails. For a worker."""
     if getattr(ti, "test_mode", False):
         # `airflow tasks test` of 2.11 writes no state: what is stored is another execution's.
         return UNKNOWN

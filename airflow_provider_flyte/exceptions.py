@@ -8,10 +8,10 @@ FlyteRunError (AirflowException)    .run .project .domain .url .errors
 +-- FlyteRunMissing                 Flyte does not have the run; a retry waits for it again
 +-- FlyteRunTimeout                 the sensor's timeout has passed; the task fails without a retry
 +-- FlyteUnreachable                the run's state is unknown; a retry polls again
-|   +-- FlyteLaunchUncertain            nor whether it was launched; a retry finds it if it was
+|   +-- FlyteLaunchUncertain            whether it was launched is unknown too; a retry finds it if it was
 +-- FlyteOutputsUnreadable          the run has succeeded, its outputs cannot be read; a retry launches nothing
 +-- FlyteWaitBroken                 the trigger broke, not the run; a retry waits again
-+-- FlyteLaunchFailed               nothing was launched: Flyte refuses it, or was lost on the way; a retry tries again
++-- FlyteLaunchFailed               nothing was launched: Flyte refuses it, or was not reached; a retry tries again
 +-- FlyteTaskKilled                 the task was stopped; the log has whether its run was aborted or keeps running
 +-- FlyteRunTaken                   the run's name belongs to somebody else; the task fails without a retry
 FlyteConfigurationError (AirflowException)    the connection cannot work
@@ -64,7 +64,7 @@ class FlyteRunFailed(FlyteRunError):
 
     :param phase: ``FAILED``, ``ABORTED`` or ``TIMED_OUT``.
     :param kind: ``USER`` (the run's own code), ``SYSTEM`` (Flyte or its cluster), ``ABORTED``, ``UNKNOWN`` or ''.
-    :param message: Flyte's words.
+    :param message: Flyte's message.
     :param attempts: how many attempts Flyte made; 0 where it is not known.
     """
 
@@ -138,7 +138,7 @@ class FlyteLaunchFailed(FlyteRunError):
 
 
 class FlyteTaskKilled(FlyteRunError):
-    """The task's process was asked to end. Airflow has decided by then about the task's state."""
+    """The task's process was asked to end. Airflow has already decided the task's state."""
 
 
 class FlyteRunTaken(FlyteRunError, AirflowFailException):

@@ -108,7 +108,7 @@ class FlyteHook(BaseHook):
         return self.get_client()
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether a task could use the connection, and in words what is wrong: see ``connection/check.py``."""
+        """Whether a task could use the connection, and a text about what is wrong: see ``connection/check.py``."""
         from airflow_provider_flyte.connection.check import check
 
         try:

@@ -49,7 +49,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
 
     The run's name is made of the DAG, the task, the DAG run, the map index and the try, so a worker that crashes at
     any point finds the run again, and a retry first reads the runs of the tries before: one that is still running is
-    waited for, one that has succeeded is the answer. To clear the task starts anew.
+    waited for, one that has succeeded is the answer. Clearing the task starts anew.
 
     XCom gets the run's details (``RunDetails.to_dict()``) under ``return_value``, the outputs as plain values under
     ``outputs``, and each output under its own name (``o0``, ``o1`` ...).
@@ -65,8 +65,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     :param project: the Flyte project of task and run; by default the connection's.
     :param domain: their Flyte domain; by default the connection's.
     :param flyte_conn_id: the Airflow connection, of type ``flyte``.
-    :param run_name: a name for the run instead of a computed one; a run that exists under it is waited for, whoever
-        launched it. A retry that launches anew appends ``-2``, ``-3`` ...
+    :param run_name: a name for the run instead of a computed one; a run that exists under it is waited for, no
+        matter who launched it. A retry that launches anew appends ``-2``, ``-3`` ...
     :param labels: labels of the run.
     :param annotations: annotations of the run; Airflow's own are added.
     :param env_vars: environment variables of the run. Their values are hidden in Rendered Templates.
@@ -78,7 +78,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     :param max_action_concurrency: how many actions of the run may run at once; by default Flyte's limit.
     :param wait: wait until the run is over. If not, the task succeeds once the run is launched.
     :param deferrable: wait in the triggerer instead of on a worker; by default ``[operators] default_deferrable``.
-    :param poll_interval: most seconds until an end is noticed.
+    :param poll_interval: maximum seconds until an end is noticed.
     :param retry_as: what a retry after a failed run launches: ``"new"``, ``"rerun"`` (the same, as a re-run of it) or
         ``"recover"`` (keeping what had succeeded, where the backend can).
     :param fail_fast_on: ``"user"``: an error of the run's own code fails the task without a retry.
@@ -92,8 +92,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         may keep running, and a retry finds it.
     :param launch_unreachable_after: the same before the launch, on a worker, whose slot the try holds meanwhile.
         Deferred it holds none, and ``unreachable_after`` counts.
-    :param resume_after: least seconds between a deferral and its end. Airflow's scheduler fails some tasks that resume
-        a few seconds after they deferred (apache/airflow#66374); 0 takes that risk.
+    :param resume_after: minimum seconds between a deferral and its end. Airflow's scheduler fails some tasks that
+        resume a few seconds after they deferred (apache/airflow#66374); 0 takes that risk.
     :param log_lines: how many of the last lines of a failed attempt's log go into the task's log; 0: none.
     :param redact_env: replace the values of the run's environment variables by ``***`` in XCom.
     """
@@ -177,7 +177,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         self.flyte_queue = flyte_queue
         self.service_account = service_account
         self.raw_data_prefix = raw_data_prefix
-        # Arguments that are no templates are known by now: a wrong one is an import error of the DAG.
+        # Arguments that are not templates are known here, so a wrong one is an import error of the DAG.
         with argument_errors():
             self.interruptible = switch("interruptible", interruptible, optional=True)
             self.overwrite_cache = switch("overwrite_cache", overwrite_cache)
@@ -298,7 +298,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         return super().resume_execution(next_method, kwargs, context)
 
     def on_kill(self) -> None:
-        """Note it, no more: Airflow calls this in a signal handler, and also for tasks that nobody killed."""
+        """Set a flag, no more: Airflow calls this in a signal handler, and also for tasks that were not killed."""
         self.stop_requested = True
 
     # -- OpenLineage's provider calls these, where it is installed

@@ -76,9 +76,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     :param missing_after: seconds for which the run may not exist yet; None: for ever.
     :param unreachable_after: seconds of unbroken trouble with Flyte after which the task fails because the run's
         state is unknown; None: never. In reschedule mode each poke counts for itself.
-    :param resume_after: least seconds between a deferral and its end. Airflow's scheduler fails some tasks that resume
-        a few seconds after they deferred (apache/airflow#66374); 0 takes that risk, and so does a ``poke_interval``
-        below ten seconds in reschedule mode.
+    :param resume_after: minimum seconds between a deferral and its end. Airflow's scheduler fails some tasks that
+        resume a few seconds after they deferred (apache/airflow#66374); 0 takes that risk, and so does a
+        ``poke_interval`` below ten seconds in reschedule mode.
     :param redact_env: replace the values of the run's environment variables by ``***`` in XCom.
     """
 
@@ -119,7 +119,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         self.project = project
         self.domain = domain
         self.flyte_conn_id = flyte_conn_id
-        # Arguments that are no templates are known by now: a wrong one is an import error of the DAG.
+        # Arguments that are not templates are known here, so a wrong one is an import error of the DAG.
         with argument_errors():
             self.wait_for = choice("wait_for", wait_for, ("all", "any"))
             self.fail_fast = switch("fail_fast", fail_fast)
@@ -192,7 +192,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             return self._start(context)
         if before is not None:
             link_was_shown(self)
-            # Templates may render another run by now, and an edited DAG may have several runs instead of one.
+            # Templates may render another run now, and an edited DAG may have several runs instead of one.
             if self.run_names is None and len(before.run_names) == 1:
                 [self.run_name] = before.run_names
             else:

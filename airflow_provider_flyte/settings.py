@@ -20,7 +20,7 @@ class Option:
     default: float | bool | str
     help: str
     least: float = 0.1
-    """Least value of a number. Less is a flood of calls to Flyte, or so few that nothing is noticed."""
+    """Smallest value of a number. A smaller one means a flood of calls to Flyte, or so few that nothing is noticed."""
 
     most: float = 3600.0
     """Largest value of a number. An end that no stream sends is noticed only with the next poll."""
@@ -30,7 +30,7 @@ OPTIONS = (
     Option(
         "poll_interval",
         POLL_INTERVAL,
-        "Most seconds between two polls while all is quiet; a deferred sensor's poke_interval may ask for less.",
+        "Maximum seconds between two polls while all is quiet; a deferred sensor's poke_interval may ask for less.",
     ),
     Option(
         "min_poll_interval",

@@ -12,10 +12,10 @@ class TaskLog(Protocol):
         """Log what happened."""
 
     def warning(self, event: str, /, *args: Any) -> Any:
-        """Log what may need somebody."""
+        """Log what may need attention."""
 
     def error(self, event: str, /, *args: Any) -> Any:
-        """Log what needs somebody."""
+        """Log what needs attention."""
 
 
 class TroubleLog:
@@ -31,7 +31,7 @@ class TroubleLog:
     def log(self, trouble: str, about: str, *, over: bool) -> bool:
         """Log a change between trouble and none; returns whether there is trouble.
 
-        :param trouble: Flyte's or the client's words; '' where there is none.
+        :param trouble: Flyte's or the client's text; '' where there is none.
         :param about: what it concerns.
         :param over: whether the wait ends with it: then its exception has the trouble.
         """

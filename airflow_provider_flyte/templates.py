@@ -1,7 +1,7 @@
 """Templates that are rendered as native objects (``render_template_as_native_obj=True``).
 
-Such rendering reads numbers, dicts, True and None off every text, also off one that is no template: ``"2026"`` becomes
-2026. So the text is kept beside what was read, and taken where a text is meant.
+Such rendering parses numbers, dicts, True and None from every text, also from one that is no template: ``"2026"``
+becomes 2026. So the text is kept beside the parsed value, and used where a text is wanted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class KeepsTexts:
     """Mappings of texts."""
 
     typed_fields: tuple[str, ...] = ()
-    """Values of many types; :meth:`as_written` gives them with the texts that they were read off."""
+    """Values of many types; :meth:`as_written` gives them with the texts that they were parsed from."""
 
     rendered_natively = False
     """Whether this task was rendered natively."""
@@ -43,7 +43,7 @@ class KeepsTexts:
     _written: Mapping[str, tuple[Any, Any]] = {}
 
     def as_written(self, name: str) -> Any:
-        """The field as rendered, each value that was read off a text together with it."""
+        """The field as rendered, each value that was parsed from a text together with that text."""
         value = getattr(self, name)
         rendered, written = self._written.get(name, (None, None))
         return written if rendered is value else value

@@ -1,5 +1,5 @@
-"""The triggers: one deferred task's wait in the triggerer. FlyteRunTrigger is for one run or several, whoever launched
-them, FlyteLaunchedRunTrigger for the run of an operator.
+"""The triggers: one deferred task's wait in the triggerer. FlyteRunTrigger is for one run or several, no matter
+who launched them, FlyteLaunchedRunTrigger for the run of an operator.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ T = TypeVar("T")
 _CONNECTION_RETRY = 5.0
 
 _NAMED = 20
-"""How many ends of several runs have a line each."""
+"""How many ends of several runs are logged one by one."""
 
 
 class _ConnectionUnreadError(Exception):
-    """Airflow itself could not give the connection, for longer than the budget."""
+    """Airflow itself could not read the connection for longer than ``unreachable_after``."""
 
 
 class FlyteRunTrigger(BaseTrigger):
@@ -54,7 +54,7 @@ class FlyteRunTrigger(BaseTrigger):
     :param project: its project; by default the connection's.
     :param domain: its domain; by default the connection's.
     :param flyte_conn_id: the Airflow connection.
-    :param poll_interval: most seconds until an end is noticed.
+    :param poll_interval: maximum seconds until an end is noticed.
     :param deadline: when the sensor's ``timeout`` has passed; None: never.
     :param execution_deadline: when the task's ``execution_timeout`` has passed; None: never.
     :param not_before: the event is held until then, because Airflow's scheduler fails some tasks that resume a few
@@ -112,7 +112,7 @@ class FlyteRunTrigger(BaseTrigger):
         return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in (*own, *self._waiting)}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event, whatever happens but for a cancellation, which is nobody's success."""
+        """Yield one event, whatever happens, except for a cancellation."""
         try:
             try:
                 event = await self._event()
@@ -297,7 +297,7 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
     """:class:`FlyteRunTrigger` for the run of an operator.
 
     :param queued_deadline: when a worker is to check whether the run has left its queue; None: never.
-    :param abort_for: the task instance, in words, that has launched the run; None: none did, and it is never aborted.
+    :param abort_for: the task instance that has launched the run, as a text; None: none has, so it is never aborted.
     :param abort_on_kill: abort the run when the task is killed.
     :param abort_on_timeout: abort the run when ``execution_deadline`` has passed. Airflow 2.11 does not let the task do
         it: it fails a task that resumes past its ``execution_timeout`` before calling it.

@@ -11,12 +11,12 @@ from typing import Any
 from airflow_provider_flyte.client.errors import ConfigError
 
 LONGEST, LONGEST_IN_WORDS = 3_155_760_000.0, "a hundred years"
-"""Most seconds that a time may have: dates and deadlines end somewhere behind it, and whoever means "for ever" can give
-so."""
+"""Maximum seconds of a time: dates and deadlines overflow somewhere beyond it. Where "for ever" makes sense, there is
+another value for it."""
 
 MISSING_AFTER = 60.0
 UNREACHABLE_AFTER = 300.0
-"""Seconds for which a wait puts up with a missing run and with trouble, where nothing else is set."""
+"""Seconds for which a wait tolerates a missing run and trouble, unless other values are set."""
 
 
 def is_number(value: object, *, least: float, most: float = math.inf, above_least: bool = False) -> bool:

@@ -162,7 +162,7 @@ class FlyteClient:
         """The transport of the running event loop."""
         loop, pid = asyncio.get_running_loop(), os.getpid()
         with self._lock:
-            # A channel holds its loop, so one that nobody closed goes when its loop is closed, not before.
+            # A channel holds its loop, so one that was not closed is dropped when its loop is closed, not before.
             self._async = {each: entry for each, entry in self._async.items() if not each.is_closed()}
             entry = self._async.get(loop)
             if entry is None or entry[0] != pid:

@@ -76,7 +76,7 @@ class FlyteConfig:
     """Name that the server's certificate is checked for, where it is not the endpoint's host."""
 
     verify: bool = True
-    """Whether the server's certificate is checked at all. Without it anybody in between can read the token."""
+    """Whether the server's certificate is checked at all. Without that, anybody in between can read the token."""
 
     keepalive: float = 0.0
     """Seconds between two HTTP/2 pings on a quiet connection (gRPC only); 0 sends none.

@@ -7,7 +7,7 @@ import re
 
 from airflow_provider_flyte.client.errors import ConfigError
 
-# What HTTP/2 takes: grpc's own words for anything else come late, and differ between blocking and asyncio calls.
+# What HTTP/2 takes: grpc's own errors for anything else come late, and differ between blocking and asyncio calls.
 _HOST = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\s/:@?#\[\]]+")
 _TLS_SCHEMES = ("dns:///", "https://")
 

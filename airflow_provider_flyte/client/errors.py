@@ -11,7 +11,7 @@
         +-- NotFoundError               NOT_FOUND; of GetRunDetails it does not prove that the run is missing
         +-- UnauthenticatedError        UNAUTHENTICATED
         |   +-- TokenError                  no token can be had with these credentials: lasting
-        |       +-- TokenServerError            nor from this token server, for the moment: transient
+        |       +-- TokenServerError            the token server gives no usable answer now: transient
         +-- PermissionDeniedError       PERMISSION_DENIED
         +-- InvalidArgumentError        INVALID_ARGUMENT, OUT_OF_RANGE, FAILED_PRECONDITION
         +-- AlreadyExistsError          ALREADY_EXISTS
@@ -22,7 +22,7 @@
         |       +-- SpeaksTlsError              it speaks TLS and we do not
         |       +-- SpeaksPlaintextError        the reverse
         |       +-- CertificateError            its certificate is refused
-        |       |   +-- UnknownAuthorityError       nobody here knows who signed it
+        |       |   +-- UnknownAuthorityError       signed by an unknown authority
         |       |   +-- WrongHostNameError          it is for another name
         |       |   +-- ClientCertificateError      ours is missing or refused
         |       +-- NoGrpcError                 only HTTP passes, and the settings ask for gRPC
@@ -32,7 +32,7 @@
         +-- DeadlineExceededError       DEADLINE_EXCEEDED
         +-- InternalError               INTERNAL, DATA_LOSS
         +-- BadAnswerError              the answer cannot be read as a message of this method: lasting
-        |   +-- GarbledAnswerError          nor where Flyte has answered before: transient
+        |   +-- GarbledAnswerError          the same where Flyte has answered before: transient
         +-- UnknownError                UNKNOWN and any status that we do not know
         +-- LaunchUncertainError        any status: whether the run was launched is not known
         +-- CancelledError              CANCELLED by the server
@@ -48,7 +48,7 @@ from typing import Any, ClassVar, TypeVar
 
 
 class Status(Enum):
-    """gRPC's status codes, so that nobody above the transports needs grpc to name one."""
+    """gRPC's status codes, so that code above the transports can name one without grpc."""
 
     CANCELLED = 1
     UNKNOWN = 2
@@ -108,7 +108,7 @@ class RpcError(FlyteError):
     """A call that did not succeed.
 
     :param status: gRPC status, as our own enum.
-    :param details: the server's own words, or the channel's.
+    :param details: the server's own text, or the channel's.
     :param method: ``Service/Method``.
     :param endpoint: where the call went, ``host:port``.
     :param run: the run it was about, or None.
@@ -132,9 +132,9 @@ class RpcError(FlyteError):
 
     def __str__(self) -> str:
         about = f" for run {self.run}" if self.run else ""
-        words = f": {self.details}" if self.details else ""
+        details = f": {self.details}" if self.details else ""
         advice = self._advice().format(endpoint=self.endpoint, method=self.method, run=self.run)
-        return f"{self.method}{about} at {self.endpoint} failed with {self.status.name}{words}. {advice}"
+        return f"{self.method}{about} at {self.endpoint} failed with {self.status.name}{details}. {advice}"
 
     def _advice(self) -> str:
         return self.advice
@@ -146,7 +146,7 @@ class RpcError(FlyteError):
         return other
 
     def copy(self: Error, **changed: Any) -> Error:
-        """The same failure for somebody else: an error that is raised twice collects both tracebacks.
+        """The same failure for another caller: an error that is raised twice collects both tracebacks.
 
         :param changed: attributes that are others, such as the ``method`` and the ``run``.
         """
@@ -238,7 +238,7 @@ PROXY_STATUSES = (429, 502, 503, 504)
 
 
 class WrongEndpointError(UnavailableError):
-    """Flyte cannot be reached in this way: found by a probe of the address, not guessed from grpc's words.
+    """Flyte cannot be reached in this way: found by a probe of the address, not guessed from grpc's text.
 
     Lasting, unless Flyte was reached in this way before: then it is an outage (``transient`` is set).
     """
@@ -268,7 +268,7 @@ class CertificateError(WrongEndpointError):
 
 
 class UnknownAuthorityError(CertificateError):
-    """The server's certificate was signed by somebody whom this machine does not know."""
+    """The server's certificate was signed by an authority that this machine does not know."""
 
     advice = (
         "The certificate of {endpoint} comes from an authority that this machine does not know: enter that authority's "
@@ -375,7 +375,7 @@ class CancelledError(RpcError):
 
 
 class ClosedError(CancelledError):
-    """Somebody closed the client. Not transient: repeating the call would open a channel that nobody closes."""
+    """The client was closed. Not transient: repeating the call would open a channel that is never closed."""
 
     advice = "Close the client only after its last call has ended."
     transient = False
@@ -421,7 +421,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_lasting(error: BaseException) -> bool:
-    """Whether asking again cannot help until somebody mends the settings or the server.
+    """Whether another attempt cannot help until the settings or the server are corrected.
 
     NOT_FOUND is neither transient nor lasting: a run may come into being.
     """

@@ -1,4 +1,4 @@
-"""A caller's value in the words of an error."""
+"""A caller's value as errors show it."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class RunDetails:
 
     @blocking
     def abort(self, reason: str) -> Bound[AbortedRun]:
-        """Stop the run if it is not over by now; ``await details.abort.aio(...)`` on a loop.
+        """Stop the run if it is not over yet; ``await details.abort.aio(...)`` on a loop.
 
         :param reason: why; stands in the run's details.
         """

@@ -21,7 +21,7 @@ def timeline(details: run_definition_pb2.RunDetails) -> list[str]:
     entries = list(_entries(details.action))
     # Stable, so that what has the same time, or none, stays where Flyte has it.
     entries.sort(key=lambda entry: entry[0] or datetime.max.replace(tzinfo=timezone.utc))
-    return [f"{_stamp(at)} {words}" for at, words in entries]
+    return [f"{_stamp(at)} {text}" for at, text in entries]
 
 
 def _entries(action: run_definition_pb2.ActionDetails) -> Iterator[tuple[datetime | None, str]]:
@@ -30,19 +30,19 @@ def _entries(action: run_definition_pb2.ActionDetails) -> Iterator[tuple[datetim
     for attempt in action.attempts:
         name = f"attempt {attempt.attempt}"
         for phase in attempt.phase_transitions:
-            words = f"{name}: {phase_name(phase.phase)}"
+            text = f"{name}: {phase_name(phase.phase)}"
             if is_terminal(phase.phase):
-                yield _time(phase.start_time), words + _because(attempt.error_info.message)
+                yield _time(phase.start_time), text + _because(attempt.error_info.message)
             else:
-                yield _time(phase.start_time), words + _for(phase.start_time, phase.end_time)
+                yield _time(phase.start_time), text + _for(phase.start_time, phase.end_time)
         warnings = [event for event in attempt.cluster_events if event.type == event.TYPE_WARNING]
         for event in warnings[-_MOST_WARNINGS:]:
             often = f" ({event.count} times)" if event.count > 1 else ""
             yield _time(event.occurred_at), f"{name}: {event.reason or 'warning'}{often}{_because(event.message)}"
     if status.HasField("end_time"):
         reason = action.abort_info.reason if action.WhichOneof("result") == "abort_info" else ""
-        words = f"{phase_name(status.phase)}{_for(status.start_time, status.end_time, 'after')}{_because(reason)}"
-        yield _time(status.end_time), words
+        text = f"{phase_name(status.phase)}{_for(status.start_time, status.end_time, 'after')}{_because(reason)}"
+        yield _time(status.end_time), text
 
 
 def _time(message: Timestamp) -> datetime | None:

@@ -21,7 +21,7 @@ class RunError:
     """``USER``, ``SYSTEM``, ``ABORTED`` or ``UNKNOWN``."""
 
     message: str
-    """The server's words."""
+    """The server's message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,5 +174,5 @@ _WORST_FIRST = (Outcome.FAILED, Outcome.MISSING, Outcome.UNREACHABLE)
 
 
 def describe(phase: int | None) -> str:
-    """A phase for the log; None is a run that nobody has seen yet."""
+    """A phase for the log; None is a run that has not been seen yet."""
     return "not created yet" if phase is None else phase_name(phase)

@@ -1,7 +1,7 @@
-"""The Test button: one step after the other, each with its own words when it fails.
+"""The Test button: one step after the other, each with its own message when it fails.
 
-It runs in the API server or in an executor that forks tasks later, so it is over within ten seconds, opens no file that
-nobody allowed it, and leaves no channel behind.
+It runs in the API server or in an executor that forks tasks later, so it is over within ten seconds, opens only files
+that the configuration allows, and leaves no channel behind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _FailedError(Exception):
 
 
 def check(config: FlyteConfig, *, patience: float = PATIENCE) -> tuple[bool, str]:
-    """Whether a task could use this connection, and in words what it can do, or which step failed and what to try.
+    """Whether a task could use this connection, and a text: what it can do, or which step failed and what to try.
 
     :param config: the connection's settings.
     :param patience: seconds for all steps together.
@@ -42,7 +42,7 @@ def check(config: FlyteConfig, *, patience: float = PATIENCE) -> tuple[bool, str
         client = FlyteClient(replace(config, timeout=min(config.timeout, _A_CALL)))
     except (_FailedError, FlyteError) as error:
         return False, f"Settings: {error}"
-    # In a thread of its own, because a DNS look-up and a handshake have no deadline of ours.
+    # In a thread of its own, because no deadline can be set for a DNS lookup and a handshake.
     steps = ThreadPoolExecutor(1, thread_name_prefix="flyte-connection-check")
     try:
         return True, steps.submit(_steps, client).result(patience)

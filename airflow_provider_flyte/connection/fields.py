@@ -15,7 +15,7 @@ CONN_TYPE = "flyte"
 CONN_NAME = "Flyte 2"
 DEFAULT_CONN_ID = "flyte_default"
 MASKS = ("***", "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER")
-"""What Airflow 3 and 2.11 show instead of a secret, and what a form sends back that nobody typed in again."""
+"""What Airflow 3 and 2.11 show instead of a secret, and what a form sends back for one that was not typed in again."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Field:
     ``pem`` (PEM text, or the path of a file)."""
 
     choices: tuple[str, ...] = ()
-    """All values of a string field that has but a few; the first is what unset means. A list in the form of 3.3, a text
-    field in that of 2.11."""
+    """All values of a string field that has only a few; the first is what unset means. The form of 3.3 has a list for
+    it, that of 2.11 a text field."""
 
     secret: bool = False
     """Whether Airflow masks it, which it does for its name."""
@@ -110,7 +110,7 @@ FIELDS = (
     Field(
         "ca_bundle",
         "CA bundle",
-        "Certificates of the authorities to believe: PEM text, or the path of a file.",
+        "Certificates of the authorities to trust: PEM text, or the path of a file.",
         "pem",
         unset="the system's, or SSL_CERT_FILE",
     ),
@@ -138,7 +138,7 @@ FIELDS = (
     Field(
         "skip_verification",
         "Skip verification",
-        "Believe any certificate. For tests alone: whoever answers gets the credentials.",
+        "Trust any certificate. For tests only: any server that answers gets the credentials.",
         "boolean",
         unset="certificates are verified",
     ),
@@ -196,7 +196,7 @@ FIELDS = (
     Field(
         "retry_budget",
         "Retry budget",
-        "Seconds for which a read that failed for a passing reason is repeated.",
+        "Seconds for which a read that failed for a transient reason is repeated.",
         "number",
         unset="30",
     ),

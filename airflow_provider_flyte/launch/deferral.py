@@ -21,7 +21,7 @@ def defer(task: FlyteRunOperator, context: Context, settled: Settled, unreachabl
     :param context: its context.
     :param settled: what the task resumes with.
     :param unreachable_after: seconds of trouble after which it does; None: never.
-    :raises TaskDeferred: always; Airflow takes it for what it is.
+    :raises TaskDeferred: always, for Airflow.
     """
     launched = settled.launched is True
     now = time.time()

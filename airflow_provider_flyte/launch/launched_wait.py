@@ -31,8 +31,8 @@ class LaunchedWait:
 
     :param task: the operator.
     :param context: its context.
-    :param client: whom to ask.
-    :param stopping: sees to a kill meanwhile.
+    :param client: makes the calls.
+    :param stopping: handles a kill meanwhile.
     :param run: the run.
     """
 
@@ -95,7 +95,7 @@ class LaunchedWait:
     def _explain(self, event: RunEvent) -> BaseException | None:
         if event.ending is Ending.TASK_TIMED_OUT:
             return AirflowTaskTimeout("execution_timeout has passed while the task waited for its Flyte run.")
-        # The worker has seen by now whether the run is still queued; the caller acts on that.
+        # The worker has already seen whether the run is still queued; the caller acts on that.
         return None if event.ending is Ending.QUEUED else self.wait.explain(event)
 
     def _check_queue(self) -> None:

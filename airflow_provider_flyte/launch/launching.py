@@ -45,8 +45,8 @@ class Launching:
 
     :param task: the operator.
     :param context: its context.
-    :param client: whom to ask.
-    :param stopping: sees to a kill meanwhile.
+    :param client: makes the calls.
+    :param stopping: handles a kill meanwhile.
     """
 
     def __init__(self, task: FlyteRunOperator, context: Context, client: HeldClient, stopping: Stopping) -> None:
@@ -83,7 +83,7 @@ class Launching:
             with naming(resumes if trouble.uncertain else None):
                 client = self._client.get()
                 runs = self._runs(client, wanted, resumes)
-            with self._stopping.watching(runs.key, client.config.run_url(runs.key), runs.there):
+            with self._stopping.watching(runs.key, client.config.run_url(runs.key), runs.existing):
                 try:
                     run = runs.get()
                     break

@@ -14,7 +14,7 @@ _GATEWAY_TIMEOUT = 504
 class LaunchTrouble:
     """The trouble of a try before its launch.
 
-    :param limit: seconds of trouble that are put up with; None: for ever.
+    :param limit: seconds for which trouble is tolerated; None: for ever.
     :param since: when it began, in seconds since the epoch; None: there is none yet.
     :param uncertain: whether the run may have been launched all the same.
     :param answers_triggerer: whether Flyte has just answered the triggerer.

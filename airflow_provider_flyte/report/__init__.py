@@ -1,1 +1,1 @@
-"""What Airflow gets to know of a run: XCom, metrics, OpenLineage; and what must not be shown."""
+"""What is reported to Airflow about a run: XCom, metrics, OpenLineage; and what must not be shown."""

@@ -24,7 +24,7 @@ def parent_annotations(ti: Any, log: TaskLog) -> dict[str, str]:
     """The task as the parent of what it launches, and the root of both, as OpenLineage's ParentRunFacet has them.
 
     :param ti: the task instance.
-    :param log: its log, which has a line where this fails: no lineage is worth a run.
+    :param log: its log, which has a line where this fails: that must not fail the launch.
     """
     try:
         from airflow.providers.openlineage import conf

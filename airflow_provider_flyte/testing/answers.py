@@ -30,7 +30,7 @@ def nanoseconds(time: Timestamp) -> int:
 def status(action: Action) -> pb.ActionStatus:
     """The status in lists and details."""
     message = pb.ActionStatus(
-        phase=action.phase,  # type: ignore[arg-type]  # an open enum: numbers that nobody knows yet pass
+        phase=action.phase,  # type: ignore[arg-type]  # an open enum: unknown numbers pass
         start_time=timestamp(action.created_ns),
         attempts=action.attempts,
     )

@@ -36,7 +36,7 @@ class Call:
 
     @property
     def closed(self) -> bool:
-        """Whether nobody waits for an answer any more."""
+        """Whether the caller no longer waits for an answer."""
         return self._closed.is_set()
 
     def close(self) -> None:

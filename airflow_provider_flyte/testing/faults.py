@@ -88,7 +88,7 @@ _NOT_FOUND_FOR_TROUBLE = {
     "RunService/WatchActionDetails": "failed to get action details",
     "TaskService/GetTaskDetails": "failed to get task",
 }
-"""These take any trouble with the database for a missing row, and so does nobody else that was measured."""
+"""The methods that report any trouble with the database as a missing row; no other one that was measured does."""
 
 _INTERNAL_FOR_TROUBLE = {"RunService/ListRuns": "failed to list actions"}
 
@@ -237,7 +237,7 @@ def garbled(*, times: int | None = None) -> Fault:
 
 def gzipped(*, times: int | None = None) -> Fault:
     """Answer with a message that is packed with gzip and not marked as such: gRPC's flag is 0, and Connect's headers
-    know nothing of it. So a proxy may, and grpcio's blocking channel has handed on answers like that.
+    know nothing of it. A proxy may do so, and grpcio's blocking channel has handed on answers like that.
     """
     return _Gzipped(times=times)
 
@@ -260,7 +260,7 @@ def cut_stream(
 ) -> Fault:
     """End a stream early: after so many messages, after so many seconds, or both, whichever comes first.
 
-    :param code: The status it ends with; ``"OK"`` for an end that looks like a normal one.
+    :param code: The status it ends with; ``"OK"`` for an end that seems normal.
     """
     if after is None and seconds is None:
         raise ValueError("cut_stream needs after=<messages> or seconds=<seconds>")
@@ -283,7 +283,7 @@ def slow_first_message(seconds: float, *, times: int | None = None) -> Fault:
 
 
 def lost_updates(share: float = 0.5, *, seed: int | None = None, times: int | None = None) -> Fault:
-    """Lose this share of a stream's messages, at random, without a word.
+    """Lose this share of a stream's messages, at random and silently.
 
     :param share: 1.0 loses all.
     :param seed: Lose the same ones again.

@@ -13,12 +13,12 @@ from airflow_provider_flyte.testing.calls import Call
 Thing = TypeVar("Thing")
 
 BUFFER = 100
-"""Notifications that wait for one subscriber. The real backend keeps 100 and drops what comes after, without a
-word: at 1,100 changes a second 51 % never arrived."""
+"""Notifications that wait for one subscriber. The real backend keeps 100 and silently drops what comes
+after: at 1,100 changes a second 51 % never arrived."""
 
 
 class Subscription(Generic[Thing]):
-    """The things that changed and that nobody has taken yet."""
+    """The things that changed and have not been taken yet."""
 
     def __init__(self) -> None:
         self._waiting: deque[Thing] = deque()

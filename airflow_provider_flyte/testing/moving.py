@@ -36,7 +36,7 @@ class Mover:
     """What it will have written when it succeeds."""
 
     def to_phase(self, phase: int) -> None:
-        """One step to a phase, also to one that nobody knows."""
+        """One step to a phase, also to an unknown one."""
         attempt = self._attempt(phase)
         if phase == RunPhase.SUCCEEDED:
             self._report(phase, attempt, outputs_uri=self._write_outputs(attempt))

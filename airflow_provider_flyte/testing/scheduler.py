@@ -25,7 +25,7 @@ class Scheduler:
             self._changed.notify()
 
     def start(self) -> None:
-        """Begin with what is due by now."""
+        """Begin with what is due already."""
         self._open = True
         self._thread = threading.Thread(target=self._loop, name="local-flyte-scheduler", daemon=True)
         self._thread.start()

@@ -17,7 +17,7 @@ from airflow_provider_flyte.testing.moving import Kind, Mover
 from airflow_provider_flyte.testing.scheduler import Scheduler
 
 Step: TypeAlias = str | int | Fault
-"""A phase by its name or number, also one that nobody knows yet; or a fault: from this step until the next one, reads
+"""A phase by its name or number, also an unknown one; or a fault: from this step until the next one, reads
 of the run meet it."""
 
 
@@ -206,7 +206,7 @@ class RunHandle:
 
 
 def _checked(step: Step) -> int | Fault:
-    """A phase as its number. Checked at once: a step that is due later has nobody to complain to."""
+    """A phase as its number. Checked at once, because an error of a step that is due later would reach no test."""
     if isinstance(step, (int, Fault)):
         return step
     if step not in RunPhase.__members__:

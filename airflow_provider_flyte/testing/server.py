@@ -240,7 +240,7 @@ class LocalFlyte:
         return self._handle(self._launch.launch(request)[0])
 
     def runs(self) -> list[RunHandle]:
-        """All runs, in the order of their launch, whoever launched them."""
+        """All runs, in the order of their launch, no matter who launched them."""
         with self._store.lock:
             actions = self._store.all_roots()
         return [self._handle(action) for action in actions]

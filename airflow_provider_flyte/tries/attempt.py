@@ -87,13 +87,13 @@ def settled_run(config: FlyteConfig, settled: Settled) -> TryRun:
 class TryRuns:
     """Finds or launches the run of a try.
 
-    :param client: whom to ask.
+    :param client: makes the calls.
     :param trying: the task instance and its try.
     :param wanted: what to launch.
-    :param retry_as: how a try that launches anew stands to the run before: ``new``, ``rerun`` or ``recover``.
+    :param retry_as: how a try that launches anew is related to the run before: ``new``, ``rerun`` or ``recover``.
     :param about_templates: what to add where inputs have texts for other things, or other things for texts.
-    :param retry_for: seconds of trouble that are put up with; None: the client's budget.
-    :param since: when the first try can have launched, for a retry that has to seek; None: it does not.
+    :param retry_for: seconds for which trouble is tolerated; None: the client's budget.
+    :param since: when the first try can have launched, for a retry that has to search for its runs; None: it does not.
     :param waits: whether the task waits for the run.
     :param before_create: called right before a run is launched; what it raises keeps it from being launched.
     :param log: the task's log.
@@ -159,8 +159,8 @@ class TryRuns:
         except RpcError as error:
             raise self._error(FlyteLaunchFailed, self.key, f"Flyte run {self.key} was not launched. {error}") from error
 
-    def there(self) -> TryRun | None:
-        """The run that this try has already; None where it has none. Nothing is launched."""
+    def existing(self) -> TryRun | None:
+        """The run that this try has already; None where it has none. Launch nothing."""
         decision = self._decide()
         return decision if isinstance(decision, TryRun) else None
 
@@ -214,7 +214,7 @@ class TryRuns:
             ) from error
 
     def _under_other_names(self) -> list[Found]:
-        """The runs of earlier tries whose names nobody knows any more, each as if it had its try's name today.
+        """The runs of earlier tries whose names are no longer known, each as if it had its try's name today.
 
         A ``run_name`` that renders differently each time hides them; their annotations do not.
         """

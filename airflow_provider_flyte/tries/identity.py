@@ -7,7 +7,7 @@ cleared, so runs that carry another number belong to what was cleared.
 A run of the name may have been launched for another DAG run of the same id: one that was deleted, or one of another
 Airflow. Annotations show which (:class:`DagRunMarks`). Such a run is passed over, and the try takes the next name.
 
-Whoever launches looks up the runs of the tries (``lookup.find_tries``), and asks :func:`decide`.
+A caller looks up the runs of the tries (``lookup.find_tries``), and passes them to :func:`decide`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Sameness(Enum):
 
 @dataclass(frozen=True)
 class DagRunMarks:
-    """What a task gets to know of its DAG run, to distinguish one that was reset from one that was deleted and made
+    """What a task knows of its DAG run, to distinguish one that was reset from one that was deleted and made
     again under the same id. docs/decisions.md has what each reset does to each of them. None: not known.
     """
 
@@ -138,7 +138,7 @@ class Try:
     """Airflow's id of the task instance, from 3.0 on: another one for each try of each DAG run. None: not known."""
 
     retries: int | None = None
-    """The task's retries by now; may differ from what ``max_tries`` was made of. None: not known."""
+    """The task's current retries; ``max_tries`` may have been made of others. None: not known."""
 
     is_test: bool = False
     """Whether ``airflow tasks test`` executes it for a DAG run that exists: it launches anew each time, and no other
@@ -259,7 +259,7 @@ def launch_annotations(launching: Try) -> dict[str, str]:
 
 
 def abort_reason(task: TaskInstance | str, why: str) -> str:
-    """The reason to abort a run with, by which :func:`decide` knows that Airflow ended it and nobody else."""
+    """The reason of an abort, by which :func:`decide` knows that Airflow ended the run."""
     return f"{_ABORT_MARK}{task}: {why}"
 
 
@@ -342,11 +342,11 @@ Decision = Attach | Answer | Start | Refuse
 
 def decide(trying: Try, found: Iterable[Found]) -> Decision:
     """What this try does, given those runs of its tries that exist."""
-    there = {run.name: run for run in found}
-    resumed = there.get(trying.resumes or "")
+    existing = {run.name: run for run in found}
+    resumed = existing.get(trying.resumes or "")
     if resumed is not None and _is_resumed(trying, resumed):
         return Attach(resumed.name)
-    own, *earlier = (list(_named(trying, there, number)) for number in trying.numbers)
+    own, *earlier = (list(_named(trying, existing, number)) for number in trying.numbers)
     for run in own:
         if refusal := _refusal(trying, run):
             return refusal
@@ -381,7 +381,7 @@ def decide(trying: Try, found: Iterable[Found]) -> Decision:
     for run in counting:
         if is_successful(run.phase):
             return Answer(run.name)
-    # A scheduler that resets an orphan adds tries that nobody allowed.
+    # A scheduler that resets an orphan adds tries beyond the allowed ones.
     if counting and trying.number > trying.max_tries + 1:
         return Answer(counting[0].name)
     return Start(
@@ -407,10 +407,10 @@ def next_name(trying: Try, number: int, skipped: int, run: Found) -> str | None:
     return trying.name_of(number, skipped + 1)
 
 
-def _named(trying: Try, there: Mapping[str, Found], number: int) -> Iterator[Found]:
+def _named(trying: Try, existing: Mapping[str, Found], number: int) -> Iterator[Found]:
     """The runs that have this try's names."""
     for skipped in count():
-        run = there.get(trying.name_of(number, skipped))
+        run = existing.get(trying.name_of(number, skipped))
         if run is None:
             return
         yield run

@@ -40,7 +40,7 @@ class Stopping:
 
     :param task: the operator, whose ``stop_requested`` a signal sets.
     :param context: its context.
-    :param client: whom to ask.
+    :param client: makes the calls.
     """
 
     def __init__(self, task: FlyteRunOperator, context: Context, client: HeldClient) -> None:

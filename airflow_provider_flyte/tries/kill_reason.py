@@ -1,4 +1,4 @@
-"""Whether and why a task was killed: Airflow's ``on_kill`` also fires for tasks that nobody killed.
+"""Whether and why a task was killed: Airflow's ``on_kill`` also fires for tasks that were not killed.
 
 On a worker it fires for an evicted pod, for heartbeats that failed or met another try, and on ``execution_timeout``;
 in the triggerer also for all triggers of a process that stalled and came back. The task instance's state shows which.
@@ -29,9 +29,9 @@ _WHY = {
 
 
 def why_killed(state: str | None, *, deferred: bool) -> str:
-    """Why the task was killed, as a clause; '' where it was not, or nobody knows.
+    """Why the task was killed, as a clause; '' where it was not, or that is not known.
 
-    :param state: the task instance's state by now; None is that of one that was cleared, UNKNOWN: it could not be read.
+    :param state: the task instance's current state; None: it was cleared, UNKNOWN: the state could not be read.
     :param deferred: whether the task waits in the triggerer. A running task that is cleared is ``restarting``; one
         without a state was reset by the scheduler, after its worker had been lost.
     """

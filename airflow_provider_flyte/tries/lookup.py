@@ -1,4 +1,4 @@
-"""Look-up of the runs of a task instance's tries, for :func:`identity.decide`."""
+"""Lookup of the runs of a task instance's tries, for :func:`identity.decide`."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def loop_iteration(context: Context) -> Any:
 
 
 def dag_run_marks(context: Context) -> DagRunMarks:
-    """What a task gets to know of its DAG run; docs/decisions.md has which reset changes what."""
+    """What a task knows of its DAG run; docs/decisions.md has which reset changes what."""
     dag_run: Any = context.get("dag_run")
     if dag_run is None:
         return DagRunMarks()

@@ -30,7 +30,7 @@ class Ending(str, Enum):
     TIMED_OUT = "timed_out"
     TASK_TIMED_OUT = "task_timed_out"
     QUEUED = "queued"
-    """queued_timeout has passed; whether the run has left its queue is for the worker to see."""
+    """queued_timeout has passed; the worker checks whether the run has left its queue."""
     NO_CONNECTION = "no_connection"
     CRASHED = "crashed"
 

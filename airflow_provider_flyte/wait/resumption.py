@@ -32,7 +32,7 @@ class Settled:
     """
 
     kind: str
-    """What has settled it: :data:`OPERATOR` or :data:`SENSOR`. An edited DAG may have the other one by now."""
+    """What has settled it: :data:`OPERATOR` or :data:`SENSOR`. An edited DAG may have the other one now."""
 
     try_number: int
     """The try that it belongs to."""

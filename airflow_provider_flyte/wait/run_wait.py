@@ -1,6 +1,6 @@
 """One run on a worker: read it, log what happened, and raise how it ended.
 
-``wait/task_wait.py`` uses it for each run of a task; nothing here decides anything, that is ``client/verdict.py``.
+``wait/task_wait.py`` uses it for each run of a task. Nothing is decided here: ``client/verdict.py`` does that.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class RunWait:
 
     :param client: the client to ask with.
     :param key: the run.
-    :param rules: how long a missing run and trouble are put up with.
+    :param rules: how long a missing run and trouble are tolerated.
     :param began: when this wait began, in seconds since the epoch.
     :param endpoint: where Flyte was when the task settled on this run, ``host:port``; by default where it is now.
     :param log: the task's log.

@@ -183,7 +183,7 @@ class Lease:
             self._shared.retire()
 
     def release(self) -> None:
-        """Release the watcher: synchronous, and harmless when repeated, as Airflow may close a trigger anyhow."""
+        """Release the watcher: synchronous, and harmless when repeated: Airflow closes triggers in several ways."""
         shared, self._shared = self._shared, None
         if shared is not None:
             shared.give_back()

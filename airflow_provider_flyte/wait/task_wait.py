@@ -1,7 +1,7 @@
 """All runs of one task on a worker: read them, log what happened, and decide how the wait stands.
 
-The sensor uses it in all its modes. One run is read by itself; of several, one poll shows which are over, and
-only their details are read.
+Sensors use it in all their modes, and operators for their run. One run is read by itself; of several, one poll shows
+which are over, and only their details are read.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ _TIMELINES = 3
 """How many runs have their timeline in the log."""
 
 BRIEFLY = 5.0
-"""Seconds of trouble that a worker puts up with in one poll where another one follows."""
+"""Seconds for which a worker tolerates trouble in one poll where another one follows."""
 
 _PATIENTLY = 60.0
-"""Seconds of trouble that a worker puts up with to read a run that is over."""
+"""Seconds for which a worker tolerates trouble to read a run that is over."""
 
 
 def patience(event: RunEvent | None) -> float:
-    """Seconds of trouble that a worker puts up with after an event, or after one that could not be read.
+    """Seconds for which a worker tolerates trouble after an event, or after one that could not be read.
 
     A run that is over has to be read; whatever else the trigger reports is checked only briefly.
     """
@@ -75,7 +75,7 @@ class TaskWait:
     :param several: whether the task gets a dict of runs, which may have but one.
     :param any_one: one success is enough, instead of all.
     :param fail_fast: the first run that ends without success ends the wait.
-    :param rules: how long missing runs and trouble are put up with.
+    :param rules: how long missing runs and trouble are tolerated.
     :param began: when this wait began, in seconds since the epoch.
     :param endpoint: where Flyte was when the task settled on these runs; by default where it is now.
     :param log: the task's log.

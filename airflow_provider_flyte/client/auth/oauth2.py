@@ -28,7 +28,7 @@ _LONGEST_ANSWER = 1 << 20
 _ERROR = re.compile(r"[a-z_]{1,60}")
 """The error codes of RFC 6749, 5.2, and what servers add to them."""
 
-_LONGEST_WORDS = 200
+_LONGEST_TEXT = 200
 _MAY_PASS = (407, 408, 425, 429)
 """407 is the environment's proxy, not the server."""
 
@@ -87,10 +87,10 @@ class TokenServer:
             yield
             return
         except (httpx.TimeoutException, TimeoutError):
-            status, words = Status.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s"
+            status, details = Status.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s"
         except (httpx.HTTPError, OSError) as error:
-            status, words = Status.UNAVAILABLE, str(error) or type(error).__name__
-        raise self._unusable(words, status) from None
+            status, details = Status.UNAVAILABLE, str(error) or type(error).__name__
+        raise self._unusable(details, status) from None
 
     def _post(self, authorization: Secret, form: dict[str, str], timeout: float) -> tuple[int, bytes]:
         until = time.monotonic() + timeout
@@ -129,10 +129,10 @@ class TokenServer:
             answer = {}
         if status == 200:
             return self._grant(answer)
-        error, words = answer.get("error"), answer.get("error_description")
+        error, details = answer.get("error"), answer.get("error_description")
         reason = error if isinstance(error, str) and _ERROR.fullmatch(error) else f"HTTP {status}"
-        if isinstance(words, str) and words:
-            reason += f" ({_without(credentials, words)})"
+        if isinstance(details, str) and details:
+            reason += f" ({_without(credentials, details)})"
         if status >= 500 or status in _MAY_PASS:
             return self._unusable(f"HTTP {status}" if reason == f"HTTP {status}" else f"HTTP {status}, {reason}")
         if status < 400:
@@ -153,10 +153,10 @@ class TokenServer:
             seconds = None
         return Grant(token, seconds if seconds and seconds > 0 else None)
 
-    def _unusable(self, words: str, status: Status = Status.UNAVAILABLE) -> TokenServerError:
+    def _unusable(self, details: str, status: Status = Status.UNAVAILABLE) -> TokenServerError:
         if self._route.proxy:
-            words += f", through the proxy {self._route.proxy_name}"
-        return TokenServerError(status, words, method="The request for a token", endpoint=self.name)
+            details += f", through the proxy {self._route.proxy_name}"
+        return TokenServerError(status, details, method="The request for a token", endpoint=self.name)
 
 
 def _basic(credentials: ClientCredentials) -> Secret:
@@ -164,9 +164,9 @@ def _basic(credentials: ClientCredentials) -> Secret:
     return Secret("Basic " + base64.b64encode(pair.encode()).decode())
 
 
-def _without(credentials: ClientCredentials, words: str) -> str:
-    """A server's words on one line, cut, and without the secret should it repeat it."""
+def _without(credentials: ClientCredentials, details: str) -> str:
+    """A server's text on one line, cut, and without the secret in case the server repeats it."""
     for secret in (credentials.client_secret, quote(credentials.client_secret, safe=""), _basic(credentials)[6:]):
-        words = words.replace(secret, "***")
-    line = " ".join("".join(each if each.isprintable() else " " for each in words).split())
-    return line if len(line) <= _LONGEST_WORDS else line[:_LONGEST_WORDS] + "..."
+        details = details.replace(secret, "***")
+    line = " ".join("".join(each if each.isprintable() else " " for each in details).split())
+    return line if len(line) <= _LONGEST_TEXT else line[:_LONGEST_TEXT] + "..."

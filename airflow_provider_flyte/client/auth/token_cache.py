@@ -1,6 +1,7 @@
 """The token that all clients of one config in a process share, and when it is renewed.
 
-Whoever needs one first asks for it, the others wait for that. It is renewed before it expires, and where it is refused.
+The first caller who needs one asks for it, and the others wait. It is renewed before it expires, and where it is
+refused.
 Tokens live in memory only.
 """
 
@@ -44,8 +45,8 @@ _AGAIN_AFTER = 5.0
 """Seconds between two tries where a token cannot be renewed."""
 
 _REFUSALS = {Status.UNAUTHENTICATED: 5.0, Status.UNKNOWN: 60.0}
-"""What a refused token may look like, and for how long no new one is asked for after one that did not help: UNKNOWN is
-most likely not about tokens."""
+"""Statuses that may mean a refused token, and the seconds for which no new one is asked for after one that did not
+help: UNKNOWN is most likely not about tokens."""
 
 _MOST_TOKENS = 64
 

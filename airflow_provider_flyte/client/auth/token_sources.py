@@ -49,7 +49,7 @@ _FILE_MAY_BE_GONE = 60.0
 _LONGEST_FILE = 65536
 _NO_ANSWER_NOW = (UnavailableError, DeadlineExceededError, GarbledAnswerError)
 _NO_DISCOVERY = (UnimplementedError, NotFlyteError, PermissionDeniedError, UnauthenticatedError)
-"""With which a deployment, or a proxy before it, refuses to tell clients how to authenticate."""
+"""Errors with which a deployment, or a proxy before it, does not show clients how to authenticate."""
 
 
 class Fresh(NamedTuple):
@@ -103,7 +103,7 @@ class _Deployment:
             except RpcError as error:
                 if isinstance(error, _NO_ANSWER_NOW) and not isinstance(error, NotFlyteError):
                     raise
-                log.debug("Flyte does not say which metadata key, scopes and audience to use: %s", error)
+                log.debug("Flyte does not publish which metadata key, scopes and audience to use: %s", error)
                 nothing = auth_service_pb2.GetPublicClientConfigResponse()
                 if not is_lasting(error):
                     return nothing

@@ -29,7 +29,7 @@ PAGE_SIZE = 200
 """Runs on a page; ListRuns refuses more."""
 
 NAMES_A_CALL = 2000
-"""Most names in one ListRuns; 2,500 cost the server 7 ms."""
+"""Maximum number of names in one ListRuns; 2,500 cost the server 7 ms."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from airflow_provider_flyte.client.idl.task import run_pb2
 from airflow_provider_flyte.client.run_key import RunKey, check_run_name
 
 RELATIONS = {"rerun": common_run_pb2.RELATION_TYPE_RERUN, "recover": common_run_pb2.RELATION_TYPE_RECOVER}
-"""How a run may stand to an earlier one."""
+"""How a run may be related to an earlier one."""
 
 _MOST_CONCURRENT = 2**32 - 1
 
@@ -161,7 +161,7 @@ def run_spec(wanted: Launch, related: RunKey | None, org: str, saved: run_pb2.Ru
 
     :param saved: the settings of a Flyte trigger, which those of the launch override.
     """
-    # Fields that nobody set stay unset, and the cache's is set in both fields, as the SDK does.
+    # Fields that were not set stay unset, and the cache's is set in both fields, as the SDK does.
     spec = run_pb2.RunSpec()
     if saved is not None:
         spec.CopyFrom(saved)

@@ -1,4 +1,4 @@
-"""The newest runs of a Flyte task: for a retry whose earlier try launched under a name that nobody knows any more."""
+"""The newest runs of a Flyte task: for a retry whose earlier try launched under a name that is no longer known."""
 
 from __future__ import annotations
 

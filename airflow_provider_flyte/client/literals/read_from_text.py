@@ -8,8 +8,8 @@ from typing import Any
 class ReadFromText:
     """A value that was parsed from a text, such as 20261126 from ``"20261126"``. Where it does not fit, the text may.
 
-    :param value: what was read.
-    :param text: what it was read off.
+    :param value: the parsed value.
+    :param text: what it was parsed from.
     """
 
     __slots__ = ("text", "value")

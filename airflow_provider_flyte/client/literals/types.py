@@ -1,4 +1,4 @@
-"""Flyte's literal types in the words of a Python user, and what their tags mean."""
+"""Flyte's literal types as Python users write them, and what their tags mean."""
 
 from __future__ import annotations
 

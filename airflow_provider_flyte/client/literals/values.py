@@ -82,7 +82,7 @@ def not_a(kind: str, value: object) -> Unfit:
 
 
 def integer(value: object, allowed: range = INT64) -> int:
-    """An exact integer. Neither 1.0 nor True: whoever gives them means something else, or will be surprised."""
+    """An exact integer. Neither 1.0 nor True, which are meant for something else."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise not_a("an int", value)
     if int(value) not in allowed:

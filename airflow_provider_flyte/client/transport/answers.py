@@ -16,8 +16,8 @@ from google.protobuf.message import DecodeError
 from airflow_provider_flyte.client.rpc import Method, Resp
 
 LARGEST = 64 << 20
-"""Most bytes that an answer may become when it is unpacked. Flyte itself reads no more than 10 MiB of inputs or outputs
-as it is deployed (``storage.limits.maxDownloadMBs``), and 10,000 actions are 1.8 MB; gzip packs a thousand to one."""
+"""Maximum bytes of an unpacked answer. Flyte itself reads no more than 10 MiB of inputs or outputs as it is deployed
+(``storage.limits.maxDownloadMBs``), and 10,000 actions are 1.8 MB; gzip packs a thousand to one."""
 
 _GZIP = b"\x1f\x8b\x08"
 """No message begins so: 1f would be a field of a wire type that does not exist."""
@@ -29,7 +29,7 @@ _SHOWN = 16
 class Unreadable:
     """An answer that is no message of its method."""
 
-    words: str
+    details: str
 
 
 def read(method: Method[Any, Resp], data: bytes) -> Resp | Unreadable:
@@ -37,7 +37,7 @@ def read(method: Method[Any, Resp], data: bytes) -> Resp | Unreadable:
     try:
         message: Resp = method.response.FromString(unpack(data) if data.startswith(_GZIP) else data)
     except (DecodeError, ValueError) as error:
-        # protobuf's own words name our classes and no reason.
+        # protobuf's own text names our classes and no reason.
         why = "" if isinstance(error, DecodeError) else f": {error}"
         return Unreadable(f"{_shown(data)} cannot be read as {method.response.__name__}{why}")
     return message

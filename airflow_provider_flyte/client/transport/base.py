@@ -1,6 +1,6 @@
 """The interface of a transport: it carries one call of the method table, and raises our errors only.
 
-Above this line nobody knows which transport it is. Requests and responses are messages; a failure is an
+Code above the transports does not know which one it uses. Requests and responses are messages; a failure is an
 :class:`~airflow_provider_flyte.client.errors.RpcError`; every unary call has a deadline.
 """
 

@@ -69,14 +69,14 @@ def error_json(status: Status, message: str) -> dict[str, str]:
 
 
 def read_error(parsed: Any) -> tuple[Status, str] | None:
-    """Status and words of an error JSON, or None for something else.
+    """Status and details of an error JSON, or None for something else.
 
     Details carry a ``debug`` form of themselves that people can read; it is put after the message.
     """
     if not isinstance(parsed, dict) or not isinstance(parsed.get("code"), str):
         return None
     message = parsed.get("message")
-    words = message if isinstance(message, str) else ""
+    text = message if isinstance(message, str) else ""
     details = parsed.get("details")
     shown = [
         f"{each.get('type', 'detail')}: {json.dumps(each['debug'], ensure_ascii=False)}"
@@ -84,8 +84,8 @@ def read_error(parsed: Any) -> tuple[Status, str] | None:
         if isinstance(each, dict) and each.get("debug")
     ]
     if shown:
-        words = f"{words} ({'; '.join(shown)[:_LONGEST_DEBUG]})".strip()
-    return _STATUSES.get(parsed["code"], Status.UNKNOWN), words
+        text = f"{text} ({'; '.join(shown)[:_LONGEST_DEBUG]})".strip()
+    return _STATUSES.get(parsed["code"], Status.UNKNOWN), text
 
 
 def read_json(body: bytes) -> Any:

@@ -41,12 +41,12 @@ from airflow_provider_flyte.client.transport.route import Route
 T = TypeVar("T")
 
 # Two pools: a stream holds its connection as long as it lasts, and calls could not use it. Idle connections
-# are given up before proxies usually do it (60 s and more).
+# are closed before proxies usually do it (60 s and more).
 _CALLS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20.0)
 _STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 
 _GRACE = 0.5
-"""Seconds that a stream gets beyond its time for the server's own, tidy end of it."""
+"""Seconds beyond a stream's time in which the server may end it itself, without an error."""
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAY_PASS = (401, 403, 404, 408, 429, 500, 502, 503, 504)
@@ -205,8 +205,8 @@ class _Wire:
         if not isinstance(end, dict):
             raise self._bad(method, "the last envelope is no JSON", run)
         if end.get("error") is not None:
-            status, words = connect.read_error(end["error"]) or (Status.UNKNOWN, "an error without a code")
-            raise self._error(method, status, words, run, answered=True)
+            status, details = connect.read_error(end["error"]) or (Status.UNKNOWN, "an error without a code")
+            raise self._error(method, status, details, run, answered=True)
         return None
 
     def broke_off(self, method: Method[Any, Any], run: str | None) -> RpcError:
@@ -225,13 +225,13 @@ class _Wire:
             return self._late(method, timeout, run)
         if isinstance(error, httpx.DecodingError):
             return self._bad(method, str(error), run)
-        words = str(error) or type(error).__name__
-        return self._error(method, Status.UNAVAILABLE, words, run)
+        details = str(error) or type(error).__name__
+        return self._error(method, Status.UNAVAILABLE, details, run)
 
     def _parse(self, method: Method[Any, Resp], body: bytes, run: str | None) -> Resp:
         message = read(method, body)
         if isinstance(message, Unreadable):
-            raise self._bad(method, message.words, run)
+            raise self._bad(method, message.details, run)
         return message
 
     def refusal(self, method: Method[Any, Any], response: httpx.Response, body: bytes, run: str | None) -> RpcError:
@@ -251,8 +251,8 @@ class _Wire:
         content = f'"{title[1].decode("utf-8", "replace")}"' if title else kind or "no content"
         server = _SERVER.match(response.headers.get("server", ""))
         by = f" from {server[0]}" if server else ""
-        words = f"HTTP {number}{by} with {content} instead of an answer of Flyte's"
-        error = self._error(method, connect.status_of_http(number), words, run)
+        details = f"HTTP {number}{by} with {content} instead of an answer of Flyte's"
+        error = self._error(method, connect.status_of_http(number), details, run)
         cls: type[RpcError] | None = None
         if number in _REDIRECTS:
             location = urlsplit(response.headers.get("location", ""))
@@ -274,14 +274,14 @@ class _Wire:
         return error
 
     def _error(
-        self, method: Method[Any, Any], status: Status, words: str, run: str | None, *, answered: bool = False
+        self, method: Method[Any, Any], status: Status, details: str, run: str | None, *, answered: bool = False
     ) -> RpcError:
-        error = error_for(status, words, method=method.name, endpoint=self._config.endpoint, run=run)
+        error = error_for(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
         error.answered = answered
         return error
 
-    def _bad(self, method: Method[Any, Any], words: str, run: str | None) -> RpcError:
-        return BadAnswerError(Status.INTERNAL, words, method=method.name, endpoint=self._config.endpoint, run=run)
+    def _bad(self, method: Method[Any, Any], details: str, run: str | None) -> RpcError:
+        return BadAnswerError(Status.INTERNAL, details, method=method.name, endpoint=self._config.endpoint, run=run)
 
 
 class _Stream(Generic[Resp]):
@@ -384,7 +384,7 @@ class ConnectTransport:
         self._streams.close()
 
     def __del__(self) -> None:
-        # As a channel of grpc's does; sockets that nobody closes would be warned of.
+        # As a channel of grpc's does: Python warns of sockets that are not closed.
         if hasattr(self, "_streams"):
             self.close()
 

@@ -1,9 +1,9 @@
 """Discovery of how Flyte can be reached at an endpoint: through gRPC, through Connect, or why through neither.
 
-Found out by probes, never by grpc's words: the port (TCP, TLS, ALPN), then a harmless request through gRPC, then the
-same through Connect. What a process knows of an endpoint is shared by all its clients, threads and event loops alike,
-whatever their secrets are, and so is each discovery of those who carry the same: in a thread of its own, and the longer
-nothing is found the rarer.
+Found out by probes, never by grpc's error texts: the port (TCP, TLS, ALPN), then a harmless request through gRPC, then
+the same through Connect. What a process knows of an endpoint is shared by all its clients, threads and event loops
+alike, whatever their secrets are. A discovery is shared by the callers with the same secrets; it runs in a thread of
+its own, and less and less often while nothing is found.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Found:
 
 
 class Discovery:
-    """One discovery, for all who wait for it."""
+    """One discovery, for all callers who wait for it."""
 
     def __init__(self) -> None:
         self.outcome: Future[Found | RpcError] = Future()
@@ -147,8 +147,8 @@ class Endpoint:
                 threading.Thread(target=self._run, args=arguments, name="flyte-discovery", daemon=True).start()
             except RuntimeError as error:
                 # For instance where a container's processes and threads are limited.
-                words = f"no thread could be started to find out how Flyte can be reached: {error}"
-                failure = UnavailableError(Status.UNAVAILABLE, words, method="", endpoint=self._endpoint)
+                details = f"no thread could be started to find out how Flyte can be reached: {error}"
+                failure = UnavailableError(Status.UNAVAILABLE, details, method="", endpoint=self._endpoint)
                 self._end(asker, discovery, failure, clock)
             else:
                 self._running[asker] = discovery
@@ -229,7 +229,7 @@ def find(
     if port.speaks is None:
         # Nothing listens there.
         error = first or UnavailableError(Status.UNAVAILABLE, port.why, method="", endpoint=config.endpoint)
-        raise _with_words(_no_flyte(error), [error.details, port.words])
+        raise _with_details(_no_flyte(error), [error.details, port.details])
 
     def ask(transport: str) -> RpcError | None:
         failure = _ask(transport, config, route, metadata)
@@ -243,12 +243,12 @@ def find(
     mistake = _mistake(config, port)
     if mistake is not None:
         error = first or seen[GRPC]
-        raise _with_words(error.turned_into(mistake), [error.details, port.words])
+        raise _with_details(error.turned_into(mistake), [error.details, port.details])
     connect_failure = ask(CONNECT)
     passes = connect_failure is None or connect_failure.answered
     if config.credentials and not passes and grpc_failure is not None and grpc_failure.status is Status.UNAUTHENTICATED:
         # Whatever is before gRPC refuses our token, whether HTTP passes or not: it is not about the transport.
-        raise _with_words(first or grpc_failure, [_tried(seen)])
+        raise _with_details(first or grpc_failure, [_tried(seen)])
     if connect_failure is None or connect_failure.answered:
         if config.transport == CONNECT:
             return Found(CONNECT)
@@ -259,17 +259,17 @@ def find(
             # Both give the same answer, so it is Flyte's: refused credentials, for instance.
             return Found(GRPC)
         if config.transport == GRPC:
-            raise _with_words((first or seen[GRPC]).turned_into(NoGrpcError), [_tried(seen, GRPC), port.words])
+            raise _with_details((first or seen[GRPC]).turned_into(NoGrpcError), [_tried(seen, GRPC), port.details])
         return Found(CONNECT, because=seen[GRPC].status)
     if config.transport == CONNECT:
         grpc_failure = ask(GRPC)
         if grpc_failure is None or grpc_failure.answered:
-            raise _with_words(
-                (first or connect_failure).turned_into(NoConnectError), [_tried(seen, CONNECT), port.words]
+            raise _with_details(
+                (first or connect_failure).turned_into(NoConnectError), [_tried(seen, CONNECT), port.details]
             )
     if connect_failure.http_status is not None:
-        raise _with_words(_no_flyte(connect_failure), [_tried(seen)])
-    raise _with_words(first or seen[GRPC], [_tried(seen), port.words])
+        raise _with_details(_no_flyte(connect_failure), [_tried(seen)])
+    raise _with_details(first or seen[GRPC], [_tried(seen), port.details])
 
 
 def _ask(transport: str, config: FlyteConfig, route: Route, metadata: Metadata) -> RpcError | None:
@@ -348,12 +348,12 @@ def _tried(seen: Mapping[str, RpcError], *transports: str) -> str:
 
 
 def through(transport: str, error: RpcError) -> str:
-    """An error's words, after the name of its transport."""
+    """An error's details, after the name of its transport."""
     status = f"{error.status.name}, " if transport == GRPC else ""
     return f"{_NAMES[transport]}: {status}{error.details}".removesuffix(", ")
 
 
-def _with_words(error: RpcError, words: list[str]) -> RpcError:
-    """The same error with other words."""
-    first, *more = [each for each in words if each]
+def _with_details(error: RpcError, details: list[str]) -> RpcError:
+    """The same error with other details."""
+    first, *more = [each for each in details if each]
     return error.copy(details=" ".join([first, *(f"({each})" for each in more)]))

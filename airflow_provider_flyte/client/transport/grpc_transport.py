@@ -63,8 +63,8 @@ _ONLY_FROM_FLYTE = frozenset(
 others into INTERNAL, UNAUTHENTICATED, PERMISSION_DENIED, UNIMPLEMENTED, UNAVAILABLE and UNKNOWN."""
 
 _HTTP_STATUS = re.compile(r"Received http2 header with status: (\d{3})")
-"""grpcio's whole words for an answer that is HTTP's alone, 1.62 to 1.85. Read only to describe it: of an error whose
-words are others, the description is shorter. Flyte may quote them, of something that it calls itself.
+"""grpcio's whole text for an answer that is HTTP's alone, 1.62 to 1.85. Read only to describe the error: where the text
+is another one, the description is shorter. Flyte may quote it, about something that it calls itself.
 """
 
 # What calls on a closed channel raise.
@@ -123,8 +123,8 @@ class _Calls:
 
     def _ours(self, error: BaseException, method: Method[Any, Any], run: str | None) -> RpcError:
         if self._closed or not isinstance(error, grpc.RpcError):
-            words = "the client was closed"
-            return ClosedError(Status.CANCELLED, words, method=method.name, endpoint=self._config.endpoint, run=run)
+            details = "the client was closed"
+            return ClosedError(Status.CANCELLED, details, method=method.name, endpoint=self._config.endpoint, run=run)
         status, details = _status(error.code()), error.details() or ""
         ours = error_for(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
         ours.answered = status in _ONLY_FROM_FLYTE
@@ -138,7 +138,7 @@ class _Calls:
         """The answer, or an error where it cannot be read."""
         if isinstance(answer, Unreadable):
             raise BadAnswerError(
-                Status.INTERNAL, answer.words, method=method.name, endpoint=self._config.endpoint, run=run
+                Status.INTERNAL, answer.details, method=method.name, endpoint=self._config.endpoint, run=run
             )
         return answer
 

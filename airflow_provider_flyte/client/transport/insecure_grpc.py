@@ -1,7 +1,7 @@
 """gRPC without a check of the server's certificate, which gRPC has no setting for.
 
-The certificate that the server shows is fetched and believed, for a name that stands in it. When calls fail it is
-fetched again: another one leads to another channel. An expired one is refused all the same; Connect takes it.
+The certificate that the server shows is fetched and trusted, for a name that stands in it. When calls fail it is
+fetched again: another certificate leads to another channel. An expired one is refused all the same; Connect accepts it.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ class _Unverified(Layer):
         self._config = config
         self._route = route
         self._fetching = threading.Lock()
-        self._believed = route
-        self._doubted = True
+        self._trusted = route
+        self._is_stale = True
 
     def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
-        if self._doubted:
+        if self._is_stale:
             # In a thread: handshakes would hold the loop.
-            yield Do(self._believe, lambda: asyncio.to_thread(self._believe))
+            yield Do(self._trust, lambda: asyncio.to_thread(self._trust))
         try:
             return (yield Send(metadata))
         except RpcError as error:
             # A stream ends for many reasons.
             if isinstance(method, Unary) and error.status is Status.UNAVAILABLE:
-                self._doubted = True
+                self._is_stale = True
             raise
 
-    def _believe(self) -> None:
+    def _trust(self) -> None:
         with self._fetching:
-            if self._doubted:
-                self._believed = probe.believing(self._route)
-                self._doubted = False
+            if self._is_stale:
+                self._trusted = probe.trusting(self._route)
+                self._is_stale = False
 
 
 class UnverifiedGrpcTransport(_Unverified, BlockingLayer):
@@ -63,9 +63,9 @@ class UnverifiedGrpcTransport(_Unverified, BlockingLayer):
 
     def _through(self, transport: str) -> GrpcTransport:
         with self._making:
-            if self._believed not in self._made:
-                self._made[self._believed] = GrpcTransport(self._config, self._believed)
-            return self._made[self._believed]
+            if self._trusted not in self._made:
+                self._made[self._trusted] = GrpcTransport(self._config, self._trusted)
+            return self._made[self._trusted]
 
 
 class AsyncUnverifiedGrpcTransport(_Unverified, AsyncLayer):
@@ -80,6 +80,6 @@ class AsyncUnverifiedGrpcTransport(_Unverified, AsyncLayer):
             await transport.close()
 
     def _through(self, transport: str) -> AsyncGrpcTransport:
-        if self._believed not in self._made:
-            self._made[self._believed] = AsyncGrpcTransport(self._config, self._believed)
-        return self._made[self._believed]
+        if self._trusted not in self._made:
+            self._made[self._trusted] = AsyncGrpcTransport(self._config, self._trusted)
+        return self._made[self._trusted]

@@ -1,7 +1,7 @@
 """Layers between a client and the transport, each written once for blocking and for asyncio callers.
 
-A layer decides in a generator, its *steps*: it yields what is to be done and is sent what came of it. Two small drivers
-do it, as httpx has it for its ``auth_flow``.
+A layer decides in a generator, its *steps*: it yields what is to be done and is sent the result. Two small drivers do
+it, as for httpx's ``auth_flow``.
 """
 
 from __future__ import annotations

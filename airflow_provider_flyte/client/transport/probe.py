@@ -1,4 +1,4 @@
-"""A probe of what really listens at an address, because grpc's words for it change with its version.
+"""A probe of what really listens at an address, because grpc's text about it changes with its version.
 
 ``UNAVAILABLE`` stands for a server that is down as well as for TLS against a plaintext port. Only the second is a
 mistake that waiting cannot mend.
@@ -17,11 +17,11 @@ from urllib.parse import unquote, urlsplit
 from airflow_provider_flyte.client.transport.route import Route
 
 TIMEOUT = 2.0
-"""Most seconds to spend for connecting, and for the handshake."""
+"""Maximum seconds for connecting, and for the handshake."""
 
 _UNKNOWN_AUTHORITY = {18, 19, 20, 21}
 _OTHER_NAME = {62, 63, 64}
-"""OpenSSL's X509_V_ERR numbers, which stay when its words change."""
+"""OpenSSL's X509_V_ERR numbers, which stay the same when its texts change."""
 
 _ABOUT_CLIENTS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE")
 """In OpenSSL's names of the alerts with which a server refuses a client's certificate, or the lack of one."""
@@ -59,8 +59,8 @@ class Port:
     """Whether it agreed to HTTP/2 by ALPN; only with TLS."""
 
     certificate: Certificate | None = None
-    words: str = ""
-    """OpenSSL's words about the certificate, or which proxy does not lead there."""
+    details: str = ""
+    """OpenSSL's text about the certificate, or which proxy does not lead there."""
 
     why: str = ""
     """Why nothing can be reached."""
@@ -73,10 +73,11 @@ def probe_port(route: Route) -> Port:
             return _shake_hands(route, raw)
     except _ProxyRefusedError as refused:
         # Many proxies allow CONNECT for TLS alone, and still pass a plain request on.
-        return Port(Security.PLAINTEXT if route.insecure else None, words=_through(route, str(refused)), why="refused")
+        speaks = Security.PLAINTEXT if route.insecure else None
+        return Port(speaks, details=_through(route, str(refused)), why="refused")
     except (OSError, UnicodeError, ValueError) as error:  # UnicodeError: a host that no DNS name can be
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return Port(words=_through(route, "which does not lead there"), why=why)
+        return Port(details=_through(route, "which does not lead there"), why=why)
 
 
 class _ProxyRefusedError(Exception):
@@ -121,20 +122,20 @@ def _shake_hands(route: Route, raw: socket.socket) -> Port:
     try:
         with context.wrap_socket(raw, server_hostname=route.server_name or route.host) as secure:
             http2 = secure.selected_alpn_protocol() == "h2"
-            ours, words = _what_follows(secure)
-            return Port(Security.TLS, http2=http2, certificate=ours, words=words)
+            ours, details = _what_follows(secure)
+            return Port(Security.TLS, http2=http2, certificate=ours, details=details)
     except ssl.SSLCertVerificationError as error:
         wrong = Certificate.INVALID
         if error.verify_code in _OTHER_NAME:
             wrong = Certificate.OTHER_NAME
         elif error.verify_code in _UNKNOWN_AUTHORITY:
             wrong = Certificate.UNKNOWN_AUTHORITY
-        return Port(Security.TLS, certificate=wrong, words=error.verify_message)
+        return Port(Security.TLS, certificate=wrong, details=error.verify_message)
     except ssl.SSLError as error:
         # A TLS server that wants something else (a client certificate, another version) answers with an alert.
         if "ALERT" not in (error.reason or ""):
             return Port(Security.PLAINTEXT)
-        return Port(Security.TLS, certificate=_about_ours(error), words=_words(error))
+        return Port(Security.TLS, certificate=_about_ours(error), details=_details(error))
     except ConnectionError:
         # A gRPC server that reads plaintext hangs up on a ClientHello.
         return Port(Security.PLAINTEXT)
@@ -149,7 +150,7 @@ def _what_follows(secure: ssl.SSLSocket) -> tuple[Certificate | None, str]:
         return None, ""
     except ssl.SSLError as error:
         if ours := _about_ours(error):
-            return ours, _words(error)
+            return ours, _details(error)
         hangs_up = True
     except OSError:
         hangs_up = True
@@ -162,7 +163,7 @@ def _about_ours(error: ssl.SSLError) -> Certificate | None:
     return Certificate.CLIENTS if any(word in (error.reason or "") for word in _ABOUT_CLIENTS) else None
 
 
-def _words(error: ssl.SSLError) -> str:
+def _details(error: ssl.SSLError) -> str:
     return (error.reason or "").replace("_", " ").lower()
 
 
@@ -170,15 +171,15 @@ def _unverified(route: Route) -> ssl.SSLContext:
     return replace(route, roots=None, verify=False).new_tls()
 
 
-def believing(route: Route) -> Route:
+def trusting(route: Route) -> Route:
     """The same route, trusting the certificate that the server shows now, for the name that stands in it.
 
-    The way as it is where no certificate can be had: a call will fail with the reason.
+    The same route where no certificate can be read: a call will fail with the reason.
     """
     try:
         with _connect(route) as raw, _handshake(_unverified(route), raw, route) as secure:
             shown = ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b"")
-        # Only a certificate that was verified is described in words: here, by itself.
+        # Python describes only a certificate that was verified: here, by itself.
         context = replace(route, roots=shown.encode(), verify=True).new_tls()
         context.check_hostname = False
         with _connect(route) as raw, _handshake(context, raw, route) as secure:

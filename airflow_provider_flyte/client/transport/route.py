@@ -100,7 +100,7 @@ class EndpointKey(NamedTuple):
     endpoint: str
     transport: str
     security: str
-    """``plaintext``, or a digest of what is believed and shown."""
+    """``plaintext``, or a digest of the settings of TLS."""
 
     proxy: str
 

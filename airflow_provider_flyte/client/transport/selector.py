@@ -43,7 +43,7 @@ __all__ = ["AsyncSelectedTransport", "SelectedTransport", "forget", "import_all"
 log = logging.getLogger(__name__)
 
 DISCOVERY_TIMEOUT = 10.0
-"""Seconds after which a call does not wait any longer for a discovery: a DNS look-up has no deadline of ours."""
+"""Seconds after which a call no longer waits for a discovery: no deadline can be set for a DNS lookup."""
 
 _MAY_BE_THE_WAY = (Status.UNAVAILABLE, Status.UNKNOWN, Status.UNIMPLEMENTED)
 """Statuses that show that another transport may pass now, where one did before. Refused credentials are refused through
@@ -174,8 +174,8 @@ class _Selector(Layer):
         if error is not None:
             self._raise_outage(error)
             raise error
-        words = f"still finding out how Flyte can be reached after {DISCOVERY_TIMEOUT:g} s"
-        raise UnavailableError(Status.UNAVAILABLE, words, method=method.name, endpoint=self._config.endpoint, run=run)
+        details = f"still finding out how Flyte can be reached after {DISCOVERY_TIMEOUT:g} s"
+        raise UnavailableError(Status.UNAVAILABLE, details, method=method.name, endpoint=self._config.endpoint, run=run)
 
     def _for_call(self, trouble: RpcError, method: str, run: str | None) -> RpcError:
         """What a discovery showed, as the error of one call."""

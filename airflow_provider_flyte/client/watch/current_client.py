@@ -40,7 +40,7 @@ class CurrentClient:
         self._answered = False
 
     def get(self) -> FlyteClient:
-        """The client by now."""
+        """The current client."""
         return self.client
 
     def answered(self) -> None:

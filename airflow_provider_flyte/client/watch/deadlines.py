@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.watch.results import WaitResults
 
 _APART = 0.05
-"""Least seconds between two calls of the timer."""
+"""Minimum seconds between two calls of the timer."""
 
 
 @dataclass(order=True, slots=True)

@@ -88,7 +88,7 @@ class Budget:
 
     Use it as ``async with budget`` around a call.
 
-    :param max_calls_per_second: most calls on average.
+    :param max_calls_per_second: maximum on average.
     :param clock: seconds that only grow.
     :param sleep: how a call waits for its turn.
     """

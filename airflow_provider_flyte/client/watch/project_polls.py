@@ -82,7 +82,7 @@ class ProjectPolls:
         self._wake.set()
 
     async def follow(self) -> None:
-        """Poll until nobody waits here any more."""
+        """Poll until no wait is left here."""
         clock = self._means.clock
         while self.waits:
             due = clock() + await self._round()
@@ -292,7 +292,7 @@ class ProjectPolls:
             self._pace.hurry()
 
     def _check_stream(self) -> None:
-        """Note whether the stream has missed ends that it should have sent by now."""
+        """Note whether the stream has missed ends that it should have sent already."""
         if not self._pending or not self._means.streams:
             return
         now = self._means.clock()

@@ -29,7 +29,8 @@ from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 log = logging.getLogger(__name__)
 
 MOST_STREAMS = 50
-"""Most streams on one client. Proxies allow 100 to 128 streams a connection, a backend 250; beyond, even polls hang."""
+"""Maximum number of streams on one client. Proxies allow 100 to 128 streams a connection, a backend 250; beyond that,
+even polls hang."""
 
 SHARE = 0.01
 """Most of the time that the backend may spend on opening a project's stream: with 600,000 runs it sorts them all, which
@@ -170,7 +171,7 @@ class Streams:
     # -- for the streams
 
     async def follow(self, project_domain: ProjectDomain, stream: _Stream) -> None:
-        """Keep a stream open until nobody waits there any more, or it does not pay."""
+        """Keep a stream open until no wait is left there, or it does not pay."""
         failures, wasted, me = 0, 0, asyncio.current_task()
         while stream.task is me:
             self.opened += 1
@@ -193,7 +194,7 @@ class Streams:
                 )
             if stream.task is not me:
                 # Libraries swallow a cancellation that comes together with what they wait for (Python's wait_for before
-                # 3.12 does): the stream that nobody wants any more must not open another.
+                # 3.12 does): a stream that is no longer wanted must not open another.
                 return
             assert stream.opened_at is not None
             to_earn = stream.opened_at + stream.earns_after - self._clock()

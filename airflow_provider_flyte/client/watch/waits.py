@@ -49,7 +49,7 @@ class Wait:
     results: WaitResults
     end: Verdict | BaseException | None = None
     group: Group | None = None
-    """Where the run stands, if nobody else waits for it."""
+    """The group of the run, if this is the only wait for it."""
 
     @property
     def key(self) -> RunKey:

@@ -40,7 +40,7 @@ class RunWatcher:
     """Waits for any number of runs over one client; use it as ``async with RunWatcher(client) as watcher``.
 
     :param client: the client to ask with; it is not closed.
-    :param poll_interval: most seconds between two polls when all is quiet. A wait may ask for less.
+    :param poll_interval: maximum seconds between two polls when all is quiet. A wait may ask for less.
     :param rules: how long a wait tolerates a missing run and trouble; a wait may have its own.
     :param min_poll_interval: seconds between two polls while there is something to find.
     :param max_calls_per_second: never more calls than this on average, even if it takes longer than ``poll_interval``.
@@ -88,14 +88,14 @@ class RunWatcher:
         )
         self._projects: dict[ProjectDomain, ProjectPolls] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        """Tasks of projects in which nobody waits any more."""
+        """Tasks of projects without waits."""
 
         self._closing = self._close
         """Bound once, not for each wait."""
 
         self._deadlines = Deadlines()
         self._ends_by_stream = self._ends_by_poll = 0
-        """In projects in which nobody waits any more."""
+        """In projects that have no waits any more."""
 
     async def __aenter__(self) -> RunWatcher:
         return self
@@ -127,7 +127,7 @@ class RunWatcher:
         self._stop(asyncio.CancelledError())
 
     async def aclose(self) -> None:
-        """Close, and wait for the background tasks: nobody closes the client or the loop under them then."""
+        """Close, and wait for the background tasks, so that the client or the loop can be closed after it."""
         streams = self._streams.tasks if self._streams else ()
         self.close()
         await asyncio.gather(*self._ending, *streams, return_exceptions=True)
@@ -148,7 +148,7 @@ class RunWatcher:
         :param name: the run's name; it need not exist yet.
         :param project: by default the config's.
         :param domain: by default the config's.
-        :param interval: most seconds until an end is noticed where the stream does not send it; by default the
+        :param interval: maximum seconds until an end is noticed where the stream does not send it; by default the
             watcher's.
         :param rules: by default the watcher's rules.
         :param on_trouble: called in the caller's own context with a line for its log when trouble begins and ends.
@@ -238,7 +238,7 @@ class RunWatcher:
             self._leave(polls)
 
     def _leave(self, polls: ProjectPolls) -> None:
-        """End the background tasks of a project in which nobody waits; the next wait starts others."""
+        """End the background tasks of a project without waits; the next wait starts others."""
         del self._projects[polls.where]
         self._ends_by_stream += polls.ends_by_stream
         self._ends_by_poll += polls.ends_by_poll

@@ -97,7 +97,7 @@ class ConnectServer:
         exchange = _Exchange(scope, receive, send)
         row = _ROWS.get(scope["path"])
         if row is None:
-            # The words of Go's own HTTP server, on which the backend stands.
+            # The text of Go's own HTTP server, which the backend uses.
             return await exchange.reply(404, {"content-type": "text/plain; charset=utf-8"}, b"404 page not found\n")
         if scope["method"] != "POST":
             return await exchange.reply(405, {"allow": "POST"})
