@@ -25,14 +25,14 @@ COLOURS = ("#8c8c8c", "#8c8c8c", "#6f2aef")
 
 
 LEAST = 0.01
-"""What stands for zero, which has no place on a logarithmic axis; the label tells."""
+"""What stands for zero, which does not exist on a logarithmic axis; the label says so."""
 
 
 def draw(rows: dict[str, dict[str, float]]) -> Figure:
     """A panel a figure, a point a row. The axes are logarithmic, where a bar's length would mean nothing."""
     figure = Figure(figsize=(10, 2.3), dpi=110, layout="constrained")
-    for place, (key, (title, unit)) in enumerate(PANELS.items(), start=1):
-        axes = figure.add_subplot(1, len(PANELS), place)
+    for column, (key, (title, unit)) in enumerate(PANELS.items(), start=1):
+        axes = figure.add_subplot(1, len(PANELS), column)
         values = [rows[name][key] + (rows[name]["streams"] if key == "calls" else 0) for name in ROWS]
         for name, value, colour in zip(ROWS.values(), values, COLOURS, strict=True):
             at = max(value, LEAST)
@@ -46,7 +46,7 @@ def draw(rows: dict[str, dict[str, float]]) -> Figure:
         axes.grid(visible=True, color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(axis="y", length=0, labelsize=9, labelleft=place == 1)
+        axes.tick_params(axis="y", length=0, labelsize=9, labelleft=column == 1)
         axes.tick_params(axis="x", labelsize=8)
     return figure
 

@@ -60,7 +60,7 @@ class Waiting:
         heard: dict[str, Any] = json.loads(line)
         return heard
 
-    def tell(self, order: str) -> None:
+    def send(self, order: str) -> None:
         """Have it do something."""
         assert self._process.stdin
         self._process.stdin.write(order + "\n")
@@ -68,7 +68,7 @@ class Waiting:
 
     def ask(self, order: str) -> dict[str, Any]:
         """Have it do something, and give what it says then."""
-        self.tell(order)
+        self.send(order)
         return self.hear()
 
     def end(self) -> dict[str, float]:
@@ -99,7 +99,7 @@ def measure(count: int, seconds: float, rate: float, settle: float) -> dict[str,
             flyte.come_back()
             row |= {f"back_{name}": value for name, value in waiting.ask(f"gaps {seconds}").items()}
             most = min(count, int(rate * seconds))
-            waiting.tell(f"gaps {most / rate + settle / 2}")
+            waiting.send(f"gaps {most / rate + settle / 2}")
             ends = flyte.end_all(rate, most)
             row |= {f"ends_{name}": value for name, value in waiting.hear().items()}
             row["streams"] = flyte.asked().streams

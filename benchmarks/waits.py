@@ -117,7 +117,7 @@ def hear(process: subprocess.Popen[str]) -> str:
     return line
 
 
-def tell(process: subprocess.Popen[str], line: str) -> None:
+def send(process: subprocess.Popen[str], line: str) -> None:
     assert process.stdin
     process.stdin.write(line + "\n")
     process.stdin.flush()
@@ -126,11 +126,11 @@ def tell(process: subprocess.Popen[str], line: str) -> None:
 def measure(case: Case, waits: int, rate: float, idle: float) -> Row:
     """One row of the table."""
     with waiting(case, waits) as process, EndingFlyte(waits, Shape(lost=case.lost)) as flyte:
-        tell(process, flyte.endpoint)
+        send(process, flyte.endpoint)
         hear(process)
         flyte.forget_calls()
         memory = resident_kb(process.pid)
-        tell(process, "wait")
+        send(process, "wait")
         time.sleep(idle / 3)  # all begin at once; that is over by then
         waiter, server = Load(process.pid), Load(flyte.pid)
         time.sleep(idle * 2 / 3)

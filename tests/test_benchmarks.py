@@ -27,11 +27,11 @@ def run(name: str, *arguments: str | Path) -> str:
 
 def test_waits(tmp_path: Path) -> None:
     results, picture = tmp_path / "waits.json", tmp_path / "waits.png"
-    said = run("waits.py", *SMALL, "--only", *WAITS, "--results", results)
+    output = run("waits.py", *SMALL, "--only", *WAITS, "--results", results)
     found = json.loads(results.read_text())
     assert tuple(found["rows"]) == WAITS
     for row in found["rows"].values():
-        assert row["title"] in said
+        assert row["title"] in output
         assert 0 <= row["p50_ms"] <= row["p99_ms"] <= row["max_ms"], row
         assert row["calls"] + row["streams"] > 0, row
     rows = found["rows"]
@@ -76,16 +76,16 @@ def test_no_picture_of_half_the_rows(tmp_path: Path) -> None:
 
 def test_scale(tmp_path: Path) -> None:
     results = tmp_path / "scale.json"
-    said = run("scale.py", "--waits", "20", "--seconds=0.5", "--settle=1", "--results", results)
+    output = run("scale.py", "--waits", "20", "--seconds=0.5", "--settle=1", "--results", results)
     row = json.loads(results.read_text())["20"]
-    assert said.splitlines()[-1].split()[:2] == ["20", "now"]
+    assert output.splitlines()[-1].split()[:2] == ["20", "now"]
     assert 0 <= row["p50_ms"] <= row["p99_ms"] <= row["max_ms"], row
     assert row["streams"] == 1
 
 
 def test_large_installation() -> None:
-    said = run("large_installation.py", "--projects=5", "--seconds=0.5", "--opens-after=0.1", "--watched-for=0.5")
-    many, dear = said.splitlines()[1:]
+    output = run("large_installation.py", "--projects=5", "--seconds=0.5", "--opens-after=0.1", "--watched-for=0.5")
+    many, dear = output.splitlines()[1:]
     assert many.startswith("5 projects with a wait each: streams: ")
     assert "opened 1 times idle, 1 times at 50 ends a second" in dear
 
@@ -113,8 +113,8 @@ if int(version("apache-airflow").split(".")[0]) >= 3:
 
 def test_dag_import() -> None:
     """Providers that are not installed are left out; Airflow 3 brings its standard one."""
-    said = run("dag_import.py", "--processes", "1")
-    assert [line.split("  ")[0] for line in said.splitlines()] == [
+    output = run("dag_import.py", "--processes", "1")
+    assert [line.split("  ")[0] for line in output.splitlines()] == [
         "operators of",
         "flyte",
         "flyte, operators first",

@@ -51,9 +51,9 @@ def test_a_good_connection(local_flyte: LocalFlyte, protocol: str, changes: dict
     ],
 )
 def test_a_setting_that_is_wrong(local_flyte: LocalFlyte, changes: dict[str, Any], words: str) -> None:
-    good, said = check(config(local_flyte, **changes))
+    good, message = check(config(local_flyte, **changes))
     assert not good
-    assert said.startswith(words)
+    assert message.startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -67,17 +67,17 @@ def test_a_setting_that_is_wrong(local_flyte: LocalFlyte, changes: dict[str, Any
 )
 def test_a_step_that_fails(local_flyte: LocalFlyte, method: str, code: str, words: str) -> None:
     local_flyte.inject(method, status(code, "not today"))
-    good, said = check(config(local_flyte))
+    good, message = check(config(local_flyte))
     assert not good
-    assert said.startswith(words)
-    assert "not today" in said
+    assert message.startswith(words)
+    assert "not today" in message
 
 
 @pytest.mark.parametrize("code", ["PERMISSION_DENIED", "UNIMPLEMENTED"])
 def test_a_project_that_cannot_be_read_is_not_needed(local_flyte: LocalFlyte, code: str) -> None:
     local_flyte.inject("GetProject", status(code, ""))
-    good, said = check(config(local_flyte))
-    assert good, said
+    good, message = check(config(local_flyte))
+    assert good, message
 
 
 @pytest.fixture
@@ -89,9 +89,9 @@ def silent_port() -> Iterator[int]:
 
 def test_it_ends_in_time_where_nobody_answers(silent_port: int) -> None:
     settings = FlyteConfig(endpoint=f"localhost:{silent_port}", insecure=True, project="p", domain="d")
-    good, said = check(settings, patience=0.2)
+    good, message = check(settings, patience=0.2)
     assert not good
-    assert said == (
+    assert message == (
         f"Endpoint: no answer from localhost:{silent_port} within 0.2 s. Check the connection's host and port, and "
         "that this machine can reach it."
     )
@@ -116,17 +116,17 @@ def stored_as(monkeypatch: pytest.MonkeyPatch, flyte: LocalFlyte, **extra: Any) 
 
 
 def test_the_button(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
-    good, said = stored_as(monkeypatch, local_flyte).test_connection()
-    assert good, said
-    good, said = stored_as(monkeypatch, local_flyte, timeout="soon").test_connection()
+    good, message = stored_as(monkeypatch, local_flyte).test_connection()
+    assert good, message
+    good, message = stored_as(monkeypatch, local_flyte, timeout="soon").test_connection()
     # Not the connection's name: the UI tests a copy under another one.
-    assert (good, said) == (
+    assert (good, message) == (
         False,
         'Settings: timeout is "soon"; enter a number of seconds above 0, at most a hundred years.',
     )
-    good, said = FlyteHook("nowhere").test_connection()
+    good, message = FlyteHook("nowhere").test_connection()
     assert not good
-    assert "There is no Airflow connection 'nowhere'" in said
+    assert "There is no Airflow connection 'nowhere'" in message
 
 
 @pytest.mark.parametrize(
@@ -150,11 +150,11 @@ def test_it_opens_no_file_that_nobody_allowed(
     if field == "credentials_file":
         others["authentication"] = "token_file"
     for path in (secret, link, allowed / ".." / "secret"):
-        good, said = stored_as(monkeypatch, local_flyte, **others, **{field: str(path)}).test_connection()
+        good, message = stored_as(monkeypatch, local_flyte, **others, **{field: str(path)}).test_connection()
         assert not good
-        assert said.startswith(f"Settings: {field} names the file {path}, which the Test button does not open.")
-        assert "[flyte] test_connection_folders" in said
-        assert SECRET not in said
+        assert message.startswith(f"Settings: {field} names the file {path}, which the Test button does not open.")
+        assert "[flyte] test_connection_folders" in message
+        assert SECRET not in message
 
 
 _PEM = "-----BEGIN X-----\nAAAA\n-----END X-----\n"
@@ -167,12 +167,12 @@ def test_it_opens_a_file_that_somebody_allowed(
     token = tmp_path / "token"
     token.write_text(SECRET)
     hook = stored_as(monkeypatch, local_flyte, authentication="token_file", credentials_file=str(token))
-    good, said = hook.test_connection()
-    assert good, said
+    good, message = hook.test_connection()
+    assert good, message
     sent = [call.metadata.get("authorization") for call in local_flyte.calls("ListRuns")]
     assert sent == [f"Bearer {SECRET}"]
     missing = stored_as(monkeypatch, local_flyte, authentication="token_file", credentials_file=f"{token}.not-there")
-    good, said = missing.test_connection()
+    good, message = missing.test_connection()
     assert not good
-    assert said.startswith("Settings: ")
-    assert f"{token}.not-there" in said
+    assert message.startswith("Settings: ")
+    assert f"{token}.not-there" in message

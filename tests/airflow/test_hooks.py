@@ -118,9 +118,9 @@ def expect_words(conn_id: str, words: str, caplog: pytest.LogCaptureFixture, adv
         FlyteHook(conn_id).get_client()
     with pytest.raises(FlyteConfigurationError) as on_a_loop:
         asyncio.run(FlyteHook(conn_id).aget_client())
-    good, said = FlyteHook(conn_id).test_connection()
+    good, message = FlyteHook(conn_id).test_connection()
     assert not good
-    for text in (str(blocking.value), str(on_a_loop.value), said):
+    for text in (str(blocking.value), str(on_a_loop.value), message):
         if (3,) <= AIRFLOW < (3, 2) and "EnvironmentVariablesBackend failed with ValueError" in text:
             # It refuses such an environment variable itself.
             continue
@@ -129,7 +129,7 @@ def expect_words(conn_id: str, words: str, caplog: pytest.LogCaptureFixture, adv
     for error in (blocking.value, on_a_loop.value):
         assert found(SECRETS, [("the traceback", shown_by(error))]) == []
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider_flyte")]
-    assert found(SECRETS, [("the answer", said), ("our log", "\n".join(ours))]) == []
+    assert found(SECRETS, [("the answer", message), ("our log", "\n".join(ours))]) == []
 
 
 @pytest.mark.parametrize(("extra", "words"), EXTRAS.values(), ids=EXTRAS)

@@ -140,8 +140,8 @@ def test_annotations_name_the_task_instance_the_try_and_max_tries() -> None:
 
 @pytest.mark.parametrize("spoilt", ["dag_id", "task_id", "run_id"])
 def test_a_run_that_says_too_little_is_nobodys(spoilt: str) -> None:
-    said = {key: value for key, value in launch_annotations(a_try()).items() if not key.endswith(spoilt)}
-    assert Found("r", 4, said).owner is None
+    message = {key: value for key, value in launch_annotations(a_try()).items() if not key.endswith(spoilt)}
+    assert Found("r", 4, message).owner is None
 
 
 # -- try n starts
@@ -344,8 +344,8 @@ def test_a_chosen_name_that_another_dag_run_has_is_refused() -> None:
 
 @pytest.mark.parametrize("spoilt", ["yesterday", "2026-11-23T12:00:00"])
 def test_a_spoilt_time_proves_nothing_in_its_favour(spoilt: str) -> None:
-    said = launch_annotations(a_try()) | {"airflow.apache.org/dag_run_started": spoilt}
-    assert isinstance(decide(a_try(), [Found(a_try().name, RunPhase.SUCCEEDED, said)]), Start)
+    message = launch_annotations(a_try()) | {"airflow.apache.org/dag_run_started": spoilt}
+    assert isinstance(decide(a_try(), [Found(a_try().name, RunPhase.SUCCEEDED, message)]), Start)
 
 
 # -- airflow tasks test

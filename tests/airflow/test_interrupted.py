@@ -1,4 +1,4 @@
-"""Ctrl-C in ``airflow dags test``: whoever presses it is told that the run goes on, its name, and how to end it."""
+"""Ctrl-C in ``airflow dags test``: the log says that the run keeps running, its name, and how to end it."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def test_ctrl_c_in_dag_test(
     pressing.join()
     [run] = flyte_default.runs()
     assert run.phase.name == "RUNNING"
-    told = caplog.text + "".join(capfd.readouterr())
-    assert f"Flyte run flytesnacks/development/{run.name} is not aborted" in told
-    assert f"flyte abort run {run.name} --project flytesnacks --domain development" in told
+    logged = caplog.text + "".join(capfd.readouterr())
+    assert f"Flyte run flytesnacks/development/{run.name} is not aborted" in logged
+    assert f"flyte abort run {run.name} --project flytesnacks --domain development" in logged
 
 
 @pytest.mark.usefixtures("no_watcher_left")

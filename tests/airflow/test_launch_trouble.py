@@ -1,4 +1,4 @@
-"""An operator that cannot ask Flyte before it launches: it says so, gives its worker back, and launches once."""
+"""An operator that cannot reach Flyte before it launches: it logs so, gives its worker back, and launches once."""
 
 from __future__ import annotations
 

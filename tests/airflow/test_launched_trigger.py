@@ -211,7 +211,7 @@ if IS_3:  # before, a trigger is not told
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"abort_for": None}, "Flyte run r1 is not aborted, because this task did not launch it."),
         ({"abort_for": None, "abort_on_kill": False}, "Flyte run r1 is not aborted, because this task did not"),
@@ -220,12 +220,12 @@ if IS_3:  # before, a trigger is not told
         ({"abort_on_kill": False, "launched": False}, "Flyte run r1 is not aborted (abort_on_kill=False)."),
     ],
 )
-async def test_some_runs_are_not_aborted_whatever_the_state(arguments: dict[str, Any], said: str) -> None:
+async def test_some_runs_are_not_aborted_whatever_the_state(arguments: dict[str, Any], message: str) -> None:
     made = trigger(**arguments)
     lines = lines_of(made)
     await made.on_kill()  # it has no task instance to ask about
     [line] = lines
-    assert line.startswith(f"INFO: {said}")
+    assert line.startswith(f"INFO: {message}")
 
 
 # -- what it is, and what it waits for
@@ -288,12 +288,12 @@ def test_before_the_launch_any_answer_will_do(ending: Ending, launched: bool) ->
 
 
 @pytest.mark.parametrize(
-    ("launched", "in_triggerer", "said"), [(True, False, True), (True, True, False), (False, False, False)]
+    ("launched", "in_triggerer", "message"), [(True, False, True), (True, True, False), (False, False, False)]
 )
-def test_ctrl_c_is_logged_where_there_is_no_triggerer(launched: bool, in_triggerer: bool, said: bool) -> None:
+def test_ctrl_c_is_logged_where_there_is_no_triggerer(launched: bool, in_triggerer: bool, message: bool) -> None:
     made = trigger(launched=launched, project="p", domain="d")
     if in_triggerer:
         made.task_instance = SimpleNamespace(task_id="train")  # type: ignore[assignment]
     lines = lines_of(made)
     made._cancelled()
-    assert [line.startswith("WARNING: Interrupted (Ctrl-C). Flyte run p/d/r1 is") for line in lines] == [True] * said
+    assert [line.startswith("WARNING: Interrupted (Ctrl-C). Flyte run p/d/r1 is") for line in lines] == [True] * message

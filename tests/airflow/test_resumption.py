@@ -104,8 +104,8 @@ def test_a_run_that_another_flyte_does_not_have_is_not_missing(
         monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(other))
         event = event_of(deferred.trigger)
         assert event["ending"] == "missing"
-        says = rf"led to {flyte_default.endpoint} .* leads to {other.endpoint} now, where Flyte has no such run"
-        with pytest.raises(FlyteUnreachable, match=says):
+        text = rf"led to {flyte_default.endpoint} .* leads to {other.endpoint} now, where Flyte has no such run"
+        with pytest.raises(FlyteUnreachable, match=text):
             task.resume(event, **deferred.kwargs)
 
 
@@ -209,9 +209,9 @@ def test_a_retry_finds_it_after_a_reset_hours_later(flyte_default: LocalFlyte, r
     dag_run.start_date += timedelta(hours=3)
     rendering(retry)
     # On 2.11 with SQLite nothing tells such a reset from a DAG run that was made again.
-    told = int(version("apache-airflow").split(".")[0]) >= 3
-    assert name_of(retry.run()) == f"flytesnacks/development/{'now-0' if told else 'now-1-2'}"
-    assert flyte_default.calls.count("CreateRun") == (1 if told else 2)
+    logged = int(version("apache-airflow").split(".")[0]) >= 3
+    assert name_of(retry.run()) == f"flytesnacks/development/{'now-0' if logged else 'now-1-2'}"
+    assert flyte_default.calls.count("CreateRun") == (1 if logged else 2)
 
 
 def test_a_retry_under_a_stable_name_seeks_nothing(flyte_default: LocalFlyte) -> None:
@@ -450,10 +450,10 @@ def test_flyte_answers_the_triggerer_and_not_the_worker(
     deferred = deferral(task)
     flyte_default.inject("*", status("UNAVAILABLE", "no route"))
     event = RunEvent(Ending.SUCCEEDED, "r1", 5).to_payload()
-    says = (
+    text = (
         "Flyte answered the triggerer, which reported that run r1 has succeeded, and this worker got no usable answer"
     )
-    with pytest.raises(FlyteUnreachable, match=f"{says}.*no route"):
+    with pytest.raises(FlyteUnreachable, match=f"{text}.*no route"):
         task.resume(event, **deferred.kwargs)
 
 
@@ -465,6 +465,6 @@ def test_a_connection_that_the_triggerer_alone_cannot_use_ends_the_wait(flyte_de
     task = make()
     deferred = deferral(task)
     event = RunEvent(Ending.NO_CONNECTION, "r1", message="no file /etc/flyte/ca.pem").to_payload()
-    says = r"The triggerer could not use the Airflow connection, which this worker can use\. .*/runs/.* no file /etc/fl"
-    with pytest.raises(FlyteConfigurationError, match=says):
+    text = r"The triggerer could not use the Airflow connection, which this worker can use\. .*/runs/.* no file /etc/fl"
+    with pytest.raises(FlyteConfigurationError, match=text):
         task.resume(event, **deferred.kwargs)

@@ -1,4 +1,4 @@
-"""A secret that is replaced while a task waits on a worker: the wait reads the connection again and goes on."""
+"""A secret that is replaced while a task waits on a worker: the wait reads the connection again and continues."""
 
 from __future__ import annotations
 

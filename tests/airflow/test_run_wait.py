@@ -40,17 +40,17 @@ def test_transitions_are_logged_once(wait: RunWait, local_flyte: LocalFlyte, cap
     assert run is not None
     run.succeeds()
     assert wait.observe().outcome is Outcome.SUCCEEDED
-    said = lines(caplog)
-    assert said[:4] == [
+    described = lines(caplog)
+    assert described[:4] == [
         f"Flyte run flytesnacks/development/r1: not created yet. {wait.url}",
         "Flyte run r1: not created yet -> QUEUED.",
         "Flyte run r1: QUEUED -> RUNNING.",
         "Flyte run r1: RUNNING -> SUCCEEDED.",
     ]
-    assert re.fullmatch(r"Flyte: \S+Z launched", said[4])
-    assert re.fullmatch(r"Flyte: \S+Z attempt 1: RUNNING for \S+ s", said[-3])
-    assert re.fullmatch(r"Flyte: \S+Z SUCCEEDED after \S+ s", said[-1])
-    assert len(said) == 4 + len(wait.details.timeline() if wait.details else ())
+    assert re.fullmatch(r"Flyte: \S+Z launched", described[4])
+    assert re.fullmatch(r"Flyte: \S+Z attempt 1: RUNNING for \S+ s", described[-3])
+    assert re.fullmatch(r"Flyte: \S+Z SUCCEEDED after \S+ s", described[-1])
+    assert len(described) == 4 + len(wait.details.timeline() if wait.details else ())
 
 
 def test_a_failure_shows_attempts_error_and_the_console(
@@ -58,10 +58,10 @@ def test_a_failure_shows_attempts_error_and_the_console(
 ) -> None:
     local_flyte.run("r1").fails(kind="USER", message="no rows", attempts=2)
     verdict = wait.observe()
-    said = "\n".join(lines(caplog))
-    assert "attempt 1: FAILED: no rows" in said
-    assert "attempt 2: FAILED: no rows" in said
-    assert wait.url in said
+    described = "\n".join(lines(caplog))
+    assert "attempt 1: FAILED: no rows" in described
+    assert "attempt 2: FAILED: no rows" in described
+    assert wait.url in described
     assert str(wait.error(verdict)).startswith(
         "Flyte run flytesnacks/development/r1 is FAILED (USER error) after 2 attempts: no rows\n"
         f"The run is over, so the task is not retried. Look at {wait.url}; "
@@ -77,9 +77,9 @@ def test_trouble_is_logged_while_waiting(
     local_flyte.inject("*", unavailable("try later", times=3))
     for _ in range(5):
         assert wait.observe(0).outcome is Outcome.WAITING
-    said = lines(caplog)
-    assert said[0].startswith("Flyte run flytesnacks/development/r1: RUNNING")
-    assert said[1].startswith("No answer from Flyte about run r1, still waiting: ")
-    assert "try later" in said[1]
-    assert said[2] == "Flyte answers again."
-    assert len(said) == 3
+    described = lines(caplog)
+    assert described[0].startswith("Flyte run flytesnacks/development/r1: RUNNING")
+    assert described[1].startswith("No answer from Flyte about run r1, still waiting: ")
+    assert "try later" in described[1]
+    assert described[2] == "Flyte answers again."
+    assert len(described) == 3

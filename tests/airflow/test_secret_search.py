@@ -35,10 +35,10 @@ PLANTED = {
 @pytest.mark.parametrize("binary", [False, True])
 def test_a_planted_secret_is_found(planted: str, binary: bool) -> None:
     content = b"\xff\0" + planted.encode() + b"\xfe" if binary else planted
-    told = found({"the secret": SECRET, "another": "not-there-at-all"}, [("here", content), ("there", "nothing")])
-    assert told
-    assert all(line.startswith("the secret ") and line.endswith(" in here") for line in told), told
-    assert SECRET not in str(told)
+    hits = found({"the secret": SECRET, "another": "not-there-at-all"}, [("here", content), ("there", "nothing")])
+    assert hits
+    assert all(line.startswith("the secret ") and line.endswith(" in here") for line in hits), hits
+    assert SECRET not in str(hits)
 
 
 def test_a_key_is_found_by_any_of_its_lines() -> None:

@@ -363,11 +363,11 @@ async def test_trouble_is_logged_once_and_not_for_each(flyte_default: LocalFlyte
     flyte_default.inject("ListRuns", unavailable("try later", times=5))
     made = FlyteRunTrigger(run_names=names, poll_interval=0.5)
 
-    said: list[str] = []
+    text: list[str] = []
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
+            text.append(record.getMessage())
 
     made._log = logging.getLogger("test.several")  # type: ignore[assignment]
     made._log.setLevel(logging.INFO)
@@ -378,8 +378,8 @@ async def test_trouble_is_logged_once_and_not_for_each(flyte_default: LocalFlyte
         flyte_default.run(name).succeeds()
     assert (await waiting)["ending"] == "succeeded"
     # A update may say in between that Flyte answers.
-    assert 1 <= len([line for line in said if line.startswith("No answer from Flyte")]) <= 3
+    assert 1 <= len([line for line in text if line.startswith("No answer from Flyte")]) <= 3
     # A line for each of the first ones; a task may wait for thousands.
-    assert len([line for line in said if "of 100 Flyte runs: run r" in line]) == 20
-    assert "64 of 100 Flyte runs have ended." in said
-    assert "100 of 100 Flyte runs have ended." in said
+    assert len([line for line in text if "of 100 Flyte runs: run r" in line]) == 20
+    assert "64 of 100 Flyte runs have ended." in text
+    assert "100 of 100 Flyte runs have ended." in text

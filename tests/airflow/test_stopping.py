@@ -1,4 +1,4 @@
-"""A worker whose task is stopped: which runs it aborts, and what it says of those that it does not."""
+"""A worker whose task is stopped: which runs it aborts, and what it logs about those that it does not."""
 
 from __future__ import annotations
 
@@ -151,15 +151,15 @@ def test_a_state_that_cannot_be_read_is_no_reason(worker: Any, test_mode: bool) 
     assert "whether somebody stopped the task is not known, because its state could not be read" in line
 
 
-# -- what is aborted, and what is said of it
+# -- what is aborted, and what is logged about it
 
 
 def test_a_run_of_somebody_else_goes_on(worker: Any) -> None:
     made = worker("failed")
     assert made.is_killed(the_run(ours=False))
-    said = f"Flyte run {KEY} is not aborted, because this task did not launch it."
-    assert made.lines == [f"INFO: Because {WHY['failed']}: {said}"]
-    assert made.stopping.abort(the_run(ours=False), "it is late") == said
+    message = f"Flyte run {KEY} is not aborted, because this task did not launch it."
+    assert made.lines == [f"INFO: Because {WHY['failed']}: {message}"]
+    assert made.stopping.abort(the_run(ours=False), "it is late") == message
 
 
 def test_what_was_done_is_logged(flyte_default: LocalFlyte, worker: Any) -> None:

@@ -1,4 +1,4 @@
-"""The run of a try, where somebody else comes in between, and what the log says of it."""
+"""The run of a try, where somebody else comes in between, and what is logged about it."""
 
 from __future__ import annotations
 
@@ -103,13 +103,13 @@ def test_what_a_retry_repeats(
     assert caplog.messages[-1] == f"Launched Flyte run {second.key} for try 2{how}. {second.url}"
 
 
-@pytest.mark.parametrize(("number", "told"), [(1, False), (2, True)])
+@pytest.mark.parametrize(("number", "logged"), [(1, False), (2, True)])
 def test_a_retry_without_a_run_before_it_logs_that(
-    client: FlyteClient, caplog: pytest.LogCaptureFixture, number: int, told: bool
+    client: FlyteClient, caplog: pytest.LogCaptureFixture, number: int, logged: bool
 ) -> None:
     caplog.set_level(logging.INFO)
     runs_of(client, Try(TASK, number, 2)).get()
-    assert ("No earlier try of this task has a run" in caplog.text) == told
+    assert ("No earlier try of this task has a run" in caplog.text) == logged
 
 
 @pytest.mark.parametrize("waits", [False, True])

@@ -64,12 +64,12 @@ def test_each_status_is_one_of_our_errors(local_flyte: LocalFlyte, code: Status,
     assert type(error) is EXPECTED[code]
     assert (error.status, error.details, error.method) == (code, "the server's words", "RunService/GetRunDetails")
     assert (error.run, error.endpoint) == ("r1", local_flyte.endpoint)
-    said = str(error)
-    assert said.startswith(
+    message = str(error)
+    assert message.startswith(
         f"RunService/GetRunDetails for run r1 at {local_flyte.endpoint} failed with {code.name}: the server's words. "
     )
     # What to do next, as a sentence of its own.
-    assert re.search(r"words\. [A-Z].{20,}\.$", said)
+    assert re.search(r"words\. [A-Z].{20,}\.$", message)
     # grpc's own error is kept; Connect's answer is all there is.
     assert (error.__cause__ is None) == ("connect" in local_flyte.ports)
 

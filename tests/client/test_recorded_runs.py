@@ -1,4 +1,4 @@
-"""RunDetails and literals say of what a real backend answered what the Flyte SDK says of it."""
+"""RunDetails and literals show what a real backend answered as the Flyte SDK shows it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ NOT_IN_EXPECTED = {"child_actions/12", "late_end/1", "start_time/1"}
 LITERALS = json.loads((RECORDINGS / "literals.json").read_text())
 
 
-def recorded(place: str) -> RunDetails:
-    scene, _, number = place.partition("/")
+def recorded(recording: str) -> RunDetails:
+    scene, _, number = recording.partition("/")
     call = json.loads((RECORDINGS / f"{scene}.json").read_text())["calls"][int(number)]
     assert call["method"].endswith("/GetRunDetails")
     answer = base64.b64decode(call["responses"][0]["message"])
@@ -37,18 +37,18 @@ def recorded(place: str) -> RunDetails:
 
 
 def test_every_recorded_get_run_details_is_compared() -> None:
-    places = set()
+    calls = set()
     for path in RECORDINGS.glob("*.json"):
         scene = json.loads(path.read_text())
         for number, call in enumerate(scene.get("calls", ()) if isinstance(scene, dict) else ()):
             if str(call.get("method")).endswith("/GetRunDetails") and call["status"]["code"] == "OK":
-                places.add(f"{path.stem}/{number}")
-    assert places == set(EXPECTED) | NOT_IN_EXPECTED
+                calls.add(f"{path.stem}/{number}")
+    assert calls == set(EXPECTED) | NOT_IN_EXPECTED
 
 
-@pytest.mark.parametrize("place", list(EXPECTED))
-def test_a_recorded_run(place: str) -> None:
-    details, expected = recorded(place), EXPECTED[place]
+@pytest.mark.parametrize("recording", list(EXPECTED))
+def test_a_recorded_run(recording: str) -> None:
+    details, expected = recorded(recording), EXPECTED[recording]
     assert details.to_dict() == expected["to_dict"]
     assert json.loads(details.to_json()) == json.loads(expected["to_json"])
     assert details.done() == expected["done"]
@@ -132,7 +132,7 @@ def test_no_literal_is_an_exception(data: bytes) -> None:
 
 
 @given(st.sampled_from(LITERALS), st.integers(0, 400), st.integers(0, 255))
-def test_no_spoilt_literal_is_an_exception(case: dict[str, Any], place: int, byte: int) -> None:
+def test_no_spoilt_literal_is_an_exception(case: dict[str, Any], recording: int, byte: int) -> None:
     data = bytearray(base64.b64decode(case["literal"]))
-    data[place % len(data)] = byte
+    data[recording % len(data)] = byte
     test_no_literal_is_an_exception.hypothesis.inner_test(bytes(data))  # type: ignore[attr-defined]

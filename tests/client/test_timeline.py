@@ -44,9 +44,9 @@ def test_a_run_that_goes_on_has_no_end() -> None:
     assert recorded("executor/10").timeline()[-1].endswith("attempt 1: RUNNING")
 
 
-@pytest.mark.parametrize("place", list(EXPECTED))
-def test_every_recorded_run_has_one(place: str) -> None:
-    lines = recorded(place).timeline()
+@pytest.mark.parametrize("call", list(EXPECTED))
+def test_every_recorded_run_has_one(call: str) -> None:
+    lines = recorded(call).timeline()
     assert len([line for line in lines if line.endswith(" launched")]) == 1
     assert lines == sorted(lines)
 

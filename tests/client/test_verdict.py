@@ -41,10 +41,10 @@ SOME_RULES = st.builds(WaitRules, st.none() | st.floats(0, 200), st.none() | st.
 
 
 def after(*steps: tuple[float, Observation], rules: WaitRules = RULES) -> Verdict:
-    """The verdict at the time of the last look."""
+    """The verdict at the time of the last observation."""
     state, now = START, 0.0
-    for now, look in steps:
-        state = observe(state, look, now)
+    for now, observation in steps:
+        state = observe(state, observation, now)
     return decide(state, now, rules)
 
 
@@ -101,13 +101,13 @@ def test_an_answer_without_news_ends_trouble() -> None:
 @given(STEPS, SOME_RULES)
 def test_whatever_is_seen(steps: list[tuple[float, Observation]], rules: WaitRules) -> None:
     state, now, over = START, 0.0, None
-    for pause, look in steps:
+    for pause, observation in steps:
         now += pause
         # A run that is over is looked at no more.
         if over is None:
-            state = observe(state, look, now)
-            if isinstance(look, Seen) and is_terminal(look.phase):
-                over = look
+            state = observe(state, observation, now)
+            if isinstance(observation, Seen) and is_terminal(observation.phase):
+                over = observation
         verdict = decide(state, now, rules)
         # What is over decides, whatever came before; nothing else is a success or a failure.
         assert (verdict.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)) == (over is not None)
@@ -115,10 +115,10 @@ def test_whatever_is_seen(steps: list[tuple[float, Observation]], rules: WaitRul
             assert verdict.phase == over.phase
             assert (verdict.outcome is Outcome.SUCCEEDED) == is_successful(over.phase)
         if verdict.outcome is Outcome.MISSING:
-            assert isinstance(look, Absent)
+            assert isinstance(observation, Absent)
             assert rules.missing_after is not None
         if verdict.outcome is Outcome.UNREACHABLE:
-            assert isinstance(look, Trouble)
+            assert isinstance(observation, Trouble)
             assert rules.unreachable_after is not None
         # A verdict does not depend on how often it is asked for, nor does time alone make a run come back.
         assert decide(state, now, rules) == verdict

@@ -1,4 +1,4 @@
-"""Launching and aborting: what is kept of the inputs, one run a name, and only what goes on is ended."""
+"""Launching and aborting: what is kept of the inputs, one run a name, and only what is running is ended."""
 
 from __future__ import annotations
 

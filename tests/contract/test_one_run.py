@@ -23,9 +23,9 @@ from tests.contract.conftest import ORG, Backend
 
 
 def verdict(backend: Backend, name: str) -> Verdict:
-    """The decision after one look, past any grace period."""
-    look, _ = backend.client.execute(observe_run(backend.client.config.key(name), ORG))
-    return decide(observe(WaitState(absent_since=0.0), look, 100.0), 100.0, WaitRules(missing_after=60.0))
+    """The decision after one observation, past any grace period."""
+    observation, _ = backend.client.execute(observe_run(backend.client.config.key(name), ORG))
+    return decide(observe(WaitState(absent_since=0.0), observation, 100.0), 100.0, WaitRules(missing_after=60.0))
 
 
 def test_a_launched_run_is_queued(backend: Backend) -> None:
@@ -155,8 +155,8 @@ def test_a_run_that_is_not_there(backend: Backend) -> None:
     with pytest.raises(NotFoundError) as missing:
         backend.details(name)
     assert missing.value.run == name
-    look, details = backend.client.execute(observe_run(backend.client.config.key(name), ORG))
-    assert (look, details) == (Absent(), None)
+    observation, details = backend.client.execute(observe_run(backend.client.config.key(name), ORG))
+    assert (observation, details) == (Absent(), None)
     assert verdict(backend, name).outcome is Outcome.MISSING
 
 

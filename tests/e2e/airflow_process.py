@@ -43,7 +43,7 @@ os.write(pipe, b"+%d\\n" % os.getpid())
 os.close(pipe)
 os.execv(sys.argv[2], sys.argv[2:])
 """
-"""Each process tells the keeper of itself before it begins, so that none is missed however its parent dies."""
+"""Each process reports itself to the keeper before it begins, so that none is missed however its parent dies."""
 
 
 class AirflowProcessError(Exception):

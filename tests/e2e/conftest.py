@@ -1,4 +1,4 @@
-"""The one Airflow of the test run, and the DAG runs that all of its tests look at.
+"""The one Airflow of the test run, and the DAG runs that all of its tests read.
 
 Airflow's start and the ten seconds that each deferred task is held take most of the time, so everything is triggered at
 once and runs side by side. The files' names give the order: the test that kills the triggerer comes last.

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 import psutil
 
 _PATIENCE = 5.0
-"""Airflow's home goes with it, so nobody minds that its API server is not done waiting for its clients."""
+"""Airflow's home goes with it, so it does not matter that its API server still waits for its clients."""
 
 
 def members(sessions: Collection[int]) -> list[psutil.Process]:

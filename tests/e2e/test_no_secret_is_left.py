@@ -24,10 +24,10 @@ def test_no_secret_is_left_anywhere(
 ) -> None:
     api = AirflowApi(airflow.url, USER, airflow.password)
     api.answers = answers = []
-    said = {connection["connection_id"]: api.test_connection(connection) for connection in canary.connections()}
+    output = {connection["connection_id"]: api.test_connection(connection) for connection in canary.connections()}
     for name in GOOD:
-        assert said[f"canary_{name}"].startswith("Flyte 2 at "), said
-    assert said["canary_refused"].startswith("Credentials: "), said
+        assert output[f"canary_{name}"].startswith("Flyte 2 at "), output
+    assert output["canary_refused"].startswith("Credentials: "), output
 
     def all_wait() -> bool:
         return [task["state"] for task in api.tasks(DAG, canary_run)].count("deferred") == WAITING
@@ -62,5 +62,5 @@ def test_no_secret_is_left_anywhere(
         yield from files(airflow)
         yield from noted
 
-    told = found(canary.secrets, sources())
-    assert not told, "\n".join(told)
+    hits = found(canary.secrets, sources())
+    assert not hits, "\n".join(hits)

@@ -1,4 +1,4 @@
-"""With OpenLineage's provider installed: the events that it writes, and what the launched run is told."""
+"""With OpenLineage's provider installed: the events that it writes, and the annotations of the launched run."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def test_task_and_run_know_each_other(flyte_default: LocalFlyte, lineage: Any, e
     flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.2).succeeds())
     lineage.dag.test()
     for run in flyte_default.runs():
-        told = run.run_spec.annotations.values
-        assert told["example.com/owner"] == "data"
-        start, *_, complete = of_task(events, told["airflow.apache.org/task_id"])
+        stored = run.run_spec.annotations.values
+        assert stored["example.com/owner"] == "data"
+        start, *_, complete = of_task(events, stored["airflow.apache.org/task_id"])
         parent = start["run"]["facets"]["parent"]
-        assert {key: value for key, value in told.items() if key.startswith("openlineage.io/")} == {
+        assert {key: value for key, value in stored.items() if key.startswith("openlineage.io/")} == {
             "openlineage.io/parent-job-namespace": "warehouse",
             "openlineage.io/parent-job-name": start["job"]["name"],
             "openlineage.io/parent-run-id": start["run"]["runId"],
@@ -100,7 +100,7 @@ def test_switched_off(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 
 
 def launched(flyte: LocalFlyte) -> list[str]:
-    """What a run is told by OpenLineage that a task launches."""
+    """The annotations of OpenLineage on a run that a task launches."""
     operator = FlyteRunOperator(task_id="train", task_name="demo.train", wait=False)
     Driven(operator, TaskInstance(), DagRun()).run()
     [run] = flyte.runs()

@@ -1,4 +1,4 @@
-"""The real Flyte SDK reads the local server, and says of every run what we say of it.
+"""The real Flyte SDK reads the local server, and shows every run as we show it.
 
 The SDK is 2.0.0b35, whose contract is older. The differences that this makes are listed here; nothing else may differ.
 """

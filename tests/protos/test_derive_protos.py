@@ -54,12 +54,12 @@ def test_drift_is_listed_and_does_not_fail(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setitem(derive_protos.RPCS, path, {"ProjectService": ("GetProject", "ListProjects", "Vanished")})
     monkeypatch.setitem(derive_protos.RPCS, "flyteidl2/no/such.proto", {"Service": ("Method",)})
     assert derive_protos.main(["--drift"]) == 0
-    said = capsys.readouterr().out
-    assert "installed is 2.9.9" in said
-    assert f"\n--- protos/{RUN_DEFINITION}\n" in said
-    assert "\n-  bool old = 9;\n" in said
-    assert f"\ngone: {path}: ProjectService/Vanished\n" in said
-    assert "\ngone: flyteidl2/no/such.proto: Service/Method\n" in said
+    message = capsys.readouterr().out
+    assert "installed is 2.9.9" in message
+    assert f"\n--- protos/{RUN_DEFINITION}\n" in message
+    assert "\n-  bool old = 9;\n" in message
+    assert f"\ngone: {path}: ProjectService/Vanished\n" in message
+    assert "\ngone: flyteidl2/no/such.proto: Service/Method\n" in message
 
 
 def test_deriving_refuses_an_rpc_that_is_not_there(

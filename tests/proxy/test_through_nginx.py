@@ -1,4 +1,4 @@
-"""Flyte behind a real nginx: which transport auto picks, and what is said where none passes."""
+"""Flyte behind a real nginx: which transport auto picks, and the error where none passes."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ _SAID: dict[int, tuple[type[RpcError], bool, str]] = {
     503: (flyte_errors.ProxyError, False, "look at the proxy's log for this call"),
     504: (flyte_errors.ProxyError, False, "look at the proxy's log for this call"),
 }
-"""Error class, whether it is lasting, and words, by what the proxy says; for all others it is no Flyte."""
+"""Error class, whether it is lasting, and text, by the proxy's answer; for all others it is no Flyte."""
 
 
 @pytest.mark.parametrize("listen", LISTENS)

@@ -1,4 +1,4 @@
-"""The request for a token goes where the environment says, as calls do, and no proxy's password is told."""
+"""The request for a token goes where the environment says, as calls do, and no proxy's password is shown."""
 
 from __future__ import annotations
 

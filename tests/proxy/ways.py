@@ -25,7 +25,7 @@ STATUSES = (301, 302, 400, 401, 403, 404, 405, 413, 415, 429, 464, 500, 502, 503
 """What proxies say of their own, with a page of HTML."""
 
 TOKEN = "good"
-"""What a proxy lets through that looks at tokens."""
+"""What a proxy that checks tokens lets through."""
 
 LISTENS = {"tls-h2": "ssl http2", "tls-h1": "ssl", "plaintext": ""}
 IDLE = "3s"

@@ -1,4 +1,4 @@
-"""A state of Airflow -> was the task killed, and what is said of it. By tables, without a server."""
+"""A state of Airflow -> was the task killed, and what is logged. By tables, without a server."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_an_answer_that_proves_nothing(states: Any) -> None:
     assert state_in(states, SimpleNamespace(run_id="run1", task_id="train", map_index=-1)) == UNKNOWN
 
 
-# -- what is said
+# -- what is logged
 
 RUN = RunKey("p", "d", "r1")
 
@@ -108,14 +108,14 @@ RUN = RunKey("p", "d", "r1")
 @pytest.mark.parametrize(("launched_at", "elsewhere"), [(None, False), ("here:443", False), ("there:443", True)])
 def test_only_a_run_that_is_missing_may_be_elsewhere(outcome: Abort, launched_at: str | None, elsewhere: bool) -> None:
     aborted = AbortedRun(RUN, outcome, RunPhase.RUNNING)
-    said = abort_outcome(aborted, launched_at, "here:443")
+    clause = abort_outcome(aborted, launched_at, "here:443")
     if outcome is Abort.MISSING and elsewhere:
-        assert said == (
+        assert clause == (
             "The Flyte connection leads to here:443 by now, where Flyte has no run p/d/r1. It was launched at "
             "there:443 and may still be running there; abort it there"
         )
     else:
-        assert said == str(aborted)
+        assert clause == str(aborted)
 
 
 @pytest.mark.parametrize(("url", "page"), [("", ""), ("http://f/r1", ", or its page: http://f/r1")])

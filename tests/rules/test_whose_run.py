@@ -38,14 +38,14 @@ def a_try(number: int = 1, max_tries: int = 3, **changed: Any) -> Try:
 
 def run_of(launching: Try, phase: int = RunPhase.RUNNING, why_aborted: str = "", **changed: str | None) -> Found:
     """The run that this try has launched; ``changed`` are annotations, None for one that is not there."""
-    told = launch_annotations(launching) | {KEY + name: value for name, value in changed.items() if value is not None}
+    stored = launch_annotations(launching) | {KEY + name: value for name, value in changed.items() if value is not None}
     for name in (name for name, value in changed.items() if value is None):
-        told.pop(KEY + name, None)
-    return Found(launching.name, phase, told, why_aborted)
+        stored.pop(KEY + name, None)
+    return Found(launching.name, phase, stored, why_aborted)
 
 
-def owned(**told: str) -> TaskInstance | None:
-    return Found("r", RunPhase.RUNNING, {KEY + name: value for name, value in told.items()}).owner
+def owned(**stored: str) -> TaskInstance | None:
+    return Found("r", RunPhase.RUNNING, {KEY + name: value for name, value in stored.items()}).owner
 
 
 WHO = {"dag_id": "sales", "task_id": "train", "run_id": "x"}
@@ -168,7 +168,7 @@ SAME, OTHER, UNKNOWN = Sameness
 
 
 @pytest.mark.parametrize(
-    ("told", "now", "same"),
+    ("stored", "now", "same"),
     [
         # The key settles it, whatever else there is.
         ({"dag_run_key": "7"}, DagRunMarks("7"), SAME),
@@ -189,8 +189,8 @@ SAME, OTHER, UNKNOWN = Sameness
         ({}, DagRunMarks("7", ZONED, ZONED, 0, "t"), SAME),
     ],
 )
-def test_the_marks_of_a_dag_run(told: dict[str, str], now: DagRunMarks, same: Sameness) -> None:
-    run = Found("r", RunPhase.RUNNING, {KEY + name: value for name, value in told.items()})
+def test_the_marks_of_a_dag_run(stored: dict[str, str], now: DagRunMarks, same: Sameness) -> None:
+    run = Found("r", RunPhase.RUNNING, {KEY + name: value for name, value in stored.items()})
     assert now.compare(run) is same
 
 

@@ -35,7 +35,7 @@ class Line:
 
 
 @dataclass
-class Place:
+class Scope:
     """An expression's surroundings."""
 
     module: Module
@@ -49,7 +49,7 @@ class Module:
 
     name: str
     tree: ast.Module
-    calls: list[tuple[ast.Call, Place]] = field(default_factory=list)
+    calls: list[tuple[ast.Call, Scope]] = field(default_factory=list)
 
 
 class Sources:
@@ -60,67 +60,67 @@ class Sources:
 
     def __init__(self, texts: dict[str, str]) -> None:
         self.modules = [Module(name, ast.parse(text)) for name, text in texts.items()]
-        self.functions: dict[str, list[tuple[Function, Place]]] = {}
-        self.classes: dict[str, tuple[ast.ClassDef, Place]] = {}
+        self.functions: dict[str, list[tuple[Function, Scope]]] = {}
+        self.classes: dict[str, tuple[ast.ClassDef, Scope]] = {}
         self.methods: set[int] = set()
         for module in self.modules:
-            self._read(module.tree, Place(module))
+            self._read(module.tree, Scope(module))
 
-    def _read(self, node: ast.AST, place: Place) -> None:
+    def _read(self, node: ast.AST, where: Scope) -> None:
         for child in ast.iter_child_nodes(node):
-            inside = place
+            inside = where
             if isinstance(child, Function):
-                self.functions.setdefault(child.name, []).append((child, place))
+                self.functions.setdefault(child.name, []).append((child, where))
                 if isinstance(node, ast.ClassDef):
                     self.methods.add(id(child))
-                inside = Place(place.module, (*place.functions, child))
+                inside = Scope(where.module, (*where.functions, child))
             elif isinstance(child, ast.ClassDef):
-                self.classes[child.name] = (child, place)
+                self.classes[child.name] = (child, where)
             elif isinstance(child, ast.Call):
-                place.module.calls.append((child, place))
+                where.module.calls.append((child, where))
             self._read(child, inside)
 
     def lines(self) -> set[Line]:
         """All that can be logged at INFO and above."""
         found = set()
         for module in self.modules:
-            for call, place in module.calls:
-                for level, message in self._logged(call, place):
-                    texts = self._texts(message, place, frozenset())
+            for call, where in module.calls:
+                for level, message in self._logged(call, where):
+                    texts = self._texts(message, where, frozenset())
                     if texts == {"%s"}:
-                        texts = self._texts(call.args[-1], place, frozenset())
+                        texts = self._texts(call.args[-1], where, frozenset())
                     if not any(texts):
                         raise LostTrackError(f"{module.name}:{call.lineno}: {ast.unparse(call)}")
                     found |= {Line(level, _filled(text)) for text in texts if text}
         return found
 
-    def _logged(self, call: ast.Call, place: Place) -> Iterator[tuple[str, ast.expr]]:
+    def _logged(self, call: ast.Call, where: Scope) -> Iterator[tuple[str, ast.expr]]:
         """The levels and the format of a call, if it is one of a log."""
         if not isinstance(call.func, ast.Attribute) or _last(call.func.value) not in LOGS:
             return
         if call.func.attr in LEVELS:
             yield LEVELS[call.func.attr], call.args[0]
         elif call.func.attr == "log":
-            for level in sorted(self._level_names(call.args[0], place) & set(LEVELS.values())):
+            for level in sorted(self._level_names(call.args[0], where) & set(LEVELS.values())):
                 yield level, call.args[1]
 
-    def _level_names(self, level: ast.expr, place: Place) -> set[str]:
+    def _level_names(self, level: ast.expr, where: Scope) -> set[str]:
         names = {node.attr for node in ast.walk(level) if isinstance(node, ast.Attribute)}
         if isinstance(level, ast.Name):
-            for value in _assigned(level.id, place.functions[-1]):
-                names |= self._level_names(value, place)
+            for value in _assigned(level.id, where.functions[-1]):
+                names |= self._level_names(value, where)
         return names
 
     # -- following a text back
 
-    def _texts(self, node: ast.expr, place: Place, seen: frozenset[int]) -> set[str]:
+    def _texts(self, node: ast.expr, where: Scope, seen: frozenset[int]) -> set[str]:
         """All texts that an expression can have; '' for those that are never logged."""
         if id(node) in seen:
             return set()
         seen |= {id(node)}
 
         def union(nodes: list[ast.expr]) -> set[str]:
-            return set().union(*(self._texts(each, place, seen) for each in nodes))
+            return set().union(*(self._texts(each, where, seen) for each in nodes))
 
         match node:
             case ast.Constant(value=str(text)):
@@ -134,28 +134,28 @@ class Sources:
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 return union(parts)
             case ast.Name(id=name):
-                return self._of_name(name, node, place, seen)
+                return self._of_name(name, node, where, seen)
             case ast.Attribute(attr=name):
-                return self._of_attribute(name, node, place, seen)
+                return self._of_attribute(name, node, where, seen)
             case ast.Call(func=ast.Name(id="str"), args=[given]):
-                return self._texts(given, place, seen)
+                return self._texts(given, where, seen)
             case ast.Call(func=called):
-                return self._returned(_last(called), node, place, seen)
-        raise LostTrackError(f"{place.module.name}:{node.lineno}: {ast.unparse(node)}")
+                return self._returned(_last(called), node, where, seen)
+        raise LostTrackError(f"{where.module.name}:{node.lineno}: {ast.unparse(node)}")
 
-    def _of_name(self, name: str, node: ast.expr, place: Place, seen: frozenset[int]) -> set[str]:
-        for depth in range(len(place.functions), 0, -1):
-            function, around = place.functions[depth - 1], Place(place.module, place.functions[: depth - 1])
+    def _of_name(self, name: str, node: ast.expr, where: Scope, seen: frozenset[int]) -> set[str]:
+        for depth in range(len(where.functions), 0, -1):
+            function, around = where.functions[depth - 1], Scope(where.module, where.functions[: depth - 1])
             if values := _assigned(name, function):
-                inside = Place(place.module, place.functions[:depth])
+                inside = Scope(where.module, where.functions[:depth])
                 return set().union(*(self._texts(value, inside, seen) for value in values))
             if name in _parameters(function):
                 return self._given(name, function, around, seen)
-        if values := _assigned(name, place.module.tree):
-            return set().union(*(self._texts(value, Place(place.module), seen) for value in values))
-        raise LostTrackError(f"{place.module.name}:{node.lineno}: nobody sets {name}")
+        if values := _assigned(name, where.module.tree):
+            return set().union(*(self._texts(value, Scope(where.module), seen) for value in values))
+        raise LostTrackError(f"{where.module.name}:{node.lineno}: nobody sets {name}")
 
-    def _given(self, name: str, function: Function, around: Place, seen: frozenset[int]) -> set[str]:
+    def _given(self, name: str, function: Function, around: Scope, seen: frozenset[int]) -> set[str]:
         """What callers give for a parameter; those of what a callback is called by, too."""
         is_method = id(function) in self.methods
         names = {function.name}
@@ -172,7 +172,7 @@ class Sources:
                 }
         index = _parameters(function).index(name) - is_method
         for module in self.modules:
-            for call, place in module.calls:
+            for call, where in module.calls:
                 called = _last(call.func)
                 if called == function.name:
                     if isinstance(call.func, ast.Attribute) is not is_method:
@@ -184,7 +184,7 @@ class Sources:
                 words = [word.value for word in call.keywords if word.arg == name]
                 given = [*words, *call.args[index : index + 1]]
                 if given:
-                    found |= self._texts(given[0], place, seen)
+                    found |= self._texts(given[0], where, seen)
                 elif default := _default(name, function):
                     found |= self._texts(default, around, seen)
                 else:
@@ -194,30 +194,30 @@ class Sources:
             raise LostTrackError(f"{around.module.name}:{function.lineno}: nobody gives {name} of {function.name}")
         return found
 
-    def _of_attribute(self, name: str, node: ast.expr, place: Place, seen: frozenset[int]) -> set[str]:
+    def _of_attribute(self, name: str, node: ast.expr, where: Scope, seen: frozenset[int]) -> set[str]:
         for function, around in self.functions.get(name, ()):
-            if around.module is place.module and _is_property(function):
+            if around.module is where.module and _is_property(function):
                 return self._returns(function, around, seen)
         values = [
-            (value, Place(place.module, functions))
-            for functions, value in _assigned_attributes(name, place.module.tree, ())
+            (value, Scope(where.module, functions))
+            for functions, value in _assigned_attributes(name, where.module.tree, ())
         ]
         if not values:
-            raise LostTrackError(f"{place.module.name}:{node.lineno}: nobody sets {ast.unparse(node)}")
+            raise LostTrackError(f"{where.module.name}:{node.lineno}: nobody sets {ast.unparse(node)}")
         return set().union(*(self._texts(value, inside, seen) for value, inside in values))
 
-    def _returned(self, name: str, node: ast.expr, place: Place, seen: frozenset[int]) -> set[str]:
+    def _returned(self, name: str, node: ast.expr, where: Scope, seen: frozenset[int]) -> set[str]:
         if name in self.classes:
             made, around = self.classes[name]
             as_text = next(each for each in made.body if isinstance(each, Function) and each.name == "__str__")
             return self._returns(as_text, around, seen)
         functions = [each for each in self.functions.get(name, ()) if not _is_property(each[0])]
         if not functions:
-            raise LostTrackError(f"{place.module.name}:{node.lineno}: {ast.unparse(node)}")
+            raise LostTrackError(f"{where.module.name}:{node.lineno}: {ast.unparse(node)}")
         return set().union(*(self._returns(function, around, seen) for function, around in functions))
 
-    def _returns(self, function: Function, around: Place, seen: frozenset[int]) -> set[str]:
-        inside = Place(around.module, (*around.functions, function))
+    def _returns(self, function: Function, around: Scope, seen: frozenset[int]) -> set[str]:
+        inside = Scope(around.module, (*around.functions, function))
         values = [each.value for each in ast.walk(function) if isinstance(each, ast.Return) and each.value]
         return set().union(*(self._texts(value, inside, seen) for value in values))
 

@@ -28,11 +28,11 @@ def found(secrets: Mapping[str, str], sources: Iterable[tuple[str, str | bytes]]
         for part in _parts(secret)
         for needle, form in forms(part).items()
     ]
-    told = []
+    hits = []
     for source, content in sources:
         data = content.encode(errors="surrogatepass") if isinstance(content, str) else content
-        told += [f"{name} {form} in {source}" for name, form, needle in wanted if needle in data]
-    return list(dict.fromkeys(told))
+        hits += [f"{name} {form} in {source}" for name, form, needle in wanted if needle in data]
+    return list(dict.fromkeys(hits))
 
 
 def forms(secret: str) -> dict[bytes, str]:
@@ -81,8 +81,8 @@ def shown_by(error: BaseException) -> str:
 
     As Python renders them, and as Rich does, which shortens texts and looks into objects.
     """
-    told = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
-    frames = [part for part in told.split('  File "') if "/tests/" not in part.partition('"')[0]]
+    hits = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    frames = [part for part in hits.split('  File "') if "/tests/" not in part.partition('"')[0]]
     rich = Traceback.from_exception(type(error), error, error.__traceback__, show_locals=True, max_frames=0)
     for stack in rich.trace.stacks:
         stack.frames = [frame for frame in stack.frames if "/tests/" not in frame.filename]

@@ -1,4 +1,4 @@
-"""A proxy that ends TLS in front of a plaintext server, and tells a client by an alert what it does not like of it."""
+"""A proxy that ends TLS in front of a plaintext server, and refuses clients by an alert."""
 
 from __future__ import annotations
 

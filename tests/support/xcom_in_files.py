@@ -1,4 +1,4 @@
-"""An XCom backend that keeps values elsewhere, and a program that runs tasks with it and looks at their buttons.
+"""An XCom backend that keeps values elsewhere, and a program that runs tasks with it and reads their buttons.
 
 A program of its own, because Airflow makes its XCom class once: ``python -m tests.support.xcom_in_files`` prints, as
 JSON, where the button of each task leads while the task waits and after it, and what is stored.
@@ -77,8 +77,8 @@ def main() -> None:
 
         def on_launch(run: Any) -> None:
             run.move("RUNNING")
-            told = run.run_spec.annotations.values
-            task_id, run_id = told["airflow.apache.org/task_id"], told["airflow.apache.org/run_id"]
+            hits = run.run_spec.annotations.values
+            task_id, run_id = hits["airflow.apache.org/task_id"], hits["airflow.apache.org/run_id"]
             threading.Thread(target=end_when_shown, args=(run, task_id, run_id), daemon=True).start()
             if task_id == "deferred":
                 waited_for = flyte.run("r1")

@@ -1,4 +1,4 @@
-"""A plain gRPC client for the local server: what it says is looked at without the provider's own client."""
+"""A plain gRPC client for the local server: its answers are read without the provider's own client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server was asked, for tests that look at it or wait for it."""
+"""The calls that the server got, for tests that read them or wait for them."""
 
 from __future__ import annotations
 

@@ -78,12 +78,12 @@ def test_a_unary_exchange(send: Send, exchange: dict[str, Any]) -> None:
     if "content-encoding" in exchange["response_headers"]:
         body, recorded = gzip.decompress(body), gzip.decompress(recorded)
     kind = ROWS[exchange["method"]].response
-    said, expected = kind.FromString(body), kind.FromString(recorded)
+    message, expected = kind.FromString(body), kind.FromString(recorded)
     # What the messages hold is compared by the scenes; here it is the same kind of answer about the same run.
     assert bool(body) == bool(recorded)
     if recorded:
-        assert said.details.action.id.run == expected.details.action.id.run
-        assert said.details.action.status.phase == expected.details.action.status.phase
+        assert message.details.action.id.run == expected.details.action.id.run
+        assert message.details.action.status.phase == expected.details.action.status.phase
 
 
 def test_a_stream_that_ends(flyte: LocalFlyte, send: Send) -> None:
@@ -123,7 +123,7 @@ def test_a_quiet_project_sends_nothing_not_even_headers(flyte: LocalFlyte) -> No
     with socket.create_connection((host, int(port)), timeout=5) as raw:
         raw.sendall("\r\n".join([*head, "", ""]).encode() + b"\x00" + len(body).to_bytes(4, "big") + body)
         flyte.wait_for_call("WatchRuns")
-        # The first run of the project is the first thing that is said.
+        # The first run of the project is the first message.
         raw.setblocking(False)
         with pytest.raises(BlockingIOError):
             raw.recv(1)

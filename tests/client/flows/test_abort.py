@@ -1,4 +1,4 @@
-"""Aborting, blocking and on a loop: only what goes on is stopped, and the result says what was done."""
+"""Aborting, blocking and on a loop: only what is running is stopped, and the result says what was done."""
 
 from __future__ import annotations
 

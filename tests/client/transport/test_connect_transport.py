@@ -117,8 +117,8 @@ def test_a_recorded_answer(exchange: dict[str, Any], on_a_loop: bool) -> None:
             with pytest.raises(RpcError) as raised:
                 ask(server.endpoint, row, row.request(), on_a_loop=on_a_loop)
             if kind == "application/json":
-                said = json.loads(body)
-                assert (raised.value.status.name.lower(), raised.value.details) == (said["code"], said["message"])
+                message = json.loads(body)
+                assert (raised.value.status.name.lower(), raised.value.details) == (message["code"], message["message"])
                 assert raised.value.answered
             else:
                 assert isinstance(raised.value, errors.NotFlyteError)
@@ -137,8 +137,9 @@ def test_a_recorded_stream(exchange: dict[str, Any], on_a_loop: bool) -> None:
             if last and "error" in last:
                 with pytest.raises(RpcError) as raised:
                     ask(server.endpoint, row, row.request(), on_a_loop=on_a_loop, timeout=timeout, stream=True)
-                said = raised.value
-                assert (said.status.name.lower(), said.details) == (last["error"]["code"], last["error"]["message"])
+                message = raised.value
+                error = last["error"]
+                assert (message.status.name.lower(), message.details) == (error["code"], error["message"])
             else:
                 got = ask(server.endpoint, row, row.request(), on_a_loop=on_a_loop, timeout=timeout, stream=True)
                 assert got == messages

@@ -68,11 +68,11 @@ class Callers:
                 *(RunDetails.get.aio("r1", client) for _ in range(self.TASKS)),
             )
         ]
-        for told in await asyncio.gather(*calls, return_exceptions=True):
-            if isinstance(told, errors.RpcError):
-                self.errors.append(told)
+        for outcome in await asyncio.gather(*calls, return_exceptions=True):
+            if isinstance(outcome, errors.RpcError):
+                self.errors.append(outcome)
             else:
-                assert isinstance(told, RunDetails), told
+                assert isinstance(outcome, RunDetails), outcome
                 self.answers += 1
 
     async def close(self) -> None:
@@ -109,11 +109,11 @@ async def test_many_callers_in_a_long_outage_with_nothing_known_discover_seldom(
         for error in (callers.errors[0], callers.errors[-1]):
             assert not errors.is_lasting(error)
             assert (error.method, error.run) == ("RunService/GetRunDetails", "r1")
-            said = str(error)
-            assert 'Connect: HTTP 502 from nginx/1.22.1 with "502 Bad Gateway"' in said
-            assert "gRPC: UNAVAILABLE" in said
+            message = str(error)
+            assert 'Connect: HTTP 502 from nginx/1.22.1 with "502 Bad Gateway"' in message
+            assert "gRPC: UNAVAILABLE" in message
             # Connect was tried as well.
-            assert "set Transport" not in said
+            assert "set Transport" not in message
         port = int(proxy.endpoint.rpartition(":")[2])
         proxy.stop()
         with LocalFlyte(port, transports=("connect",)) as flyte:
@@ -294,7 +294,7 @@ def test_who_carries_another_token_learns_nothing_of_a_refused_one(begin: Callab
     assert theirs.outcome.result(5) == Found(GRPC)
     refused.may_continue.set()
     assert mine.outcome.result(5).details == "away"
-    # Flyte has answered since that look began.
+    # Flyte has answered since that discovery began.
     assert begin.known.trouble_met(hash("bad")) is None  # type: ignore[attr-defined]
 
 
@@ -305,7 +305,7 @@ def test_tokens_that_are_renewed_in_an_outage_are_remembered_up_to_a_bound(begin
             made.outcome.result(5)
             begun += 1
     assert begun == len(begin.known._asked) == discovery.MOST_ASKERS  # type: ignore[attr-defined]
-    # When it is time again, whoever comes may look, and the oldest is forgotten.
+    # When the next one is due, any asker may begin it, and the oldest is forgotten.
     assert begin(Pause.UNKNOWN[1], Discoveries(Found(GRPC)), "another").outcome.result(5) == Found(GRPC)
     assert len(begin.known._asked) == discovery.MOST_ASKERS  # type: ignore[attr-defined]
 
@@ -334,7 +334,7 @@ async def test_a_discovery_that_cannot_begin_is_an_error_and_the_next_begins(
                 raised.value
             )
             assert (raised.value.method, raised.value.endpoint) == ("RunService/GetRunDetails", flyte.endpoint)
-            # Between two looks the same is said.
+            # Between two discoveries the error is the same.
             with pytest.raises(errors.UnavailableError, match="no thread could be started"):
                 await RunDetails.get.aio("r1", client)
             clock.now += Pause.UNKNOWN[0]

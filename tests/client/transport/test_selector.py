@@ -59,7 +59,7 @@ def protocol_of(config: FlyteConfig) -> str | None:
 
 
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
+def message(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     lines: list[str] = []
 
     class Lines(logging.Handler):
@@ -75,14 +75,14 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
 
 @both
 def test_auto_finds_the_transport_once_a_process_and_logs_it_once(
-    local_flyte: LocalFlyte, protocol: str, said: list[str], on_a_loop: bool
+    local_flyte: LocalFlyte, protocol: str, message: list[str], on_a_loop: bool
 ) -> None:
     local_flyte.run("r1")
     config = auto(local_flyte)
     for _ in range(2):
         assert read(config, on_a_loop=on_a_loop, times=2) == "r1"
     assert protocol_of(config) == protocol
-    [line] = said
+    [line] = message
     assert line.startswith(
         f"Flyte at {local_flyte.endpoint} is reached through {'gRPC' if protocol == GRPC else 'Connect'}"
     )
@@ -131,7 +131,7 @@ def test_an_outage_at_first_decides_nothing(local_flyte: LocalFlyte, protocol: s
 
 
 @both
-def test_auto_discovers_again_when_the_transport_is_another(said: list[str], on_a_loop: bool) -> None:
+def test_auto_discovers_again_when_the_transport_is_another(message: list[str], on_a_loop: bool) -> None:
     """The ingress was changed under a process that goes on."""
     first = LocalFlyte().start()
     first.run("r1")
@@ -157,7 +157,7 @@ def test_auto_discovers_again_when_the_transport_is_another(said: list[str], on_
                 assert protocol_of(config) == GRPC
 
     asyncio.run(through_the_change())
-    assert [re.search(r"through (\w+)", line)[1] for line in said] == ["gRPC", "Connect", "gRPC"]  # type: ignore[index]
+    assert [re.search(r"through (\w+)", line)[1] for line in message] == ["gRPC", "Connect", "gRPC"]  # type: ignore[index]
 
 
 async def test_calls_that_begin_together_find_out_together() -> None:

@@ -209,7 +209,7 @@ async def test_a_stream_that_sends_nothing_is_given_up(
 ) -> None:
     """A proxy that buffers it for ever."""
     local_flyte.inject("WatchRuns", silent_stream(after=1))
-    said = "sends nothing, perhaps because a proxy buffers it"
+    warning = "sends nothing, perhaps because a proxy buffers it"
     async with RunWatcher(client, poll_interval=0.2, min_poll_interval=0.05) as watcher:
         for number in range(50):
             run = local_flyte.run(f"r{number}").move("RUNNING")
@@ -220,13 +220,13 @@ async def test_a_stream_that_sends_nothing_is_given_up(
             assert (await wait).outcome is Outcome.SUCCEEDED
             while any(project._pending for project in watcher._projects.values()):
                 await asyncio.sleep(0.01)
-            if said in caplog.text:
+            if warning in caplog.text:
                 break
         opened = local_flyte.calls.count("WatchRuns")
         await local_flyte.wait_for_call_async("ListRuns", local_flyte.calls.count("ListRuns") + 3)
         assert local_flyte.calls.count("WatchRuns") == opened
         stays.cancel()
-    assert caplog.text.count(said) == 1
+    assert caplog.text.count(warning) == 1
 
 
 async def test_a_stream_that_loses_less_than_it_sends_is_kept(local_flyte: LocalFlyte, client: FlyteClient) -> None:

@@ -292,17 +292,17 @@ async def test_an_outage_of_the_server_is_waited_through(local_flyte: LocalFlyte
     run = local_flyte.run("r1")
     run.move("RUNNING")
     news: list[str] = []
-    told = asyncio.Event()
+    notified = asyncio.Event()
 
     def on_trouble(line: str) -> None:
         news.append(line)
-        told.set()
+        notified.set()
 
     async with RunWatcher(client, poll_interval=0.5) as watcher:
         waiting = asyncio.ensure_future(watcher.wait("r1", on_trouble=on_trouble))
         await local_flyte.wait_for_call_async("ListRuns", 1)
         await asyncio.to_thread(local_flyte.stop)
-        await told.wait()
+        await notified.wait()
         run.succeeds()
         await asyncio.to_thread(local_flyte.start)
         assert (await waiting).outcome is Outcome.SUCCEEDED

@@ -53,12 +53,12 @@ class Scene:
     def wait(self, *states: str, tries: int = 1, timeout: float = 120.0) -> Task:
         """Wait until it is in one of these states, in this try or a later one."""
 
-        def look() -> Task | None:
+        def find() -> Task | None:
             task = self.task()
             return task if task["state"] in states and task["try_number"] >= tries else None
 
         what = f"{self.dag_id} {self.dag_run} {'/'.join(states)} in try {tries}"
-        return until(look, timeout, what, self.describe)
+        return until(find, timeout, what, self.describe)
 
     def log(self, try_number: int | None = None) -> str:
         """What its log says."""
@@ -68,12 +68,12 @@ class Scene:
         """All that is known, for a message on failure."""
         calls = [(call.method, call.code) for call in self.calls()]
         logs = "\n".join(f"--- try {number}\n{self.log(number)}" for number in range(1, self.task()["try_number"] + 1))
-        return f"{self.told()}\n{calls}\n{logs}"
+        return f"{self.counts()}\n{calls}\n{logs}"
 
     def on_worker(self) -> Task:
         """Wait until its worker waits for the run."""
         task = self.wait("running")
-        until(lambda: f"{self.name()}: " in self.log(), 120, "the worker's first look", self.describe)
+        until(lambda: f"{self.name()}: " in self.log(), 120, "the worker's first poll", self.describe)
         return task
 
     def in_triggerer(self) -> Task:
@@ -112,7 +112,7 @@ class Scene:
             return any(names & set(one.values) for one in request.request.filters)
         return False
 
-    def told(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """The numbers that matter: runs, how often Flyte started them, and the calls that launch and end."""
         runs = self.runs()
         return {

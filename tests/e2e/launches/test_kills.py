@@ -1,4 +1,4 @@
-"""Tasks that are marked, cleared or ended by their DAG run's timeout: the run is aborted once, if it goes on."""
+"""Tasks that are marked, cleared or ended by their DAG run's timeout: the run is aborted once, if it is running."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _check_abort(scene: Scene, why: str) -> None:
     abort = scene.wait_for_call("AbortRun")
     assert abort.request.reason == f"Airflow: {scene.dag_id}.train in {scene.dag_run}: {why}"
     until(lambda: scene.run().phase.name == "ABORTED", 10, "the abort", scene.describe)
-    assert scene.told() == ONE_RUN | {"aborts": 1}
+    assert scene.counts() == ONE_RUN | {"aborts": 1}
 
 
 @pytest.mark.parametrize("where", WHERE)
@@ -112,7 +112,7 @@ def test_a_cleared_task_starts_anew(scenes: Scenes, where: str) -> None:
     assert first.phase.name == "ABORTED"
     second.succeeds({"o0": 1})
     scene.wait("success", tries=2)
-    assert scene.told() == {"runs": 2, "enqueued": 2, "creates": 2, "aborts": 1}
+    assert scene.counts() == {"runs": 2, "enqueued": 2, "creates": 2, "aborts": 1}
 
 
 @pytest.mark.parametrize("where", WHERE)
@@ -120,7 +120,7 @@ def test_a_run_whose_launch_is_under_way_is_aborted(scenes: Scenes, where: str) 
     scene = scenes[where, "launching"]
     abort = scene.wait_for_call("AbortRun")
     assert WHY["failed"] in abort.request.reason
-    assert scene.told() == ONE_RUN | {"aborts": 1}
+    assert scene.counts() == ONE_RUN | {"aborts": 1}
 
 
 @pytest.mark.parametrize("where", WHERE)
@@ -128,7 +128,7 @@ def test_a_run_that_has_just_succeeded_stays_so(scenes: Scenes, where: str) -> N
     scene = scenes[where, "late"]
     until(lambda: "already, so it is not aborted" in scene.log(), 60, "the look", scene.describe)
     assert scene.run().phase.name == "SUCCEEDED"
-    assert scene.told() == ONE_RUN
+    assert scene.counts() == ONE_RUN
 
 
 def test_an_evicted_worker_aborts_nothing(scenes: Scenes) -> None:
@@ -137,7 +137,7 @@ def test_an_evicted_worker_aborts_nothing(scenes: Scenes) -> None:
     scene.wait("running", tries=2)
     scene.run().succeeds({"o0": 1})
     scene.wait("success", tries=2)
-    assert scene.told() == ONE_RUN
+    assert scene.counts() == ONE_RUN
 
 
 @pytest.mark.parametrize("what", DEEDS)
@@ -145,12 +145,12 @@ def test_nothing_is_launched_for_a_task_that_had_not_started(scenes: Scenes, wha
     scene = scenes["queued", what]
     if what != "cleared":
         scene.wait(what)
-        assert scene.told() == {"runs": 0, "enqueued": 0, "creates": 0, "aborts": 0}
+        assert scene.counts() == {"runs": 0, "enqueued": 0, "creates": 0, "aborts": 0}
         return
     scene.airflow.api.resize_pool("none_free", 1)
     scene.run().succeeds({"o0": 1})
     scene.wait("success")
-    assert scene.told() == ONE_RUN
+    assert scene.counts() == ONE_RUN
 
 
 @pytest.mark.parametrize("where", WHERE)

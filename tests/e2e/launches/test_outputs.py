@@ -40,7 +40,7 @@ def test_launch_wait_and_hand_on(airflow: StandaloneAirflow, flyte: LocalFlyte) 
         assert used == {"rows": 2**60 + rows, "is": "int", "name": scenes[rows].runs()[0].name}
     assert api.xcom(api.task(DAG, dag_run, "use_all")) == [{"o0": 2**60 + 2}, {"o0": 2**60 + 3}]
     for scene in scenes:
-        assert scene.told() == ONE_RUN
+        assert scene.counts() == ONE_RUN
     shown = {"Airflow": json.dumps([[task, api.xcom(task), api.task_log(task)] for task in api.tasks(DAG, dag_run)])}
     shown |= {name: airflow.log_of(name) for name in COMPONENTS}
     assert [name for name, text in shown.items() if SECRET in text] == []

@@ -1,4 +1,4 @@
-"""Whatever dies, and whenever: there is one Flyte run, nobody aborts it, and the task gets its end."""
+"""Whatever dies, and whenever: there is one Flyte run, it is not aborted, and the task gets its end."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_worker_dies_around_the_launch(crashed: Scenes, moment: str) -> None
     assert scene.run().name == scene.name(task["try_number"] if moment == "before" else 1)
     scene.run().succeeds({"o0": 1})
     scene.wait("success")
-    assert scene.told() == ONE_RUN
+    assert scene.counts() == ONE_RUN
     assert events(scene) == 1
 
 
@@ -79,7 +79,7 @@ def test_the_worker_dies_while_it_waits(crashed: Scenes) -> None:
     scene.wait("running", tries=2)
     scene.run().succeeds({"o0": 1})
     scene.wait("success")
-    assert scene.told() == ONE_RUN
+    assert scene.counts() == ONE_RUN
 
 
 def test_the_worker_dies_as_it_resumes(crashed: Scenes) -> None:
@@ -87,7 +87,7 @@ def test_the_worker_dies_as_it_resumes(crashed: Scenes) -> None:
     scene = crashed["deferred-resumed"]
     scene.wait("success", tries=2)
     assert "launched by try 1 of this task: SUCCEEDED. Nothing is launched." in scene.log(2)
-    assert scene.told() == ONE_RUN
+    assert scene.counts() == ONE_RUN
     assert scene.airflow.api.xcom(scene.task(), "o0") == 1
 
 
@@ -125,7 +125,7 @@ def test_the_server_is_away(through_an_outage: Scenes, moment: str) -> None:
         scene.wait("running" if moment == "waiting" else "deferred")
         scene.run().succeeds({"o0": 1})
     scene.wait("success")
-    assert scene.told() == ONE_RUN
+    assert scene.counts() == ONE_RUN
     assert events(scene) == (0 if moment == "waiting" else 1)
 
 
@@ -182,19 +182,19 @@ def test_a_triggerer_stalls_and_the_next_one_dies(shaken: Scenes, name: str) -> 
     if name == "moved":
         scene.run().succeeds({"o0": 1})
     scene.wait("success")
-    assert scene.told() == ONE_RUN
+    assert scene.counts() == ONE_RUN
     assert events(scene) == 1
 
 
 def test_the_scheduler_dies_and_resets_a_task_without_retries(shaken: Scenes) -> None:
-    """The worker lives on, and is told to stop because the task has a next try."""
+    """The worker lives on, and is asked to stop because the task has a next try."""
     scene = shaken["reset"]
     said = "This worker process was asked to stop (SIGTERM), but nobody stopped the task"
     until(lambda: said in scene.log(1), 60, "the signal", scene.describe)
     task = scene.wait("success", tries=2)
     assert (task["try_number"], task["max_tries"]) == (2, 0)
     assert f"Found Flyte run flytesnacks/development/{scene.name()}, launched by try 1" in scene.log()
-    assert scene.told() == ONE_RUN
+    assert scene.counts() == ONE_RUN
 
 
 def test_the_api_server_is_down(shaken: Scenes) -> None:
@@ -204,4 +204,4 @@ def test_the_api_server_is_down(shaken: Scenes) -> None:
     scene.run().succeeds({"o0": 1})
     scene.wait("success")
     assert "whether somebody stopped the task is not known" in scene.log(1)
-    assert scene.told() == ONE_RUN
+    assert scene.counts() == ONE_RUN
