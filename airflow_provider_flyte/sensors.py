@@ -314,7 +314,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             raise FlyteArgumentError(str(error)) from error
 
     def _check_names(self) -> None:
-        from airflow_provider_flyte.client.given import given
+        from airflow_provider_flyte.client.quoting import quoted
         from airflow_provider_flyte.client.run_key import check_run_name
 
         if self.run_names is None:
@@ -329,7 +329,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             )
         if isinstance(self.run_names, str) or not isinstance(self.run_names, Iterable):
             raise ConfigError(
-                f"run_names is {given(self.run_names)}, not a list of names. Give a list, or an upstream task's "
+                f"run_names is {quoted(self.run_names)}, not a list of names. Give a list, or an upstream task's "
                 "output; a template gives a text unless its DAG has render_template_as_native_obj=True."
             )
         names = list(self.run_names)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.given import given
+from airflow_provider_flyte.client.quoting import quoted
 
 # CreateRun's own rule: a DNS-1035 label of at most 30 characters.
 _RUN_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -58,11 +58,11 @@ def check_run_name(name: object) -> str:
     """Return the name, or raise :class:`ConfigError` for one that no Flyte run can have."""
     if not isinstance(name, str) or not name:
         raise ConfigError(
-            f"run_name is {given(name)}, not the name of a run. Give a string such as 'r1'. {_FROM_UPSTREAM}"
+            f"run_name is {quoted(name)}, not the name of a run. Give a string such as 'r1'. {_FROM_UPSTREAM}"
         )
     if len(name) > _SHOWN or (len(name) > RUN_NAME_LENGTH and name[0] in "{["):
         # What a template made of details: thousands of characters.
-        raise ConfigError(f"No Flyte run can be named by {given(name)}. {_FROM_UPSTREAM}")
+        raise ConfigError(f"No Flyte run can be named by {quoted(name)}. {_FROM_UPSTREAM}")
     if len(name) > RUN_NAME_LENGTH or not _RUN_NAME.fullmatch(name):
         raise ConfigError(
             f"No Flyte run can be named {name!r}: a run name has 1 to {RUN_NAME_LENGTH} lower-case letters, digits "

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, get_args
 
 from airflow_provider_flyte.client.idl.task import common_pb2
 from airflow_provider_flyte.client.phase import RunPhase, is_known
-from airflow_provider_flyte.testing import plain
+from airflow_provider_flyte.testing import literals
 from airflow_provider_flyte.testing.fault_box import FaultBox
 from airflow_provider_flyte.testing.faults import Fault
 from airflow_provider_flyte.testing.moving import Kind, Mover
@@ -104,7 +104,7 @@ class RunHandle:
 
     def writes(self, outputs: Mapping[str, Any]) -> RunHandle:
         """What it will have written when it succeeds, by whatever verb; plain values or literals by name."""
-        self._mover.outputs = common_pb2.Outputs(literals=plain.named_literals(outputs))
+        self._mover.outputs = common_pb2.Outputs(literals=literals.named_literals(outputs))
         return self
 
     def logs(self, *lines: str, attempt: int | None = None) -> RunHandle:

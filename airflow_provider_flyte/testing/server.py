@@ -12,7 +12,7 @@ from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, run_pb2, task_definition_pb2, task_service_pb2
 from airflow_provider_flyte.client.idl.trigger import trigger_definition_pb2, trigger_service_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
-from airflow_provider_flyte.testing import plain
+from airflow_provider_flyte.testing import literals
 from airflow_provider_flyte.testing.calls import Call, CallLog, RecordedCall
 from airflow_provider_flyte.testing.dispatch import NAMES, STREAMS, Dispatcher, HandlerGroup, resolve
 from airflow_provider_flyte.testing.fault_box import FaultBox
@@ -230,9 +230,9 @@ class LocalFlyte:
         request = run_service_pb2.CreateRunRequest(
             run_id=identifier_pb2.RunIdentifier(project=project, domain=domain, name=name),
             task_id=task_id,
-            inputs=common_pb2.Inputs(literals=plain.named_literals(inputs or {})),
+            inputs=common_pb2.Inputs(literals=literals.named_literals(inputs or {})),
             run_spec=run_pb2.RunSpec(
-                envs=run_pb2.Envs(values=plain.pairs(envs)) if envs else None,
+                envs=run_pb2.Envs(values=literals.pairs(envs)) if envs else None,
                 labels=run_pb2.Labels(values=labels) if labels else None,
                 annotations=run_pb2.Annotations(values=annotations) if annotations else None,
             ),
@@ -280,7 +280,7 @@ class LocalFlyte:
         self._store.projects.setdefault(project)
         task_id = task_definition_pb2.TaskIdentifier(project=project, domain=domain, name=task, version=version)
         if spec is None:
-            spec = plain.task_spec(task_id, inputs or {}, outputs or {}, envs or {})
+            spec = literals.task_spec(task_id, inputs or {}, outputs or {}, envs or {})
         self._tasks.deploy_task(task_service_pb2.DeployTaskRequest(task_id=task_id, spec=spec), Call())
 
     def deploy_trigger(
@@ -305,7 +305,7 @@ class LocalFlyte:
         :param run_spec: The settings of its runs.
         """
         spec = trigger_definition_pb2.TriggerSpec(task_version=version, active=True, run_spec=run_spec)
-        given = common_pb2.Inputs(literals=plain.named_literals(inputs or {}), context=plain.pairs(context or {}))
+        given = common_pb2.Inputs(literals=literals.named_literals(inputs or {}), context=literals.pairs(context or {}))
         if uploaded:
             uri = f"{self._store.storage}/{project}/{domain}/triggers/{task}/{trigger}"
             self._store.files[f"{uri}/inputs.pb"] = given
@@ -317,7 +317,7 @@ class LocalFlyte:
 
     def store_outputs(self, uri: str, outputs: Mapping[str, Any]) -> None:
         """Put outputs into the blob store, as a task does before its executor reports their URI."""
-        self._store.files[uri] = common_pb2.Outputs(literals=plain.named_literals(outputs))
+        self._store.files[uri] = common_pb2.Outputs(literals=literals.named_literals(outputs))
 
     # -- what goes wrong
 

@@ -1,6 +1,6 @@
 """The one run of a try: find out whether it exists, then attach, answer or launch.
 
-What is to be done is decided in ``tries/identity.py``; here it is carried out and logged.
+What is to be done is decided in ``tries/decision.py``; here it is carried out and logged.
 """
 
 from __future__ import annotations
@@ -33,18 +33,8 @@ from airflow_provider_flyte.exceptions import (
     FlyteUnreachable,
 )
 from airflow_provider_flyte.task_log import TaskLog
-from airflow_provider_flyte.tries.identity import (
-    Answer,
-    Attach,
-    Found,
-    Refuse,
-    Sameness,
-    Start,
-    Try,
-    abort_reason,
-    decide,
-    launch_annotations,
-)
+from airflow_provider_flyte.tries.decision import Answer, Attach, Refuse, Start, decide
+from airflow_provider_flyte.tries.identity import Found, Sameness, Try, abort_reason, launch_annotations
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, FlyteConfig

@@ -1,4 +1,4 @@
-"""Lookup of the runs of a task instance's tries, for :func:`identity.decide`."""
+"""Lookup of the runs of a task instance's tries, for :func:`decision.decide`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which try of which task runs now, by what Airflow gives a task: the facts that ``identity.py`` decides on."""
+"""Which try of which task runs now, by what Airflow gives a task: the facts that ``decision.py`` decides on."""
 
 from __future__ import annotations
 

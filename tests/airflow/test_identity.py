@@ -14,18 +14,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.tries.decision import Answer, Attach, Refuse, Start, decide
 from airflow_provider_flyte.tries.identity import (
-    Answer,
-    Attach,
     DagRunMarks,
     Found,
-    Refuse,
     Sameness,
-    Start,
     TaskInstance,
     Try,
     abort_reason,
-    decide,
     launch_annotations,
     run_name,
 )

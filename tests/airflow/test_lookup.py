@@ -1,4 +1,4 @@
-"""A try's own look, launch and abort, on a Flyte: what launch_identity decides on is what the server shows."""
+"""A try's lookup, launch and abort, on a Flyte: what is decided on is what the server shows."""
 
 from __future__ import annotations
 
@@ -9,19 +9,8 @@ import pytest
 from airflow_provider_flyte.client import FlyteClient, Launch
 from airflow_provider_flyte.client.errors import NotFoundError
 from airflow_provider_flyte.testing import LocalFlyte, database_down, status
-from airflow_provider_flyte.tries.identity import (
-    Answer,
-    Attach,
-    DagRunMarks,
-    Decision,
-    Refuse,
-    Start,
-    TaskInstance,
-    Try,
-    abort_reason,
-    decide,
-    launch_annotations,
-)
+from airflow_provider_flyte.tries.decision import Answer, Attach, Decision, Refuse, Start, decide
+from airflow_provider_flyte.tries.identity import DagRunMarks, TaskInstance, Try, abort_reason, launch_annotations
 from airflow_provider_flyte.tries.lookup import find_tries
 from tests.client.conftest import config_for
 

@@ -14,7 +14,7 @@ from airflow_provider_flyte.client.idl.trigger import trigger_definition_pb2, tr
 from airflow_provider_flyte.client.literals.reader import value_of
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.rpc import TaskService, TriggerService
-from airflow_provider_flyte.testing import plain
+from airflow_provider_flyte.testing import literals
 from tests.client.literals.test_writer import GIVEN, recorded_literal, recorded_type
 from tests.contract.conftest import DOMAIN, ORG, PROJECT, Backend
 
@@ -26,7 +26,7 @@ def deploy(backend: Backend, inputs: dict[str, types_pb2.LiteralType], version: 
     task_id = task_definition_pb2.TaskIdentifier(
         org=ORG, project=PROJECT, domain=DOMAIN, name=f"contract.{backend.new_name()}", version=version
     )
-    request = task_service_pb2.DeployTaskRequest(task_id=task_id, spec=plain.task_spec(task_id, inputs, {}, {}))
+    request = task_service_pb2.DeployTaskRequest(task_id=task_id, spec=literals.task_spec(task_id, inputs, {}, {}))
     backend.client.execute(Call(TaskService.DeployTask, request, lambda response: None))
     return task_id.name
 
@@ -115,7 +115,7 @@ def test_a_run_is_launched_by_a_trigger_with_what_it_holds(backend: Backend) -> 
     task = deploy(backend, {name: types_pb2.LiteralType(simple=types_pb2.INTEGER) for name in ("rows", "lines")})
     name = identifier_pb2.TriggerName(org=ORG, project=PROJECT, domain=DOMAIN, name="nightly", task_name=task)
     spec = trigger_definition_pb2.TriggerSpec(task_version="v1", active=False)
-    spec.inputs.literals.extend(plain.named_literals({"rows": 7, "lines": 1}))
+    spec.inputs.literals.extend(literals.named_literals({"rows": 7, "lines": 1}))
     spec.run_spec.labels.values["team"] = "data"
     request = trigger_service_pb2.DeployTriggerRequest(name=name, spec=spec, automation_spec={"type": "TYPE_NONE"})
     backend.client.execute(Call(TriggerService.DeployTrigger, request, lambda response: None))

@@ -9,19 +9,15 @@ import pytest
 
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.tries.decision import Answer, Attach, Refuse, Start, decide
 from airflow_provider_flyte.tries.identity import (
     DEFAULT_PREFIX,
-    Answer,
-    Attach,
     DagRunMarks,
     Found,
-    Refuse,
     Sameness,
-    Start,
     TaskInstance,
     Try,
     abort_reason,
-    decide,
     launch_annotations,
     next_name,
     run_name,

@@ -15,7 +15,7 @@ from airflow_provider_flyte.client.idl.task.common_pb2 import Inputs
 from airflow_provider_flyte.client.idl.workflow.run_definition_pb2 import ErrorInfo
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte, unavailable
-from airflow_provider_flyte.testing.plain import named_literals
+from airflow_provider_flyte.testing.literals import named_literals
 
 DAY = datetime(2026, 11, 23, tzinfo=timezone.utc)
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from airflow_provider_flyte.client.auth.token_sources import Fresh, source_for
+from airflow_provider_flyte.client.cache import Cache
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.credentials import Credentials, Secret
 from airflow_provider_flyte.client.errors import (
@@ -30,7 +31,6 @@ from airflow_provider_flyte.client.errors import (
     TokenServerError,
     is_lasting,
 )
-from airflow_provider_flyte.client.kept import Kept
 from airflow_provider_flyte.client.rpc import Method
 from airflow_provider_flyte.client.transport.base import Metadata
 from airflow_provider_flyte.client.transport.retry import is_read
@@ -211,7 +211,7 @@ class _Entry(NamedTuple):
     tokens: Tokens
 
 
-_tokens: Kept[tuple[EndpointKey, type[Credentials], tuple[object, ...]], _Entry] = Kept(_MOST_TOKENS)
+_tokens: Cache[tuple[EndpointKey, type[Credentials], tuple[object, ...]], _Entry] = Cache(_MOST_TOKENS)
 
 
 def tokens_of(config: FlyteConfig) -> Tokens:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_flyte.client.errors import InputsError
-from airflow_provider_flyte.client.given import given
 from airflow_provider_flyte.client.idl.core import types_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, task_definition_pb2
 from airflow_provider_flyte.client.literals.types import type_name
 from airflow_provider_flyte.client.literals.values import Unfit
 from airflow_provider_flyte.client.literals.writer import literal_of
+from airflow_provider_flyte.client.quoting import quoted
 
 
 def make_inputs(
@@ -72,6 +72,6 @@ def make_inputs(
 
 def _unknown(name: object, types: Mapping[str, types_pb2.LiteralType]) -> str:
     if not isinstance(name, str):
-        return f"{given(name)} is not the name of an input."
+        return f"{quoted(name)} is not the name of an input."
     close = difflib.get_close_matches(name, types, n=1)
     return f"{name!r} is no input of it{f', did you mean {close[0]}?' if close else '.'}"

@@ -12,11 +12,11 @@ from datetime import date, timedelta
 from enum import Enum
 from typing import Any, TypeAlias
 
-from airflow_provider_flyte.client.given import given
 from airflow_provider_flyte.client.literals import values as plain
 from airflow_provider_flyte.client.literals.read_from_text import ReadFromText
 from airflow_provider_flyte.client.literals.spelling import unspell
 from airflow_provider_flyte.client.literals.values import Unfit, within
+from airflow_provider_flyte.client.quoting import quoted
 
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -80,7 +80,7 @@ def _object(value: object, schema: Schema, root: Schema) -> dict[str, Any]:
             suggestion = f"; did you mean {close[0]!r}?" if close else ""
             raise Unfit(f"there is no field {name!r}{suggestion} The fields are {', '.join(sorted(properties))}")
     if missing := [name for name in schema.get("required", ()) if name not in fields]:
-        raise Unfit(f"{given(value)} lacks {', '.join(map(repr, missing))}")
+        raise Unfit(f"{quoted(value)} lacks {', '.join(map(repr, missing))}")
     return made
 
 
@@ -100,7 +100,7 @@ def _one_of(value: object, allowed: list[Any]) -> Any:
         for each in allowed:
             if each == candidate and isinstance(each, bool) == isinstance(candidate, bool):
                 return candidate
-    raise Unfit(f"{given(value)} is none of {', '.join(map(repr, allowed))}")
+    raise Unfit(f"{quoted(value)} is none of {', '.join(map(repr, allowed))}")
 
 
 def _first_that_fits(value: object, choices: list[Schema], root: Schema) -> Any:

@@ -17,9 +17,9 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_flyte.client.given import given
 from airflow_provider_flyte.client.literals.read_from_text import ReadFromText
 from airflow_provider_flyte.client.literals.spelling import unspell
+from airflow_provider_flyte.client.quoting import quoted
 
 INT64 = range(-(2**63), 2**63)
 MSGPACK_INTEGERS = range(-(2**63), 2**64)
@@ -78,7 +78,7 @@ NOT_IN_XCOM = (TOO_LARGE, NOT_STORABLE)
 
 
 def not_a(kind: str, value: object) -> Unfit:
-    return Unfit(f"{given(value)} is not {kind}", mixes_texts=isinstance(value, str) or kind == "a str")
+    return Unfit(f"{quoted(value)} is not {kind}", mixes_texts=isinstance(value, str) or kind == "a str")
 
 
 def integer(value: object, allowed: range = INT64) -> int:
@@ -86,7 +86,7 @@ def integer(value: object, allowed: range = INT64) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise not_a("an int", value)
     if int(value) not in allowed:
-        raise Unfit(f"{given(value)} does not fit into 64 bits")
+        raise Unfit(f"{quoted(value)} does not fit into 64 bits")
     return int(value)
 
 
@@ -99,7 +99,7 @@ def number(value: object) -> float:
     except OverflowError:
         made = math.inf
     if isinstance(value, Integral) and (math.isinf(made) or int(made) != int(value)):
-        raise Unfit(f"{given(value)} would lose digits as a float")
+        raise Unfit(f"{quoted(value)} would lose digits as a float")
     return made
 
 
@@ -110,7 +110,7 @@ def text(value: object) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise Unfit(f"{given(value)} holds a lone surrogate, which UTF-8 cannot") from None
+        raise Unfit(f"{quoted(value)} holds a lone surrogate, which UTF-8 cannot") from None
     return str.__str__(value)
 
 
@@ -135,7 +135,7 @@ def moment(value: object) -> datetime:
     try:
         return found.astimezone(timezone.utc)
     except OverflowError:
-        raise Unfit(f"{given(value)} is not between the years 1 and 9999 in UTC") from None
+        raise Unfit(f"{quoted(value)} is not between the years 1 and 9999 in UTC") from None
 
 
 def duration(value: object) -> timedelta:
@@ -150,7 +150,7 @@ def duration(value: object) -> timedelta:
         # An int is not made a float, which would lose microseconds.
         return timedelta(seconds=int(value) if isinstance(value, Integral) else float(value))
     except (OverflowError, ValueError):
-        raise Unfit(f"{given(value)} is no length of time") from None
+        raise Unfit(f"{quoted(value)} is no length of time") from None
 
 
 def iso_duration(value: timedelta) -> str:

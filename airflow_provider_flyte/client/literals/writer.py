@@ -30,7 +30,6 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_flyte.client.given import given
 from airflow_provider_flyte.client.idl.core import literals_pb2, types_pb2
 from airflow_provider_flyte.client.literals import schema as struct_schema
 from airflow_provider_flyte.client.literals import values as plain
@@ -39,6 +38,7 @@ from airflow_provider_flyte.client.literals.read_from_text import ReadFromText
 from airflow_provider_flyte.client.literals.spelling import unspell
 from airflow_provider_flyte.client.literals.types import is_pickle, is_tuple, type_name
 from airflow_provider_flyte.client.literals.values import Unfit, within
+from airflow_provider_flyte.client.quoting import quoted
 
 # google.protobuf.Duration's own bound: about 10,000 years.
 _LONGEST = timedelta(seconds=315_576_000_000)
@@ -57,12 +57,12 @@ def literal_of(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Liter
     value = unspell(plain.unpacked(value))
     if is_pickle(kind):
         raise Unfit(
-            f"{given(value)} cannot be sent: the task takes a pickled Python object, which only Python code with "
+            f"{quoted(value)} cannot be sent: the task takes a pickled Python object, which only Python code with "
             "the Flyte SDK can make. Give the task's parameter another type"
         )
     which = kind.WhichOneof("type") or ""
     if which not in _WRITERS:
-        raise Unfit(f"{given(value)} cannot be sent: values of type {type_name(kind)} cannot be made here")
+        raise Unfit(f"{quoted(value)} cannot be sent: values of type {type_name(kind)} cannot be made here")
     return _WRITERS[which](value, kind)
 
 
@@ -83,7 +83,7 @@ def _simple(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Literal:
     elif simple == types_pb2.DURATION:
         length = plain.duration(value)
         if abs(length) > _LONGEST:
-            raise Unfit(f"{given(value)} is longer than Flyte can hold")
+            raise Unfit(f"{quoted(value)} is longer than Flyte can hold")
         primitive.duration.FromTimedelta(length)
     elif simple == types_pb2.STRUCT:
         made.scalar.binary.CopyFrom(literals_pb2.Binary(value=_packed(value, kind), tag="msgpack"))
@@ -92,7 +92,7 @@ def _simple(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Literal:
             raise plain.not_a("None", value)
         made.scalar.none_type.SetInParent()
     else:
-        raise Unfit(f"{given(value)} cannot be sent: values of type {type_name(kind)} cannot be made here")
+        raise Unfit(f"{quoted(value)} cannot be sent: values of type {type_name(kind)} cannot be made here")
     return made
 
 
@@ -166,7 +166,7 @@ def _enum(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Literal:
             return literals_pb2.Literal(
                 scalar=literals_pb2.Scalar(primitive=literals_pb2.Primitive(string_value=str.__str__(candidate)))
             )
-    raise Unfit(f"{given(value)} is none of {', '.join(map(repr, allowed))}")
+    raise Unfit(f"{quoted(value)} is none of {', '.join(map(repr, allowed))}")
 
 
 def _blob(value: object, kind: types_pb2.LiteralType) -> literals_pb2.Literal:
@@ -199,7 +199,7 @@ def _described(value: object, kind: str) -> tuple[str, str]:
         raise plain.not_a(f"the URI of a {kind}, such as 's3://bucket/path'", uri)
     if "://" not in uri:
         raise Unfit(
-            f"{given(uri)} has no scheme: give the URI of a {kind} where the task can read it, such as "
+            f"{quoted(uri)} has no scheme: give the URI of a {kind} where the task can read it, such as "
             "'s3://bucket/path'; nothing is uploaded from here"
         )
     return plain.text(uri), file_format

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_flyte.client.backoff import backoff
+from airflow_provider_flyte.client.cache import Cache
 from airflow_provider_flyte.client.config import CONNECT, GRPC, FlyteConfig
 from airflow_provider_flyte.client.errors import (
     CertificateError,
@@ -37,14 +38,13 @@ from airflow_provider_flyte.client.flows.calls import ROOT_ACTION
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
-from airflow_provider_flyte.client.kept import Kept
 from airflow_provider_flyte.client.rpc import AuthMetadataService, RunService, Unary
 from airflow_provider_flyte.client.transport import probe
 from airflow_provider_flyte.client.transport.base import Metadata, Transport
 from airflow_provider_flyte.client.transport.connect_transport import ConnectTransport
 from airflow_provider_flyte.client.transport.grpc_transport import GrpcTransport
-from airflow_provider_flyte.client.transport.insecure_grpc import UnverifiedGrpcTransport
 from airflow_provider_flyte.client.transport.route import EndpointKey, Route, endpoint_key
+from airflow_provider_flyte.client.transport.unverified_grpc import UnverifiedGrpcTransport
 
 NO_RUN = "no-such-run-"
 """No run can have this name: it ends with a hyphen."""
@@ -191,7 +191,7 @@ class Endpoint:
         self._lock, self._running = threading.Lock(), {}
 
 
-_endpoints: Kept[EndpointKey, Endpoint] = Kept(64)
+_endpoints: Cache[EndpointKey, Endpoint] = Cache(64)
 
 
 def endpoint_of(config: FlyteConfig) -> Endpoint:

@@ -33,10 +33,10 @@ from airflow_provider_flyte.client.transport.base import AsyncTransport, Metadat
 from airflow_provider_flyte.client.transport.connect_transport import AsyncConnectTransport, import_all
 from airflow_provider_flyte.client.transport.discovery import Discovery, Found, forget, reached_through
 from airflow_provider_flyte.client.transport.grpc_transport import AsyncGrpcTransport
-from airflow_provider_flyte.client.transport.insecure_grpc import AsyncUnverifiedGrpcTransport
 from airflow_provider_flyte.client.transport.layer import AsyncLayer, BlockingLayer, Do, Layer, Send, Steps
 from airflow_provider_flyte.client.transport.retry import is_read
 from airflow_provider_flyte.client.transport.route import Route
+from airflow_provider_flyte.client.transport.unverified_grpc import AsyncUnverifiedGrpcTransport
 
 __all__ = ["AsyncSelectedTransport", "SelectedTransport", "forget", "import_all", "reached_through"]
 

@@ -12,12 +12,12 @@ from airflow_provider_flyte.client.idl.core import types_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, task_definition_pb2
 from airflow_provider_flyte.client.literals.inputs import make_inputs
 from airflow_provider_flyte.client.literals.reader import named_values
-from airflow_provider_flyte.testing import plain
+from airflow_provider_flyte.testing import literals
 
 
 def task(**inputs: Any) -> task_definition_pb2.TaskDetails:
     task_id = task_definition_pb2.TaskIdentifier(name="demo.train", version="v7")
-    return task_definition_pb2.TaskDetails(task_id=task_id, spec=plain.task_spec(task_id, inputs, {}, {}))
+    return task_definition_pb2.TaskDetails(task_id=task_id, spec=literals.task_spec(task_id, inputs, {}, {}))
 
 
 def test_defaults_are_filled_in_and_the_order_is_the_interfaces() -> None:

@@ -9,7 +9,7 @@ from enum import Enum
 _SHOWN = 60
 
 
-def given(value: object) -> str:
+def quoted(value: object) -> str:
     """The value for an error message, and its type. Shown whole or not at all: Airflow's masking knows a secret only by
     the whole of it, so a shortened or escaped one would pass.
     """
