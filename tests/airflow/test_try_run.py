@@ -121,7 +121,7 @@ def test_what_is_logged_of_a_run_that_was_found(
     run = local_flyte.run("nightly").move("RUNNING")
     if over:
         run.succeeds()
-    found = runs_of(client, Try(TASK, 1, 0, run_name="nightly"), waits=waits).there()
+    found = runs_of(client, Try(TASK, 1, 0, run_name="nightly"), waits=waits).existing()
     assert found is not None
     assert not found.ours
     assert caplog.messages[-1].startswith(f"Found Flyte run {found.key}, launched by somebody else than Airflow: ")
@@ -129,7 +129,7 @@ def test_what_is_logged_of_a_run_that_was_found(
 
 
 def test_nothing_is_launched_where_only_the_run_is_asked_for(local_flyte: LocalFlyte, client: FlyteClient) -> None:
-    assert runs_of(client, Try(TASK, 1, 0)).there() is None
+    assert runs_of(client, Try(TASK, 1, 0)).existing() is None
     assert local_flyte.runs() == []
 
 
