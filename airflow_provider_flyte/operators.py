@@ -16,6 +16,7 @@ from airflow_provider_flyte.arguments import (
 )
 from airflow_provider_flyte.client.arguments import (
     MISSING_AFTER,
+    MOST_CONCURRENT,
     UNREACHABLE_AFTER,
     choice,
     optional_seconds,
@@ -197,7 +198,9 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
             self.log_lines = whole_number("log_lines", log_lines, otherwise=", 0 for none")
             self.redact_env = switch("redact_env", redact_env)
             if max_action_concurrency is not None:
-                self.max_action_concurrency = whole_number("max_action_concurrency", max_action_concurrency, least=1)
+                self.max_action_concurrency = whole_number(
+                    "max_action_concurrency", max_action_concurrency, least=1, most=MOST_CONCURRENT
+                )
 
     @property
     def env_vars(self) -> HiddenValues | None:

@@ -14,6 +14,9 @@ LONGEST, LONGEST_IN_WORDS = 3_155_760_000.0, "a hundred years"
 """Maximum seconds of a time: dates and deadlines overflow somewhere beyond it. Where "for ever" makes sense, there is
 another value for it."""
 
+MOST_CONCURRENT = 2**32 - 1
+"""What Flyte's field for ``max_action_concurrency`` holds."""
+
 MISSING_AFTER = 60.0
 UNREACHABLE_AFTER = 300.0
 """Seconds for which a wait tolerates a missing run and trouble, unless other values are set."""
@@ -23,7 +26,11 @@ def is_number(value: object, *, least: float, most: float = math.inf, above_leas
     """Whether this is a finite number within bounds. Infinity and NaN are numbers to Python, and True is 1."""
     if not isinstance(value, Real) or isinstance(value, bool):
         return False
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        # An int may be more than any float.
+        return False
     return least <= number <= most and number < math.inf and not (above_least and number == least)
 
 
@@ -75,15 +82,36 @@ def switch(name: str, value: object, *, optional: bool = False) -> Any:
     raise ConfigError(f"{name} is {value!r}; give True or False{', or None' if optional else ''}.")
 
 
-def whole_number(name: str, value: object, *, least: int = 0, otherwise: str = "") -> int:
+def whole_number(name: str, value: object, *, least: int = 0, most: int | None = None, otherwise: str = "") -> int:
     """A whole number.
 
     :param otherwise: an addition to the error's text.
     :raises ConfigError: naming the argument and what to give.
     """
-    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least:
+    if (
+        isinstance(value, Integral)
+        and not isinstance(value, bool)
+        and int(value) >= least
+        and (most is None or int(value) <= most)
+    ):
         return int(value)
-    raise ConfigError(f"{name} is {value!r}; give a whole number, at least {least}{otherwise}.")
+    upper = "" if most is None else f" and at most {most}"
+    raise ConfigError(f"{name} is {value!r}; give a whole number, at least {least}{upper}{otherwise}.")
+
+
+def sendable(name: str, value: str, *, secret: bool = False) -> str:
+    """A text that can be sent: UTF-8 has no lone surrogates, which Python's texts may hold.
+
+    :param name: what the argument is called.
+    :param secret: whether the value is left out of the error.
+    :raises ConfigError: naming the argument.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        seen = "" if secret else f" is {value!r}, which"
+        raise ConfigError(f"{name}{seen} holds a lone surrogate, which cannot be sent. Give another text.") from None
+    return value
 
 
 def choice(name: str, value: object, choices: Sequence[str | None]) -> Any:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from airflow_provider_flyte.client.arguments import seconds, switch
+from airflow_provider_flyte.client.arguments import seconds, sendable, switch
 from airflow_provider_flyte.client.credentials import Credentials, Secret, hide
 from airflow_provider_flyte.client.endpoint import is_endpoint
 from airflow_provider_flyte.client.errors import ConfigError
@@ -102,6 +102,8 @@ class FlyteConfig:
                 f"endpoint {self.endpoint!r} is not host:port. Give the Flyte API's host and port without a scheme, "
                 "for instance 'localhost:8090' or 'flyte.example.com:443'."
             )
+        for name in ("endpoint", "org", "project", "domain", "console_url", "server_name"):
+            sendable(name, getattr(self, name))
         if self.transport not in TRANSPORTS:
             raise ConfigError(f"transport {self.transport!r} is unknown; enter one of {', '.join(TRANSPORTS)}.")
         for name in ("insecure", "verify"):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import SupportsIndex, TypeAlias
 from urllib.parse import urlsplit
 
+from airflow_provider_flyte.client.arguments import sendable
 from airflow_provider_flyte.client.endpoint import is_local, tls_endpoint
 from airflow_provider_flyte.client.errors import ConfigError
 
@@ -59,6 +60,9 @@ class ClientCredentials:
                     f"{name} is empty. Enter the {name.replace('_', ' ')} that Flyte's operator gave you."
                 )
         hide(self, "client_secret")
+        sendable("client_secret", self.client_secret, secret=True)
+        for name in ("client_id", "audience"):
+            sendable(name, getattr(self, name))
         for scope in self.scopes:
             if not _TOKEN.fullmatch(scope):
                 raise ConfigError(f"scopes has {scope!r}: a scope is printable ASCII without blanks. Enter one by one.")

@@ -210,7 +210,7 @@ def _number(value: Any) -> float:
     try:
         number = value if isinstance(value, bool) else float(value)
         return seconds("", number, above_least=True)
-    except (TypeError, ValueError, ConfigError):
+    except (TypeError, ValueError, OverflowError, ConfigError):
         raise ValueError(f"enter a number of seconds above 0, at most {LONGEST_IN_WORDS}.") from None
 
 

@@ -39,11 +39,12 @@ def watcher(**arguments: Any) -> RunWatcher:
 
 TIMES: list[tuple[Callable[..., Any], str]] = [
     *((operator, name) for name in ("poll_interval", "queued_timeout", "missing_after", "unreachable_after")),
-    (operator, "resume_after"),
+    *((operator, name) for name in ("launch_unreachable_after", "resume_after")),
     *((sensor, name) for name in ("missing_after", "unreachable_after", "resume_after")),
     *((FlyteRunTrigger, name) for name in ("poll_interval", "missing_after", "unreachable_after")),
     *((FlyteRunTrigger, name) for name in ("deadline", "execution_deadline", "not_before")),
-    *((FlyteLaunchedRunTrigger, name) for name in ("poll_interval", "queued_deadline")),
+    *((FlyteLaunchedRunTrigger, name) for name in ("poll_interval", "missing_after", "unreachable_after")),
+    *((FlyteLaunchedRunTrigger, name) for name in ("queued_deadline", "execution_deadline", "not_before")),
     *((config, name) for name in ("timeout", "retry_budget", "keepalive")),
     *((watcher, name) for name in ("poll_interval", "min_poll_interval", "max_calls_per_second")),
     *((WaitRules, name) for name in ("missing_after", "unreachable_after")),
@@ -52,7 +53,7 @@ IDS = [f"{make.__name__}-{name}" for make, name in TIMES]
 
 
 @pytest.mark.parametrize(("make", "name"), TIMES, ids=IDS)
-@pytest.mark.parametrize("value", [-1, math.inf, math.nan, 1e300, True, "60", "{{ params.seconds }}"])
+@pytest.mark.parametrize("value", [-1, math.inf, math.nan, 1e300, 10**400, True, "60", "{{ params.seconds }}"])
 def test_what_is_no_time(make: Callable[..., Any], name: str, value: Any) -> None:
     if name == "max_calls_per_second" and value == 1e300:
         return
@@ -126,6 +127,7 @@ def test_the_same_from_default_args_and_when_a_mapped_task_is_made() -> None:
         (operator, {"log_lines": -1}),
         (operator, {"log_lines": "50"}),
         (operator, {"max_action_concurrency": 0}),
+        (operator, {"max_action_concurrency": 2**32}),
         (sensor, {"wait_for": "some"}),
     ],
 )
@@ -155,7 +157,7 @@ def import_errors(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("field", ["timeout", "retry_budget", "keepalive"])
-@pytest.mark.parametrize("value", [0, -1, "inf", "nan", 1e300, True, "soon"])
+@pytest.mark.parametrize("value", [0, -1, "inf", "nan", 1e300, 10**400, True, "soon"])
 def test_times_of_a_connection(field: str, value: Any) -> None:
     with pytest.raises(
         ConnectionProblem, match=f"{field} is .*; enter a number of seconds above 0, at most a hundred years"

@@ -62,6 +62,13 @@ def test_project_or_domain_is_nowhere(
     assert local_flyte.calls() == []
 
 
+def test_a_text_that_cannot_be_sent(flyte_default: LocalFlyte, deferrable: bool) -> None:
+    words = r"is '\ud800', which holds a lone surrogate"
+    assert f"project {words}" in _ends(FlyteConfigurationError, project="\ud800", deferrable=deferrable)
+    assert f"flyte_conn_id {words}" in _ends(FlyteArgumentError, flyte_conn_id="\ud800", deferrable=deferrable)
+    assert flyte_default.calls() == []
+
+
 def test_there_is_no_connection(airflow_db: None, deferrable: bool) -> None:
     words = _ends(FlyteConfigurationError, flyte_conn_id="nowhere", deferrable=deferrable)
     assert "There is no Airflow connection 'nowhere'. Create it under Admin > Connections" in words

@@ -15,7 +15,7 @@ from airflow_provider_flyte.links import FlyteRunLink
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.support.driving import DagRun, Driven, TaskInstance, Try
-from tests.support.own_airflow import load_dag_file, stored_again
+from tests.support.own_airflow import load_dag_file, serialization, stored_again
 
 pytestmark = pytest.mark.one_transport("grpc")
 
@@ -48,6 +48,13 @@ def test_every_task_instance_has_its_button(airflow_db: None, flyte_default: Loc
         ("wait_mapped", 1): "south",
         ("poke", -1): "south",
     }
+
+
+def test_the_stored_dag_has_its_buttons_where_tasks_were_cleared_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow clears a task with a DAG that was read without links, and keeps that for its whole process."""
+    monkeypatch.setattr(serialization(), "_load_operator_extra_links", False)
+    stored = stored_again(load_dag_file("links").dag)
+    assert [task.extra_links for task in stored.tasks] == [["Flyte run"]] * len(stored.tasks)
 
 
 def test_it_is_there_while_the_task_is_deferred(flyte_default: LocalFlyte) -> None:

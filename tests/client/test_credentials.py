@@ -96,3 +96,10 @@ def test_what_cannot_work_is_refused_and_not_shown(make: Any, words: str) -> Non
 @pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1", "[::1]:80", "idp.localhost"])
 def test_a_local_token_server_may_be_plaintext(host: str) -> None:
     assert ClientCredentials("id", "secret", oauth_endpoint=f"http://{host}/token").oauth_endpoint
+
+
+def test_what_cannot_be_sent_is_refused_and_a_secret_not_shown() -> None:
+    for wrong in ({"client_id": "\ud800"}, {"client_secret": "hush\ud800"}, {"audience": "\ud800"}):
+        with pytest.raises(ConfigError, match=f"{next(iter(wrong))}.* holds a lone surrogate") as refused:
+            ClientCredentials(**{"client_id": "me", "client_secret": "hush", **wrong})
+        assert "hush" not in str(refused.value)

@@ -79,13 +79,21 @@ def connection_json(flyte: LocalFlyte | Stranger, **extra: object) -> str:
     return json.dumps({"conn_type": "flyte", "host": flyte.host, "port": flyte.port, "extra": fields})
 
 
-def stored_again(dag: Any) -> Any:
-    """The DAG as scheduler and UI have it: serialized, and read again."""
+def serialization() -> Any:
+    """Airflow's class that makes a DAG JSON and reads it again."""
     try:
         from airflow.serialization.serialized_objects import DagSerialization as Serialized
     except ImportError:
         from airflow.serialization.serialized_objects import (  # type: ignore[assignment,attr-defined]
             SerializedDAG as Serialized,
         )
+    return Serialized
 
+
+def stored_again(dag: Any) -> Any:
+    """The DAG as the UI has it: serialized, and read again."""
+    Serialized = serialization()
+    # Whoever clears a task, dag.test() too, reads its DAG as the scheduler does, without links, and Airflow keeps that
+    # for the whole process. The UI's process reads them.
+    Serialized._load_operator_extra_links = True
     return Serialized.from_dict(json.loads(json.dumps(Serialized.to_dict(dag))))

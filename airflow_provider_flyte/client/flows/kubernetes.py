@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from airflow_provider_flyte.client.arguments import sendable
 from airflow_provider_flyte.client.errors import ConfigError, NotATextError
 
 _PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -28,10 +29,7 @@ def check_texts(name: str, texts: object) -> None:
             raise ConfigError(f"{name} has the key {key!r}. Its keys must be strings that are not empty.")
         if not isinstance(value, str):
             raise NotATextError(f"{name}[{key!r}] is of type {type(value).__name__}. Give a string.")
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ConfigError(f"{name}[{key!r}] holds a lone surrogate, which cannot be sent.") from None
+        sendable(f"{name}[{key!r}]", value, secret=True)
 
 
 def check_labels(labels: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_flyte.client.arguments import MOST_CONCURRENT, sendable, whole_number
 from airflow_provider_flyte.client.errors import ConfigError, NotATextError
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.kubernetes import (
@@ -22,8 +23,6 @@ from airflow_provider_flyte.client.run_key import RunKey, check_run_name
 
 RELATIONS = {"rerun": common_run_pb2.RELATION_TYPE_RERUN, "recover": common_run_pb2.RELATION_TYPE_RECOVER}
 """How a run may be related to an earlier one."""
-
-_MOST_CONCURRENT = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -95,10 +94,14 @@ class Launch:
             raise NotATextError(
                 f"task_name is {self.task_name!r}. Give the name of a deployed task, such as 'train.fit'."
             )
+        sendable("task_name", self.task_name)
         for name in ("version", "trigger_name", "queue", "service_account", "raw_data_prefix", "relation"):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, str) or not value.strip()):
+            if value is None:
+                continue
+            if not isinstance(value, str) or not value.strip():
                 raise NotATextError(f"{name} is {value!r}. Give a string, or None.")
+            sendable(name, value)
         for name in ("run_name", "related_to"):
             if getattr(self, name) is not None:
                 check_run_name(getattr(self, name))
@@ -119,11 +122,8 @@ class Launch:
             raise ConfigError(
                 f"raw_data_prefix {self.raw_data_prefix!r} is no URI. Give one such as 's3://bucket/prefix'."
             )
-        most = self.max_action_concurrency
-        if most is not None and (
-            isinstance(most, bool) or not isinstance(most, int) or not 0 < most <= _MOST_CONCURRENT
-        ):
-            raise ConfigError(f"max_action_concurrency is {most!r}. Give a whole number above 0, or None.")
+        if self.max_action_concurrency is not None:
+            whole_number("max_action_concurrency", self.max_action_concurrency, least=1, most=MOST_CONCURRENT)
         self._check_relation()
 
     def _check_texts(self) -> None:
