@@ -115,7 +115,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         "service_account",
         "raw_data_prefix",
     )
-    text_mappings = ("labels", "annotations", "env_vars")
+    text_collections = ("labels", "annotations", "env_vars")
     typed_fields = ("inputs",)
     template_fields_renderers = {"inputs": "json", "labels": "json", "annotations": "json"}  # noqa: RUF012
     operator_extra_links = (FlyteRunLink(),)

@@ -83,6 +83,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("run_name", "run_names", "project", "domain", "flyte_conn_id")
+    text_collections = ("run_names",)
     operator_extra_links = (FlyteRunLink(),)
     ui_color = "#e9dfff"
 

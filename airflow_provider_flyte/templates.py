@@ -30,8 +30,8 @@ class KeepsTexts:
     Fields are texts, unless they are in one of these:
     """
 
-    text_mappings: tuple[str, ...] = ()
-    """Mappings of texts."""
+    text_collections: tuple[str, ...] = ()
+    """Lists of texts, and mappings to texts."""
 
     typed_fields: tuple[str, ...] = ()
     """Values of many types; :meth:`as_written` gives them with the texts that they were parsed from."""
@@ -97,10 +97,12 @@ class KeepsTexts:
                 value = value.value if isinstance(value, ReadFromText) else value
                 written[name] = (_read(value), value)
                 value = written[name][0]
-            elif name in self.text_mappings:
+            elif name in self.text_collections:
                 value = value.value if isinstance(value, ReadFromText) else value
                 if isinstance(value, dict):
                     value = {key: _text(item) for key, item in value.items()}
+                elif type(value) in (list, tuple, set):
+                    value = type(value)(map(_text, value))
             else:
                 value = _text(value)
             setattr(self, name, value)

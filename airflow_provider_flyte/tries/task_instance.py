@@ -115,7 +115,12 @@ def is_temporary(run_id: str) -> bool:
 def is_inside_another(context: Context, operator: BaseOperator) -> bool:
     """Whether an operator is executed inside another task, as by a ``@task`` that calls its ``execute``."""
     ti: Any = context.get("ti")
-    return ti is not None and bool(ti.task_id != operator.task_id)
+    if ti is None:
+        return False
+    task: Any = context.get("task")
+    # Both may have the same id. A mapped task is not yet made into an operator everywhere.
+    other_kind = task is not None and not isinstance(operator, getattr(task, "operator_class", type(task)))
+    return bool(ti.task_id != operator.task_id or other_kind)
 
 
 def may_defer(context: Context, operator: Any) -> bool:

@@ -109,7 +109,10 @@ def test_tasks_test_launches_each_time(flyte: LocalFlyte, task_id: str, rows: in
 def test_tasks_test_leaves_a_dag_run_that_is_there_its_own_runs(flyte: LocalFlyte) -> None:
     flyte.deploy("demo.train", version="v2", inputs={"rows": int}, outputs={"o0": int})
     dag = load_dag_file("tested").dag
-    run_id = dag.test().run_id
+    dag_run = dag.test()
+    # An operator that is executed inside a task waits on the worker, also where both have the same id.
+    assert {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()} == dict.fromkeys(dag.task_ids, "success")
+    run_id = dag_run.run_id
     before = launched(flyte)
     for count in (1, 2):
         airflow("tasks", "test", "tested", "launched", run_id)
@@ -122,4 +125,4 @@ def test_tasks_test_of_a_sensor_and_of_operators_inside_a_task(flyte: LocalFlyte
     airflow("tasks", "test", "tested", "sensor")
     assert launched(flyte) == []
     airflow("tasks", "test", "tested", "inside")
-    assert launched(flyte) == [3, 4]
+    assert launched(flyte) == [3, 4, 5]

@@ -48,6 +48,7 @@ def test_each_dag_run_launches_its_own(
             "0",
             "1",
         ]
+        assert not [run for run in new if "airflow.apache.org/operator_id" in run.run_spec.annotations.values]
         seen |= {run.name for run in new}
     assert flyte_default.calls.count("CreateRun") == 8
     assert flyte_default.calls("AbortRun") == []

@@ -92,3 +92,11 @@ def test_a_native_dag(
         "The template of inputs['day'] names something undefined: 'yesterday_' is undefined.",
     ):
         assert words in said
+
+
+def test_a_list_of_names_however_it_is_written(flyte_default: LocalFlyte) -> None:
+    for name in ("a1", "a2"):
+        flyte_default.run(name).succeeds()
+    dag_run = load_dag_file("native").names.test(**({"logical_date": None} if AIRFLOW >= 3 else {}))
+    ends = {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
+    assert ends == dict.fromkeys(("text", "json", "list", "output"), "success")

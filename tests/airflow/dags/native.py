@@ -7,6 +7,7 @@ from typing import Any
 from airflow import DAG
 
 from airflow_provider_flyte.operators import FlyteRunOperator
+from airflow_provider_flyte.sensors import FlyteRunSensor
 
 ARGUMENTS: dict[str, Any] = {
     "task_name": "demo.train",
@@ -28,6 +29,17 @@ INPUTS: dict[str, Any] = {
     "any": {"n": "{{ params.rows }}"},
 }
 PARAMS: dict[str, Any] = {"version": "1.10", "day": "20261126", "rows": 3, "ids": [1, 2]}
+
+with DAG(
+    dag_id="native_names", schedule=None, render_template_as_native_obj=True, params={"names": ["a1", "a2"]}
+) as names:
+    for task_id, run_names in (
+        ("text", "['a1', '{{ params.names[1] }}']"),
+        ("json", "{{ params.names | tojson }}"),
+        ("list", ["a1", "{{ params.names[1] }}"]),
+        ("output", "{{ params.names }}"),
+    ):
+        FlyteRunSensor(task_id=task_id, run_names=run_names, poke_interval=0.1, timeout=30, deferrable=False)
 
 with DAG(dag_id="native", schedule=None, render_template_as_native_obj=True, params=PARAMS) as dag:
     FlyteRunOperator(task_id="plain", deferrable=False, inputs=INPUTS, **ARGUMENTS)

@@ -24,9 +24,10 @@ with DAG(dag_id="tested", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=
 
     @task
     def inside(**context: Any) -> list[str]:
+        # The last one is called as the task that executes it.
         runs = [
             FlyteRunOperator(task_id=name, deferrable=True, inputs={"rows": rows}, **ARGUMENTS).execute(context)
-            for name, rows in (("fit", 3), ("score", 4))
+            for name, rows in (("fit", 3), ("score", 4), ("inside", 5))
         ]
         FlyteRunSensor(task_id="wait", run_name="nightly", deferrable=True, poke_interval=0.2).execute(context)
         return [run["action"]["id"]["run"]["name"] for run in runs]
