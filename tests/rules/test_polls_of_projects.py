@@ -15,10 +15,11 @@ from airflow_provider_flyte.client import FlyteClient
 from airflow_provider_flyte.client.errors import Status
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules, WaitState
-from airflow_provider_flyte.client.watch.pacing import Pace
+from airflow_provider_flyte.client.watch.pacing import Budget, Pace
+from airflow_provider_flyte.client.watch.poller import Poller
 from airflow_provider_flyte.client.watch.project_polls import ProjectPolls
 from airflow_provider_flyte.client.watch.results import WaitResults
-from airflow_provider_flyte.client.watch.waits import Wait
+from airflow_provider_flyte.client.watch.waits import Group, Wait
 from tests.support.scripted_flyte import HERE, THERE, Asked, ScriptedFlyte, refusal
 from tests.support.virtual_time import until
 from tests.support.waiting_world import NEVER, World, fails, times
@@ -96,6 +97,9 @@ async def test_one_who_comes_and_goes_at_once_changes_nothing(world: World, turn
             await asyncio.sleep(0)
     await until(76)
     rounds = [asked.at for asked in world.flyte.asked[seen:] if "r1" in asked.names]
+    if not [asked for asked in world.flyte.asked if "r2" in asked.names]:
+        # There was nothing to ask for, which is no failure.
+        assert [round(at, 2) for at in rounds] == [65.39, 70.39, 75.39]
     # It may come a little sooner, because a wait began, and not as in trouble.
     assert rounds[-1] - rounds[-2] > 2.0
     assert len(rounds) <= 6
@@ -260,6 +264,18 @@ async def test_one_failure_between_answers_is_no_trouble(world: World) -> None:
     assert world.lines == {"r1": []}
 
 
+@pytest.mark.parametrize("name", ["r1", "gone"])
+async def test_failures_between_answers_are_no_trouble(world: World, name: str) -> None:
+    world.begin()
+    world.flyte.run("r1", RUNNING)
+    world.wait(name)
+    await until(21)
+    world.flyte.fails = fails(AWAY, "ListRuns", when=lambda asked: len(world.flyte.asked) % 2 == 0)
+    await until(120)
+    assert len(world.flyte.asked) > 20
+    assert world.lines == {name: []}
+
+
 @pytest.mark.parametrize("code", [Status.UNAUTHENTICATED, Status.PERMISSION_DENIED])
 async def test_a_refusal_ends_waits_at_once(world: World, code: Status) -> None:
     world.begin(rules=WaitRules())
@@ -364,8 +380,74 @@ async def test_where_lists_are_refused_runs_are_read_one_by_one_for_ten_minutes(
     world.flyte.asked.clear()
     await until(606)
     assert {asked.where for asked in world.flyte.calls()} == {HERE, THERE}
+    # In the first round after that.
+    assert {round(at) for at in times(world.flyte.calls())} >= {600}
     assert min(times(world.flyte.calls())) >= 600
     assert caplog.text.count("Flyte refuses to list runs by name") == 1
+
+
+async def test_with_one_turn_a_round_one_who_comes_has_it(world: World) -> None:
+    watcher = world.begin(max_calls_per_second=1.0)
+    polls = ProjectPolls(HERE, watcher._means, Pace(1.0, 1.0))
+    world.flyte.fails = fails(LISTS_NOTHING, "ListRuns")
+    for name in ("r1", "r2", "r3"):
+        world.flyte.run(name, RUNNING)
+        results = WaitResults(
+            rules=NEVER, interval=5.0, on_trouble=None, on_progress=None, began=0.0, close=lambda results: None
+        )
+        polls.waits.add(Wait(HERE, name, WaitState(absent_since=0.0), results))
+    await polls._round()
+    assert world.flyte.calls("GetRunDetails")[0].names[0] in ("r1", "r2", "r3")
+    assert len(world.flyte.calls("GetRunDetails")) == 1
+
+
+async def test_a_group_that_is_empty_by_now_is_not_polled(world: World) -> None:
+    """The stream may end the last waits of a group between a round and its poll."""
+    answer = await world.begin()._poller.list_ended(HERE, Group(0.0))
+    assert answer is not None
+    assert (answer.observations, answer.trouble) == ({}, None)
+    assert world.flyte.asked == []
+
+
+async def test_for_how_long_lists_are_left_alone() -> None:
+    now = 1000.0
+
+    async def never(seconds: float) -> None:
+        raise AssertionError("There are few calls.")
+
+    flyte = ScriptedFlyte(lambda: now)
+    flyte.fails = fails(LISTS_NOTHING, "ListRuns")
+    poller = Poller(lambda: flyte.client, Budget(1e9, lambda: now, never), lambda: now)
+    assert poller.can_list(HERE)
+    assert await poller.list(HERE, ["r1"]) is None
+    assert not poller.can_list(HERE)
+    now = 1599.9
+    assert not poller.can_list(HERE)
+    now = 1600.0
+    assert poller.can_list(HERE)
+    assert poller.can_list(THERE)
+    # A request that asks for the same names is made once.
+    flyte.fails = lambda asked: None
+    group = Group(0.0)
+    group.add("r1")
+    await poller.list_ended(HERE, group)
+    request = group.request
+    await poller.list_ended(HERE, group)
+    assert group.request is request
+    assert poller.calls == len(flyte.asked) == 3
+
+
+async def test_lists_that_are_refused_only_later(world: World) -> None:
+    world.begin()
+    for name in ("r1", "r2"):
+        world.flyte.run(name, RUNNING)
+    world.wait("r1", "r2")
+    await until(21)
+    world.flyte.fails = fails(LISTS_NOTHING, "ListRuns")
+    await until(26)
+    # In the round that met it: nobody loses a turn.
+    assert times(world.flyte.calls("GetRunDetails")) == [25.39, 25.39]
+    assert {asked.names for asked in world.flyte.calls("GetRunDetails")} == {("r1",), ("r2",)}
 
 
 async def test_then_ends_are_found_too(world: World) -> None:
@@ -555,6 +637,31 @@ async def test_an_update_ends_a_wait_at_once(world: World) -> None:
     await until(21.1)
     assert world.ended_at == {"r1": 21.0}
     assert (world.watcher.status.ends_by_stream, world.watcher.status.ends_by_poll) == (1, 0)
+
+
+async def test_only_ends_that_somebody_waits_for_show_that_a_stream_keeps_up(world: World) -> None:
+    await streaming(world, "r1", "r2")
+    streams: Any = world.watcher._streams
+    stream = streams._streams[HERE]
+    stream.misses = 2
+    for name, phase in (("other", SUCCEEDED), ("other", RUNNING), ("r1", RUNNING)):
+        world.flyte.run(name, phase)
+        world.flyte.sends(name)
+        await asyncio.sleep(0.01)
+    assert stream.misses == 2
+    world.flyte.run("r1", SUCCEEDED)
+    world.flyte.sends("r1")
+    await asyncio.sleep(0.01)
+    assert stream.misses == 0
+    # One that a poll was quicker with, too.
+    world.wait("r3")
+    world.flyte.run("r2", SUCCEEDED)
+    await until(26)
+    assert "r2" in world.outcomes
+    stream.misses = 2
+    world.flyte.sends("r2")
+    await asyncio.sleep(0.01)
+    assert stream.misses == 0
 
 
 async def test_an_update_that_is_no_end_is_none(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -64,6 +64,25 @@ def context(ti: Any) -> Any:
 # -- what was settled
 
 
+def test_what_an_older_version_did_not_settle() -> None:
+    expected = {
+        "kind": SENSOR,
+        "try_number": 2,
+        "project": "p",
+        "domain": "d",
+        "run_names": ["r1"],
+        "endpoint": None,
+        "launched": True,
+        "asked_name": None,
+        "began": 0.0,
+        "deadline": None,
+        "execution_deadline": None,
+        "ours": False,
+        "queued_until": None,
+    }
+    assert asdict(SETTLED) == expected
+
+
 @pytest.mark.parametrize(
     ("kind", "number", "settled", "belongs"),
     [

@@ -176,13 +176,16 @@ def test_how_they_stand_together(
     assert worker.waits("r1", "r2", any_one=any_one, fail_fast=fail_fast).observe(5.0).outcome is outcome
 
 
-def test_of_those_that_are_not_over_no_details_are_given(worker: Worker) -> None:
+def test_of_those_that_are_not_over_no_details_are_given(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
     worker.flyte.run("r1", ABORTED)
     worker.flyte.run("r2", RUNNING)
     wait = worker.waits("r1", "r2")
     wait.observe(5.0)
     assert worker.asked() == [("ListRuns", ("r1", "r2")), *reads("r1")]
     assert set(wait.value(redact_env=True) or {}) == {"r1"}
+    assert [line.split(":")[0] for line in lines(caplog) if line.startswith("Flyte run ")] == [
+        "Flyte run p/development/r1"
+    ]
 
 
 def test_errors_that_come_a_moment_later_are_waited_for(worker: Worker) -> None:
@@ -337,6 +340,16 @@ def test_where_nothing_helps_the_connection_is_read_again(worker: Worker) -> Non
     assert wait._runs[0].client is wait.client
 
 
+def test_of_several_one_that_is_refused_is_enough(worker: Worker) -> None:
+    for name in ("r1", "r2"):
+        worker.flyte.run(name, ABORTED)
+    worker.fails(Status.PERMISSION_DENIED, "GetRunDetails", names=("r1",))
+    wait = worker.waits("r1", "r2", fail_fast=False)
+    worker.connection.change(timeout=7)
+    wait.observe(5.0)
+    assert [names for rpc, names in worker.asked() if rpc == "GetRunDetails"] == [("r1",), ("r2",), ("r1",)]
+
+
 def test_trouble_that_may_pass_leaves_the_connection_alone(worker: Worker) -> None:
     wait = worker.waits("r1")
     worker.fails(Status.UNAVAILABLE)
@@ -400,6 +413,13 @@ def test_one_error_for_all(worker: Worker) -> None:
     assert rest[2].startswith("Runs that are over cannot change")
     assert [each.run for each in error.errors] == ["r1", "r2"]
     assert (error.run, error.kind) == ("r1", "USER")
+
+
+def test_where_to_look_is_said_once_for_each(worker: Worker) -> None:
+    wait = worker.waits("r1", "r2")
+    first, second = str(wait.timed_out(9.0)).splitlines()[1:]
+    for name, line in (("r1", first), ("r2", second)):
+        assert line.count(worker.held.get().config.run_url(HERE.run(name))) == 1
 
 
 @pytest.mark.parametrize(("count", "more"), [(20, None), (21, "... and 1 more"), (30, "... and 10 more")])
@@ -532,7 +552,7 @@ def test_outputs_are_asked_for_until_they_come(worker: Worker, caplog: pytest.Lo
     assert "Asking for 290 s more (unreachable_after)." in said[0]
 
 
-@pytest.mark.parametrize("limit", [None, 300.0])
+@pytest.mark.parametrize("limit", [None, 300.0, 301.0])
 def test_outputs_are_given_up_after_unreachable_after(
     worker: Worker, caplog: pytest.LogCaptureFixture, limit: float | None
 ) -> None:
@@ -544,7 +564,7 @@ def test_outputs_are_given_up_after_unreachable_after(
         return
     with pytest.raises(exceptions.FlyteOutputsUnreadable):
         wait.outputs(0.0)
-    assert worker.now == 1300.0
+    assert worker.now == (1300.0 if limit == 300.0 else 1310.0)
 
 
 @pytest.mark.parametrize("code", [Status.PERMISSION_DENIED, Status.UNIMPLEMENTED])

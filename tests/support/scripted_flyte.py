@@ -192,7 +192,7 @@ class ScriptedFlyte:
 
 
 class Connected:
-    """The Airflow connection ``flyte_default`` to a scripted Flyte, for blocking callers.
+    """The Airflow connection ``flyte_default`` to a scripted Flyte.
 
     :param flyte: the Flyte.
     :param monkeypatch: the test's.
@@ -201,6 +201,7 @@ class Connected:
     def __init__(self, flyte: ScriptedFlyte, monkeypatch: Any) -> None:
         self._monkeypatch = monkeypatch
         monkeypatch.setattr(FlyteClient, "transport", lambda client: SimpleNamespace(unary=flyte.unary_at_once))
+        monkeypatch.setattr(FlyteClient, "async_transport", lambda client: flyte)
         self.change()
 
     def change(self, **extra: Any) -> None:

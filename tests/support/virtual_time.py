@@ -6,22 +6,29 @@ import asyncio
 import selectors
 from typing import Any
 
+_A_THREADS = 10.0
+"""Seconds of real time that a thread may take."""
+
 _END = 1e7
 """Seconds after which nothing that a test waits for comes any more."""
 
 
 class _Selector(selectors.DefaultSelector):
-    """One that lets time pass instead of waiting."""
+    """One that lets time pass instead of waiting, but for threads."""
 
     now = 0.0
+    threads = 0
+    """How many are at work for the loop."""
 
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
+        while self.threads and timeout != 0 and not ready:
+            ready = super().select(_A_THREADS)
         if ready or timeout == 0:
             return ready
         if timeout is None:
-            # For a thread, at the end of a loop.
-            ready = super().select(1)
+            # At the end of a loop its last threads are joined by another one.
+            ready = super().select(_A_THREADS)
             if not ready:
                 raise RuntimeError("What the test waits for never comes.")
             return ready
@@ -40,6 +47,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual.now
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
+        self._virtual.threads += 1
+        done = super().run_in_executor(executor, func, *args)
+        done.add_done_callback(self._thread_is_done)
+        return done
+
+    def _thread_is_done(self, done: Any) -> None:
+        self._virtual.threads -= 1
 
 
 async def until(at: float) -> None:

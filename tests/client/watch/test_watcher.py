@@ -12,11 +12,7 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules
-from airflow_provider_flyte.client.watch.pacing import Budget
-from airflow_provider_flyte.client.watch.poller import Poller
-from airflow_provider_flyte.client.watch.waits import Group
 from airflow_provider_flyte.testing import LocalFlyte, delay, status, unavailable
 from tests.client.conftest import config_for
 from tests.support.clock import Clock
@@ -203,16 +199,6 @@ async def test_in_trouble_one_poll_a_round_is_enough(
             local_flyte.run(name).succeeds()
         assert {seen.outcome for seen in await waits} == {Outcome.SUCCEEDED}
     assert len(news) == 2 * len(names)
-
-
-async def test_a_group_that_is_empty_by_now_is_not_polled(local_flyte: LocalFlyte, client: FlyteClient) -> None:
-    """The stream may end the last waits of a group between a round and its poll."""
-    clock = Clock()
-    polls = Poller(lambda: client, Budget(20.0, clock, clock.sleep), clock)
-    answer = await polls.list_ended(ProjectDomain("flytesnacks", "development"), Group(0.0))
-    assert answer is not None
-    assert (answer.observations, answer.trouble) == ({}, None)
-    assert local_flyte.calls() == []
 
 
 # -- a backend that refuses the filter
