@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -55,13 +54,8 @@ class Triggerer:
 
 
 @pytest.fixture
-async def triggerer(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Triggerer]:
-    made = Triggerer(monkeypatch)
-    yield made
-    for shared in list(made.shared.values()):
-        assert shared.users == 0
-        shared.close()
-    await asyncio.gather(*shared_watcher._closing)
+async def triggerer(monkeypatch: pytest.MonkeyPatch, no_watcher_left: None) -> Triggerer:
+    return Triggerer(monkeypatch)
 
 
 # -- one run
