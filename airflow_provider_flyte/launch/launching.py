@@ -64,7 +64,7 @@ class Launching:
         """
         task = self._task
         trouble = LaunchTrouble(
-            task.unreachable_after if task.deferrable else task.launch_unreachable_after,
+            self._limit,
             task.log,
             since=before.began if before else None,
             uncertain=before is not None and before.launched is None,
@@ -100,6 +100,11 @@ class Launching:
             count_launch(task.flyte_conn_id)
         return run
 
+    @property
+    def _limit(self) -> float | None:
+        """Seconds of trouble that are put up with before the launch; None: for ever."""
+        return self._task.unreachable_after if self._task.deferrable else self._task.launch_unreachable_after
+
     def _runs(self, client: FlyteClient, wanted: Launch, resumes: str | None) -> TryRuns:
         task = self._task
         prefix = client.config.run_name_prefix or DEFAULT_PREFIX
@@ -114,7 +119,7 @@ class Launching:
             replace(wanted, annotations=annotations),
             retry_as=task.retry_as,
             about_templates=ABOUT_NATIVE if task.rendered_natively else ABOUT_TEXTS,
-            retry_for=WaitRules(unreachable_after=task.unreachable_after).at_most(BRIEFLY),
+            retry_for=WaitRules(unreachable_after=self._limit).at_most(BRIEFLY),
             since=first_launch(self._context),
             waits=task.wait,
             before_create=self._stopping.check_before_launch,

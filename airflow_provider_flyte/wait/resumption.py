@@ -121,6 +121,11 @@ def settled_before(context: Context, given: Mapping[str, Any], log: TaskLog) -> 
 
 
 def _stored(context: Context, log: TaskLog) -> object:
+    from airflow_provider_flyte.tries.task_instance import loop_iteration
+
+    if loop_iteration(context) is not None:
+        # The iterations of a task loop share one XCom, where another one's runs may be.
+        return None
     ti: Any = context["ti"]
     try:
         return ti.xcom_pull(task_ids=ti.task_id, key=XCOM_KEY, map_indexes=-1 if ti.map_index is None else ti.map_index)

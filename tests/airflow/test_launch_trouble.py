@@ -85,6 +85,21 @@ def test_a_worker_gives_its_slot_back_after_a_time_of_its_own(flyte_default: Loc
     assert flyte_default.runs() == []
 
 
+@pytest.mark.parametrize(
+    ("deferrable", "limit"),
+    [(False, "launch_unreachable_after"), (True, "unreachable_after")],
+    ids=["worker", "deferred"],
+)
+def test_one_that_puts_up_with_no_trouble_asks_once(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, deferrable: bool, limit: str
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.launch.launching.BRIEFLY", 5.0)
+    flyte_default.inject("ListRuns", unavailable("no route"))
+    with pytest.raises(FlyteUnreachable, match=r"Nothing is launched, because.*no route"):
+        operator(deferrable, **{limit: 0}).run()
+    assert flyte_default.calls.count("ListRuns") == 1
+
+
 @pytest.mark.parametrize("method", ["GetTaskDetails", "CreateRun"])
 def test_what_comes_after_the_read_is_waited_through_too(
     flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, method: str

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -257,6 +258,20 @@ def test_a_sensor_waits_for_the_run_that_it_began_with(flyte_default: LocalFlyte
     event = event_of_moved(flyte_default, deferral(task))
     task.task.run_name = None  # the upstream task was cleared, and with it its XCom
     assert name_of(task.resume(event)) == "flytesnacks/development/r1"
+
+
+def test_a_sensor_in_a_task_loop_takes_no_other_iterations_run(flyte_default: LocalFlyte) -> None:
+    """They share one XCom; the context is made up after the documentation of Airflow 3.4."""
+    flyte_default.run("r1").succeeds({"o0": 1})
+    flyte_default.run("r2").succeeds({"o0": 1})
+    task = waiting(run_name="r2")
+    task.ti.xcoms[XCOM_KEY] = settled("r1")
+    event = RunEvent(Ending.SUCCEEDED, "r2").to_payload()
+    assert name_of(task.resume(event)) == "flytesnacks/development/r1"
+    again = waiting(run_name="r2")
+    again.ti.xcoms[XCOM_KEY] = settled("r1")
+    again.context["loop"] = SimpleNamespace(index=1, max_iterations=2)
+    assert name_of(again.resume(event)) == "flytesnacks/development/r2"
 
 
 @pytest.mark.parametrize(("before", "after"), [(["r1", "r2"], "r1"), ("r1", ["r1", "r2"]), (["r1"], "r1")])
