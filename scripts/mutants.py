@@ -30,7 +30,8 @@ from typing import Any
 from mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parent.parent
-PROTECTED_BY = ROOT / "tests/mutants/protected_by.json"
+LISTED = "tests/mutants/protected_by.json"
+PROTECTED_BY = ROOT / LISTED
 EQUIVALENTS = ROOT / "tests/mutants/equivalents.json"
 RECORDS = ROOT / ".run/mutants"
 PACKAGE = "airflow_provider_flyte"
@@ -141,7 +142,7 @@ def _record(worker: Worker, test_file: str, file: str) -> dict[str, Any]:
         for old in RECORDS.glob(f"{test_file.replace('/', '.')}.*.json"):
             old.unlink()
         print(f"  recording {test_file}", flush=True)
-        watched = [name for name in json.loads(PROTECTED_BY.read_text()) if name != "*"]
+        watched = [name for name in json.loads((worker.copy / LISTED).read_text()) if name != "*"]
         answer = worker.ask(tests=[test_file], record=str(record), files=watched, most=900)
         if not record.exists():
             raise SystemExit(f"{test_file} could not be recorded:\n{answer['output'][-1500:]}")

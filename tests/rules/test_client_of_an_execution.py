@@ -66,8 +66,11 @@ def test_a_changed_connection_leads_to_another_client(
     connection.change(timeout=7)
     assert held.refresh() is True
     assert closed == [client]
+    # It is kept, whatever becomes of the connection.
+    connection.remove()
     other = held.get()
     assert (other is client, other.config.timeout) == (False, 7)
+    connection.change(timeout=7)
     assert held.refresh() is False
     assert held.get() is other
 

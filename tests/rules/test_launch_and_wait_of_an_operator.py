@@ -252,8 +252,9 @@ def answered(run: str = "nightly") -> RunEvent:
 
 
 def before_launch(**changed: Any) -> Settled:
-    given: dict[str, Any] = {"launched": False, "asked_name": "nightly", "began": 950.0}
-    return Settled(OPERATOR, 1, "p", "development", ["nightly"], "flyte.example:443", **given | changed)
+    given: dict[str, Any] = {"launched": False, "asked_name": "nightly", "began": 950.0, "run_names": ["nightly"]}
+    where = {"project": "p", "domain": "development", "endpoint": "flyte.example:443"}
+    return Settled(OPERATOR, 1, **where | given | changed)
 
 
 def test_trouble_is_counted_from_before_the_deferral(execution: Execution) -> None:
@@ -364,6 +365,11 @@ def test_a_connection_that_breaks_meanwhile(execution: Execution, launched: bool
         driven.resume(answered().to_payload(), **asdict(before_launch(launched=launched)))
     # Only where a run may be running it is named.
     assert str(raised.value).startswith("Flyte run nightly may still be running. ") is (launched is None)
+    assert ("may still be running" in str(raised.value)) is (launched is None)
+    # Of a run that is there an event may be left, and nothing is uncertain.
+    with pytest.raises(exceptions.FlyteConfigurationError) as raised:
+        driven.resume(RunEvent(Ending.SUCCEEDED, "monday").to_payload())
+    assert "may still be running" not in str(raised.value)
 
 
 @pytest.mark.parametrize("kind", [exceptions.FlyteConfigurationError, exceptions.FlyteArgumentError])
@@ -371,6 +377,22 @@ def test_the_kind_of_an_error_is_kept_when_it_names_the_run(kind: type[Exception
     with pytest.raises(exceptions.FlyteConfigurationError) as raised, launching.naming("r1"):
         raise kind("broken")
     assert type(raised.value) is kind
+
+
+def test_before_a_launch_a_name_is_that_of_today(execution: Execution) -> None:
+    """Nothing was launched under the one of before."""
+    settled = before_launch(asked_name=None, run_names=["of-another-prefix"])
+    execution.connection.change(run_name_prefix="acme")
+    execution.deferral(execution.operator(deferrable=True), answered("of-another-prefix"), settled)
+    assert execution.run.name.startswith("acme")
+
+
+def test_in_a_task_loop_nothing_is_launched(execution: Execution) -> None:
+    driven = execution.operator()
+    driven.context["loop"] = 7
+    with pytest.raises(exceptions.FlyteArgumentError, match="is in a task loop"):
+        driven.run()
+    assert execution.flyte.asked == []
 
 
 def test_a_prefix_of_the_connection(execution: Execution) -> None:
@@ -502,8 +524,16 @@ def test_a_run_that_never_left_its_queue(execution: Execution, ours: bool) -> No
 def test_a_run_that_may_stay_in_its_queue(execution: Execution, queued_until: float | None, run_phase: int) -> None:
     driven = resumed(execution, run_phase, queued_timeout=60.0)
     made = execution.deferral(driven, RunEvent(Ending.QUEUED, "r1"), there(queued_until=queued_until))
+    assert not [line for line in execution.lines if "no longer so" in line]
     # What was checked once is not checked again.
     assert made.settled.queued_until == (1000.1 if queued_until == 1000.1 else None)
+
+
+def test_a_run_that_is_queued_again_has_left_its_queue(execution: Execution) -> None:
+    driven = resumed(execution, QUEUED, queued_timeout=60.0)
+    execution.flyte.steps[execution.run] = [QUEUED, RUNNING]
+    execution.deferral(driven, RunEvent(Ending.QUEUED, "r1"), there(queued_until=1000.0))
+    assert execution.flyte.runs[execution.run] == QUEUED
 
 
 def test_on_a_worker_the_queue_is_checked_when_it_is_time(execution: Execution) -> None:
@@ -542,6 +572,14 @@ def test_a_worker_that_was_asked_to_stop_before_it_sleeps(execution: Execution) 
         resume(driven, RunEvent(Ending.UNREACHABLE, "r1"), there())
     assert driven.task.stop_requested is False
     assert execution.flyte.runs[execution.run] == ABORTED
+
+
+def test_a_worker_that_is_asked_to_stop_by_nobody_who_stopped_the_task_defers(execution: Execution) -> None:
+    driven = resumed(execution, RUNNING)
+    driven.task.on_kill()
+    execution.deferral(driven, RunEvent(Ending.UNREACHABLE, "r1"), there())
+    assert [line for line in execution.lines if line.startswith("WARNING: This worker process was asked to stop")]
+    assert driven.task.stop_requested is False
 
 
 def test_before_it_defers_the_state_of_the_task_is_read(execution: Execution) -> None:

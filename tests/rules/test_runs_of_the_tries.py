@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_flyte.client.errors import NotFoundError, RpcError, Status
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.tries.identity import DagRunMarks, TaskInstance, Try, launch_annotations
+from airflow_provider_flyte.tries.identity import DagRunMarks, TaskInstance, Try, launch_annotations, next_name
 from airflow_provider_flyte.tries.lookup import find_launched, find_tries
 from tests.support.scripted_flyte import HERE, Asked, ScriptedFlyte, refusal
 
@@ -69,25 +69,27 @@ def test_the_run_that_a_try_resumes_with_may_have_any_name(flyte: ScriptedFlyte)
 
 def test_a_name_that_somebody_else_has_leads_to_the_next(flyte: ScriptedFlyte) -> None:
     """A DAG run that was deleted and made again under the same id."""
-    before = a_try(1, dag_run=DagRunMarks("7"))
-    taken = launched(flyte, before)
-    now = a_try(1, dag_run=DagRunMarks("8"))
-    assert found(flyte, now) == [taken]
-    lists = [names for rpc, names in asked(flyte) if rpc == "ListRuns"]
-    assert len(lists) == 2
-    [second] = lists[1]
-    launched(flyte, now, second)
-    flyte.asked.clear()
-    assert found(flyte, now) == [taken, second]
-    # Another one made again: the search goes on from there.
-    lists = [names for rpc, names in asked(flyte) if rpc == "ListRuns"]
-    assert len(lists) == 2
-    flyte.annotations[HERE.run(second)] = launch_annotations(before)
-    flyte.asked.clear()
-    assert found(flyte, now) == [taken, second]
-    lists = [names for rpc, names in asked(flyte) if rpc == "ListRuns"]
-    assert len(lists) == 3
-    assert len(set(lists)) == 3
+    before = a_try(2, dag_run=DagRunMarks("7"))
+    launched(flyte, before)
+    now = a_try(2, dag_run=DagRunMarks("8"))
+
+    def one_more(position: int) -> str:
+        """The name that was asked for last, which is the next one."""
+        flyte.asked.clear()
+        runs = flyte.client.execute(find_tries(now, HERE.run, ""), retry_for=0.0)
+        lists = [names for rpc, names in asked(flyte) if rpc == "ListRuns"]
+        assert len(lists) == position + 2
+        assert len(set(lists)) == len(lists)
+        [name] = lists[-1]
+        assert name == next_name(now, 2, position, runs[-1])
+        return name
+
+    names = [before.name]
+    for position in range(3):
+        names.append(one_more(position))
+        launched(flyte, before, names[-1])
+    launched(flyte, now, names[-1])
+    assert found(flyte, now) == names
 
 
 def test_what_is_known_of_a_run(flyte: ScriptedFlyte) -> None:

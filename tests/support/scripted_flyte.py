@@ -57,6 +57,9 @@ class ScriptedFlyte:
         self.reasons: dict[RunKey, str] = {}
         """Why runs were aborted."""
 
+        self.steps: dict[RunKey, list[int]] = {}
+        """Phases through which the attempts of runs have gone."""
+
         self.asked: list[Asked] = []
         self.fails: Callable[[Asked], Exception | None] = lambda asked: None
         """The error that a call ends with."""
@@ -155,6 +158,8 @@ class ScriptedFlyte:
         action.status.phase = phase
         if key in self.errors and phase == RunPhase.FAILED:
             action.error_info.kind, action.error_info.message = self.errors[key]
+        for step in self.steps.get(key, ()):
+            action.attempts.add().phase_transitions.add().phase = step
         if key in self.reasons:
             action.abort_info.reason = self.reasons[key]
         response.details.run_spec.annotations.values.update(self.annotations.get(key, {}))
