@@ -264,8 +264,36 @@ async def test_one_failure_between_answers_is_no_trouble(world: World) -> None:
     assert world.lines == {"r1": []}
 
 
+async def test_of_many_pages_none_is_asked_for_after_the_first_trouble(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs that are not there yet, in fifty pages: each round of an outage made fifty calls."""
+    monkeypatch.setattr("airflow_provider_flyte.client.watch.project_polls.PAGE_SIZE", 2)
+    world.begin()
+    world.flyte.takes = 0.01
+    names = [f"r{number}" for number in range(100)]
+    world.wait(*names)
+    await until(21)
+    assert len(world.flyte.asked) % 50 == 0
+    assert world.flyte.most_at_once == 10
+    world.flyte.fails = fails(AWAY, "ListRuns")
+    world.flyte.asked.clear()
+    await until(26)
+    # Those that were on their way, and then one a round shows whether it is over.
+    at = times(world.flyte.asked)
+    assert at.count(at[0]) == 10
+    assert len(at) == 10 + len(set(at[10:]))
+    await until(60)
+    world.flyte.fails = lambda asked: None
+    world.flyte.asked.clear()
+    await until(63)
+    assert {name for asked in world.flyte.asked for name in asked.names} == set(names)
+
+
 @pytest.mark.parametrize("name", ["r1", "gone"])
-async def test_failures_between_answers_are_no_trouble(world: World, name: str) -> None:
+async def test_failures_between_answers_are_no_trouble(
+    world: World, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     world.begin()
     world.flyte.run("r1", RUNNING)
     world.wait(name)
@@ -274,6 +302,7 @@ async def test_failures_between_answers_are_no_trouble(world: World, name: str) 
     await until(120)
     assert len(world.flyte.asked) > 20
     assert world.lines == {name: []}
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("code", [Status.UNAUTHENTICATED, Status.PERMISSION_DENIED])

@@ -20,7 +20,7 @@ from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, chunks
 from airflow_provider_flyte.client.phase import is_known, is_terminal, phase_name
 from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.verdict import Seen, Trouble
-from airflow_provider_flyte.client.watch.pacing import Budget, Pace
+from airflow_provider_flyte.client.watch.pacing import CALLS_AT_ONCE, Budget, Pace
 from airflow_provider_flyte.client.watch.poller import Answer, Poller
 from airflow_provider_flyte.client.watch.stream import Streams
 from airflow_provider_flyte.client.watch.turns import Turns
@@ -174,22 +174,27 @@ class ProjectPolls:
     async def _prove(self, group: Group, names: Sequence[str]) -> bool | None:
         """Ask whether these exist, a page a call, and no more after the first trouble; as :meth:`_poll`."""
         began, failed, refused = self._means.clock(), False, False
+        pages = list(chunks(names, PAGE_SIZE))
+        left = iter(pages)
 
-        async def one_page(some: Sequence[str]) -> None:
+        async def ask_for_pages() -> None:
             nonlocal failed, refused
-            if failed or refused:
-                return
-            answer = await self._asked(lambda: self._means.poller.list(self.where, some))
-            if answer is None:
-                refused = True
-            elif not answer.trouble:
-                self._means.answered()
-                self._saw(answer, surprising=False)
-            elif not failed:
-                failed = True
-                self._do_failed(group, answer.trouble)
+            for some in left:
+                answer = await self._asked(partial(self._means.poller.list, self.where, some))
+                if answer is None:
+                    refused = True
+                elif not answer.trouble:
+                    self._means.answered()
+                    self._saw(answer, surprising=False)
+                elif not failed:
+                    failed = True
+                    self._do_failed(group, answer.trouble)
+                if failed or refused:
+                    return
 
-        await asyncio.gather(*map(one_page, chunks(names, PAGE_SIZE)))
+        # In trouble one page shows whether it is over.
+        at_once = 1 if self._pace.in_trouble else min(CALLS_AT_ONCE, len(pages))
+        await asyncio.gather(*(ask_for_pages() for _ in range(at_once)))
         if refused:
             return None
         if not failed:
