@@ -271,6 +271,12 @@ def _past_the_backend(backend: Any) -> bool:
     return backend is not BaseXCom
 
 
+def base_url() -> str:
+    """The address of the UI, as Airflow's configuration has it; '' where none is set."""
+    section = "webserver" if _airflow_version() < (3, 0) else "api"
+    return str(_find("conf").get(section, "base_url", fallback=None) or "")
+
+
 def airflow_stats() -> Any:
     """Airflow's ``Stats``, which moved between its versions."""
     return _find("Stats")
@@ -309,10 +315,15 @@ def _asking_for(ti: Any) -> dict[str, Any]:
 
 def trace_shows_resets() -> bool:
     """Whether a DAG run keeps its trace when it is set to queued: measured on 3.3, not known of 3.0 to 3.2."""
+    return _airflow_version() >= (3, 3)
+
+
+def _airflow_version() -> tuple[int, int]:
+    """Major and minor."""
     import airflow
 
     major, minor = airflow.__version__.split(".")[:2]
-    return (int(major), int(minor)) >= (3, 3)
+    return int(major), int(minor)
 
 
 def dag_run_key(dag_run: Any) -> str | None:

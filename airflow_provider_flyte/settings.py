@@ -1,4 +1,6 @@
-"""The section ``[flyte]`` of Airflow's configuration: how a triggerer polls, and what the Test button may read."""
+"""The section ``[flyte]`` of Airflow's configuration: how a triggerer polls, what the Test button may read, and which
+Airflow this is.
+"""
 
 from __future__ import annotations
 
@@ -52,11 +54,23 @@ READABLE = Option(
     "(certificates, tokens). It runs inside the API server, which opens no other file.",
 )
 
+AIRFLOW_ID = Option(
+    "airflow_id",
+    "",
+    "Which Airflow this is, as the annotations of the runs that it launches say: a run of another one is never taken "
+    "for a task's own. The same for all parts of one Airflow, and kept for as long as it lives. Empty: the base_url "
+    "of [api] (Airflow 2: of [webserver]).",
+)
+
+_NO_BASE_URL = "http://localhost:8080"
+"""The base_url of an Airflow that has none set."""
+
 
 def config_section() -> dict[str, Any]:
     """The section, for ``get_provider_info``."""
     return {
-        "description": "How a triggerer polls for the Flyte runs that it waits for, and what the Test button may read.",
+        "description": "How a triggerer polls for the Flyte runs that it waits for, what the Test button may read, and "
+        "which Airflow this is.",
         "options": {
             option.name: {
                 "description": option.help,
@@ -65,7 +79,7 @@ def config_section() -> dict[str, Any]:
                 "example": None,
                 "default": str(option.default),
             }
-            for option in (*OPTIONS, READABLE)
+            for option in (*OPTIONS, READABLE, AIRFLOW_ID)
         },
     }
 
@@ -81,6 +95,13 @@ def watcher_settings() -> dict[str, Any]:
 def readable_folders() -> list[Path]:
     """The folders in which the Test button may open files."""
     return [Path(folder.strip()).resolve() for folder in _text(READABLE).split(",") if folder.strip()]
+
+
+def airflow_id() -> str:
+    """Which Airflow this is; docs/decisions.md has why it is told by its address."""
+    from airflow_provider_flyte.compat import base_url
+
+    return _text(AIRFLOW_ID) or base_url().strip().rstrip("/") or _NO_BASE_URL
 
 
 def _text(option: Option) -> str:

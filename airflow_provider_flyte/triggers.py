@@ -297,7 +297,9 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
     """:class:`FlyteRunTrigger` for the run of an operator.
 
     :param queued_deadline: when a worker is to check whether the run has left its queue; None: never.
-    :param abort_for: the task instance that has launched the run, as a text; None: none has, so it is never aborted.
+    :param abort_for: the task instance that has launched the run, as the fields of ``tries/identity.py``'s
+        TaskInstance; the run is aborted only if its annotations name the same one. None: none did, and it is never
+        aborted.
     :param abort_on_kill: abort the run when the task is killed.
     :param abort_on_timeout: abort the run when ``execution_deadline`` has passed. Airflow 2.11 does not let the task do
         it: it fails a task that resumes past its ``execution_timeout`` before calling it.
@@ -310,7 +312,7 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         self,
         *,
         queued_deadline: float | None = None,
-        abort_for: str | None = None,
+        abort_for: dict[str, Any] | None = None,
         abort_on_kill: bool = True,
         abort_on_timeout: bool = False,
         endpoint: str | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from airflow_provider_flyte.tries.task_instance import task_instance_of
@@ -43,7 +44,7 @@ def defer(task: FlyteRunOperator, context: Context, settled: Settled, unreachabl
             missing_after=task.missing_after if launched else 0.0,
             unreachable_after=unreachable_after,
             queued_deadline=queued_deadline,
-            abort_for=str(task_instance_of(context)) if settled.ours or settled.launched is None else None,
+            abort_for=asdict(task_instance_of(context, task)) if settled.ours or settled.launched is None else None,
             abort_on_kill=task.abort_on_kill,
             abort_on_timeout=task.abort_on_timeout,
             endpoint=settled.endpoint,

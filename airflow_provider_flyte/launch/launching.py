@@ -27,6 +27,7 @@ from airflow_provider_flyte.tries.attempt import TryRun, TryRuns
 from airflow_provider_flyte.tries.held_client import HeldClient
 from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX
 from airflow_provider_flyte.tries.kill import Stopping
+from airflow_provider_flyte.tries.kill_reason import elsewhere_perhaps
 from airflow_provider_flyte.tries.task_instance import first_launch, try_of
 from airflow_provider_flyte.wait.deferral import execution_deadline
 from airflow_provider_flyte.wait.event import Ending, RunEvent
@@ -83,6 +84,9 @@ class Launching:
             with naming(resumes if trouble.uncertain else None):
                 client = self._client.get()
                 runs = self._runs(client, wanted, resumes)
+            if trouble.uncertain and before is not None and before.endpoint not in (None, client.config.endpoint):
+                task.log.warning(elsewhere_perhaps(runs.key, before.endpoint, client.config.endpoint))
+                before = None
             with self._stopping.watching(runs.key, client.config.run_url(runs.key), runs.existing):
                 try:
                     run = runs.get()

@@ -33,8 +33,9 @@ from airflow_provider_flyte.exceptions import (
     FlyteUnreachable,
 )
 from airflow_provider_flyte.task_log import TaskLog
+from airflow_provider_flyte.tries.abort import abort_own
 from airflow_provider_flyte.tries.decision import Answer, Attach, Refuse, Start, decide
-from airflow_provider_flyte.tries.identity import Found, Sameness, Try, abort_reason, launch_annotations
+from airflow_provider_flyte.tries.identity import Found, Sameness, Try, launch_annotations
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, FlyteConfig
@@ -267,9 +268,8 @@ class TryRuns:
             )
         for name in start.end_first:
             self._before_create()
-            reason = abort_reason(self._trying.task, "the task was cleared and starts anew")
-            key = self._key(name)
-            aborted = self._client.abort(key.name, reason, project=key.project, domain=key.domain)
+            config, why = self._client.config, "the task was cleared and starts anew"
+            aborted = self._client.execute(abort_own(config, self._key(name), config.endpoint, self._trying.task, why))
             self._log.info(
                 "The task was cleared or its DAG run reset: the run that it had left running is aborted first. %s.",
                 aborted,

@@ -6,11 +6,13 @@ A caller looks up the runs of the tries (``lookup.find_tries``), and passes them
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from airflow_provider_flyte.client.phase import is_successful
 from airflow_provider_flyte.tries.identity import Found, Sameness, Try, next_name
+
+_ANOTHER_PREFIX = "Set another run name prefix in one of the two Airflows' Flyte connections."
 
 
 @dataclass(frozen=True)
@@ -152,11 +154,19 @@ def _refusal(trying: Try, run: Found) -> Refuse | None:
             f"Flyte has a run {run.name} that no Airflow task launched, under a name that is made for {trying.task}. "
             f"Set another {'run_name' if trying.run_name else 'run name prefix in the Flyte connection'}."
         )
+    if replace(run.owner, airflow=trying.task.airflow) == trying.task and run.owner != trying.task:
+        advice = "Give another run_name." if trying.run_name is not None else _ANOTHER_PREFIX
+        return Refuse(
+            f"Run {run.name} was launched by the same task, {trying.task}, of another Airflow: its annotations name "
+            f"{run.owner.airflow!r}, and this Airflow is {trying.task.airflow!r}. {advice} If both are one Airflow "
+            f"whose base_url has changed, or differs between its parts, set [flyte] airflow_id = {run.owner.airflow} "
+            "in the configuration of all its parts."
+        )
     if run.owner != trying.task:
         advice = (
             "Give each DAG run another run_name, also two of one day, or leave run_name out: then each has its own."
             if trying.run_name is not None
-            else "Set another run name prefix in one of the two Airflows' Flyte connections."
+            else _ANOTHER_PREFIX
         )
         return Refuse(f"Run {run.name} was launched by another task instance, {run.owner}, not {trying.task}. {advice}")
     return None

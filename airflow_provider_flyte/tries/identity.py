@@ -46,6 +46,9 @@ class TaskInstance:
     operator_id: str = ""
     """The ``task_id`` of an operator that is executed inside this task; '' for the task's own."""
 
+    airflow: str = ""
+    """The Airflow that has it (``settings.airflow_id``): two of them may have the same DAG."""
+
     def __str__(self) -> str:
         mapped = f"[{self.map_index}]" if self.map_index >= 0 else ""
         inside = f" ({self.operator_id})" if self.operator_id else ""
@@ -252,12 +255,25 @@ def launch_annotations(launching: Try) -> dict[str, str]:
     }
     if task.operator_id:
         annotations["operator_id"] = task.operator_id
+    if task.airflow:
+        annotations["airflow"] = task.airflow
     if launching.attempt_id is not None:
         annotations["task_instance_id"] = launching.attempt_id
     return {_KEY + key: value for key, value in annotations.items()}
 
 
-def abort_reason(task: TaskInstance | str, why: str) -> str:
+def owner_in(annotations: Mapping[str, str]) -> TaskInstance | None:
+    """The task instance that a run's annotations name, None where they name none."""
+    dag_id, task_id, run_id, map_index, operator_id, airflow = (
+        annotations.get(_KEY + key) for key in ("dag_id", "task_id", "run_id", "map_index", "operator_id", "airflow")
+    )
+    if dag_id is None or task_id is None or run_id is None:
+        return None
+    index = int(map_index) if map_index and map_index.isdecimal() else -1
+    return TaskInstance(dag_id, task_id, run_id, index, operator_id or "", airflow or "")
+
+
+def abort_reason(task: TaskInstance, why: str) -> str:
     """The reason of an abort, by which ``decision.py`` knows that Airflow ended the run."""
     return f"{_ABORT_MARK}{task}: {why}"
 
@@ -287,17 +303,7 @@ class Found:
     @property
     def owner(self) -> TaskInstance | None:
         """The task instance that launched it, None where none did."""
-        dag_id, task_id, run_id = self.annotation("dag_id"), self.annotation("task_id"), self.annotation("run_id")
-        if dag_id is None or task_id is None or run_id is None:
-            return None
-        map_index = self.annotation("map_index") or ""
-        return TaskInstance(
-            dag_id,
-            task_id,
-            run_id,
-            int(map_index) if map_index.isdecimal() else -1,
-            self.annotation("operator_id") or "",
-        )
+        return owner_in(self.annotations)
 
 
 def next_name(trying: Try, number: int, skipped: int, run: Found) -> str | None:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import AirflowTaskTimeout, task_state
 from airflow_provider_flyte.exceptions import FlyteTaskKilled
+from airflow_provider_flyte.tries.abort import abort_own
 from airflow_provider_flyte.tries.attempt import TryRun
 from airflow_provider_flyte.tries.held_client import HeldClient
-from airflow_provider_flyte.tries.identity import abort_reason
 from airflow_provider_flyte.tries.kill_reason import (
     CLEARED,
     abort_done,
     abort_failed,
-    abort_outcome,
     because_of,
     interrupted,
     kept_by_setting,
@@ -27,7 +26,6 @@ from airflow_provider_flyte.tries.kill_reason import (
 from airflow_provider_flyte.tries.task_instance import task_instance_of
 
 if TYPE_CHECKING:
-    from airflow_provider_flyte.client.flows.abort import AbortedRun
     from airflow_provider_flyte.compat import Context
     from airflow_provider_flyte.operators import FlyteRunOperator
 
@@ -160,24 +158,26 @@ class Stopping:
             done = not_ours(run.key)
         else:
             try:
-                aborted = self._abort(run, why)
-                done = f"{abort_outcome(aborted, run.endpoint, self._client.get().config.endpoint)}."
+                done = f"{self._abort(run, why)}."
             except Exception as error:
                 self._log.error(abort_failed(why, run.key, f"{run.url} {error}"))
                 return f"Flyte run {run.key} could not be aborted and may still be running."
         self._log.info(abort_done(why, done))
         return done
 
-    def _abort(self, run: TryRun, why: str) -> AbortedRun:
-        reason = abort_reason(task_instance_of(self._context), why)
-        where = {"project": run.key.project, "domain": run.key.domain}
+    def _abort(self, run: TryRun, why: str) -> str:
         try:
-            return self._client.get().abort(run.key.name, reason, **where)
+            return self._abort_once(run, why)
         except Exception:
             # The secret may have been replaced while the task waited.
             if not self._client.refresh():
                 raise
-            return self._client.get().abort(run.key.name, reason, **where)
+            return self._abort_once(run, why)
+
+    def _abort_once(self, run: TryRun, why: str) -> str:
+        client = self._client.get()
+        task = task_instance_of(self._context, self._task)
+        return client.execute(abort_own(client.config, run.key, run.endpoint, task, why))
 
 
 def _killed(run: TryRun) -> FlyteTaskKilled:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import UNKNOWN, atask_state
 from airflow_provider_flyte.hooks import FlyteHook
-from airflow_provider_flyte.tries.identity import abort_reason
+from airflow_provider_flyte.tries.abort import abort_own
+from airflow_provider_flyte.tries.identity import TaskInstance
 from airflow_provider_flyte.tries.kill_reason import (
     abort_done,
     abort_failed,
-    abort_outcome,
     because_of,
     interrupted,
     kept_by_setting,
@@ -73,9 +73,9 @@ async def abort(trigger: FlyteLaunchedRunTrigger, why: str) -> None:
         return
     try:
         async with await FlyteHook(trigger.flyte_conn_id).aget_client() as client:
-            reason = abort_reason(trigger.abort_for, why)
-            aborted = await client.abort.aio(trigger.run_name, reason, project=trigger.project, domain=trigger.domain)
-            done = abort_outcome(aborted, trigger.endpoint, client.config.endpoint)
+            key = client.config.key(trigger.run_name, trigger.project, trigger.domain)
+            task = TaskInstance(**trigger.abort_for)
+            done = await client.aexecute(abort_own(client.config, key, trigger.endpoint, task, why))
         trigger.log.info(abort_done(why, f"{done}."))
     except Exception as error:
         trigger.log.exception(abort_failed(why, trigger.run_name, error))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from airflow_provider_flyte.compat import UNKNOWN
 
 if TYPE_CHECKING:
-    from airflow_provider_flyte.client.flows.abort import AbortedRun
     from airflow_provider_flyte.client.run_key import RunKey
 
 CLEARED = "restarting"
@@ -47,18 +46,21 @@ def because_of(state: str | None) -> str:
     return f"but nobody stopped the task: {'the scheduler has reset it' if state is None else f'it is {state}'}"
 
 
-def abort_outcome(aborted: AbortedRun, launched_at: str | None, now_at: str) -> str:
-    """The outcome of an abort, as a clause. A Flyte that does not have the run may not be the one that has it.
+def launched_elsewhere(run: object, launched_at: str | None, now_at: str) -> str:
+    """Why nothing is aborted where the connection leads to another Flyte than that of the launch, as a clause."""
+    return (
+        f"The Flyte connection leads to {now_at} by now, so nothing is aborted there. Flyte run {run} was launched at "
+        f"{launched_at} and may still be running there; abort it there"
+    )
 
-    :param launched_at: where Flyte was when the run was launched, ``host:port``; None where that is not known.
-    :param now_at: where the abort went.
-    """
-    if aborted.outcome.value == "missing" and launched_at not in (None, now_at):
-        return (
-            f"The Flyte connection leads to {now_at} by now, where Flyte has no run {aborted.key}. It was launched at "
-            f"{launched_at} and may still be running there; abort it there"
-        )
-    return str(aborted)
+
+def elsewhere_perhaps(run: object, launched_at: str | None, now_at: str) -> str:
+    """The line for a launch of which nobody knows whether it arrived, and a connection that leads elsewhere by now."""
+    return (
+        f"The Flyte connection leads to {now_at} by now. Flyte run {run} may have been launched at {launched_at} and "
+        f"be running there: if that is another Flyte, abort it there. The task looks for it at {now_at}, and launches "
+        "it there if it does not exist."
+    )
 
 
 def not_ours(run: object) -> str:

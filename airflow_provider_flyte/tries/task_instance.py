@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.compat import dag_run_key, trace_shows_resets
+from airflow_provider_flyte.settings import airflow_id
 from airflow_provider_flyte.tries.identity import DagRunMarks, TaskInstance, Try
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import BaseOperator, Context
 
 
-def task_instance_of(context: Context, operator_id: str = "") -> TaskInstance:
+def task_instance_of(context: Context, operator: BaseOperator) -> TaskInstance:
     """The task instance that Airflow runs.
 
-    :param operator_id: the ``task_id`` of an operator that is executed inside its task.
+    :param operator: what is executed; may be inside its task.
     """
     ti: Any = context["ti"]
-    return TaskInstance(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index, operator_id)
+    return TaskInstance(
+        ti.dag_id,
+        ti.task_id,
+        ti.run_id,
+        -1 if ti.map_index is None else ti.map_index,
+        operator.task_id if is_inside_another(context, operator) else "",
+        airflow_id(),
+    )
 
 
 def try_of(
@@ -44,7 +52,7 @@ def try_of(
     ti: Any = context["ti"]
     inside, test = is_inside_another(context, operator), is_test(ti)
     return Try(
-        task_instance_of(context, operator.task_id if inside else ""),
+        task_instance_of(context, operator),
         max(ti.try_number, 1) if test else ti.try_number,
         ti.max_tries,
         dag_run_marks(context),

@@ -334,6 +334,29 @@ async def test_a_kill_aborts_what_may_have_been_launched(flyte_default: LocalFly
     assert run.phase.name == "ABORTED"
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_connection_that_leads_elsewhere_after_it_is_logged(
+    flyte_default: LocalFlyte, protocol: str, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    """The run may be running where it was launched, and this is perhaps another Flyte."""
+    flyte_default.on_launch(lambda run: flyte_default.inject("ListRuns", unavailable("no route")))
+    flyte_default.inject("CreateRun", lost_answer(times=1))
+    task = operator(True)
+    lines = lines_of(task.task)
+    deferred = deferral(task)
+    [run] = flyte_default.runs()
+    flyte_default.clear_faults()
+    run.succeeds({"o0": 1})
+    with LocalFlyte(transports=(protocol,)) as other:
+        other.deploy("demo.train", outputs={"o0": int})
+        other.on_launch(lambda run: run.succeeds({"o0": 1}))
+        if moved:
+            monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(other))
+        task.go_on(deferred)
+    warned = [line for line in lines if f"may have been launched at {flyte_default.endpoint}" in line]
+    assert [f"Flyte run {run.project}/{run.domain}/{run.name}" in line for line in warned] == [True] * moved
+
+
 def test_the_wait_is_not_longer_than_what_is_left(flyte_default: LocalFlyte) -> None:
     flyte_default.inject("ListRuns", unavailable("no route"))
     task = operator(False, poll_interval=3600, launch_unreachable_after=0.4)

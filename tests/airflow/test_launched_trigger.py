@@ -14,7 +14,7 @@ from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.tries import kill_deferred
 from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.wait.event import Ending, RunEvent
-from tests.support.driving import lines_of, made_again
+from tests.support.driving import MINE, OTHERS, lines_of, made_again, own_annotations
 
 pytestmark = pytest.mark.one_transport("connect")
 
@@ -25,7 +25,7 @@ OVER = 1.0
 
 
 def trigger(**arguments: Any) -> FlyteLaunchedRunTrigger:
-    return FlyteLaunchedRunTrigger(**{"run_name": "r1", "abort_for": "sales.train in x"} | arguments)
+    return FlyteLaunchedRunTrigger(**{"run_name": "r1", "abort_for": MINE} | arguments)
 
 
 async def events_of(made: FlyteLaunchedRunTrigger) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ async def events_of(made: FlyteLaunchedRunTrigger) -> list[dict[str, Any]]:
 async def test_what_is_aborted_when_execution_timeout_has_passed(
     flyte_default: LocalFlyte, arguments: dict[str, Any], aborted: bool
 ) -> None:
-    run = flyte_default.run("r1").move("RUNNING")
+    run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
     made = made_again(trigger(execution_deadline=OVER, **arguments))
     lines = lines_of(made)
     [event] = await events_of(made)
@@ -64,7 +64,7 @@ async def test_what_is_aborted_when_execution_timeout_has_passed(
 
 @pytest.mark.usefixtures("no_watcher_left")
 async def test_another_deadline_aborts_nothing(flyte_default: LocalFlyte) -> None:
-    run = flyte_default.run("r1").move("QUEUED")
+    run = flyte_default.run("r1", annotations=own_annotations()).move("QUEUED")
     [event] = await events_of(trigger(queued_deadline=OVER, abort_on_timeout=True))
     assert (event["ending"], run.phase.name) == ("queued", "QUEUED")
 
@@ -72,7 +72,7 @@ async def test_another_deadline_aborts_nothing(flyte_default: LocalFlyte) -> Non
 @pytest.mark.usefixtures("no_watcher_left")
 async def test_the_event_of_a_time_out_is_held_as_any_other(flyte_default: LocalFlyte) -> None:
     """Also after an abort: Airflow's scheduler may fail a task that resumes right after it deferred."""
-    flyte_default.run("r1").move("RUNNING")
+    flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
     made, held = trigger(execution_deadline=OVER, abort_on_timeout=True, not_before=105.0), []
     made._now = lambda: 100.0  # type: ignore[method-assign]
 
@@ -123,7 +123,7 @@ if IS_3:  # before, a trigger is not told
         # Of the others of a mapped task nothing is to be taken for this one's.
         states["x"] = {"train": "deferred", "train_0": "deferred", "train_3": "deferred", "train_1": "failed"}
         states["x"][key] = state
-        run = flyte_default.run("r1").move("RUNNING")
+        run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
         made, lines = stop_requested(map_index=map_index)
         await made.on_kill()
         assert run.phase.name == "ABORTED"
@@ -131,7 +131,7 @@ if IS_3:  # before, a trigger is not told
             f"INFO: Because {ABORTS[state]}: Flyte run flytesnacks/development/r1 was RUNNING and is now aborted."
         ]
         [call] = flyte_default.calls("AbortRun")
-        assert call.request.reason == f"Airflow: sales.train in x: {ABORTS[state]}"
+        assert call.request.reason == f"Airflow: sales.train in manual__1: {ABORTS[state]}"
         assert not kill_deferred._aborting
 
     @pytest.mark.parametrize("state", LEAVES)
@@ -139,7 +139,7 @@ if IS_3:  # before, a trigger is not told
         flyte_default: LocalFlyte, states: dict[str, Any], state: str
     ) -> None:
         states["x"] = {"train": state}
-        run = flyte_default.run("r1").move("RUNNING")
+        run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
         made, lines = stop_requested()
         await made.on_kill()
         assert run.phase.name == "RUNNING"
@@ -153,7 +153,7 @@ if IS_3:  # before, a trigger is not told
     ) -> None:
         """It would be taken for that of a task that was cleared."""
         states |= answer
-        run = flyte_default.run("r1").move("RUNNING")
+        run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
         made, lines = stop_requested()
         await made.on_kill()
         assert run.phase.name == "RUNNING"
@@ -171,7 +171,7 @@ if IS_3:  # before, a trigger is not told
             raise ConnectionError("no API server")
 
         monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", broken)
-        run = flyte_default.run("r1").move("RUNNING")
+        run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
         made, lines = stop_requested()
         await made.on_kill()
         assert run.phase.name == "RUNNING"
@@ -181,7 +181,7 @@ if IS_3:  # before, a trigger is not told
         flyte_default: LocalFlyte, states: dict[str, Any]
     ) -> None:
         states["x"] = {"train": "failed"}
-        run = flyte_default.run("r1").move("RUNNING")
+        run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
         made, _ = stop_requested()
         killing = asyncio.ensure_future(made.on_kill())
         await asyncio.sleep(0)
@@ -202,12 +202,32 @@ if IS_3:  # before, a trigger is not told
             "ERROR: Because the task was marked failed, or its DAG run was, Flyte run r1 was to be aborted. That failed"
         )
 
-    async def test_a_run_that_is_elsewhere_is_logged(flyte_default: LocalFlyte, states: dict[str, Any]) -> None:
+    @pytest.mark.parametrize("elsewhere", [False, True])
+    async def test_nothing_is_aborted_where_the_run_was_not_launched(
+        flyte_default: LocalFlyte, states: dict[str, Any], elsewhere: bool
+    ) -> None:
         states["x"] = {"train": "failed"}
-        made, lines = stop_requested(endpoint="other:443")
+        run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
+        made, lines = stop_requested(endpoint="other:443" if elsewhere else flyte_default.endpoint)
         await made.on_kill()
         [line] = lines
-        assert "It was launched at other:443 and may still be running there" in line
+        assert ("was launched at other:443 and may still be running there" in line) == elsewhere
+        assert run.phase.name == ("RUNNING" if elsewhere else "ABORTED")
+
+
+@pytest.mark.parametrize("other", [*OTHERS, None], ids=str)
+async def test_a_run_whose_annotations_name_another_goes_on(
+    flyte_default: LocalFlyte, other: dict[str, Any] | None
+) -> None:
+    run = flyte_default.run("r1", annotations=own_annotations(**other) if other else None).move("RUNNING")
+    made = made_again(trigger())
+    lines = lines_of(made)
+    await kill_deferred.abort(made, "it is late")
+    assert lines == [
+        f"INFO: Because it is late: Flyte run {run.project}/{run.domain}/r1 is not aborted, because its annotations "
+        "say that somebody else launched it."
+    ]
+    assert (run.phase.name, flyte_default.calls("AbortRun")) == ("RUNNING", [])
 
 
 @pytest.mark.parametrize(
@@ -257,7 +277,7 @@ def test_what_was_stored_comes_back() -> None:
         "missing_after": 10.0,
         "unreachable_after": 11.0,
         "queued_deadline": 12.0,
-        "abort_for": "x",
+        "abort_for": MINE,
         "abort_on_kill": False,
         "abort_on_timeout": True,
         "endpoint": "f:443",

@@ -17,7 +17,7 @@ from airflow_provider_flyte.tries import kill
 from airflow_provider_flyte.tries.attempt import TryRun
 from airflow_provider_flyte.tries.held_client import HeldClient
 from airflow_provider_flyte.tries.kill import Stopping
-from tests.support.driving import DagRun, TaskInstance, lines_of
+from tests.support.driving import OTHERS, DagRun, TaskInstance, lines_of, own_annotations
 from tests.support.own_airflow import connection_json
 
 pytestmark = pytest.mark.one_transport("grpc")
@@ -85,7 +85,7 @@ ABORTED = f"Flyte run {KEY} was RUNNING and is now aborted."
 def test_the_run_of_a_task_that_was_stopped(
     flyte_default: LocalFlyte, worker: Any, state: str, abort_on_kill: bool, how: str
 ) -> None:
-    run = flyte_default.run("r1").move("RUNNING")
+    run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
     made = worker(state, signalled=how == "signalled", abort_on_kill=abort_on_kill)
     if how == "signalled":
         assert made.is_killed(the_run())
@@ -163,22 +163,38 @@ def test_a_run_of_somebody_else_goes_on(worker: Any) -> None:
 
 
 def test_what_was_done_is_logged(flyte_default: LocalFlyte, worker: Any) -> None:
-    flyte_default.run("r1").succeeds()
+    flyte_default.run("r1", annotations=own_annotations()).succeeds()
     done = worker("failed").stopping.abort(the_run(), "it is late")
     assert done == f"Flyte run {KEY} is SUCCEEDED already, so it is not aborted."
 
 
+@pytest.mark.parametrize("other", [*OTHERS, None], ids=str)
+def test_a_run_whose_annotations_name_another_goes_on(
+    flyte_default: LocalFlyte, worker: Any, other: dict[str, Any] | None
+) -> None:
+    """Whatever this task takes for its own: a name may be somebody else's by now."""
+    run = flyte_default.run("r1", annotations=own_annotations(**other) if other else None).move("RUNNING")
+    done = worker("failed").stopping.abort(the_run(), "it is late")
+    assert done == f"Flyte run {KEY} is not aborted, because its annotations say that somebody else launched it."
+    assert run.phase.name == "RUNNING"
+    assert flyte_default.calls("AbortRun") == []
+
+
 @pytest.mark.parametrize("elsewhere", [False, True])
-def test_a_run_that_is_missing_may_be_where_it_was_launched(
+def test_nothing_is_aborted_where_the_run_was_not_launched(
     flyte_default: LocalFlyte, worker: Any, elsewhere: bool
 ) -> None:
+    """The other Flyte may have a run of the same name, launched by the same task before the connection changed."""
+    run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
     endpoint = "other:443" if elsewhere else flyte_default.endpoint
     done = worker("failed").stopping.abort(the_run(endpoint=endpoint), "it is late")
-    assert ("It was launched at other:443 and may still be running there" in done) == elsewhere
+    assert ("was launched at other:443 and may still be running there; abort it there" in done) == elsewhere
+    assert run.phase.name == ("RUNNING" if elsewhere else "ABORTED")
+    assert len(flyte_default.calls("AbortRun")) == (not elsewhere)
 
 
 def test_an_abort_that_fails_is_an_error_in_the_log(flyte_default: LocalFlyte, worker: Any) -> None:
-    flyte_default.run("r1").move("RUNNING")
+    flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
     flyte_default.inject("AbortRun", status("PERMISSION_DENIED", "not you"))
     made = worker("failed")
     done = made.stopping.abort(the_run(), "it is late")
@@ -203,7 +219,7 @@ def ends(made: Worker, error: BaseException, run: TryRun | None) -> None:
 def test_execution_timeout(
     flyte_default: LocalFlyte, worker: Any, abort_on_timeout: bool, ours: bool, aborted: bool
 ) -> None:
-    run = flyte_default.run("r1").move("RUNNING")
+    run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
     made = worker("running", signalled=False, abort_on_timeout=abort_on_timeout)
     ends(made, AirflowTaskTimeout("late"), the_run(ours=ours))
     assert run.phase.name == ("ABORTED" if aborted else "RUNNING")
@@ -227,7 +243,7 @@ def test_ctrl_c_says_how_to_end_the_run(worker: Any) -> None:
 
 def test_a_signal_that_ends_the_process(flyte_default: LocalFlyte, worker: Any) -> None:
     """Airflow 2.11 raises out of its signal handler."""
-    run = flyte_default.run("r1").move("RUNNING")
+    run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
     nobody = worker("running")
     ends(nobody, SystemExit(), the_run())
     assert run.phase.name == "RUNNING"
@@ -265,10 +281,10 @@ def test_an_abort_reads_the_connection_again_where_it_is_refused(
     flyte_default: LocalFlyte, protocol: str, worker: Any, monkeypatch: pytest.MonkeyPatch, mended: bool
 ) -> None:
     """The secret may have been replaced while the task waited."""
-    run = flyte_default.run("r1").move("RUNNING")
+    run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
     with LocalFlyte(transports=(protocol,)) as other:
         other.inject("AbortRun", status("UNAUTHENTICATED", "who are you"))
-        other.run("r1").move("RUNNING")
+        other.run("r1", annotations=own_annotations()).move("RUNNING")
         monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(other))
         made = worker("failed")
         made.stopping._client.get()

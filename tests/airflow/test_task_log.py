@@ -18,7 +18,7 @@ from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import Fault, LocalFlyte, no_name_filter
 from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
-from tests.support.driving import DagRun, Driven, TaskInstance, lines_of
+from tests.support.driving import MINE, DagRun, Driven, TaskInstance, lines_of, own_annotations
 
 pytestmark = pytest.mark.one_transport("connect")
 
@@ -212,8 +212,8 @@ if IS_3:  # before, a trigger is not told
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
         monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", lambda **asked: {"manual__1": {"train": state}})
-        flyte_default.run("r1").move("RUNNING")
-        made = FlyteLaunchedRunTrigger(run_name="r1", abort_for="train")
+        flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
+        made = FlyteLaunchedRunTrigger(run_name="r1", abort_for=MINE)
         made.task_instance = SimpleNamespace(dag_id="sales", task_id="train", run_id="manual__1", map_index=-1)
         lines = lines_of(made)
         await made.on_kill()
@@ -226,7 +226,7 @@ if IS_3:  # before, a trigger is not told
     [({"abort_on_kill": False}, "(abort_on_kill=False)"), ({"abort_for": None}, "because this task did not launch it")],
 )
 async def test_a_trigger_that_aborts_nothing_logs_why(arguments: dict[str, Any], why: str) -> None:
-    made = FlyteLaunchedRunTrigger(**{"run_name": "r1", "abort_for": "train"} | arguments)
+    made = FlyteLaunchedRunTrigger(**{"run_name": "r1", "abort_for": MINE} | arguments)
     lines = lines_of(made)
     await made.on_kill()
     [line] = lines
@@ -249,7 +249,7 @@ def test_the_traceback_of_a_trigger_is_one_line_of_the_log(
 
 
 async def test_a_trigger_that_waits_for_flyte_before_a_launch(flyte_default: LocalFlyte, no_watcher_left: None) -> None:
-    made = FlyteLaunchedRunTrigger(run_name="r1", abort_for="train", launched=False, missing_after=0.0)
+    made = FlyteLaunchedRunTrigger(run_name="r1", abort_for=MINE, launched=False, missing_after=0.0)
     lines = lines_of(made)
     events = [event async for event in made.run()]
     assert len(events) == 1

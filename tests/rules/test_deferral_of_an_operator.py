@@ -10,7 +10,7 @@ from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.launch.deferral import defer
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.wait.resumption import OPERATOR, XCOM_KEY, Settled
-from tests.support.driving import DagRun, TaskInstance
+from tests.support.driving import MINE, DagRun, TaskInstance
 
 NOW = 1000.0
 SETTLED: dict[str, Any] = {
@@ -64,7 +64,7 @@ def test_a_run_that_is_there(deferral: Any) -> None:
         "missing_after": 8.0,
         "unreachable_after": 11.0,
         "queued_deadline": 1200.0,
-        "abort_for": "sales.train in manual__1",
+        "abort_for": MINE,
         "abort_on_kill": True,
         "abort_on_timeout": False,
         "endpoint": "f:443",
@@ -90,7 +90,7 @@ def test_which_runs_a_trigger_may_abort(
     deferral: Any, launched: bool | None, ours: bool, aborts: bool, is_there: bool
 ) -> None:
     trigger = deferral(launched=launched, ours=ours).trigger
-    assert trigger["abort_for"] == ("sales.train in manual__1" if aborts else None)
+    assert trigger["abort_for"] == (MINE if aborts else None)
     assert trigger["launched"] is is_there
     # Before the launch the answer that there is no such run is the answer.
     assert trigger["missing_after"] == (8.0 if is_there else 0.0)

@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.client.flows.abort import Abort, AbortedRun
-from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import UNKNOWN, plain_state, state_in
-from airflow_provider_flyte.tries.kill_reason import CLEARED, abort_outcome, because_of, interrupted, why_killed
+from airflow_provider_flyte.tries.kill_reason import CLEARED, because_of, interrupted, why_killed
 
 KILLED = {
     "failed": "the task was marked failed, or its DAG run was",
@@ -102,20 +100,6 @@ def test_an_answer_that_proves_nothing(states: Any) -> None:
 # -- what is logged
 
 RUN = RunKey("p", "d", "r1")
-
-
-@pytest.mark.parametrize("outcome", list(Abort))
-@pytest.mark.parametrize(("launched_at", "elsewhere"), [(None, False), ("here:443", False), ("there:443", True)])
-def test_only_a_run_that_is_missing_may_be_elsewhere(outcome: Abort, launched_at: str | None, elsewhere: bool) -> None:
-    aborted = AbortedRun(RUN, outcome, RunPhase.RUNNING)
-    clause = abort_outcome(aborted, launched_at, "here:443")
-    if outcome is Abort.MISSING and elsewhere:
-        assert clause == (
-            "The Flyte connection leads to here:443 by now, where Flyte has no run p/d/r1. It was launched at "
-            "there:443 and may still be running there; abort it there"
-        )
-    else:
-        assert clause == str(aborted)
 
 
 @pytest.mark.parametrize(("url", "page"), [("", ""), ("http://f/r1", ", or its page: http://f/r1")])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.settings import airflow_id
 from airflow_provider_flyte.tries import task_instance
 from airflow_provider_flyte.tries.identity import DagRunMarks, TaskInstance
 from airflow_provider_flyte.tries.task_instance import (
@@ -25,6 +27,7 @@ from airflow_provider_flyte.tries.task_instance import (
     try_of,
 )
 
+IS_3 = int(version("apache-airflow").split(".")[0]) > 2
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
 OPERATOR: Any = SimpleNamespace(task_id="train", retries=2)
@@ -42,19 +45,41 @@ def context(dag_run: Any = None, **changed: Any) -> Any:
 
 @pytest.mark.parametrize(("map_index", "means"), [(-1, -1), (None, -1), (0, 0), (7, 7)])
 def test_the_task_instance(map_index: int | None, means: int) -> None:
-    assert task_instance_of(context(map_index=map_index)) == TaskInstance("sales", "train", "x", means)
-    assert task_instance_of(context(map_index=map_index), "inner") == TaskInstance(
-        "sales", "train", "x", means, "inner"
-    )
+    made, there = context(map_index=map_index), ("sales", "train", "x", means)
+    assert task_instance_of(made, OPERATOR) == TaskInstance(*there, airflow=airflow_id())
+    assert task_instance_of(made, INSIDE) == TaskInstance(*there, "inner", airflow_id())
 
 
 def test_a_try_of_a_task() -> None:
-    trying = try_of(context(try_number=2, id="one"), "af", "nightly", OPERATOR, "r7")
-    assert (trying.task, trying.number, trying.max_tries) == (TaskInstance("sales", "train", "x"), 2, 3)
+    made = context(try_number=2, id="one")
+    trying = try_of(made, "af", "nightly", OPERATOR, "r7")
+    assert (trying.task, trying.number, trying.max_tries) == (task_instance_of(made, OPERATOR), 2, 3)
     assert (trying.attempt_id, trying.retries, trying.is_test) == ("one", 2, False)
     assert (trying.resumes, trying.prefix, trying.run_name) == ("r7", "af", "nightly")
     assert trying.dag_run == DagRunMarks()
     assert try_of(context(), "af", None, OPERATOR).resumes is None
+
+
+@pytest.mark.parametrize(
+    ("own", "base_url", "means"),
+    [
+        (None, None, "http://localhost:8080"),
+        (None, "", "http://localhost:8080"),
+        (None, "https://airflow.example/", "https://airflow.example"),
+        ("prod", "https://airflow.example", "prod"),
+        (" prod ", None, "prod"),
+        ("", "https://airflow.example", "https://airflow.example"),
+    ],
+)
+def test_which_airflow_it_is(
+    monkeypatch: pytest.MonkeyPatch, own: str | None, base_url: str | None, means: str
+) -> None:
+    for name, value in (("FLYTE__AIRFLOW_ID", own), (f"{'API' if IS_3 else 'WEBSERVER'}__BASE_URL", base_url)):
+        if value is None:
+            monkeypatch.delenv(f"AIRFLOW__{name}", raising=False)
+        else:
+            monkeypatch.setenv(f"AIRFLOW__{name}", value)
+    assert task_instance_of(context(), OPERATOR).airflow == means
 
 
 def test_an_operator_inside_another_task() -> None:

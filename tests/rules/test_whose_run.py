@@ -57,6 +57,7 @@ def test_the_map_index_of_the_owner(map_index: str, means: int) -> None:
 
 def test_the_owner_of_a_run_that_says_the_least() -> None:
     assert owned(**WHO) == TaskInstance("sales", "train", "x", -1, "")
+    assert owned(**WHO, airflow="prod") == TaskInstance("sales", "train", "x", airflow="prod")
     assert owned(**WHO, operator_id="fit") == TaskInstance("sales", "train", "x", -1, "fit")
     assert owned() is None
     assert Found("r", RunPhase.RUNNING, WHO).owner is None  # somebody else's annotations
@@ -240,6 +241,23 @@ def test_why_a_run_is_refused() -> None:
     assert refused(a_try(2), other) == refused(a_try(), other)
     shared = Found("nightly", RunPhase.RUNNING, launch_annotations(a_try(task=others)))
     assert refused(a_try(run_name="nightly"), shared).endswith("leave run_name out: then each has its own.")
+
+
+def test_a_run_of_another_airflow_is_refused_whichever_of_them_asks() -> None:
+    """With words that name the settings: both may have the DAG, or it is one whose address has changed."""
+    here, there = (TaskInstance("sales", "train", "x", airflow=name) for name in ("https://here", "https://there"))
+    for mine, other in ((here, there), (there, here), (here, TASK), (TASK, here)):
+        run = Found(a_try().name, RunPhase.RUNNING, launch_annotations(a_try(task=other)))
+        for number in (1, 2):
+            why = refused(a_try(number, task=mine), run)
+            assert (
+                f"its annotations name {other.airflow!r}, and this Airflow is {mine.airflow!r}. Set another run" in why
+            )
+            assert f"set [flyte] airflow_id = {other.airflow} in the configuration of all its parts." in why
+    chosen = Found("nightly", RunPhase.RUNNING, launch_annotations(a_try(task=there)))
+    assert "Give another run_name. If both are one Airflow" in refused(a_try(task=here, run_name="nightly"), chosen)
+    # That the task resumes with it, makes it no more its own.
+    assert "https://there" in refused(a_try(task=here, run_name="nightly", resumes="nightly"), chosen)
 
 
 def test_a_chosen_name_that_is_taken() -> None:

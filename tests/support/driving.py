@@ -12,6 +12,8 @@ from typing import Any
 
 from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.sensors import FlyteRunSensor
+from airflow_provider_flyte.settings import airflow_id
+from airflow_provider_flyte.tries import identity
 from airflow_provider_flyte.wait.resumption import SENSOR, Settled
 from tests.support.xcoms import through_xcom
 
@@ -43,6 +45,32 @@ class TaskInstance:
 
     def current_state(self) -> str:
         return self.state
+
+
+MINE: dict[str, Any] = {
+    "dag_id": TaskInstance.dag_id,
+    "task_id": TaskInstance.task_id,
+    "run_id": TaskInstance.run_id,
+    "map_index": -1,
+    "operator_id": "",
+    "airflow": airflow_id(),
+}
+"""The task instance, as a trigger is given it."""
+
+OTHERS: list[dict[str, Any]] = [
+    {"dag_id": "other"},
+    {"task_id": "other"},
+    {"run_id": "other"},
+    {"map_index": 0},
+    {"operator_id": "other"},
+    {"airflow": "https://other.example"},
+]
+"""What makes it another one."""
+
+
+def own_annotations(number: int = 1, **changed: Any) -> dict[str, str]:
+    """Those of a run that a try of it has launched; ``changed`` makes it another task instance."""
+    return identity.launch_annotations(identity.Try(identity.TaskInstance(**MINE | changed), number, number))
 
 
 class DagRun:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -23,6 +24,7 @@ class Abort(str, Enum):
     TOO_LATE = "too late"
     OVER = "over"
     MISSING = "missing"
+    FOREIGN = "foreign"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class AbortedRun:
 
     outcome: Abort
     """``ABORTED``: it was running and was stopped. ``TOO_LATE``: it succeeded just before the abort arrived, and Flyte
-    shows ABORTED all the same. ``OVER``: nothing was done. ``MISSING``: there is no such run."""
+    shows ABORTED all the same. ``OVER``: nothing was done. ``MISSING``: there is no such run. ``FOREIGN``: it is
+    not the caller's, and nothing was done."""
 
     phase: int | None = None
     """The phase in which it was found."""
@@ -42,6 +45,8 @@ class AbortedRun:
     def __str__(self) -> str:
         if self.outcome is Abort.MISSING:
             return f"Flyte has no run {self.key}, so nothing is aborted"
+        if self.outcome is Abort.FOREIGN:
+            return f"Flyte run {self.key} is not aborted, because its annotations say that somebody else launched it"
         phase = phase_name(self.phase or 0)
         if self.outcome is Abort.OVER:
             return f"Flyte run {self.key} is {phase} already, so it is not aborted"
@@ -59,8 +64,13 @@ def check_reason(reason: object) -> str:
     return reason
 
 
-def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
+def abort(
+    key: RunKey, org: str, reason: str, *, is_ours: Callable[[run_definition_pb2.RunDetails], bool] | None = None
+) -> Flow[AbortedRun]:
     """Stop the run if it is running.
+
+    :param is_ours: whether the run, as it was read right before, is the caller's; None: whosever it is, it is stopped.
+    :raises NotFoundError: where ListRuns has the run, and its details, which ``is_ours`` needs, cannot be read.
 
     Between the read and the abort the run may still succeed, and the backend then overwrites the success: the gap is
     one call long and cannot be closed from outside. A second read shows whether it happened.
@@ -72,6 +82,11 @@ def abort(key: RunKey, org: str, reason: str) -> Flow[AbortedRun]:
     # An end time proves it too, where the phase is a newer server's.
     if is_terminal(observation.phase) or (details is not None and details.action.status.HasField("end_time")):
         return AbortedRun(key, Abort.OVER, observation.phase)
+    if is_ours is not None:
+        if details is None:
+            details = yield calls.get_run_details(calls.run_identifier(key, org))
+        if not is_ours(details):
+            return AbortedRun(key, Abort.FOREIGN, observation.phase)
     # An executor sends its events before it sets the phase.
     if details is not None and _succeeded(details):
         return AbortedRun(key, Abort.OVER, RunPhase.SUCCEEDED)
