@@ -83,8 +83,11 @@ async def test_those_who_left_are_kept_until_half_are_such() -> None:
     assert len(deadlines._heap) == 4
     deadlines.leave(callers[8])
     assert len(deadlines._heap) == 1
+    timer: Any = deadlines._timer
     deadlines.leave(callers[9])
     assert (deadlines._heap, deadlines._timer) == ([], None)
+    # It would stay in the loop until its time comes.
+    assert timer.cancelled()
 
 
 async def test_those_who_left_and_whose_time_has_come_are_not_counted_any_more() -> None:
