@@ -22,7 +22,7 @@ from airflow_provider_flyte.report.xcom import DETAILS, RUN_NAME, RUN_URL
 from airflow_provider_flyte.tries import kill
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.resumption import OPERATOR, Settled
-from tests.support.driving import DagRun, Driven, TaskInstance, lines_of
+from tests.support.driving import DagRun, Driven, TaskInstance, lines_of, own_annotations
 from tests.support.scripted_flyte import Asked, Connected, ScriptedFlyte, refusal
 
 RUNNING, SUCCEEDED, FAILED, ABORTED = RunPhase.RUNNING, RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.ABORTED
@@ -419,6 +419,7 @@ def there(**changed: Any) -> Settled:
 
 def resumed(execution: Execution, phase: int, **arguments: Any) -> Driven:
     execution.flyte.run("r1", phase)
+    execution.flyte.annotations[execution.run] = own_annotations()
     return execution.operator(**{"deferrable": True} | arguments)
 
 
