@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import random
 import time
@@ -127,6 +128,9 @@ def _serve(pipe: Connection, count: int, shape: Shape) -> None:
             flyte.inject("WatchRuns", slow_first_message(shape.opens_after))
         if shape.cut_every:
             flyte.inject("WatchRuns", cut_stream(seconds=shape.cut_every))
+        # Flyte is not written in Python: no collection of so many runs is to hold its answers up.
+        gc.collect()
+        gc.freeze()
         pipe.send(flyte.endpoint)
         while True:
             try:

@@ -5,7 +5,11 @@
 Each row waits in a process of its own, on a local server in another, with the settings that a triggerer has. CPU is
 the waiting process's own, in percent of a core. A gap is the longest time for which its loop was held, in milliseconds
 of its own processor time, so that other processes do not lengthen it. Times are from the end of a run to the return of
-its wait. Above each row stands that of the watcher as it was before, where `scale_before.json` has it.
+its wait, and other processes do lengthen those: `--best-of` measures a row several times and prints the least of each
+figure. Above each row stands that of the watcher as it was before, where `scale_before.json` has it. Below it stands
+the floor: as many tasks, each of which awaits a future and nothing else, beside a connection over which nothing is
+sent. What one collection of all of Python's objects takes (`gc ms`) holds the loop whenever anything in the process
+brings one about.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ COLUMNS = {
     "idle_cpu": "idle %",
     "idle_calls": "calls/s",
     "memory_kb": "kB/wait",
+    "collect_ms": "gc ms",
     "begin_own_gap_ms": "begin gap",
     "idle_own_gap_ms": "idle gap",
     "away_own_gap_ms": "away gap",
@@ -45,10 +50,13 @@ COLUMNS = {
 
 
 class Waiting:
-    """The process that waits."""
+    """The process that waits.
 
-    def __init__(self, endpoint: str, count: int, settle: float) -> None:
-        command = [sys.executable, str(HERE / "scale_waits.py"), endpoint, str(count), str(settle)]
+    :param floor: it waits for nothing.
+    """
+
+    def __init__(self, endpoint: str, count: int, settle: float, *, floor: bool = False) -> None:
+        command = [sys.executable, str(HERE / "scale_waits.py"), endpoint, str(count), str(settle), str(int(floor))]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def hear(self) -> dict[str, Any]:
@@ -111,6 +119,23 @@ def measure(count: int, seconds: float, rate: float, settle: float) -> dict[str,
     return row
 
 
+def floor(count: int, seconds: float) -> dict[str, float]:
+    """What as many bare tasks and an idle connection occupy and cost."""
+    with EndingFlyte(1) as flyte:
+        bare = Waiting(flyte.endpoint, count, settle=1, floor=True)
+        try:
+            row = bare.hear() | {"idle_cpu": bare.ask(f"cpu {seconds}")["cpu"]}
+            bare.end()
+        finally:
+            bare.kill()
+    return row
+
+
+def least(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The least of each figure."""
+    return {name: min(row[name] for row in rows) for name in rows[0]}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table; write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -118,6 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each stage")
     parser.add_argument("--settle", type=float, default=12.0, help="seconds until all is quiet")
     parser.add_argument("--rate", type=float, default=200.0, help="ends a second")
+    parser.add_argument("--best-of", type=int, default=1, help="how often each row is measured")
     parser.add_argument("--results", type=Path, default=Path(".run/scale.json"), help="the figures as JSON")
     given = parser.parse_args(arguments)
     before = json.loads(BEFORE.read_text()) if BEFORE.exists() else {}
@@ -125,8 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{'waits':>14}" + "".join(f"{title:>11}" for title in COLUMNS.values()))
     rows: dict[str, dict[str, float]] = {}
     for count in given.waits:
-        rows[str(count)] = row = measure(count, given.seconds, given.rate, given.settle)
-        for title, figures in (("before", before.get(str(count))), ("now", row)):
+        measured = [measure(count, given.seconds, given.rate, given.settle) for _ in range(given.best_of)]
+        rows[str(count)] = row = least(measured)
+        bare = least([floor(count, given.seconds) for _ in range(given.best_of)])
+        for title, figures in (("before", before.get(str(count))), ("now", row), ("bare", bare)):
             if figures:
                 cells = "".join(f"{figures[name]:>11.3g}" if name in figures else f"{'-':>11}" for name in COLUMNS)
                 print(f"{count:>7} {title:<6}{cells}", flush=True)

@@ -78,7 +78,7 @@ def test_scale(tmp_path: Path) -> None:
     results = tmp_path / "scale.json"
     output = run("scale.py", "--waits", "20", "--seconds=0.5", "--settle=1", "--results", results)
     row = json.loads(results.read_text())["20"]
-    assert output.splitlines()[-1].split()[:2] == ["20", "now"]
+    assert [line.split()[:2] for line in output.splitlines()[-2:]] == [["20", "now"], ["20", "bare"]]
     assert 0 <= row["p50_ms"] <= row["p99_ms"] <= row["max_ms"], row
     assert row["streams"] == 1
 

@@ -88,6 +88,13 @@ def test_a_line_that_waits_in_an_attribute_for_a_callback() -> None:
     assert lines(source, two=other) == {("WARNING", "A")}
 
 
+@pytest.mark.parametrize("calls", ["self._on_trouble(line)", "self.context.run(self._on_trouble, line)"])
+def test_a_line_for_a_callback(calls: str) -> None:
+    source = f"class K:\n def notify(self, line): {calls}\n"
+    other = "wait(on_trouble=self._warn)\nk.notify('A')\nclass T:\n def _warn(self, line): self.log.warning(line)"
+    assert lines(source, two=other) == {("WARNING", "A")}
+
+
 @pytest.mark.parametrize(
     "source",
     [

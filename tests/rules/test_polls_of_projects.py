@@ -15,7 +15,7 @@ from airflow_provider_flyte.client import FlyteClient
 from airflow_provider_flyte.client.errors import Status
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules, WaitState
-from airflow_provider_flyte.client.watch.pacing import Budget, Pace
+from airflow_provider_flyte.client.watch.pacing import CALLS_AT_ONCE, Budget, Pace
 from airflow_provider_flyte.client.watch.poller import Poller
 from airflow_provider_flyte.client.watch.project_polls import ProjectPolls
 from airflow_provider_flyte.client.watch.results import WaitResults
@@ -436,6 +436,23 @@ async def test_a_group_that_is_empty_by_now_is_not_polled(world: World) -> None:
     assert answer is not None
     assert (answer.observations, answer.trouble) == ({}, None)
     assert world.flyte.asked == []
+
+
+async def test_requests_are_made_when_their_calls_have_their_turn(world: World) -> None:
+    """All at once, they hold the loop: half a millisecond each."""
+    poller = world.begin()._poller
+    groups = [Group(0.0) for _ in range(3 * CALLS_AT_ONCE)]
+    for number, group in enumerate(groups):
+        group.add(f"r{number}")
+    made: list[int] = []
+
+    async def poll(group: Group) -> None:
+        await poller.list_ended(HERE, group)
+        made.append(sum(each.request is not None for each in groups))
+
+    await asyncio.gather(*map(poll, groups))
+    assert made[0] <= CALLS_AT_ONCE
+    assert made[-1] == len(world.flyte.asked) == len(groups)
 
 
 async def test_for_how_long_lists_are_left_alone() -> None:

@@ -78,6 +78,9 @@ class Sources:
                 self.classes[child.name] = (child, where)
             elif isinstance(child, ast.Call):
                 where.module.calls.append((child, where))
+                if _last(child.func).lstrip("_") == "run" and child.args:
+                    # context.run(callback, line) calls callback(line).
+                    where.module.calls.append((ast.Call(child.args[0], child.args[1:], child.keywords), where))
             self._read(child, inside)
 
     def lines(self) -> set[Line]:

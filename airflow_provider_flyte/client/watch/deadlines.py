@@ -30,7 +30,7 @@ class Entry:
 
 
 class Deadlines:
-    """Wakes callers whose time is over: the next deadline is at the top of a heap."""
+    """Ends the waits whose time is over: the next deadline is at the top of a heap."""
 
     def __init__(self) -> None:
         self._heap: list[Entry] = []
@@ -40,12 +40,15 @@ class Deadlines:
 
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, results: WaitResults) -> None:
-        """Add the deadline of these results."""
-        results.deadline = Entry(results.until, next(self._order), results)
+    def add(self, results: WaitResults, until: float) -> None:
+        """Add the deadline of these results.
+
+        :param until: by the loop's clock.
+        """
+        results.deadline = Entry(until, next(self._order), results)
         heapq.heappush(self._heap, results.deadline)
-        if results.until < (self._timer.when() if self._timer else math.inf):
-            self._set(results.until)
+        if until < (self._timer.when() if self._timer else math.inf):
+            self._set(until)
 
     def leave(self, results: WaitResults) -> None:
         """Remove the deadline of these results. The entry stays until half of the heap is such."""
@@ -65,9 +68,9 @@ class Deadlines:
         self._stop()
         # In an empty context, so that it does not keep the first caller alive.
         empty = contextvars.Context()
-        self._timer = asyncio.get_running_loop().call_at(when, self._wake_late_ones, context=empty)
+        self._timer = asyncio.get_running_loop().call_at(when, self._expire, context=empty)
 
-    def _wake_late_ones(self) -> None:
+    def _expire(self) -> None:
         self._timer, now = None, asyncio.get_running_loop().time()
         while self._heap and (self._heap[0].results is None or self._heap[0].until <= now):
             results = heapq.heappop(self._heap).results
@@ -75,7 +78,7 @@ class Deadlines:
                 self._stale -= 1
             else:
                 results.deadline = None
-                results.wake()
+                results.expire()
         if self._heap:
             self._set(max(self._heap[0].until, now + _APART))
 

@@ -1,17 +1,19 @@
 """The results of one caller's waits, and the lines for its log meanwhile. No network.
 
-A thousand callers wait side by side, so each has one object with few fields, and a future while it waits.
+A hundred thousand callers may wait side by side, so each has one object with few fields, and a future while it waits.
+Only an end or a timeout wakes a caller: whoever is woken waits with new objects, and Python's garbage collector holds
+the loop until it has looked at those of all callers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
+import contextvars
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.verdict import Outcome, Verdict, WaitRules
@@ -54,19 +56,17 @@ class WaitResults:
     __slots__ = (
         "_change",
         "_close",
-        "_delivered",
+        "_context",
         "_ended",
         "_left",
-        "_lines",
+        "_line",
+        "_on_progress",
         "_on_trouble",
-        "_progress",
         "began",
         "deadline",
         "interval",
         "notified_at",
-        "on_progress",
         "rules",
-        "until",
         "waits",
     )
 
@@ -82,20 +82,17 @@ class WaitResults:
     ) -> None:
         self.rules = rules
         self.interval = interval
-        self.on_progress = on_progress
         self.began = self.notified_at = began
-        self.until = math.inf
-        """By the loop's clock."""
-
         self.deadline: Entry | None = None
-
         self.waits: tuple[Wait, ...] = ()
         self._left = 0
-        self._ended: deque[Wait] | None = None
+        self._ended: deque[Wait | Exception] | None = None
         self._on_trouble = on_trouble
-        self._lines: tuple[str, ...] = ()
-        self._delivered: tuple[str, ...] = ()
-        self._progress = ""
+        self._on_progress = on_progress
+        self._context = contextvars.copy_context()
+        self._line = ""
+        """The last one about trouble or recovery."""
+
         self._change: asyncio.Future[None] | None = None
         self._close = close
 
@@ -116,44 +113,39 @@ class WaitResults:
 
     def close(self) -> None:
         """End the waits that are left; more than once does no harm."""
-        self._left = 0
+        self._left, self._ended = 0, None
         self._close(self)
 
     def __aiter__(self) -> WaitResults:
         return self
 
-    async def __anext__(self) -> WaitResult:
-        while self._left:
-            self._deliver()
-            if self._ended:
-                self._left -= 1
-                return _result(self._ended.popleft())
-            if asyncio.get_running_loop().time() >= self.until:
-                break
-            self._change = asyncio.get_running_loop().create_future()
-            await self._change
-        raise StopAsyncIteration
+    def __anext__(self) -> Awaitable[WaitResult]:
+        return self
 
-    def _deliver(self) -> None:
-        """Hand over lines in the caller's own context: there Airflow finds the log that they belong to."""
-        if self._lines:
-            self._delivered, self._lines = self._lines, ()
-            if self._on_trouble:
-                for line in self._delivered:
-                    self._on_trouble(line)
-        if self._progress:
-            progress, self._progress = self._progress, ""
-            if self.on_progress:
-                self.on_progress(progress)
+    def __await__(self) -> Generator[Any, None, WaitResult]:
+        """Wait for the next result. No coroutine: it would be one frame more for each who waits."""
+        return cast("Generator[Any, None, WaitResult]", self)
+
+    __iter__ = __await__
+
+    def __next__(self) -> Any:
+        """Take one step of an ``await``: raise the next result, or give the loop what to wait for."""
+        if self._ended:
+            self._left -= 1
+            raise StopIteration(_result(self._ended.popleft()))
+        if self._left <= 0:
+            raise StopAsyncIteration
+        self._change = asyncio.get_running_loop().create_future()
+        return next(self._change.__await__())
 
     # -- for the watcher
 
     def notify(self, line: str) -> bool:
-        """Leave a line about trouble or recovery; what concerns several of the waits is left once."""
-        if line in self._lines or line in self._delivered:
+        """Pass on a line about trouble or recovery, unless another of the waits had the same; returns whether."""
+        if self._on_trouble is None or line == self._line:
             return False
-        self._lines += (line,)
-        self.wake()
+        self._line = line
+        self._run(self._on_trouble, line)
         return True
 
     def trouble(self, now: float) -> str:
@@ -169,28 +161,57 @@ class WaitResults:
         return f"Still waiting. Flyte has given no answer about {what} for {now - since:.0f} s; the wait {ends}."
 
     def notify_progress(self, line: str, now: float) -> None:
-        """Leave a line about the progress of the wait."""
+        """Pass on a line about the progress of the wait."""
         self.notified_at = now
-        if self.on_progress:
-            self._progress = line
-            self.wake()
+        if self._on_progress is not None:
+            self._run(self._on_progress, line)
+
+    def _run(self, callback: Callable[[str], None], line: str) -> None:
+        """Call back in the caller's own context: there Airflow finds the log that a line belongs to."""
+        try:
+            self._context.run(callback, line)
+        except Exception as error:
+            # The caller's own, and nobody else's.
+            self._leave(error)
 
     def finish(self, wait: Wait, end: Verdict | BaseException) -> None:
         """Leave the end of one of the waits."""
         wait.end = end
+        self._leave(wait)
+
+    def _leave(self, end: Wait | Exception) -> None:
         if self._ended is None:
             self._ended = deque()
-        self._ended.append(wait)
-        self.wake()
+        self._ended.append(end)
+        self._wake()
 
-    def wake(self) -> None:
-        """Let the caller continue."""
+    def expire(self) -> None:
+        """End the iteration once it has given what there is: its time is over."""
+        self._left = 0
+        self._wake()
+
+    def _wake(self) -> None:
         if self._change is not None and not self._change.done():
             self._change.set_result(None)
 
 
-def _result(wait: Wait) -> WaitResult:
+async def only_result(begin: Callable[[], WaitResults]) -> WaitResult:
+    """Wait for one run. The frame has few variables, because it lasts as long as the wait.
+
+    :param begin: begins the wait.
+    """
+    results = begin()
+    del begin
+    try:
+        return await results
+    finally:
+        results.close()
+
+
+def _result(wait: Wait | Exception) -> WaitResult:
     """The result of an ended wait; raises what broke it."""
+    if isinstance(wait, Exception):
+        raise wait
     if isinstance(wait.end, Verdict):
         return WaitResult(wait.key, wait.end)
     if wait.end is None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
 from types import TracebackType
+from typing import Any
 
 from airflow_provider_flyte.client.arguments import positive, seconds
 from airflow_provider_flyte.client.client import FlyteClient
@@ -29,7 +31,7 @@ from airflow_provider_flyte.client.watch.pacing import (
 )
 from airflow_provider_flyte.client.watch.poller import Poller
 from airflow_provider_flyte.client.watch.project_polls import Means, ProjectPolls, start, waits_of
-from airflow_provider_flyte.client.watch.results import WaitResult, WaitResults
+from airflow_provider_flyte.client.watch.results import WaitResult, WaitResults, only_result
 from airflow_provider_flyte.client.watch.status import WatcherStatus
 from airflow_provider_flyte.client.watch.stream import Streams
 from airflow_provider_flyte.client.watch.turns import Turns
@@ -132,7 +134,7 @@ class RunWatcher:
         self.close()
         await asyncio.gather(*self._ending, *streams, return_exceptions=True)
 
-    async def wait(
+    def wait(
         self,
         name: str,
         *,
@@ -142,7 +144,7 @@ class RunWatcher:
         rules: WaitRules | None = None,
         on_trouble: Callable[[str], None] | None = None,
         on_progress: Callable[[str], None] | None = None,
-    ) -> WaitResult:
+    ) -> Coroutine[Any, Any, WaitResult]:
         """Wait until the run is over, missing or unreachable; which one it is stands in the result's ``outcome``.
 
         :param name: the run's name; it need not exist yet.
@@ -155,7 +157,8 @@ class RunWatcher:
         :param on_progress: the same, once a minute at most, with the watcher's state.
         :raises ConfigError: for a name that no run can have, or without project or domain.
         """
-        with self.wait_each(
+        begin = partial(
+            self.wait_each,
             [name],
             project=project,
             domain=domain,
@@ -163,8 +166,8 @@ class RunWatcher:
             rules=rules,
             on_trouble=on_trouble,
             on_progress=on_progress,
-        ) as results:
-            return await anext(results)
+        )
+        return only_result(begin)
 
     def wait_each(
         self,
@@ -187,7 +190,7 @@ class RunWatcher:
         :param timeout: seconds after which the iteration ends, whatever is left; None: never.
         """
         keys = [self._current.client.config.key(name, project, domain) for name in names]
-        loop, now = asyncio.get_running_loop(), self._clock()
+        now = self._clock()
         results = WaitResults(
             rules=rules or self._rules,
             interval=self._longest if interval is None else seconds("interval", interval, above_least=True),
@@ -206,8 +209,7 @@ class RunWatcher:
         # A wait with a shorter interval than all others makes the next rounds come sooner.
         everywhere = self._open.add(results)
         if timeout is not None:
-            results.until = loop.time() + timeout
-            self._deadlines.add(results)
+            self._deadlines.add(results, asyncio.get_running_loop().time() + timeout)
         for polls in self._projects.values() if everywhere else all_polls:
             polls.wake()
         return results

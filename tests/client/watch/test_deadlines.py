@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.watch.results import WaitResults
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.client.conftest import config_for
@@ -52,8 +53,8 @@ async def test_each_has_its_own_time_and_all_have_one_timer(
     assert len(timers) == 1
     assert await asyncio.gather(*(names(watcher.wait_each(["r1"], timeout=at)) for at in (0.2, 0.1, 0.1))) == [[]] * 3
     assert not any(each.done() for each in patient)
-    # Each that was to come before all others, and what was left whenever one had come.
-    assert len(timers) == 1 + 2 + 2
+    # Each that was to come before all others, and what was left whenever one had come; a busy machine is late for two.
+    assert 1 + 2 + 1 <= len(timers) <= 1 + 2 + 2
     local_flyte.run("r1").succeeds()
     assert await asyncio.gather(*patient) == [["r1"]] * 1000
 
@@ -70,17 +71,20 @@ async def test_those_who_leave_early_leave_room(local_flyte: LocalFlyte, watcher
     assert watcher._deadlines._timer is None
 
 
+@pytest.mark.parametrize("first", ["the end", "the timeout"])
 async def test_an_end_at_the_last_moment_is_a_result_and_nothing_hangs(
-    local_flyte: LocalFlyte, watcher: RunWatcher
+    local_flyte: LocalFlyte, watcher: RunWatcher, first: str
 ) -> None:
     for name in ("r1", "r2"):
         local_flyte.run(name).move("RUNNING")
     with watcher.wait_each(["r1", "r2"], timeout=3600) as results:
-        first = asyncio.ensure_future(anext(results))
+        waiting = asyncio.ensure_future(anext(results))
         await local_flyte.wait_for_call_async("WatchRuns")
-        results.until = 0.0  # its time is over in the same turn of the loop
-        local_flyte.run("r1").succeeds()
-        assert (await first).name == "r1"
+        # Both in one turn of the loop.
+        steps = [lambda: watcher._on_update(results.waits[0].key, RunPhase.SUCCEEDED), results.expire]
+        for step in steps if first == "the end" else reversed(steps):
+            step()
+        assert (await waiting).name == "r1"
         assert [result async for result in results] == []
 
 

@@ -57,9 +57,10 @@ async def test_the_longest_turn_does_not_grow_with_the_waits(local_flyte: LocalF
 def notified_at_once(count: int) -> float:
     """Seconds of this thread's processor that it takes to tell so many waits of trouble in one go."""
     waits = ProjectWaits()
+    lines: list[str] = []
     for number in range(count):
         results = WaitResults(
-            rules=WaitRules(), interval=1.0, on_trouble=None, on_progress=None, began=0.0, close=lambda _: None
+            rules=WaitRules(), interval=1.0, on_trouble=lines.append, on_progress=None, began=0.0, close=lambda _: None
         )
         wait = Wait(ProjectDomain("p", "d"), f"r{number}", WaitState(absent_since=0.0), results)
         results.take((wait,))

@@ -53,11 +53,12 @@ def test_two_outages_are_logged_with_the_length_of_each() -> None:
         done(waits.failed(group, AWAY, began))
         done(waits.failed(group, AWAY, began + 1))
         done(waits.answered(group, ended))
-    assert caller.lines == (
+    assert caller.lines == [
         "No answer from Flyte, still waiting: the server is away",
         "Flyte answers again after 30 s.",
+        "No answer from Flyte, still waiting: the server is away",
         "Flyte answers again after 7 s.",
-    )
+    ]
 
 
 def test_of_waits_with_other_patience_each_gives_up_in_time() -> None:
@@ -90,7 +91,7 @@ def test_lasting_trouble_is_passed_on_at_once_and_ends_only_who_may_end() -> Non
     patient, hasty = Caller(waits, "r1", FOREVER), Caller(waits, "r2", HASTY)
     assert done(waits.failed(waits.young, Trouble("no access", lasting=True), 5.0)) == 2
     assert (patient.outcome, hasty.outcome) == (None, Outcome.UNREACHABLE)
-    assert patient.lines == ("No answer from Flyte, still waiting: no access",)
+    assert patient.lines == ["No answer from Flyte, still waiting: no access"]
 
 
 # -- trouble of one run: where each is asked for by itself
@@ -103,11 +104,11 @@ def test_the_trouble_of_one_run_ends_with_its_answer() -> None:
     done(waits.saw("r1", AWAY, 10.0))
     done(waits.saw("r1", AWAY, 20.0))
     assert done(waits.saw("r1", RUNNING, 40.0)) == 1
-    assert caller.lines == (
+    assert caller.lines == [
         "No answer from Flyte, still waiting: the server is away",
         "Flyte answers again after 30 s.",
-    )
-    assert other.lines == ()
+    ]
+    assert other.lines == []
     # It is known to be over: an answer about all has nothing to tell.
     assert done(waits.answered(waits.groups[0], 50.0)) == 0
     assert not waits._troubled

@@ -21,16 +21,18 @@ class Caller:
     """Somebody who waits, and what they were told."""
 
     def __init__(self, waits: ProjectWaits, name: str, rules: WaitRules = FOREVER, began: float = 0.0) -> None:
+        self.lines: list[str] = []
         self.results = WaitResults(
-            rules=rules, interval=5.0, on_trouble=None, on_progress=None, began=began, close=lambda results: None
+            rules=rules,
+            interval=5.0,
+            on_trouble=self.lines.append,
+            on_progress=None,
+            began=began,
+            close=lambda results: None,
         )
         self.wait = Wait(ProjectDomain("p", "d"), name, WaitState(absent_since=began), self.results)
         self.results.take((self.wait,))
         waits.add(self.wait)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        return self.results._lines
 
     @property
     def outcome(self) -> Outcome | None:
@@ -157,7 +159,7 @@ def test_one_poll_that_fails_between_others_is_no_trouble() -> None:
     assert done(waits.failed(group, AWAY, 1.0)) == 0
     done(waits.answered(group, 2.0))
     assert done(waits.failed(group, AWAY, 3.0)) == 0
-    assert caller.lines == ()
+    assert caller.lines == []
 
 
 def test_trouble_is_passed_on_once_and_costs_nothing_until_it_ends() -> None:
@@ -168,10 +170,10 @@ def test_trouble_is_passed_on_once_and_costs_nothing_until_it_ends() -> None:
     assert done(waits.answered(group, 100.0)) == 1000
     assert done(waits.answered(group, 101.0)) == 0
     for caller in callers:
-        assert caller.lines == (
+        assert caller.lines == [
             "No answer from Flyte, still waiting: the server is away",
             "Flyte answers again after 100 s.",
-        )
+        ]
 
 
 def test_a_wait_gives_up_when_its_own_budget_is_spent() -> None:
