@@ -100,8 +100,8 @@ def test_what_it_defers_with(world: World) -> None:
     trigger, settled, timeout = deferral(driven)
     start = driven.ti.start_date.timestamp()
     assert trigger["deadline"] == settled.deadline == settled.began + 3600.0
-    assert settled.began == pytest.approx(now, abs=30)
-    assert trigger["not_before"] == pytest.approx(now + 10.0, abs=30)
+    assert settled.began == pytest.approx(now, abs=300)
+    assert trigger["not_before"] == pytest.approx(now + 10.0, abs=300)
     assert trigger["not_before"] - settled.began >= 10.0
     assert trigger["execution_deadline"] == settled.execution_deadline == start + 1800.0
     fixed = {
