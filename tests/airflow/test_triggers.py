@@ -58,6 +58,7 @@ def test_triggers_stored_before_an_upgrade_still_load() -> None:
     FlyteRunTrigger(**{"run_name": "r1", "project": "p", "domain": "d", "flyte_conn_id": "c", "deadline": 1.0})
 
 
+@pytest.mark.usefixtures("airflow_db")
 async def test_each_way_a_run_can_end(flyte_default: LocalFlyte) -> None:
     flyte_default.run("r1").phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.1)
     flyte_default.run("r2").fails(kind="USER", message="no rows")
