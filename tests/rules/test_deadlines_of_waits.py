@@ -22,13 +22,12 @@ class Caller:
     """Somebody who waits until a time."""
 
     def __init__(self, deadlines: Deadlines, at: float) -> None:
-        self.until = at
         self.deadline: Any = None
         self.woken: list[float] = []
         added: Any = self
-        deadlines.add(added)
+        deadlines.add(added, at)
 
-    def wake(self) -> None:
+    def expire(self) -> None:
         self.woken.append(round(asyncio.get_running_loop().time(), 3))
 
 
