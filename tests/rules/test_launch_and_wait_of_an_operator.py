@@ -395,6 +395,13 @@ def test_in_a_task_loop_nothing_is_launched(execution: Execution) -> None:
     assert execution.flyte.asked == []
 
 
+@pytest.mark.parametrize("values", ["a text", 7, ["A=1"]])
+def test_env_vars_that_no_run_can_have(execution: Execution, values: Any) -> None:
+    with pytest.raises(exceptions.FlyteArgumentError, match="env_vars is a "):
+        execution.operator(env_vars=values).run()
+    assert execution.flyte.asked == []
+
+
 def test_a_prefix_of_the_connection(execution: Execution) -> None:
     execution.connection.change(run_name_prefix="acme")
     execution.operator(wait=False).run()

@@ -81,6 +81,13 @@ def test_one_that_cannot_be_renewed_is_used_up(caplog: pytest.LogCaptureFixture)
     assert len(caplog.records) == 2
 
 
+def test_whoever_waited_for_a_request_that_went_well_asks_again_where_that_is_no_help() -> None:
+    """The token server gave the one that is refused once more."""
+    server = Server()
+    server.text()
+    server.tokens._raise_if_just_failed(-1)
+
+
 async def test_nothing_is_kept_of_a_loop_that_is_over() -> None:
     tokens = Server().tokens
     over = asyncio.new_event_loop()
@@ -123,3 +130,9 @@ def refused(code: Status, cause: RpcError | None = None) -> RpcError:
 )
 def test_which_refusals_are_about_the_token(error: RpcError, method: Any, helps: bool) -> None:
     assert Server().tokens.may_help(error, method, after=None) is helps
+
+
+def test_the_cause_of_another_error_is_another_matter() -> None:
+    error = refused(Status.UNAVAILABLE)
+    error.__cause__ = refused(Status.UNAUTHENTICATED)
+    assert Server().tokens.may_help(error, READ, after=None) is False
