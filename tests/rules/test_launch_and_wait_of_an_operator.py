@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte import exceptions
-from airflow_provider_flyte.client.errors import Status
+from airflow_provider_flyte.client.errors import ConfigError, Status
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import AirflowTaskTimeout, TaskDeferred
@@ -347,6 +347,25 @@ def test_on_a_worker_it_is_searched_for_too(execution: Execution) -> None:
     assert ("flyte.launches", {"flyte_conn_id": "flyte_default"}) not in execution.metrics
 
 
+@pytest.mark.parametrize("uncertain", [True, False])
+def test_the_name_of_a_launch_that_may_have_arrived_outlives_the_connection(
+    execution: Execution, uncertain: bool
+) -> None:
+    if uncertain:
+        lose_the_answer(execution)
+    else:
+        execution.fails(Status.UNAVAILABLE)
+
+    def then(now: float) -> None:
+        execution.connection.change(run_name_prefix="acme")
+        execution.flyte.fails = lambda asked: None
+        success_of(execution)
+
+    execution.then = then
+    execution.operator().run()
+    assert execution.run.name.startswith("acme") is not uncertain
+
+
 def test_where_airflow_has_lost_what_was_settled_the_event_names_the_run(execution: Execution) -> None:
     success_of(execution)
     driven = execution.operator(run_name="monday")
@@ -377,6 +396,13 @@ def test_the_kind_of_an_error_is_kept_when_it_names_the_run(kind: type[Exception
     with pytest.raises(exceptions.FlyteConfigurationError) as raised, launching.naming("r1"):
         raise kind("broken")
     assert type(raised.value) is kind
+
+
+def test_a_setting_that_cannot_be_used_names_the_run_too() -> None:
+    words = "Flyte run r1 may still be running"
+    with pytest.raises(exceptions.FlyteConfigurationError, match=words) as raised, launching.naming("r1"):
+        raise ConfigError("broken")
+    assert type(raised.value) is exceptions.FlyteConfigurationError
 
 
 def test_before_a_launch_a_name_is_that_of_today(execution: Execution) -> None:
