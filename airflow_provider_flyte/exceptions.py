@@ -25,6 +25,7 @@ retried is also an AirflowFailException: FlyteRunFailedForGood is a FlyteRunFail
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from airflow_provider_flyte.compat import AirflowException, AirflowFailException, AirflowSensorTimeout
 
@@ -57,6 +58,14 @@ class FlyteRunError(AirflowException):
         self.domain = domain
         self.url = url
         self.errors = tuple(errors)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are copied and pickled by their arguments, and most of these have names.
+        return _error_again, (type(self), str(self)), vars(self)
+
+
+def _error_again(cls: type[FlyteRunError], text: str) -> FlyteRunError:
+    return cls(text, run="", project="", domain="")
 
 
 class FlyteRunFailed(FlyteRunError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from airflow_provider_flyte.compat import BaseOperatorLink, XCom, may_be_shown, push_to_database
 
@@ -31,10 +31,10 @@ class FlyteRunLink(BaseOperatorLink):
         """The address that :func:`show_link` has stored; '' where there is none."""
         # What lies in Airflow 3's database by itself, a custom XCom backend need not be able to read. And Airflow 3
         # logs an error for a key that XCom does not have: it is read only where it can exist.
-        shown: str | None = getattr(operator, _SHOWN, None)
+        shown: object = getattr(operator, _SHOWN, None)
         if shown is None and may_be_shown(ti_key, resumed=getattr(operator, _RESUMED, False)):
             shown = XCom.get_value(key=self.xcom_key, ti_key=ti_key)
-        return shown or ""
+        return shown if _is_page(shown) else ""
 
 
 _SHOWN = "_flyte_url_shown"
@@ -59,6 +59,8 @@ def show_link(task: Any, context: Context, url: str) -> None:
     :param context: the task's.
     :param url: the run's page.
     """
+    if not _is_page(url):
+        return
     setattr(task, _SHOWN, url)
     ti: Any = context.get("ti")
     if ti is None:
@@ -73,3 +75,8 @@ def show_link(task: Any, context: Context, url: str) -> None:
             url,
             exc_info=True,
         )
+
+
+def _is_page(address: object) -> TypeGuard[str]:
+    """Whether a browser may follow it: an address of another scheme (``javascript:``) would run where Airflow does."""
+    return isinstance(address, str) and address.startswith(("http://", "https://"))

@@ -23,6 +23,7 @@ from airflow_provider_flyte.client.arguments import (
     switch,
 )
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.outside import one_line
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
 from airflow_provider_flyte.wait.event import Ending, RunEvent
@@ -247,7 +248,7 @@ class FlyteRunTrigger(BaseTrigger):
                     raise
                 problem = str(error)
             except Exception as error:
-                problem = f"The Airflow connection could not be read: {type(error).__name__}: {error}"
+                problem = one_line(f"The Airflow connection could not be read: {type(error).__name__}: {error}")
                 if self.unreachable_after is not None and self._now() - began >= self.unreachable_after:
                     raise _ConnectionUnreadError(problem) from error
             self.log.warning("Still waiting for %s. %s", self._what, problem)

@@ -29,6 +29,7 @@ OF_A_DAG_FILE = {
     "client",
     "client.arguments",
     "client.errors",
+    "client.outside",
     "client.literals",
     "client.literals.read_from_text",
     "compat",

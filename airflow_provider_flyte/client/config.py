@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from airflow_provider_flyte.client.arguments import seconds, sendable, switch
 from airflow_provider_flyte.client.credentials import Credentials, Secret, hide
@@ -181,7 +181,8 @@ class FlyteConfig:
 
     def run_url(self, key: RunKey) -> str:
         """Address of the run's page in the Flyte console."""
-        return f"{self._console}/v2/domain/{key.domain}/project/{key.project}/runs/{key.name}"
+        domain, project, name = (quote(each, safe="") for each in (key.domain, key.project, key.name))
+        return f"{self._console}/v2/domain/{domain}/project/{project}/runs/{name}"
 
     @property
     def _console(self) -> str:

@@ -38,13 +38,16 @@
         +-- CancelledError              CANCELLED by the server
             +-- ClosedError                 the client was closed while it was used
 
-No error of grpc or httpx leaves the transports; the original is the ``__cause__``.
+No error of grpc or httpx leaves the transports. httpx's is the ``__cause__``; grpc's is not, because a traceback would
+show the server's text in it as it came.
 """
 
 from __future__ import annotations
 
 from enum import Enum
 from typing import Any, ClassVar, TypeVar
+
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 
 
 class Status(Enum):
@@ -73,7 +76,13 @@ class FlyteError(Exception):
 
 
 class ConfigError(FlyteError, ValueError):
-    """A setting or an argument that cannot work; raised before anything is changed."""
+    """A setting or an argument that cannot work; raised before anything is changed.
+
+    :param text: what is wrong and what to give. Names that Flyte gives may be part of it.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(one_line(text))
 
 
 class NoClientError(ConfigError):
@@ -126,9 +135,22 @@ class RpcError(FlyteError):
         self.status = status
         self.details = details
         self.method = method
-        self.endpoint = endpoint
-        self.run = run
-        super().__init__(status, details, method, endpoint, run)
+        self.endpoint = one_line(endpoint)
+        self.run = None if run is None else one_line(run, LONGEST_NAME)
+        super().__init__(status, self.details, method, self.endpoint, self.run)
+
+    @property
+    def details(self) -> str:
+        """The server's own text, or the channel's: one line, however it came."""
+        return self._details
+
+    @details.setter
+    def details(self, text: str) -> None:
+        self._details = one_line(text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are copied and pickled by their arguments, and these have names.
+        return _error_again, (type(self), self.status, self.details, self.method, self.endpoint, self.run), vars(self)
 
     def __str__(self) -> str:
         about = f" for run {self.run}" if self.run else ""
@@ -151,11 +173,17 @@ class RpcError(FlyteError):
         :param changed: attributes that are others, such as the ``method`` and the ``run``.
         """
         other = self.turned_into(type(self))
-        vars(other).update(vars(self) | changed)
+        vars(other).update(vars(self))
+        for name, value in changed.items():
+            setattr(other, name, value)
         return other
 
 
 Error = TypeVar("Error", bound=RpcError)
+
+
+def _error_again(cls: type[Error], status: Status, details: str, method: str, endpoint: str, run: str | None) -> Error:
+    return cls(status, details, method=method, endpoint=endpoint, run=run)
 
 
 class NotFoundError(RpcError):

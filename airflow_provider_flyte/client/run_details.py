@@ -16,6 +16,7 @@ from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.literals.message_dict import message_dict
 from airflow_provider_flyte.client.literals.reader import named_values
+from airflow_provider_flyte.client.outside import one_line
 from airflow_provider_flyte.client.phase import is_successful, is_terminal, phase_name
 from airflow_provider_flyte.client.run_key import RunKey, run_key
 from airflow_provider_flyte.client.timeline import timeline
@@ -176,7 +177,7 @@ class RunDetails:
     def __repr__(self) -> str:
         error = self.error
         why = f", error={error.kind}: {error.message.strip().partition(chr(10))[0]!r}" if error else ""
-        return f"RunDetails({self.key}, task={self.task_name}, phase={phase_name(self.phase)}{why})"
+        return one_line(f"RunDetails({self.key}, task={self.task_name}, phase={phase_name(self.phase)}{why})")
 
 
 def _get(run_id: identifier_pb2.RunIdentifier, client: FlyteClient) -> Flow[RunDetails]:

@@ -55,6 +55,11 @@ class RunKey:
         return f"{self.project}/{self.domain}/{self.name}"
 
 
+def is_run_name(name: str) -> bool:
+    """Whether a Flyte run can have this name."""
+    return len(name) <= RUN_NAME_LENGTH and _RUN_NAME.fullmatch(name) is not None
+
+
 def check_run_name(name: object) -> str:
     """Return the name, or raise :class:`ConfigError` for one that no Flyte run can have."""
     if not isinstance(name, str) or not name:
@@ -64,7 +69,7 @@ def check_run_name(name: object) -> str:
     if len(name) > _SHOWN or (len(name) > RUN_NAME_LENGTH and name[0] in "{["):
         # What a template made of details: thousands of characters.
         raise ConfigError(f"No Flyte run can be named by {quoted(name)}. {_FROM_UPSTREAM}")
-    if len(name) > RUN_NAME_LENGTH or not _RUN_NAME.fullmatch(name):
+    if not is_run_name(name):
         raise ConfigError(
             f"No Flyte run can be named {name!r}: a run name has 1 to {RUN_NAME_LENGTH} lower-case letters, digits "
             "or '-', begins with a letter and does not end with '-'. Check run_name."

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.phase import is_terminal, phase_name
 
 _MOST_WARNINGS = 10
@@ -26,27 +27,28 @@ def timeline(details: run_definition_pb2.RunDetails) -> list[str]:
 
 def _entries(action: run_definition_pb2.ActionDetails) -> Iterator[tuple[datetime | None, str]]:
     status = action.status
-    yield _time(status.start_time), "launched"
+    yield moment(status.start_time), "launched"
     for attempt in action.attempts:
         name = f"attempt {attempt.attempt}"
         for phase in attempt.phase_transitions:
             text = f"{name}: {phase_name(phase.phase)}"
             if is_terminal(phase.phase):
-                yield _time(phase.start_time), text + _because(attempt.error_info.message)
+                yield moment(phase.start_time), text + _because(attempt.error_info.message)
             else:
-                yield _time(phase.start_time), text + _for(phase.start_time, phase.end_time)
+                yield moment(phase.start_time), text + _for(phase.start_time, phase.end_time)
         warnings = [event for event in attempt.cluster_events if event.type == event.TYPE_WARNING]
         for event in warnings[-_MOST_WARNINGS:]:
             often = f" ({event.count} times)" if event.count > 1 else ""
-            yield _time(event.occurred_at), f"{name}: {event.reason or 'warning'}{often}{_because(event.message)}"
+            reason = one_line(event.reason, LONGEST_NAME).strip() or "warning"
+            yield moment(event.occurred_at), f"{name}: {reason}{often}{_because(event.message)}"
     if status.HasField("end_time"):
         reason = action.abort_info.reason if action.WhichOneof("result") == "abort_info" else ""
         text = f"{phase_name(status.phase)}{_for(status.start_time, status.end_time, 'after')}{_because(reason)}"
-        yield _time(status.end_time), text
+        yield moment(status.end_time), text
 
 
-def _time(message: Timestamp) -> datetime | None:
-    """None where there is none, or none that can be."""
+def moment(message: Timestamp) -> datetime | None:
+    """A time of Flyte's; None where there is none, and where it is out of range."""
     if not message.ByteSize():
         return None
     try:
@@ -62,7 +64,7 @@ def _stamp(at: datetime | None) -> str:
 
 
 def _for(start: Timestamp, end: Timestamp, word: str = "for") -> str:
-    begun, ended = _time(start), _time(end)
+    begun, ended = moment(start), moment(end)
     if begun is None or ended is None:
         return ""
     seconds = (ended - begun).total_seconds()
@@ -70,5 +72,5 @@ def _for(start: Timestamp, end: Timestamp, word: str = "for") -> str:
 
 
 def _because(text: str) -> str:
-    line = text.strip().partition("\n")[0]
+    line = one_line(text.strip().partition("\n")[0]).strip()
     return f": {line}" if line else ""

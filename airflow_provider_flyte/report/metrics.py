@@ -77,7 +77,11 @@ def count_outcome(flyte_conn_id: str, details: RunDetails | None, verdict: Verdi
     """``flyte.outcomes`` and ``flyte.run_duration``: count the end of a run that a task has launched and waited for."""
     tags = {"flyte_conn_id": flyte_conn_id, "outcome": verdict.outcome.value}
     _send("incr", "flyte.outcomes", tags=tags)
-    status = details.pb2.action.status if details else None
-    if status is not None and status.HasField("start_time") and status.HasField("end_time"):
-        lasted = status.end_time.ToDatetime() - status.start_time.ToDatetime()
-        _send("timing", "flyte.run_duration", lasted, tags=tags)
+    if details is None:
+        return
+    from airflow_provider_flyte.client.timeline import moment
+
+    status = details.pb2.action.status
+    started, ended = moment(status.start_time), moment(status.end_time)
+    if started and ended:
+        _send("timing", "flyte.run_duration", ended - started, tags=tags)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.phase import phase_name
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def operator_lineage(
         facets["externalQuery"] = external_query_run.ExternalQueryRunFacet(externalQueryId=str(run.key), source="flyte")
     if details is not None:
         action = details.pb2.action
-        facet.taskVersion = action.metadata.task.id.version or version
+        facet.taskVersion = one_line(action.metadata.task.id.version, LONGEST_NAME) or version
         facet.phase, facet.attempts = phase_name(details.phase), action.status.attempts
         facet.errorKind = details.error.kind if details.error else None
     return OperatorLineage(run_facets=facets)

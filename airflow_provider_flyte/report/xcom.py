@@ -7,10 +7,12 @@ What XCom cannot take never decides how a task ends.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.literals.values import NOT_STORABLE, TOO_LARGE
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, storable
 from airflow_provider_flyte.report.redaction import REDACTED
 
 if TYPE_CHECKING:
@@ -36,11 +38,11 @@ _ALL = "The dict of all outputs"
 _LONGEST_REASON = 300
 """Characters of an XCom backend's error."""
 
-_TAKEN = {DETAILS, OUTPUTS, RUN_NAME, RUN_URL}
-"""Keys that are taken: an output of such a name has no key of its own."""
+_TAKEN = {DETAILS, OUTPUTS, RUN_NAME, RUN_URL, "skipmixin_key"}
+"""Keys that are taken: an output of such a name has no key of its own. By the last one Airflow skips tasks."""
 
-_OURS = ("_link_", "_flyte_")
-"""The beginnings of the keys under which the button's address and what a task resumes with are kept."""
+_KEY = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+"""A name that may be a key. Without an underscore first, with which those of buttons (``_link_``) and ours begin."""
 
 
 def push_run(task: Any, context: Context, name: str, url: str) -> None:
@@ -109,11 +111,26 @@ def push_outputs(ti: Any, details: RunDetails, outputs: dict[str, Any], log: Tas
     :raises Exception: what XCom raises when it takes not even a description under ``outputs``; a retry finds the run.
     """
     storing = _Storing(ti, details, log)
-    stored = {name: storing.fit(name, value) for name, value in outputs.items()}
-    for name in stored:
-        if name not in _TAKEN and not name.startswith(_OURS):
-            stored[name] = storing.push(name, stored[name])
+    stored = {storable(name): storing.fit(name, value) for name, value in outputs.items()}
+    keys = _keys(details)
+    for name in [each for each in stored if each in keys]:
+        stored[name] = storing.push(name, stored[name])
+    if without := [name for name in stored if name not in keys]:
+        log.warning(
+            "Outputs of Flyte run %s have no XCom key of their own, they are under %r alone: %s. A key needs a name "
+            "that the Flyte task declares, of at most %d letters, digits, '_', '-' and '.', that is not taken.",
+            details.name,
+            OUTPUTS,
+            one_line(", ".join(map(repr, without)), _LONGEST_REASON),
+            LONGEST_NAME,
+        )
     storing.push_all(storing.bounded(_ALL, stored))
+
+
+def _keys(details: RunDetails) -> set[str]:
+    """The names of outputs that become XCom keys: Airflow puts a key into paths of its API and of files."""
+    declared = {variable.key for variable in details.pb2.action.task.task_template.interface.outputs.variables}
+    return {name for name in declared - _TAKEN if len(name) <= LONGEST_NAME and _KEY.fullmatch(name)}
 
 
 class _Storing:
@@ -122,16 +139,16 @@ class _Storing:
     def __init__(self, ti: Any, details: RunDetails, log: TaskLog) -> None:
         self._ti = ti
         self._run = details.name
-        self._uri = _outputs_uri(details)
+        self._uri = one_line(_outputs_uri(details))
         self._log = log
 
     def fit(self, name: str, value: Any) -> Any:
         """The form in which XCom gets an output."""
         try:
-            return self.bounded(f"Output {name!r}", _storable(value, _refuse))
+            return self.bounded(f"Output {_shown(name)}", _storable(value, _refuse))
         except (_Unstorable, RecursionError) as error:
-            reason = str(error)
-            self._warn(f"Output {name!r}", reason)
+            reason = one_line(str(error), _LONGEST_REASON)
+            self._warn(f"Output {_shown(name)}", reason)
             return self._description(reason)
 
     def bounded(self, what: str, value: Any) -> Any:
@@ -190,8 +207,11 @@ class _Storing:
 
 
 def _reason(error: Exception) -> str:
-    text = _text(f"{type(error).__name__}: {error}")
-    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 3] + "..."
+    return one_line(f"{type(error).__name__}: {error}", _LONGEST_REASON)
+
+
+def _shown(name: str) -> str:
+    return repr(one_line(name, LONGEST_NAME))
 
 
 def _outputs_uri(details: RunDetails) -> str:
@@ -222,11 +242,11 @@ def _storable(value: Any, otherwise: Callable[[str], Any]) -> Any:
             return otherwise(f"it has the dict key {' and '.join(reserved)}, which Airflow keeps for itself")
         if unspell(value) is not value:
             return otherwise(f"it has a dict that stands for a {value['type']} in XCom")
-        stored = {_text(str(key)): _storable(item, otherwise) for key, item in value.items()}
+        stored = {storable(str(key)): _storable(item, otherwise) for key, item in value.items()}
         return stored if len(stored) == len(value) else otherwise("two keys of a dict in it are the same as texts")
     if isinstance(value, (list, tuple)):
         return [_storable(item, otherwise) for item in value]
-    return _text(value) if isinstance(value, str) else spell(value)
+    return storable(value) if isinstance(value, str) else spell(value)
 
 
 def _reserved_keys(value: Mapping[Any, Any]) -> list[str]:
@@ -237,11 +257,6 @@ def _reserved_keys(value: Mapping[Any, Any]) -> list[str]:
     """
     found = [key for key in ("__classname__", "__id__") if key in value]
     return found or (["__type", "__var"] if "__type" in value and "__var" in value else [])
-
-
-def _text(value: str) -> str:
-    """Check a text: PostgreSQL's JSONB refuses NUL."""
-    return value.replace("\0", "")
 
 
 def _redact_values(variables: Any) -> None:

@@ -230,14 +230,14 @@ class TryRuns:
             return []
         found = []
         for run in launched:
-            number = run.annotation("try_number") or ""
+            number = run.try_number
             other = self._trying.compare(run) is Sameness.OTHER
-            if number.isdecimal() and 1 <= int(number) <= self._trying.number and not other:
-                name = self._trying.name_of(int(number))
+            if 1 <= number <= self._trying.number and not other:
+                name = self._trying.name_of(number)
                 self._real_names[name] = run.name
                 found.append(replace(run, name=name))
                 self._log.warning(
-                    "Try %s of this task launched Flyte run %s, under another run_name than today's, %s. Give the same "
+                    "Try %d of this task launched Flyte run %s, under another run_name than today's, %s. Give the same "
                     "run_name in each try.",
                     number,
                     run.name,
@@ -247,7 +247,7 @@ class TryRuns:
 
     def _take(self, run: Found) -> TryRun:
         key = self._key(run.name)
-        by = f"try {run.annotation('try_number')} of this task" if run.owner else "somebody else than Airflow"
+        by = f"try {run.try_number} of this task" if run.owner else "somebody else than Airflow"
         waits = self._waits and not run.over
         consequence = "Nothing is launched; the task waits for this run." if waits else "Nothing is launched."
         self._log.info("Found Flyte run %s, launched by %s: %s. %s", key, by, phase_name(run.phase), consequence)

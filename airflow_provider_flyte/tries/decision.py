@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.phase import is_successful
 from airflow_provider_flyte.tries.identity import Found, Sameness, Try, next_name
 
@@ -137,11 +138,11 @@ def _cleared_with_fewer_retries(trying: Try, run: Found) -> bool:
     A clear sets it to the number of tries so far and the task's retries; so it may stay the same where these were
     lowered. Airflow counts the clears of all tasks of a DAG run together, so that alone is no proof.
     """
-    number, cleared = run.annotation("try_number") or "", run.annotation("clear_number")
+    number, cleared = run.try_number, run.annotation("clear_number")
     now = trying.dag_run.clear_number
-    if trying.retries is None or now is None or cleared is None or not number.isdecimal():
+    if trying.retries is None or now is None or cleared is None or not number:
         return False
-    return cleared != str(now) and int(number) <= trying.max_tries - trying.retries
+    return cleared != str(now) and number <= trying.max_tries - trying.retries
 
 
 def _refusal(trying: Try, run: Found) -> Refuse | None:
@@ -156,10 +157,11 @@ def _refusal(trying: Try, run: Found) -> Refuse | None:
         )
     if replace(run.owner, airflow=trying.task.airflow) == trying.task and run.owner != trying.task:
         advice = "Give another run_name." if trying.run_name is not None else _ANOTHER_PREFIX
+        theirs = one_line(run.owner.airflow, LONGEST_NAME)
         return Refuse(
             f"Run {run.name} was launched by the same task, {trying.task}, of another Airflow: its annotations name "
-            f"{run.owner.airflow!r}, and this Airflow is {trying.task.airflow!r}. {advice} If both are one Airflow "
-            f"whose base_url has changed, or differs between its parts, set [flyte] airflow_id = {run.owner.airflow} "
+            f"{theirs!r}, and this Airflow is {trying.task.airflow!r}. {advice} If both are one Airflow "
+            f"whose base_url has changed, or differs between its parts, set [flyte] airflow_id = {theirs} "
             "in the configuration of all its parts."
         )
     if run.owner != trying.task:

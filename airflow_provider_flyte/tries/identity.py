@@ -21,6 +21,7 @@ from datetime import datetime, timezone
 from enum import Enum
 
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.outside import one_line
 from airflow_provider_flyte.client.phase import is_terminal
 from airflow_provider_flyte.client.run_key import RUN_NAME_LENGTH, check_run_name, check_run_name_prefix
 
@@ -52,7 +53,8 @@ class TaskInstance:
     def __str__(self) -> str:
         mapped = f"[{self.map_index}]" if self.map_index >= 0 else ""
         inside = f" ({self.operator_id})" if self.operator_id else ""
-        return f"{self.dag_id}.{self.task_id}{mapped}{inside} in {self.run_id}"
+        # It may be read off a run's annotations.
+        return one_line(f"{self.dag_id}.{self.task_id}{mapped}{inside} in {self.run_id}")
 
 
 class Sameness(Enum):
@@ -269,7 +271,7 @@ def owner_in(annotations: Mapping[str, str]) -> TaskInstance | None:
     )
     if dag_id is None or task_id is None or run_id is None:
         return None
-    index = int(map_index) if map_index and map_index.isdecimal() else -1
+    index = _number(map_index, -1)
     return TaskInstance(dag_id, task_id, run_id, index, operator_id or "", airflow or "")
 
 
@@ -301,6 +303,11 @@ class Found:
         return self.annotations.get(_KEY + key)
 
     @property
+    def try_number(self) -> int:
+        """The number of the try that launched it; 0 where it is not known."""
+        return _number(self.annotation("try_number"))
+
+    @property
     def owner(self) -> TaskInstance | None:
         """The task instance that launched it, None where none did."""
         return owner_in(self.annotations)
@@ -319,5 +326,9 @@ def _text(time: datetime | None) -> str | None:
     return None if time is None else time.astimezone(timezone.utc).isoformat()
 
 
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
+def _number(text: str | None, otherwise: int = 0) -> int:
+    # Python reads no int of thousands of digits.
+    return int(text) if text and text.isdecimal() and len(text) <= _MOST_DIGITS else otherwise
+
+
+_MOST_DIGITS = 18

@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flyte.client.outside import LONGEST_IN_EVENT, marked, one_line, some_lines
 from airflow_provider_flyte.client.phase import phase_name
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.task_log import TaskLog
 
 VERSION = 1
-_LONGEST_MESSAGE = 500
+_LONGEST_TRACEBACK = 20_000
 
 
 class Ending(str, Enum):
@@ -52,6 +53,11 @@ class RunEvent:
 
     version: int = VERSION
 
+    def __post_init__(self) -> None:
+        # Also those that are read: what has written them may be another version, or no trigger at all.
+        for name in ("run_name", "message"):
+            object.__setattr__(self, name, one_line(getattr(self, name), LONGEST_IN_EVENT))
+
     @property
     def answered(self) -> bool:
         """Whether Flyte has answered the triggerer about the run."""
@@ -78,11 +84,8 @@ class RunEvent:
         }[self.ending]
 
     def to_payload(self) -> dict[str, Any]:
-        """The event as JSON types, a few hundred bytes, without NUL, which PostgreSQL's JSONB refuses."""
-        message = self.message.replace("\0", "")
-        if len(message) > _LONGEST_MESSAGE:
-            message = message[: _LONGEST_MESSAGE - 3] + "..."
-        return asdict(self) | {"ending": self.ending.value, "message": message}
+        """The event as JSON types, a few hundred bytes."""
+        return asdict(self) | {"ending": self.ending.value}
 
     @classmethod
     def from_payload(cls, payload: object) -> RunEvent:
@@ -117,7 +120,8 @@ def log_traceback(kwargs: Mapping[str, Any], log: TaskLog) -> None:
     :param log: the task's log.
     """
     if lines := kwargs.get("traceback"):
-        log.error("The trigger failed in the triggerer:\n%s", "\n".join(str(line).rstrip() for line in lines))
+        text = some_lines("\n".join(str(line).rstrip() for line in lines), _LONGEST_TRACEBACK)
+        log.error("The trigger failed in the triggerer:%s", marked(f"\n{text}"))
 
 
 def read_event(payload: object, what: str, log: TaskLog) -> RunEvent | None:

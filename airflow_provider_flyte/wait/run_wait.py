@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, is_lasting
+from airflow_provider_flyte.client.outside import marked
 from airflow_provider_flyte.client.phase import RunPhase, is_terminal
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.verdict import (
@@ -277,7 +278,7 @@ class RunWait:
         attempts = self.details.pb2.action.status.attempts if self.details else 0
         kind = f" ({verdict.kind} error)" if verdict.kind in ("USER", "SYSTEM") else ""
         after = f" after {attempts} attempts" if attempts > 1 else ""
-        why = verdict.message.strip() or "Flyte gives no reason"
+        why = marked(verdict.message.strip()) or "Flyte gives no reason"
         advice = self._advise(verdict)
         retried, for_good = _FAILED.get(verdict.phase or 0, (FlyteRunFailed, FlyteRunFailedForGood))
         return (for_good if advice.for_good else retried)(

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError, is_transient
+from airflow_provider_flyte.client.outside import marked
 from airflow_provider_flyte.client.verdict import (
     Absent,
     Outcome,
@@ -321,7 +322,7 @@ class TaskWait:
             details.name, attempt=attempt, lines=lines, project=details.key.project, domain=details.key.domain
         )
         if tail.lines:
-            self._log.info("The end of the log of attempt %d:\n%s", attempt, "\n".join(tail.lines))
+            self._log.info("The end of the log of attempt %d:%s", attempt, marked("\n".join(["", *tail.lines])))
         else:
             why = tail.trouble or "Flyte sent no lines of it."
             self._log.info("No log of attempt %d: %s The run's page: %s", attempt, why, self.url)

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from airflow_provider_flyte.client import FlyteConfig
+from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import TaskDeferred, XCom
-from airflow_provider_flyte.links import FlyteRunLink
+from airflow_provider_flyte.links import FlyteRunLink, show_link
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.support.driving import DagRun, Driven, TaskInstance, Try
 from tests.support.own_airflow import load_dag_file, serialization, stored_again
 
 pytestmark = pytest.mark.one_transport("grpc")
+
+ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+"""A text that Flyte may send."""
 
 
 # Eight tasks, two of them mapped: 87 s on Airflow 3.2.2 at a load of 5 on two cores, more than 180 s at 10.
@@ -119,3 +129,27 @@ def test_a_task_that_never_had_a_run_logs_no_error_about_its_button(
     states = {ti.task_id: str(ti.state) for ti in dag.test().get_task_instances()}
     assert states == {"launch": "failed", "wait": "failed"}
     assert looked_up == []
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "JAVASCRIPT:x", "data:text/html,x", "//evil", "", " http://x"]
+)
+def test_an_address_that_is_no_page_is_neither_stored_nor_shown(address: str) -> None:
+    """Whatever stands under the button's key: a neighbour's task may have put it there."""
+    task = SimpleNamespace()
+    ti = TaskInstance()
+    show_link(task, {"ti": ti}, address)  # type: ignore[typeddict-item]
+    assert ti.xcoms == {}
+    task._flyte_url_shown = address
+    assert FlyteRunLink().get_link(task, ti_key=ti) == ""
+
+
+@given(ANY, ANY)
+def test_a_page_is_below_the_console_whatever_project_and_domain(project: str, domain: str) -> None:
+    config = FlyteConfig(endpoint="flyte.example.com:443", console_url="https://console.example.com/flyte")
+    url = config.run_url(RunKey(project, domain, "r1"))
+    parts = urlsplit(url)
+    assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("https", "console.example.com", "", "")
+    assert re.fullmatch(r"/flyte/v2/domain/[^/]*/project/[^/]*/runs/r1", parts.path)
+    assert url.isascii()
+    assert url.isprintable()

@@ -243,9 +243,8 @@ def test_the_traceback_of_a_trigger_is_one_line_of_the_log(
     with pytest.raises(FlyteWaitBroken, match="failed: boom"):
         driven.fail("boom", traceback)
     errors = [line for line in lines if line.startswith("ERROR")]
-    assert errors == ['ERROR: The trigger failed in the triggerer:\n  File "x.py", line 1\nValueError: boom'] * bool(
-        traceback
-    )
+    line = 'ERROR: The trigger failed in the triggerer:\n  |   File "x.py", line 1\n  | ValueError: boom'
+    assert errors == [line] * bool(traceback)
 
 
 async def test_a_trigger_that_waits_for_flyte_before_a_launch(flyte_default: LocalFlyte, no_watcher_left: None) -> None:

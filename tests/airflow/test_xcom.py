@@ -6,6 +6,8 @@ import base64
 import json
 import logging
 import math
+import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from airflow_provider_flyte.client.idl.workflow.run_definition_pb2 import RunDet
 from airflow_provider_flyte.client.literals.reader import value_of
 from airflow_provider_flyte.client.literals.values import Unfit
 from airflow_provider_flyte.client.literals.writer import literal_of
+from airflow_provider_flyte.client.outside import storable
 from airflow_provider_flyte.client.run_details import RunDetails
 from airflow_provider_flyte.report.xcom import push_outputs, xcom_value
 from tests.support.driving import TaskInstance
@@ -85,15 +88,27 @@ def test_nul_is_stripped() -> None:
 
 RECORDED = json.loads((Path(__file__).parents[1] / "recordings" / "literals.json").read_text())
 PICKLED = {"bytes", "any"}
+ANY = st.text(st.characters(exclude_categories=[]), max_size=20)
+"""All text, lone surrogates included."""
+
 STRUCT = types_pb2.LiteralType(simple=types_pb2.STRUCT)
 
 
-def pushed(outputs: dict[str, Any], ti: TaskInstance | None = None) -> dict[str, Any]:
-    """What XCom has of them."""
+def pushed(
+    outputs: dict[str, Any], ti: TaskInstance | None = None, declared: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """What XCom has of them.
+
+    :param declared: the outputs that the task's interface has; by default all of these.
+    """
     ti = ti or TaskInstance()
+    variables = [{"key": name} for name in (outputs if declared is None else declared)]
+    task = {"taskTemplate": {"interface": {"outputs": {"variables": variables}}}}
     run = {"run": {"project": "p", "domain": "d", "name": "r1"}, "name": "a0"}
     attempts = [{"attempt": 1, "outputs": {"outputUri": "s3://bucket/r1/outputs.pb"}}]
-    push_outputs(ti, details(action={"id": run, "attempts": attempts}), outputs, logging.getLogger("task"))
+    push_outputs(
+        ti, details(action={"id": run, "attempts": attempts, "task": task}), outputs, logging.getLogger("task")
+    )
     return ti.xcoms
 
 
@@ -250,17 +265,61 @@ def test_a_backend_that_refuses_a_value_or_a_key() -> None:
     ti = Backend()
     ti.refused = 7
     xcoms = pushed({"o0": 7}, ti)
-    assert xcoms["o0"]["reason"].startswith("ConnectionError: the bucket is gonex")
+    assert xcoms["o0"]["reason"].startswith("ConnectionError: the bucket is gone\N{REPLACEMENT CHARACTER}x")
     assert len(xcoms["o0"]["reason"]) == 300
     assert xcoms["outputs"] == {"o0": xcoms["o0"]}
     ti = Backend()
-    ti.refused_keys = ("a/b",)
-    assert pushed({"a/b": 7}, ti) == {"outputs": {"a/b": 7}}
+    ti.refused_keys = ("a-b",)
+    assert pushed({"a-b": 7}, ti) == {"outputs": {"a-b": 7}}
     ti.refused_keys = ("outputs",)
     with pytest.raises(ConnectionError):
         pushed({"o0": 7}, ti)
 
 
-def test_outputs_with_the_names_of_our_own_keys() -> None:
-    outputs = {"run_name": 1, "run_url": 2, "outputs": 3, "return_value": 4, "o0": 5, "_link_FlyteRunLink": 6}
+def test_outputs_with_the_names_of_keys_that_are_taken() -> None:
+    taken = ("run_name", "run_url", "outputs", "return_value", "skipmixin_key", "_link_FlyteRunLink", "_flyte_settled")
+    outputs = dict.fromkeys(taken, 1) | {"o0": 5}
     assert pushed(outputs) == {"outputs": outputs, "o0": 5}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "../other_task/return_value",
+        "a/b",
+        "a\\b",
+        "a b",
+        "a%2fb",
+        "a?b",
+        ".hidden",
+        "_private",
+        "é",
+        "a\n",
+        "a" * 201,
+    ],
+)
+def test_an_output_whose_name_is_no_key(name: str) -> None:
+    """Airflow puts keys into paths: of its API, and XCom backends into those of files."""
+    assert pushed({name: 1, "o0": 2}) == {"outputs": {name: 1, "o0": 2}, "o0": 2}
+
+
+@pytest.mark.parametrize("name", ["o0", "0", "a.b-c_D", "a" * 200])
+def test_an_output_whose_name_is_a_key(name: str) -> None:
+    assert pushed({name: 1}) == {"outputs": {name: 1}, name: 1}
+
+
+def test_an_output_that_the_task_does_not_declare(caplog: pytest.LogCaptureFixture) -> None:
+    assert pushed({"o0": 1, "other\x1b": 2}, declared=["o0", "o1"]) == {"outputs": {"o0": 1, "other\x1b": 2}, "o0": 1}
+    [line] = caplog.messages
+    assert line.startswith(
+        "Outputs of Flyte run r1 have no XCom key of their own, they are under 'outputs' alone: 'other\\x1b'. A key"
+    )
+
+
+@given(st.dictionaries(ANY, ANY, max_size=5))
+def test_any_text_can_be_stored_and_only_names_are_keys(outputs: dict[str, str]) -> None:
+    declared = [name for name in outputs if storable(name) == name]
+    for key, value in pushed(outputs, declared=declared).items():
+        json.dumps(value, ensure_ascii=False).encode()
+        assert key == "outputs" or re.fullmatch("[A-Za-z0-9][A-Za-z0-9_.-]*", key)

@@ -601,7 +601,7 @@ def test_how_long_one_read_of_outputs_takes_trouble(
 
 
 @pytest.mark.parametrize(("tail", "trouble", "words"), [
-    (["a", "b"], "", "The end of the log of attempt 2:\na\nb"),
+    (["a", "b"], "", "The end of the log of attempt 2:\n  | a\n  | b"),
     ([], "no such service.", "No log of attempt 2: no such service. The run's page: "),
     ([], "", "No log of attempt 2: Flyte sent no lines of it. The run's page: "),
 ])  # fmt: skip

@@ -8,7 +8,6 @@ another company's), and shown no client certificate.
 from __future__ import annotations
 
 import base64
-import json
 import re
 import time
 from collections.abc import Iterator
@@ -19,9 +18,12 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from airflow_provider_flyte import __version__
+from airflow_provider_flyte.client.arguments import LONGEST
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.credentials import ClientCredentials, Secret, check_token
 from airflow_provider_flyte.client.errors import ConfigError, Status, TokenError, TokenServerError
+from airflow_provider_flyte.client.outside import one_line
+from airflow_provider_flyte.client.transport.connect_protocol import read_json
 from airflow_provider_flyte.client.transport.route import Route, environment_proxy, roots_of, system_roots
 
 _LONGEST_ANSWER = 1 << 20
@@ -121,10 +123,7 @@ class TokenServer:
             return response.status_code, bytes(body)
 
     def _read(self, status: int, body: bytes, credentials: ClientCredentials) -> Grant | TokenError:
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            answer = None
+        answer = read_json(body)
         if not isinstance(answer, dict):
             answer = {}
         if status == 200:
@@ -149,9 +148,9 @@ class TokenServer:
             return self._unusable("the answer holds no token")
         try:
             seconds = float(lifetime) if isinstance(lifetime, int | float | str) else None
-        except ValueError:
+        except (ValueError, OverflowError):
             seconds = None
-        return Grant(token, seconds if seconds and seconds > 0 else None)
+        return Grant(token, min(seconds, LONGEST) if seconds and seconds > 0 else None)
 
     def _unusable(self, details: str, status: Status = Status.UNAVAILABLE) -> TokenServerError:
         if self._route.proxy:
@@ -168,5 +167,4 @@ def _without(credentials: ClientCredentials, details: str) -> str:
     """A server's text on one line, cut, and without the secret in case the server repeats it."""
     for secret in (credentials.client_secret, quote(credentials.client_secret, safe=""), _basic(credentials)[6:]):
         details = details.replace(secret, "***")
-    line = " ".join("".join(each if each.isprintable() else " " for each in details).split())
-    return line if len(line) <= _LONGEST_TEXT else line[:_LONGEST_TEXT] + "..."
+    return one_line(details, _LONGEST_TEXT)

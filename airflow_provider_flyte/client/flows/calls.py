@@ -15,6 +15,7 @@ from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.idl.project import project_service_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines
 from airflow_provider_flyte.client.phase import TERMINAL, RunPhase
 from airflow_provider_flyte.client.rpc import DataProxyService, ProjectService, RunService, ServerStream, Unary
 from airflow_provider_flyte.client.run_key import RunKey
@@ -237,9 +238,9 @@ def run_error(action: run_definition_pb2.ActionDetails) -> RunError | None:
         # FAILED arrives before its error: until then error_info is set but empty.
         kind = run_definition_pb2.ErrorInfo.Kind
         names = {kind.KIND_USER: "USER", kind.KIND_SYSTEM: "SYSTEM"}
-        return RunError(names.get(action.error_info.kind, "UNKNOWN"), action.error_info.message)
+        return RunError(names.get(action.error_info.kind, "UNKNOWN"), some_lines(action.error_info.message))
     if which == "abort_info":
-        return RunError("ABORTED", action.abort_info.reason)
+        return RunError("ABORTED", some_lines(action.abort_info.reason))
     return None
 
 
@@ -253,7 +254,7 @@ def list_projects() -> Call[list[str]]:
     return Call(
         ProjectService.ListProjects,
         project_service_pb2.ListProjectsRequest(),
-        lambda response: [project.id for project in response.projects.projects],
+        lambda response: [one_line(project.id, LONGEST_NAME) for project in response.projects.projects],
     )
 
 
@@ -262,5 +263,5 @@ def get_domains(project: str, org: str) -> Call[list[str]]:
     return Call(
         ProjectService.GetProject,
         project_service_pb2.GetProjectRequest(id=project, org=org),
-        lambda response: [domain.id for domain in response.project.domains],
+        lambda response: [one_line(domain.id, LONGEST_NAME) for domain in response.project.domains],
     )

@@ -11,11 +11,11 @@ from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.calls import Flow, StreamCall
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
+from airflow_provider_flyte.client.outside import one_line
 from airflow_provider_flyte.client.rpc import DataProxyService
 from airflow_provider_flyte.client.run_key import RunKey
 
 LINES, WITHIN = 50, 5.0
-_LONGEST_LINE = 2000
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def tail_log(key: RunKey, org: str, attempt: int, lines: int, within: float) -> 
     kept: deque[str] = deque(maxlen=lines)
 
     def read(message: dataproxy_service_pb2.TailLogsResponse) -> None:
-        kept.extend(_cut(line.message) for log in message.logs for line in log.lines)
+        kept.extend(one_line(line.message) for log in message.logs for line in log.lines)
 
     request = dataproxy_service_pb2.TailLogsRequest(
         action_id=identifier_pb2.ActionIdentifier(run=calls.run_identifier(key, org), name=calls.ROOT_ACTION),
@@ -60,8 +60,3 @@ def check_tail(attempt: object, lines: object, within: object) -> None:
     for name, value in (("attempt", attempt), ("lines", lines)):
         whole_number(name, value, least=1)
     seconds("within", within, above_least=True)
-
-
-def _cut(line: str) -> str:
-    line = line.rstrip("\r\n")
-    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} ... ({len(line)} characters)"

@@ -10,7 +10,7 @@ from airflow_provider_flyte.client.idl.common import list_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.rpc import RunService
-from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.run_key import RunKey, is_run_name
 
 MOST = 50
 """How many runs are read: labels and annotations are in no list, so that each costs a call."""
@@ -41,8 +41,10 @@ def runs_of_task(
     )
     keys: list[RunKey] = yield Call(RunService.ListRuns, request, _keys)
     found = {}
-    for key in keys:
-        found[key] = yield calls.get_run_details(calls.run_identifier(key, org))
+    for key in keys[:MOST]:
+        # Names of no run, and of runs elsewhere, were not asked for.
+        if is_run_name(key.name) and (key.project, key.domain) == (project, domain):
+            found[key] = yield calls.get_run_details(calls.run_identifier(key, org))
     return found
 
 

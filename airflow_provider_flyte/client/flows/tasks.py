@@ -10,6 +10,7 @@ from airflow_provider_flyte.client.errors import NoSuchTaskError, NotFoundError
 from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Call, Flow
 from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2, task_service_pb2
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.rpc import TaskService
 
 SHOWN = 10
@@ -76,7 +77,7 @@ def all_of(page: Callable[[str], Call[tuple[list[str], str]]]) -> Flow[list[str]
     token = ""
     for _ in range(_MOST_PAGES):
         names, token = yield page(token)
-        found += names
+        found += [one_line(each, LONGEST_NAME) for each in names]
         if not token:
             break
     return found

@@ -1,4 +1,4 @@
-"""protobuf's JSON mapping of a message, also of one whose JSON values hold numbers that JSON has no word for."""
+"""protobuf's JSON mapping of a message, also of one that holds numbers and times that the mapping refuses."""
 
 from __future__ import annotations
 
@@ -7,26 +7,46 @@ from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.timestamp_pb2 import Timestamp
 
 
 def message_dict(message: Message) -> dict[str, Any]:
-    """The message as a dict. A NaN or an infinity in a Struct is a text there, as it is in a field that is a double.
+    """The message as a dict. A NaN or an infinity in a Struct is a text there, as it is in a field that is a double; a
+    time or a duration that is out of range becomes the nearest one that is not.
 
-    protobuf refuses such a Struct, and a task's interface may hold one: a default of NaN in a schema.
+    protobuf refuses them, and a task's interface may hold such a Struct: a default of NaN in a schema.
     """
     try:
         result: dict[str, Any] = MessageToDict(message)
-    except SerializeToJsonError:
+    except (SerializeToJsonError, ValueError):
         copy = type(message)()
         copy.CopyFrom(message)
-        for value in _json_values(copy):
-            if value.WhichOneof("kind") == "number_value" and not math.isfinite(value.number_value):
-                value.string_value = _word(value.number_value)
+        for each in _messages(copy):
+            if isinstance(each, Value):
+                if each.WhichOneof("kind") == "number_value" and not math.isfinite(each.number_value):
+                    each.string_value = _word(each.number_value)
+            elif isinstance(each, Timestamp):
+                _bring_in_range(each, _YEARS_1_TO_9999, 0)
+            elif isinstance(each, Duration):
+                _bring_in_range(each, _TEN_THOUSAND_YEARS, -_MOST_NANOS if each.seconds < 0 else 0)
         result = MessageToDict(copy)
     return result
+
+
+_YEARS_1_TO_9999 = range(-62_135_596_800, 253_402_300_800)
+_TEN_THOUSAND_YEARS = range(-315_576_000_000, 315_576_000_001)
+"""Seconds that protobuf's JSON mapping takes of a Timestamp and of a Duration."""
+
+_MOST_NANOS = 999_999_999
+
+
+def _bring_in_range(message: Timestamp | Duration, allowed: range, least_nanos: int) -> None:
+    message.seconds = min(max(message.seconds, allowed[0]), allowed[-1])
+    message.nanos = min(max(message.nanos, least_nanos), least_nanos + _MOST_NANOS)
 
 
 def struct_values(struct: Struct) -> dict[str, Any]:
@@ -49,10 +69,9 @@ def _word(number: float) -> str:
     return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
 
 
-def _json_values(message: Message) -> Iterator[Value]:
-    """Each google.protobuf.Value in a message, at any depth."""
-    if isinstance(message, Value):
-        yield message
+def _messages(message: Message) -> Iterator[Message]:
+    """A message, and each in it at any depth."""
+    yield message
     for field, content in message.ListFields():
         kind = field.message_type
         if kind is None:
@@ -60,9 +79,9 @@ def _json_values(message: Message) -> Iterator[Value]:
         if kind.GetOptions().map_entry:
             if kind.fields_by_name["value"].type == FieldDescriptor.TYPE_MESSAGE:
                 for item in content.values():
-                    yield from _json_values(item)
+                    yield from _messages(item)
         elif isinstance(content, Message):
-            yield from _json_values(content)
+            yield from _messages(content)
         else:
             for item in content:
-                yield from _json_values(item)
+                yield from _messages(item)

@@ -78,11 +78,14 @@ def read_error(parsed: Any) -> tuple[Status, str] | None:
     message = parsed.get("message")
     text = message if isinstance(message, str) else ""
     details = parsed.get("details")
-    shown = [
-        f"{each.get('type', 'detail')}: {json.dumps(each['debug'], ensure_ascii=False)}"
-        for each in (details if isinstance(details, list) else ())
-        if isinstance(each, dict) and each.get("debug")
-    ]
+    try:
+        shown = [
+            f"{each.get('type', 'detail')}: {json.dumps(each['debug'], ensure_ascii=False)}"
+            for each in (details if isinstance(details, list) else ())
+            if isinstance(each, dict) and each.get("debug")
+        ]
+    except RecursionError:
+        shown = ["details that are nested too deeply"]
     if shown:
         text = f"{text} ({'; '.join(shown)[:_LONGEST_DEBUG]})".strip()
     return _STATUSES.get(parsed["code"], Status.UNKNOWN), text

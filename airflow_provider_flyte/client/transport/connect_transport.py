@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
 from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -255,10 +254,10 @@ class _Wire:
         error = self._error(method, connect.status_of_http(number), details, run)
         cls: type[RpcError] | None = None
         if number in _REDIRECTS:
-            location = urlsplit(response.headers.get("location", ""))
-            # Without the query: a login page's may hold a secret.
-            error.details = f"HTTP {number}, a redirect to {location.scheme}://{location.netloc}{location.path}"
-            to_tls = location.scheme == "https" and location.path == method.path
+            # Without the query: a login page's may hold a secret. Not parsed: it may be no URL.
+            location = re.split("[?#]", response.headers.get("location", ""))[0]
+            error.details = f"HTTP {number}, a redirect to {location}"
+            to_tls = location.startswith("https:") and location.endswith(method.path)
             cls = SpeaksTlsError if to_tls and self._config.insecure else LoginPageError
         elif number == 200:
             cls = LoginPageError if kind == "text/html" else NotFlyteError

@@ -146,7 +146,7 @@ class _Calls:
         """Raise our error for one of a stream's, unless it ended because its time is over."""
         ours = self._ours(error, method, run)
         if ours.status is not Status.DEADLINE_EXCEEDED or time.monotonic() < until - _CLOCKS_DIFFER:
-            raise ours from error
+            raise ours from None
 
 
 class GrpcTransport(_Calls):
@@ -161,7 +161,8 @@ class GrpcTransport(_Calls):
         try:
             answer: Resp | Unreadable = self._begin(method, request, timeout, metadata)
         except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
-            raise self._ours(error, method, run) from error
+            # Without grpc's own, whose details are as the server wrote them, and which has no other facts.
+            raise self._ours(error, method, run) from None
         return self._readable(answer, method, run)
 
     def server_stream(
@@ -202,7 +203,8 @@ class AsyncGrpcTransport(_Calls):
             answer: Resp | Unreadable = await self._begin(method, request, timeout, metadata)
         except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
             self._pass_on_cancellation(error)
-            raise self._ours(error, method, run) from error
+            # Without grpc's own, whose details are as the server wrote them, and which has no other facts.
+            raise self._ours(error, method, run) from None
         return self._readable(answer, method, run)
 
     async def server_stream(

@@ -1,15 +1,20 @@
-"""Messages whose JSON values hold what JSON has no number for."""
+"""Messages that hold numbers and times that protobuf's JSON mapping refuses."""
 
 from __future__ import annotations
 
 import math
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from airflow_provider_flyte.client import RunDetails
 from airflow_provider_flyte.client.idl.core import literals_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
+from airflow_provider_flyte.client.literals.message_dict import message_dict
 from airflow_provider_flyte.client.literals.reader import value_of
 
 
@@ -41,3 +46,33 @@ def test_an_output_with_a_nan() -> None:
     found = value["a"]["b"]
     assert math.isnan(found[0])
     assert found[1:] == [-math.inf, 3, 2.5, True, None, "x"]
+
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+INT32 = st.integers(-(2**31), 2**31 - 1)
+
+
+@given(INT64, INT32)
+@example(253_402_300_800, 0)
+@example(-62_135_596_801, 0)
+@example(0, -1)
+@example(0, 1_000_000_000)
+def test_a_run_with_any_time(seconds: int, nanos: int) -> None:
+    message = run_definition_pb2.RunDetails()
+    message.action.status.end_time.seconds, message.action.status.end_time.nanos = seconds, nanos
+    ended = RunDetails(message).to_dict()["action"]["status"]["endTime"]
+    if seconds > 253_402_300_799:
+        assert ended.startswith("9999-12-31T23:59:59")
+    elif seconds < -62_135_596_800:
+        assert ended.startswith("0001-01-01T00:00:00")
+    assert Timestamp().FromJsonString(ended) is None
+
+
+@given(INT64, INT32)
+@example(315_576_000_001, 0)
+@example(-1, 1)
+def test_a_message_with_any_duration(seconds: int, nanos: int) -> None:
+    mapped = message_dict(Duration(seconds=seconds, nanos=nanos))
+    read = Duration()
+    read.FromJsonString(str(mapped))
+    assert read.seconds == min(max(seconds, -315_576_000_000), 315_576_000_000)

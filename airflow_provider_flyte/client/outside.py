@@ -1,0 +1,79 @@
+"""Text from outside (Flyte, a proxy, a token server), cleaned for logs, errors and events. All cleaning is done here.
+
+Such text may imitate ours: line breaks begin new lines in a log, a terminal obeys escape sequences, some characters
+are invisible. A lone surrogate cannot be encoded at all: one in an event ends Airflow 3's triggerer with all its waits
+(UnicodeEncodeError). Values are not cleaned: an output stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 2000
+"""Characters of a text in an error or a log."""
+
+LONGEST_IN_EVENT = 500
+"""Characters of a text in a trigger's event, which Airflow keeps in its database and logs in full."""
+
+LONGEST_NAME = 200
+"""Characters of a name that Flyte gives."""
+
+REPLACED = "\N{REPLACEMENT CHARACTER}"
+"""Stands for a character that cannot be printed."""
+
+_LEFT_OUT = " ... "
+_READ = 4
+"""How many times the longest result is looked at: a text of megabytes would hold an event loop."""
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+"""A terminal's colours and movements (ECMA-48, 5.4), as programs write them into logs."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHOWN_BEFORE = "\n  | "
+
+
+def one_line(text: str, most: int = LONGEST) -> str:
+    """The text as a line of printable characters; a long one lacks its middle, because reasons stand at both ends.
+
+    :param text: from outside.
+    :param most: how many characters there may be.
+    """
+    if len(text) <= most and text.isprintable():
+        return text
+    first, *others = _seen_lines(text, most) or [""]
+    return _shortened(" ".join([first, *filter(None, map(str.strip, others))]), most)
+
+
+def some_lines(text: str, most: int = LONGEST) -> str:
+    """The same for a text that may have several lines, such as a traceback. Show it by :func:`marked`."""
+    if len(text) <= most and all(map(str.isprintable, text.split("\n"))):
+        return text
+    return _shortened("\n".join(_seen_lines(text, most)), most)
+
+
+def marked(text: str) -> str:
+    """Several lines for a log, each but the first marked, so that none can be taken for one of the log's own."""
+    return text.replace("\n", _SHOWN_BEFORE)
+
+
+def storable(text: str) -> str:
+    """A value's text, with what no database and no encoding takes replaced: NUL and lone surrogates."""
+    return _SURROGATE.sub(REPLACED, text.replace("\0", ""))
+
+
+def _seen_lines(text: str, most: int) -> list[str]:
+    lines = _ESCAPE_SEQUENCE.sub("", _shortened(text, _READ * most)).splitlines()
+    return ["".join(map(_seen, line)).rstrip() for line in lines]
+
+
+def _seen(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character.isspace() else REPLACED
+
+
+def _shortened(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    begin = (most - len(_LEFT_OUT)) // 2
+    return text[:begin] + _LEFT_OUT + text[begin + len(_LEFT_OUT) - most :]

@@ -1,0 +1,73 @@
+"""Text from outside becomes text that can be printed, bounded, and the same when it is cleaned twice."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_flyte.client.outside import marked, one_line, some_lines, storable
+
+ANY = st.text(st.characters(exclude_categories=[]), max_size=60)
+"""All text, lone surrogates included."""
+
+LONG = st.builds(lambda text, times: text * times, ANY, st.sampled_from([1, 2, 40]))
+MOST = st.integers(20, 300)
+
+
+@given(LONG, MOST)
+def test_one_line(text: str, most: int) -> None:
+    line = one_line(text, most)
+    assert line.isprintable()
+    assert len(line) <= most
+    assert one_line(line, most) == line
+    line.encode()
+
+
+@given(LONG, MOST)
+def test_some_lines(text: str, most: int) -> None:
+    lines = some_lines(text, most)
+    assert all(line.isprintable() for line in lines.split("\n"))
+    assert len(lines) <= most
+    assert some_lines(lines, most) == lines
+
+
+@given(ANY)
+def test_nothing_in_marked_lines_begins_a_line_of_the_log(text: str) -> None:
+    assert all(line.startswith("  | ") for line in marked(some_lines(text)).split("\n")[1:])
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S"]), max_size=60))
+def test_what_can_be_printed_stays(text: str) -> None:
+    assert one_line(text) == some_lines(text) == storable(text) == text
+
+
+@given(ANY)
+def test_a_value_stays_but_for_what_cannot_be_stored(text: str) -> None:
+    stored = storable(text)
+    assert "\0" not in stored
+    stored.encode()
+    assert len(stored) == len(text.replace("\0", ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("bad \ud800 token", "bad \N{REPLACEMENT CHARACTER} token"),
+        ("no\n[2026-11-26] INFO - Marking task as SUCCESS\r\n", "no [2026-11-26] INFO - Marking task as SUCCESS"),
+        ("\x1b[31;1mred\x1b[0m and \x1b]0;title\x07", "red and \ufffd]0;title\ufffd"),
+        ("\x1b[\x1b[0m31m", "\ufffd[31m"),
+        ("a\tb\u00a0c\u202ed\u200be\0", "a b c\ufffdd\ufffde\ufffd"),
+        ("one\u2028two\x85three", "one two three"),
+        ("    indented\n  more", "    indented more"),
+        ("", ""),
+        ("\n\n", ""),
+    ],
+)
+def test_one_line_of(text: str, line: str) -> None:
+    assert one_line(text) == line
+
+
+def test_a_long_text_lacks_its_middle() -> None:
+    assert one_line("begin" + "." * 3_000_000 + "end", 30) == "begin....... ... ..........end"
+    assert some_lines("first\n" + "x\n" * 1_000_000 + "last", 20) == "first\nx ... x\nx\nlast"
