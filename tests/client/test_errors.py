@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import traceback
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, errors
 from airflow_provider_flyte.client.errors import FlyteError, RpcError, Status
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.testing import LocalFlyte, cut_stream, delay, status
 from tests.client.conftest import config_for
 from tests.support.strangers import stranger
@@ -193,3 +197,40 @@ def test_flyte_may_quote_what_grpc_says_of_http(
 def test_without_a_client_the_error_says_so() -> None:
     with pytest.raises(errors.NoClientError, match=r"call inside `with FlyteClient\(config\):`"):
         RunDetails.get("r1")
+
+
+@both
+def test_a_server_s_text_is_one_line_that_can_be_printed(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
+    local_flyte.inject("GetRunDetails", status("INVALID_ARGUMENT", "no\n[INFO] ours\r\x1b[2J\u202eend\0" + "x" * 3000))
+    with pytest.raises(errors.InvalidArgumentError) as raised:
+        ask(config_for(local_flyte), on_a_loop=on_a_loop)
+    assert raised.value.details.startswith("no [INFO] ours \N{REPLACEMENT CHARACTER}end\N{REPLACEMENT CHARACTER}xxx")
+    assert len(raised.value.details) == 2000
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "\n[INFO]" not in shown
+    assert "\x1b" not in shown
+
+
+ANY = st.text(st.characters(exclude_categories=[]))
+
+
+@given(ANY, ANY, ANY)
+def test_errors_of_any_text(details: str, endpoint: str, run: str) -> None:
+    error = errors.error_for(Status.UNKNOWN, details, method="S/M", endpoint=endpoint, run=run)
+    error.details += details
+    for each in (error, error.copy(details=details), errors.ConfigError(details), errors.InputsError(details)):
+        assert str(each).isprintable()
+        assert repr(each).isprintable()
+        assert len(str(each)) < 7000
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
+def test_timelines_and_reasons_of_any_text(text: str, reason: str) -> None:
+    message = run_definition_pb2.RunDetails()
+    attempt = message.action.attempts.add(attempt=1)
+    attempt.phase_transitions.add(phase=6)
+    attempt.error_info.message = message.action.error_info.message = text
+    attempt.cluster_events.add(type=2, reason=reason, message=text)
+    details = RunDetails(message)
+    for line in [*details.timeline(), repr(details), *(details.error.message if details.error else "").split("\n")]:
+        assert line.isprintable()

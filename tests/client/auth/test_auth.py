@@ -309,6 +309,10 @@ def wrong_secret(server: OAuth2Server) -> None:
             answering(400, '{"error": "bad", "error_description": "is correct-horse\\nright"}'),
             r"bad \(is \*\*\* right\)",
         ),
+        (
+            answering(400, '{"error": "bad", "error_description": "x\\ud800\\u001b[2Jy"}'),
+            "bad \\(x\N{REPLACEMENT CHARACTER}y\\)",
+        ),
         (answering(404, "<h1>none</h1>", "text/html"), "HTTP 404"),
         (answering(302, "", "text/html"), "HTTP 302 instead of a token"),
     ],
@@ -344,6 +348,8 @@ def test_what_the_token_server_refuses_is_lasting(
         (answering(429, "slow down", "text/plain", times=9), "HTTP 429"),
         (answering(200, "<h1>log in</h1>", "text/html", times=9), "holds no token"),
         (answering(200, '{"access_token": "two words"}', times=9), "holds no token"),
+        (answering(200, '["a token"]', times=9), "holds no token"),
+        (answering(200, "[" * 100_000, times=9), "holds no token"),
     ],
 )
 def test_what_may_pass_is_asked_again(
@@ -499,3 +505,15 @@ def test_plaintext_to_a_host_that_is_not_local_is_warned_of_once(caplog: pytest.
         "Flyte at 10.0.0.1plaintext",
     ]
     assert "tr0ub4dor" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "lifetime", ["1e30", "1" + "0" * 400, "NaN", "Infinity", "-1", '"soon"', "[]", "1e400", "null"]
+)
+def test_a_lifetime_that_is_odd_spoils_no_token(guarded: LocalFlyte, oauth2: OAuth2Server, lifetime: str) -> None:
+    oauth2.issue("good")
+    answering(200, f'{{"access_token": "good", "expires_in": {lifetime}}}')(oauth2)
+    config = config_for(guarded, credentials=CREDENTIALS)
+    assert read(config, on_a_loop=False, times=2) == "r1"
+    assert read(config, on_a_loop=True) == "r1"
+    assert len(oauth2.forms) == 1
