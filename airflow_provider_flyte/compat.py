@@ -291,6 +291,10 @@ def task_state(ti: Any) -> str | None:
         if hasattr(ti, "get_task_states"):
             return state_in(ti.get_task_states(**_asking_for(ti)), ti)
         return plain_state(ti.current_state())
+    except (BrokenPipeError, ConnectionResetError, EOFError):
+        # Airflow 3 asks over a socket to the supervisor.
+        log.warning("The supervisor of this task's process is gone, so Airflow could not be asked about the task.")
+        return ORPHANED
     except Exception:
         log.warning("The state of the task could not be read from Airflow.", exc_info=True)
         return UNKNOWN
@@ -336,6 +340,9 @@ def dag_run_key(dag_run: Any) -> str | None:
     # SQLite gives the key of a deleted row to the next one.
     return None if settings.engine is None or settings.engine.dialect.name == "sqlite" else str(key)
 
+
+ORPHANED = "orphaned"
+"""In place of a state, where the process that supervises this one is gone."""
 
 UNKNOWN = "unknown"
 """A state that could not be read."""

@@ -91,7 +91,8 @@ class FlyteConfig:
     """Domains that may be used; anything else is refused before a call. Empty: all."""
 
     allowed_run_as: tuple[str, ...] = ()
-    """Kubernetes service accounts that runs may be launched as; anything else is refused before that. Empty: all."""
+    """Kubernetes service accounts, and IAM roles of Flyte triggers, that runs may be launched as; anything else is
+    refused before that. Empty: all."""
 
     run_name_prefix: str = ""
     """What the names of launched runs begin with."""
@@ -164,9 +165,9 @@ class FlyteConfig:
         self._check_allowed("project", project)
         self._check_allowed("domain", domain)
 
-    def check_run_as(self, service_account: str) -> None:
-        """Refuse a service account that runs may not be launched as."""
-        self._check_in(self.allowed_run_as, "allowed_run_as", "service account", service_account)
+    def check_run_as(self, identity: str, what: str = "service account") -> None:
+        """Refuse a service account, or another identity, that runs may not be launched as."""
+        self._check_in(self.allowed_run_as, "allowed_run_as", what, identity)
 
     def _check_allowed(self, part: str, value: str) -> None:
         name = f"allowed_{part}s"

@@ -229,6 +229,15 @@ class AlreadyExistsError(RpcError):
     advice = "Choose another name, or read what exists."
 
 
+class RunHiddenError(AlreadyExistsError):
+    """CreateRun answers that there is a run of this name, and no read shows it; nothing was launched."""
+
+    advice = (
+        "Flyte has a run of the name {run}, and does not show it: it may have been deleted, or these credentials may "
+        "not read it. Nothing was launched; launch under another name."
+    )
+
+
 class UnimplementedError(RpcError):
     """The server, or a proxy in front of it, does not have this method."""
 

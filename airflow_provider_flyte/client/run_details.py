@@ -70,7 +70,7 @@ class RunDetails:
         What each type becomes stands in ``literals/reader.py``; a literal that cannot be read becomes a description of
         itself, never an exception.
         """
-        return current_client(self._client), self.read_values("inputs")
+        return self._used()[0], self.read_values("inputs")
 
     @blocking
     def outputs(self) -> Bound[dict[str, Any]]:
@@ -78,7 +78,7 @@ class RunDetails:
 
         :raises NotFoundError: while there are none yet. A run that has succeeded and whose task declares none gives {}.
         """
-        return current_client(self._client), self.read_values("outputs")
+        return self._used()[0], self.read_values("outputs")
 
     def read_values(self, which: str) -> Flow[dict[str, Any]]:
         """The flow of :meth:`inputs` and :meth:`outputs`, for :meth:`FlyteClient.execute` with a budget of its own.
@@ -103,8 +103,7 @@ class RunDetails:
 
         :param reason: why; stands in the run's details.
         """
-        used = current_client(self._client)
-        key = used.config.key(self.name, self.key.project, self.key.domain)
+        used, key = self._used()
         return used, abort(key, used.config.org, check_reason(reason))
 
     @blocking
@@ -114,12 +113,19 @@ class RunDetails:
         :param lines: how many lines.
         :param within: seconds; what came until then is the result.
         """
-        used = current_client(self._client)
-        key = used.config.key(self.name, self.key.project, self.key.domain)
+        used, key = self._used()
         attempts = self.pb2.action.attempts
         attempt = attempts[-1].attempt if attempts else 1
         check_tail(attempt, lines, within)
         return used, tail_log(key, used.config.org, attempt, lines, within)
+
+    def _used(self) -> tuple[FlyteClient, RunKey]:
+        """The client to ask about this run, and the run.
+
+        :raises ConfigError: for a project or domain that the client's config does not allow.
+        """
+        used = current_client(self._client)
+        return used, used.config.key(self.name, self.key.project, self.key.domain)
 
     def timeline(self) -> list[str]:
         """What happened to the run and when, a line each: launch, attempts' phases, the cluster's warnings, end."""

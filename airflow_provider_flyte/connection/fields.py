@@ -187,8 +187,8 @@ FIELDS = (
     Field(
         "allowed_run_as",
         "Allowed to run as",
-        "Kubernetes service accounts that a launch may name, separated by commas. One that names none runs under the "
-        "task's account, or Flyte's default.",
+        "Kubernetes service accounts that a launch may name, and IAM roles that a Flyte trigger may, separated by "
+        "commas. A launch that names none runs under the task's account, or Flyte's default.",
         "list",
         unset="all",
     ),

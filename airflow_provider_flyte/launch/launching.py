@@ -126,7 +126,7 @@ class Launching:
             retry_for=WaitRules(unreachable_after=self._limit).at_most(BRIEFLY),
             since=first_launch(self._context),
             waits=task.wait,
-            before_create=self._stopping.check_before_launch,
+            before_create=self._stopping.check_before_create,
             log=task.log,
         )
 

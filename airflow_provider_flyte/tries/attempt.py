@@ -18,6 +18,7 @@ from airflow_provider_flyte.client.errors import (
     NoSuchTaskError,
     NoSuchTriggerError,
     RpcError,
+    RunHiddenError,
     UnimplementedError,
 )
 from airflow_provider_flyte.client.phase import phase_name
@@ -63,6 +64,10 @@ class TryRun:
 
     new: bool = False
     """Whether it was launched just now."""
+
+
+class _OvertakenError(Exception):
+    """A run has come into being since it was decided to launch one."""
 
 
 def settled_run(config: FlyteConfig, settled: Settled) -> TryRun:
@@ -138,6 +143,10 @@ class TryRuns:
             raise FlyteArgumentError(f"{error}{about}") from error
         except (NoSuchTaskError, NoSuchTriggerError) as error:
             raise FlyteTaskMissing(str(error)) from error
+        except RunHiddenError as error:
+            another = "run_name" if self._trying.run_name else "run name prefix in the Flyte connection"
+            text = f"Flyte run {self.key} was not launched. {error} Set another {another}."
+            raise self._error(FlyteLaunchFailed, self.key, text) from error
         except LaunchUncertainError as error:
             raise self._error(
                 FlyteLaunchUncertain,
@@ -162,7 +171,11 @@ class TryRuns:
                 return decision
             if isinstance(decision, Refuse):
                 raise self._error(FlyteRunTaken, self.key, decision.reason)
-            if run := self._launch(decision):
+            try:
+                run = self._launch(decision)
+            except _OvertakenError:
+                continue
+            if run is not None:
                 return run
         key = self._key(self._trying.name)
         text = f"Flyte run {key} was not launched: somebody else launches runs of this name and they are gone at once."
@@ -184,7 +197,15 @@ class TryRuns:
             )
         return decision
 
-    def _find(self) -> list[Found]:
+    def _check_before_create(self, start: Start) -> None:
+        """Decide once more: an earlier try's process, which Airflow has given up, may have launched meanwhile."""
+        if self._trying.number > 1:
+            again = decide(self._trying, self._find(by_name_alone=True))
+            if not isinstance(again, Start) or again.name != start.name or {*again.end_first} - {*start.end_first}:
+                raise _OvertakenError
+        self._before_create()
+
+    def _find(self, *, by_name_alone: bool = False) -> list[Found]:
         from airflow_provider_flyte.tries.lookup import find_tries
 
         keys = [self._key(name) for name in self._trying.names]
@@ -192,7 +213,8 @@ class TryRuns:
             found = self._client.execute(
                 find_tries(self._trying, self._key, self._client.config.org), retry_for=self._retry_for
             )
-            if self._trying.number > 1 and not any(run.owner == self._trying.task for run in found):
+            others = self._trying.number > 1 and not by_name_alone
+            if others and not any(run.owner == self._trying.task for run in found):
                 found += self._under_other_names()
             return found
         except RpcError as error:
@@ -284,7 +306,8 @@ class TryRuns:
         if start.after and self._retry_as != "new":
             wanted = replace(wanted, related_to=self._key(start.after).name, relation=self._retry_as)
         launched = self._client.execute(
-            launch(self._client.config, wanted, before_create=self._before_create), retry_for=self._retry_for
+            launch(self._client.config, wanted, before_create=lambda: self._check_before_create(start)),
+            retry_for=self._retry_for,
         )
         if not launched.new:
             return None

@@ -107,6 +107,16 @@ def decide(trying: Try, found: Iterable[Found]) -> Decision:
     )
 
 
+def stragglers(trying: Try, found: Iterable[Found], mine: str) -> list[str]:
+    """The runs of this task instance's earlier tries that are still running.
+
+    :param mine: the run that this try has.
+    """
+    there = {run.name: run for run in found}
+    kept = [_of_this_dag_run(trying, list(_named(trying, there, number))) for number in trying.numbers[1:]]
+    return [run.name for run in kept if run and run.owner == trying.task and not run.over and run.name != mine]
+
+
 def _is_resumed(trying: Try, run: Found) -> bool:
     """Whether the run that bears the name which this try resumes with is the one that it had."""
     whose = run.owner == trying.task or (run.owner is None and trying.run_name is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,15 +16,17 @@ from airflow_provider_flyte.tries.attempt import TryRun
 from airflow_provider_flyte.tries.held_client import HeldClient
 from airflow_provider_flyte.tries.kill_reason import (
     CLEARED,
+    RUNNING,
     abort_done,
     abort_failed,
     because_of,
     interrupted,
     kept_by_setting,
     not_ours,
+    why_given_up,
     why_killed,
 )
-from airflow_provider_flyte.tries.task_instance import task_instance_of
+from airflow_provider_flyte.tries.task_instance import is_test, task_instance_of
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import Context
@@ -46,6 +49,7 @@ class Stopping:
         self._context = context
         self._client = client
         self._log = task.log
+        self._supervisor = os.getppid()
 
     @contextmanager
     def watching(self, key: RunKey, url: str, find: Callable[[], TryRun | None]) -> Iterator[None]:
@@ -94,12 +98,24 @@ class Stopping:
         :raises FlyteTaskKilled: if it was.
         """
         if self._task.stop_requested:
-            raise FlyteTaskKilled(
-                "The task was stopped before its Flyte run was launched; nothing is launched.",
-                run="",
-                project=self._task.project or "",
-                domain=self._task.domain or "",
-            )
+            raise self._not_launched("The task was stopped before its Flyte run was launched; nothing is launched.")
+
+    def _not_launched(self, text: str) -> FlyteTaskKilled:
+        return FlyteTaskKilled(text, run="", project=self._task.project or "", domain=self._task.domain or "")
+
+    def check_before_create(self) -> None:
+        """Launch nothing for a try that is no longer Airflow's: another one may have launched by now.
+
+        Where Airflow cannot be asked, the supervisor proves it: it ends this process when it is told so.
+
+        :raises FlyteTaskKilled: if it is not.
+        """
+        ti = self._context["ti"]
+        state = RUNNING if is_test(ti) else task_state(ti)
+        self.check_before_launch()
+        # Last, because it takes no time.
+        if why := why_given_up(state, orphaned=os.getppid() != self._supervisor):
+            raise self._not_launched(f"Nothing is launched, because {why}.")
 
     def check(self, run: TryRun) -> None:
         """On a worker that was asked to stop: abort the run if somebody stopped the task; else keep waiting.

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_flyte.compat import UNKNOWN
+from airflow_provider_flyte.compat import ORPHANED, UNKNOWN
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.run_key import RunKey
+
+RUNNING = "running"
 
 CLEARED = "restarting"
 """The state of a running task that was cleared."""
@@ -24,6 +26,11 @@ _WHY = {
     "skipped": "the task was marked skipped, or its DAG run timed out",
     CLEARED: "the task was cleared",
     "removed": "the task was removed from its DAG",
+}
+
+_GIVEN_UP = {
+    "up_for_retry": "Airflow has given this try up, and another one comes",
+    "upstream_failed": "an upstream task has failed",
 }
 
 
@@ -39,9 +46,22 @@ def why_killed(state: str | None, *, deferred: bool) -> str:
     return _WHY.get(state, "")
 
 
+def why_given_up(state: str | None, *, orphaned: bool) -> str:
+    """Why nothing may be launched any more, as a clause: Airflow may have started another try; '' where it has not.
+
+    :param state: the task instance's state, as above.
+    :param orphaned: whether the process that supervised this one is gone.
+    """
+    if orphaned or state == ORPHANED:
+        return "the process that supervised this one is gone, so Airflow has given this try up"
+    if state is None:
+        return "the scheduler has reset the task"
+    return _WHY.get(state) or _GIVEN_UP.get(state, "")
+
+
 def because_of(state: str | None) -> str:
     """What a state that is no reason to abort means for a process that was asked to stop, as a clause."""
-    if state == UNKNOWN:
+    if state in (UNKNOWN, ORPHANED):
         return "and whether somebody stopped the task is not known, because its state could not be read"
     return f"but nobody stopped the task: {'the scheduler has reset it' if state is None else f'it is {state}'}"
 

@@ -549,9 +549,9 @@ def test_what_cannot_be_stored_does_not_hide_the_failure(flyte_default: LocalFly
 )
 def test_a_kill_on_a_worker(flyte_default: LocalFlyte, operator: Make, state: str, aborted: bool) -> None:
     task = operator(deferrable=False)
-    task.ti.state = state
 
     def script(run: Any) -> None:
+        task.ti.state = state
         task.task.on_kill()
         run.phases("RUNNING", "RUNNING", every=0.7).succeeds({"o0": 1})
 
@@ -574,10 +574,15 @@ def test_a_kill_that_the_worker_was_not_notified_of(flyte_default: LocalFlyte, o
     assert len(flyte_default.calls("AbortRun")) == 1
 
 
+def kill(task: Driven, state: str) -> None:
+    """Bring the task into this state in Airflow, which then asks its process to stop."""
+    task.ti.state = state
+    task.task.on_kill()
+
+
 def test_a_kill_of_a_task_that_does_not_wait(flyte_default: LocalFlyte, operator: Make) -> None:
     task = operator(wait=False)
-    task.ti.state = "failed"
-    flyte_default.on_launch(lambda run: task.task.on_kill())
+    flyte_default.on_launch(lambda run: kill(task, "failed"))
     with pytest.raises(FlyteTaskKilled):
         task.run()
     assert len(flyte_default.calls("AbortRun")) == 1
@@ -585,8 +590,7 @@ def test_a_kill_of_a_task_that_does_not_wait(flyte_default: LocalFlyte, operator
 
 def test_a_cleared_task_starts_anew_whatever_the_setting(flyte_default: LocalFlyte, operator: Make) -> None:
     task = operator(deferrable=False, abort_on_kill=False)
-    task.ti.state = "restarting"
-    flyte_default.on_launch(lambda run: task.task.on_kill())
+    flyte_default.on_launch(lambda run: kill(task, "restarting"))
     with pytest.raises(FlyteTaskKilled):
         task.run()
     [run] = flyte_default.runs()
@@ -604,10 +608,9 @@ def test_after_a_kill_nothing_is_launched(flyte_default: LocalFlyte, operator: M
 def test_a_kill_while_the_launch_is_on_its_way(flyte_default: LocalFlyte, operator: Make) -> None:
     """Airflow 2.11 raises out of its signal handler."""
     task = operator()
-    task.ti.state = "failed"
 
     def terminated(*args: object) -> None:
-        task.task.on_kill()
+        kill(task, "failed")
         raise SystemExit("Task received SIGTERM signal")
 
     before = signal.signal(signal.SIGUSR1, terminated)

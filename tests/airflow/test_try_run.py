@@ -82,12 +82,15 @@ def test_what_another_worker_of_the_same_try_launches_is_ours_and_not_new(
     assert (run.key.name, run.ours, run.new) == (trying.name, True, False)
 
 
-def test_runs_that_come_and_go_are_given_up(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+@pytest.mark.parametrize("run_name", [None, "nightly"])
+def test_a_run_that_exists_and_is_not_shown_is_asked_for_once(
+    local_flyte: LocalFlyte, client: FlyteClient, run_name: str | None
+) -> None:
     local_flyte.inject("CreateRun", status("ALREADY_EXISTS"))
-    launches: list[str] = []
-    with pytest.raises(FlyteLaunchFailed, match="they are gone at once"):
-        runs_of(client, Try(TASK, 1, 0), lambda: launches.append("one")).get()
-    assert len(launches) == 3
+    advice = "run_name" if run_name else "run name prefix in the Flyte connection"
+    with pytest.raises(FlyteLaunchFailed, match=rf"does not show it.* Set another {advice}\."):
+        runs_of(client, Try(TASK, 1, 0, run_name=run_name)).get()
+    assert len(local_flyte.calls("CreateRun")) == 1
 
 
 @pytest.mark.parametrize("retry_as", ["new", "rerun", "recover"])

@@ -19,13 +19,14 @@ from airflow_provider_flyte.client.errors import (
     NotFoundError,
     PermissionDeniedError,
     RpcError,
+    RunHiddenError,
     UnauthenticatedError,
     UnimplementedError,
 )
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.calls import Call, Flow
 from airflow_provider_flyte.client.flows.launch_request import Launch, run_spec
-from airflow_provider_flyte.client.flows.named_runs import phase_of
+from airflow_provider_flyte.client.flows.named_runs import details_of, phase_of
 from airflow_provider_flyte.client.flows.tasks import find_task
 from airflow_provider_flyte.client.flows.triggers import find_trigger, fire
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
@@ -46,7 +47,8 @@ class LaunchedRun:
     """Its phase at that moment; 0 where it is not known."""
 
     new: bool
-    """Whether this launch made it. False: a run of this name existed, and nothing was launched."""
+    """Whether this launch made it, which the annotations show where the answer of CreateRun was lost. False: a run of
+    this name existed, and nothing was launched."""
 
     url: str
     """Address of its page in the Flyte console."""
@@ -90,10 +92,21 @@ def launch(
         request.task_id.CopyFrom(details.task_id)
         request.task_id.org = config.org
     request.run_spec.CopyFrom(run_spec(wanted, related, config.org, saved))
-    if run_as := request.run_spec.security_context.run_as.k8s_service_account:
-        config.check_run_as(run_as)
-    phase, new = yield from _create(key, config.org, request, before_create)
+    # A Flyte trigger may bring any of them.
+    run_as = request.run_spec.security_context.run_as
+    for field, what in _IDENTITIES.items():
+        if identity := getattr(run_as, field):
+            config.check_run_as(identity, what)
+    phase, new = yield from _create(key, config.org, request, before_create, named=bool(wanted.run_name))
     return LaunchedRun(key, phase, new, config.run_url(key))
+
+
+_IDENTITIES = {
+    "k8s_service_account": "service account",
+    "iam_role": "IAM role",
+    "execution_identity": "execution identity",
+}
+"""The fields of ``run_as`` by which a run may be somebody else than the task's or Flyte's default."""
 
 
 def _version_to_repeat(related: RunKey, org: str, wanted: Launch) -> Flow[str | None]:
@@ -128,44 +141,68 @@ _GATEWAY_TIMEOUT = 504
 
 
 def _create(
-    key: RunKey, org: str, request: run_service_pb2.CreateRunRequest, before_create: Callable[[], None]
+    key: RunKey,
+    org: str,
+    request: run_service_pb2.CreateRunRequest,
+    before_create: Callable[[], None],
+    *,
+    named: bool,
 ) -> Flow[tuple[int, bool]]:
     """Call CreateRun; returns the phase, and whether the run is new.
+
+    A name that was given is searched for once more right before: what came between may have taken minutes, and
+    somebody else may have launched it meanwhile.
 
     After an answer that leaves open whether the run was launched, ListRuns is asked before anything else. If it does
     not have the run, an outage is behind us and the call is made once more: its name makes it the same run, should the
     first one still arrive. Not so after a deadline, ours or a proxy's: then Flyte has the request and may yet carry it
-    out.
+    out. A run that is there by then is the one that was to be launched if its annotations are those that were sent.
+
+    :raises RunHiddenError: where Flyte has a run of the name that no read shows.
     """
     call = Call(RunService.CreateRun, request, lambda response: response.run.action.status.phase, run=key.name)
+    if named and (phase := (yield from phase_of(key, org, to_launch=True))) is not None:
+        return phase, False
     again = True
     while True:
         before_create()
         try:
             created: int = yield call
             return created, True
-        except AlreadyExistsError:
+        except AlreadyExistsError as error:
             # A hosted backend's answer to a second run of the name.
-            phase = yield from phase_of(key, org, to_launch=True)
-            return phase or 0, not again
+            existing = yield from _existing(key, org, request)
+            if existing is None:
+                raise error.turned_into(RunHiddenError) from error
+            phase, sent = existing
+            return phase, sent and not again
         except RpcError as error:
             if isinstance(error, ClosedError):
                 raise error.turned_into(LaunchUncertainError) from error
             if error.answered and isinstance(error, _REFUSALS):
                 raise
             try:
-                phase = yield from phase_of(key, org, to_launch=True)
+                existing = yield from _existing(key, org, request)
             except FlyteError as second:
                 if isinstance(error, _REFUSALS) and type(second) is type(error):
                     raise error from None
                 raise error.turned_into(LaunchUncertainError) from error
-            if phase is not None:
-                return phase, True
+            if existing is not None:
+                return existing
             if isinstance(error, DeadlineExceededError) or error.http_status == _GATEWAY_TIMEOUT:
                 raise error.turned_into(LaunchUncertainError) from error
             if not (again and error.transient):
                 raise
             again = False
+
+
+def _existing(key: RunKey, org: str, request: run_service_pb2.CreateRunRequest) -> Flow[tuple[int, bool] | None]:
+    """The phase of the run that has the name, and whether it is the one that was sent; None where there is none."""
+    details = (yield from details_of([key], org)).get(key)
+    if details is None:
+        return None
+    there, sent = details.run_spec.annotations.values, request.run_spec.annotations.values
+    return details.action.status.phase, all(there.get(name) == value for name, value in sent.items())
 
 
 def new_run_name() -> str:

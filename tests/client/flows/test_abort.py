@@ -187,6 +187,22 @@ async def test_run_details_are_read_again_before_they_abort(local_flyte: LocalFl
     assert run.phase == RunPhase.SUCCEEDED
 
 
+@pytest.mark.parametrize("part", ["project", "domain"])
+def test_the_details_of_a_run_that_is_not_allowed_ask_nothing(local_flyte: LocalFlyte, part: str) -> None:
+    """Details may come from elsewhere than this client, or from a connection that was narrowed since."""
+    local_flyte.run("r1", project="other", domain="staging")
+    with FlyteClient(config_for(local_flyte)) as free:
+        pb2 = free.execute(get_run_details(run_identifier(RunKey("other", "staging", "r1"), "")))
+    allowed = {"allowed_projects": ("flytesnacks",)} if part == "project" else {"allowed_domains": ("development",)}
+    asked = len(local_flyte.calls)
+    with FlyteClient(config_for(local_flyte, **allowed)) as client:
+        details = RunDetails(pb2, client)
+        for ask in (details.inputs, details.outputs, details.log_tail, lambda: details.abort("enough")):
+            with pytest.raises(ConfigError, match=f"{part} .* is not allowed here"):
+                ask()
+    assert len(local_flyte.calls) == asked
+
+
 def _details_of(name: str, project: str) -> Any:
     return get_run_details(run_identifier(RunKey(project, "development", name), ""))
 

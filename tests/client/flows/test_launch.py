@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from airflow_provider_flyte.client.errors import (
     NoSuchTaskError,
     NotFoundError,
     RpcError,
+    RunHiddenError,
     Status,
     UnauthenticatedError,
     UnavailableError,
@@ -27,6 +31,8 @@ from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.transport.retry import RetryPolicy
 from airflow_provider_flyte.testing import LocalFlyte, database_down, delay, lost_answer, status, unavailable
+from airflow_provider_flyte.testing.calls import Refusal
+from airflow_provider_flyte.testing.faults import Fault
 from tests.client.conftest import config_for
 
 
@@ -398,6 +404,73 @@ def test_already_exists_means_that_the_run_is_there(flyte: LocalFlyte, way: str)
     assert run.phase == RunPhase.QUEUED
 
 
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "UNKNOWN", "ALREADY_EXISTS"])
+@pytest.mark.parametrize("theirs", [{}, {"by": "somebody else"}, {"by": "us"}], ids=str)
+def test_a_run_that_is_there_instead_of_an_answer_is_ours_if_its_annotations_say_so(
+    flyte: LocalFlyte, way: str, theirs: dict[str, str], code: str
+) -> None:
+    """The name may have become somebody else's meanwhile. A second call is refused, and only then it is ours."""
+    flyte.inject("CreateRun", unavailable(times=1))
+    flyte.inject("CreateRun", _Overtaken(flyte, theirs, code, times=1))
+    run = launch(flyte, way, run_name="r1", inputs={"rows": 1}, annotations={"by": "us"})
+    assert run.new == (theirs == {"by": "us"})
+    assert len(flyte.calls("CreateRun")) == 2
+
+
+@dataclass(frozen=True)
+class _Overtaken(Fault):
+    """Somebody launches a run of the name, and this call gets no answer."""
+
+    flyte: LocalFlyte
+    annotations: dict[str, str]
+    code: str
+
+    def before(self, method: str, call: Any) -> None:
+        self.flyte.run("r1", annotations=self.annotations)
+        raise Refusal(self.code, "Socket closed")
+
+
+@pytest.mark.parametrize("shown", ["no list has it", "the filter is refused"])
+def test_a_run_that_exists_and_is_not_shown_is_an_error_after_one_call(flyte: LocalFlyte, way: str, shown: str) -> None:
+    if shown == "the filter is refused":
+        flyte.inject("ListRuns", status("INVALID_ARGUMENT", "invalid filter field: run_name"))
+    flyte.inject("CreateRun", status("ALREADY_EXISTS", "run exists"))
+    words = r"ALREADY_EXISTS: run exists\. Flyte has a run of the name r1, and does not show it.*Nothing was launched"
+    with pytest.raises(RunHiddenError, match=words):
+        launch(flyte, way, run_name="r1", inputs={"rows": 1})
+    assert len(flyte.calls("CreateRun")) == 1
+
+
+@dataclass(frozen=True)
+class Held(Fault):
+    """Each call waits until it is let go."""
+
+    arrived: list[threading.Event] = field(default_factory=lambda: [threading.Event(), threading.Event()])
+    go: list[threading.Event] = field(default_factory=lambda: [threading.Event(), threading.Event()])
+
+    def before(self, method: str, call: Any) -> None:
+        number = sum(each.is_set() for each in self.arrived)
+        self.arrived[number].set()
+        assert self.go[number].wait(30)
+
+
+def test_of_two_that_launch_one_name_the_later_one_finds_the_run(flyte: LocalFlyte, way: str) -> None:
+    """Both have found no run, and then read the task, which may take minutes. Flyte would overwrite the inputs."""
+    held = Held()
+    flyte.inject("ListTasks", held)
+    with ThreadPoolExecutor(2) as pool:
+        launched = []
+        for number in (0, 1):
+            launched.append(pool.submit(launch, flyte, way, run_name="r1", inputs={"rows": number}))
+            assert held.arrived[number].wait(30)
+        assert flyte.runs() == []
+        for number in (0, 1):
+            held.go[number].set()
+            assert launched[number].result(30).new == (number == 0)
+    assert len(flyte.calls("CreateRun")) == 1
+    assert [run.inputs["rows"].scalar.primitive.integer for run in flyte.runs()] == [0]
+
+
 def test_a_backend_that_refuses_the_filter_is_asked_for_the_run_itself(flyte: LocalFlyte, way: str) -> None:
     flyte.inject("ListRuns", status("INVALID_ARGUMENT", "invalid filter field: run_name"))
     assert launch(flyte, way, run_name="r1", inputs={"rows": 1}).new
@@ -420,7 +493,7 @@ async def test_a_client_that_is_closed_meanwhile_leaves_it_open_whether_the_run_
     await client.aclose()
     with pytest.raises(LaunchUncertainError, match="run r1"):
         await launching
-    assert len(flyte.calls("ListRuns")) == 1  # the look before
+    assert len(flyte.calls("ListRuns")) == 2  # before the task was read, and right before the launch
 
 
 async def test_a_launch_that_is_cancelled_sends_nothing_more(flyte: LocalFlyte) -> None:

@@ -114,14 +114,23 @@ def test_settings_of_the_launch_stand_over_the_triggers(flyte: LocalFlyte, way: 
     assert not spec.HasField("relation")
 
 
-def test_a_triggers_service_account_must_be_allowed_too(flyte: LocalFlyte, way: str) -> None:
-    saved = run_pb2.RunSpec(
-        security_context=security_pb2.SecurityContext(run_as=security_pb2.Identity(k8s_service_account="root"))
-    )
+@pytest.mark.parametrize(
+    ("field", "what"),
+    [
+        ("k8s_service_account", "service account"),
+        ("iam_role", "IAM role"),
+        ("execution_identity", "execution identity"),
+    ],
+)
+def test_whom_a_trigger_runs_as_must_be_allowed_too(flyte: LocalFlyte, way: str, field: str, what: str) -> None:
+    run_as = security_pb2.Identity(**{field: "root"})
+    saved = run_pb2.RunSpec(security_context=security_pb2.SecurityContext(run_as=run_as))
     flyte.deploy_trigger("nightly", task="demo.train", inputs={"rows": 7}, run_spec=saved)
-    with pytest.raises(ConfigError, match="service account 'root' is not allowed"):
+    with pytest.raises(ConfigError, match=f"{what} 'root' is not allowed"):
         launch(flyte, way, trigger_name="nightly", config={"allowed_run_as": ("trainer",)})
     assert not flyte.calls("CreateRun")
+    launch(flyte, way, trigger_name="nightly", config={"allowed_run_as": ("trainer", "root")})
+    assert getattr(flyte.runs()[0].run_spec.security_context.run_as, field) == "root"
 
 
 def test_a_missing_trigger_says_which_there_are(flyte: LocalFlyte, way: str) -> None:
