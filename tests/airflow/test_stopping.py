@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -115,6 +116,59 @@ def test_nothing_is_launched_for_a_task_that_was_asked_to_stop(worker: Any) -> N
         made.stopping.check_before_launch()
     assert (raised.value.run, raised.value.project, raised.value.domain) == ("", "p", "")
     worker("failed", signalled=False).stopping.check_before_launch()
+
+
+GIVEN_UP = {
+    **WHY,
+    None: "the scheduler has reset the task",
+    "up_for_retry": "Airflow has given this try up, and another one comes",
+    "upstream_failed": "an upstream task has failed",
+}
+
+
+@pytest.mark.parametrize("state", GIVEN_UP)
+def test_nothing_is_launched_for_a_try_that_airflow_has_given_up(worker: Any, state: str | None) -> None:
+    """Though nobody has notified this process."""
+    made = worker(state, signalled=False)
+    with pytest.raises(FlyteTaskKilled) as raised:
+        made.stopping.check_before_create()
+    assert str(raised.value) == f"Nothing is launched, because {GIVEN_UP[state]}."
+
+
+# Airflow 2.11 leaves a task of dag.test() as scheduled.
+@pytest.mark.parametrize("state", ["running", "scheduled", "queued", Unreadable])
+def test_a_try_that_is_airflows_may_launch(worker: Any, state: Any) -> None:
+    worker(state, signalled=False).stopping.check_before_create()
+    with pytest.raises(FlyteTaskKilled, match="stopped before"):
+        worker(state).stopping.check_before_create()
+
+
+def test_what_airflow_tasks_test_executes_has_no_state(worker: Any) -> None:
+    made = worker("failed", signalled=False)
+    made.ti.test_mode = True
+    made.stopping.check_before_create()
+
+
+@pytest.mark.parametrize("gone", ["its parent", "its socket"])
+def test_a_process_without_its_supervisor_launches_nothing(
+    worker: Any, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    made = worker("running", signalled=False)
+    if gone == "its parent":
+        monkeypatch.setattr(kill.os, "getppid", lambda: 1)
+    else:
+        monkeypatch.setattr(made.ti, "current_state", lambda: socketpair_without_a_peer())
+    with pytest.raises(FlyteTaskKilled, match="the process that supervised this one is gone"):
+        made.stopping.check_before_create()
+
+
+def socketpair_without_a_peer() -> str:
+    """What Airflow 3's socket to the supervisor does without one."""
+    here, there = socket.socketpair()
+    there.close()
+    with here:
+        here.sendall(b"the state, please")
+    return "running"
 
 
 # -- nobody did: no server here, it is not even asked

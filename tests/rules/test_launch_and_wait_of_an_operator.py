@@ -155,10 +155,10 @@ def test_what_does_not_wait_ends_with_the_launch(execution: Execution) -> None:
 
 def test_what_does_not_wait_can_be_killed_all_the_same(execution: Execution) -> None:
     driven = execution.operator(wait=False)
-    driven.ti.state = "failed"
 
     def killed(asked: Asked) -> None:
         if asked.rpc == "GetRunDetails":
+            driven.ti.state = "failed"
             driven.task.on_kill()
 
     execution.flyte.fails = killed

@@ -1,0 +1,176 @@
+"""Two processes that launch for one task: a try twice, or a try that Airflow has given up beside the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.compat import TaskDeferred
+from airflow_provider_flyte.operators import FlyteRunOperator
+from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing.faults import Fault
+from airflow_provider_flyte.testing.script import RunHandle
+from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX, run_name
+from tests.support.driving import DagRun, Driven, TaskInstance, lines_of, own_annotations
+
+pytestmark = pytest.mark.one_transport("connect")
+
+IS_3 = int(version("apache-airflow").split(".")[0]) > 2
+
+Make = Callable[[int], Driven]
+
+
+@pytest.fixture(params=[False, True], ids=["worker", "deferred"])
+def operator(request: pytest.FixtureRequest, flyte_default: LocalFlyte) -> Make:
+    """Makes a try of one task."""
+    flyte_default.deploy("demo.train", outputs={"o0": int})
+    dag_run = DagRun()
+
+    def make(number: int) -> Driven:
+        arguments: dict[str, Any] = {"poll_interval": 0.1, "resume_after": 0, "deferrable": request.param}
+        task = FlyteRunOperator(task_id="train", task_name="demo.train", **arguments)
+        return Driven(task, TaskInstance(number, 2), dag_run)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Held(Fault):
+    """Each call waits until it is let go."""
+
+    arrived: list[threading.Event] = field(default_factory=lambda: [threading.Event(), threading.Event()])
+    go: list[threading.Event] = field(default_factory=lambda: [threading.Event(), threading.Event()])
+
+    def before(self, method: str, call: Any) -> None:
+        number = sum(each.is_set() for each in self.arrived)
+        self.arrived[number].set()
+        assert self.go[number].wait(60)
+
+
+def in_a_thread(task: Driven) -> Any:
+    """What it returns. Airflow 2.11 keeps who calls an operator for the main thread alone."""
+    if not IS_3:
+        from airflow.models.baseoperator import ExecutorSafeguard
+
+        ExecutorSafeguard._sentinel.callers = {}
+    return task.run()
+
+
+def name_of(value: Any) -> str:
+    return str(value["action"]["id"]["run"]["name"])
+
+
+def own_name(number: int) -> str:
+    return run_name(DEFAULT_PREFIX, TaskInstance.dag_id, "train", TaskInstance.run_id, -1, number)
+
+
+@pytest.mark.parametrize("tries", [(1, 1), (1, 2)], ids=str)
+def test_of_two_that_read_the_task_at_once_the_later_one_takes_the_run(
+    flyte_default: LocalFlyte, operator: Make, tries: tuple[int, int]
+) -> None:
+    """Reading it may take minutes of an outage; both have searched for the run before."""
+    held = Held()
+    flyte_default.inject("ListTasks", held)
+    flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.2).succeeds({"o0": 1}))
+    with ThreadPoolExecutor(2) as pool:
+        values = []
+        for place, number in enumerate(tries):
+            values.append(pool.submit(in_a_thread, operator(number)))
+            assert held.arrived[place].wait(60)
+        assert flyte_default.runs() == []
+        held.go[0].set()
+        flyte_default.wait_for_call("CreateRun")
+        held.go[1].set()
+        assert [name_of(value.result(60)) for value in values] == [own_name(1)] * 2
+    assert [run.enqueued for run in flyte_default.runs()] == [1]
+    assert flyte_default.calls.count("CreateRun") == 1
+
+
+@pytest.mark.parametrize("phases", [["RUNNING", "RUNNING"], []], ids=["before the first poll", "at the end"])
+def test_what_an_earlier_try_launches_later_is_aborted(
+    flyte_default: LocalFlyte, operator: Make, phases: list[str]
+) -> None:
+    """Its CreateRun was on its way when the process was given up."""
+
+    def orphan(mine: RunHandle) -> None:
+        (mine.phases(*phases, every=0.2) if phases else mine).succeeds({"o0": 1})
+        flyte_default.run(own_name(1), annotations=own_annotations(1)).move("RUNNING")
+
+    flyte_default.on_launch(orphan)
+    task = operator(2)
+    lines = lines_of(task.task)
+    assert name_of(task.run()) == own_name(2)
+    assert flyte_default.run(own_name(1)).phase.name == "ABORTED"
+    [call] = flyte_default.calls("AbortRun")
+    assert call.request.reason == "Airflow: sales.train in manual__1: try 2 of the task has another run"
+    words = (
+        f"{own_name(1)} was launched by a process of an earlier try of this task after Airflow had given that try up"
+    )
+    assert len([line for line in lines if line.startswith("WARNING") and words in line]) == 1
+
+
+def test_what_shows_up_while_the_task_is_deferred_is_aborted(flyte_default: LocalFlyte, operator: Make) -> None:
+    task = operator(2)
+    task.task.deferrable = True
+    with pytest.raises(TaskDeferred) as deferred:
+        task.task.execute(task.context)
+    orphan = flyte_default.run(own_name(1), annotations=own_annotations(1)).move("RUNNING")
+    flyte_default.run(own_name(2)).succeeds({"o0": 1})
+    assert name_of(task.go_on(deferred.value)) == own_name(2)
+    assert orphan.phase.name == "ABORTED"
+
+
+@pytest.mark.parametrize("whose", [{"run_id": "another"}, {"airflow": "https://another"}, None], ids=str)
+def test_somebody_elses_run_of_that_name_is_left_alone(
+    flyte_default: LocalFlyte, operator: Make, whose: dict[str, Any] | None
+) -> None:
+    told = own_annotations(1, **whose) if whose else None
+    flyte_default.on_launch(
+        lambda run: [run.succeeds({"o0": 1}), flyte_default.run(own_name(1), annotations=told).move("RUNNING")]
+    )
+    assert name_of(operator(2).run()) == own_name(2)
+    assert flyte_default.calls("AbortRun") == []
+
+
+SUPERVISOR = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+TASK = """
+from airflow_provider_flyte.operators import FlyteRunOperator
+from tests.support.driving import DagRun, Driven, TaskInstance
+
+task = FlyteRunOperator(task_id="train", task_name="demo.train", deferrable={deferrable})
+Driven(task, TaskInstance(), DagRun()).run()
+"""
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "deferred"])
+def test_a_process_whose_supervisor_was_killed_launches_nothing(flyte_default: LocalFlyte, deferrable: bool) -> None:
+    """The next try may have launched by now: Airflow has given up this one."""
+    flyte_default.deploy("demo.train", outputs={"o0": int})
+    held = Held()
+    flyte_default.inject("ListTasks", held)
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    with subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR, TASK.format(deferrable=deferrable)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as supervisor:
+        assert held.arrived[0].wait(120)
+        os.kill(supervisor.pid, signal.SIGKILL)
+        supervisor.wait()
+        held.go[0].set()
+        assert supervisor.stdout is not None
+        # Until the task's process has ended.
+        output = supervisor.stdout.read()
+    assert "Nothing is launched, because the process that supervised this one is gone" in output, output
+    assert flyte_default.calls("CreateRun") == []
