@@ -119,9 +119,21 @@ class DagRunMarks:
             return Sameness.SAME
         if equal.get("dag_run_started") and not self.dated:
             return Sameness.SAME
+        if self._began_before(run):
+            return Sameness.OTHER
         if "dag_run_trace" in equal:
             return Sameness.UNKNOWN if cleared else Sameness.OTHER
         return Sameness.UNKNOWN if "dag_run_started" in equal else Sameness.SAME
+
+    def _began_before(self, run: Found) -> bool:
+        """Whether this DAG run has an earlier start than the run's. A reset only ever gives it a later one."""
+        try:
+            theirs = datetime.fromisoformat(run.annotation("dag_run_started") or "")
+        except ValueError:
+            return False
+        if self.started is None or self.dated or theirs.utcoffset() is None:
+            return False
+        return self.started < theirs
 
 
 @dataclass(frozen=True)

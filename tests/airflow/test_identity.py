@@ -258,6 +258,13 @@ AFTER = STARTED - timedelta(days=1)
     (DagRunMarks(started=STARTED), DagRunMarks(started=STARTED.astimezone(timezone(timedelta(hours=5)))), SAME),
     (DagRunMarks(started=STARTED), DagRunMarks(started=LATER), UNKNOWN),
     (DagRunMarks(started=STARTED, clear_number=0), DagRunMarks(started=LATER, clear_number=1), UNKNOWN),
+    # A reset gives a later start, never an earlier one.
+    (DagRunMarks(started=LATER), DagRunMarks(started=STARTED), OTHER),
+    (DagRunMarks(started=LATER, clear_number=0), DagRunMarks(started=STARTED, clear_number=1), OTHER),
+    (DagRunMarks(started=LATER, trace="a"), DagRunMarks(started=STARTED, trace="b", clear_number=1), OTHER),
+    (DagRunMarks(started=LATER, trace="a"), DagRunMarks(started=STARTED, trace="a"), SAME),
+    (DagRunMarks(started=LATER), DagRunMarks(started=STARTED, dated=True), UNKNOWN),
+    (DagRunMarks(started=LATER, dated=True), DagRunMarks(started=STARTED), OTHER),
     (DagRunMarks(started=LATER, clear_number=1), DagRunMarks(started=STARTED, clear_number=0), OTHER),
     (DagRunMarks(started=STARTED, dated=True), DagRunMarks(started=STARTED, dated=True), UNKNOWN),
     (DagRunMarks(), DagRunMarks(started=STARTED), SAME),
@@ -265,8 +272,10 @@ AFTER = STARTED - timedelta(days=1)
     # Airflow 2: the row in the database.
     (DagRunMarks("7", started=STARTED), DagRunMarks("7", started=LATER), SAME),
     (DagRunMarks("7", started=STARTED, dated=True), DagRunMarks("8", started=STARTED, dated=True), OTHER),
+    (DagRunMarks("8", started=STARTED, dated=True), DagRunMarks("7", started=STARTED, dated=True), OTHER),
     # Airflow 3: run_after, and a trace.
     (DagRunMarks(run_after=AFTER, started=STARTED), DagRunMarks(run_after=STARTED, started=STARTED), OTHER),
+    (DagRunMarks(run_after=STARTED, started=STARTED), DagRunMarks(run_after=AFTER, started=STARTED), OTHER),
     (DagRunMarks(run_after=AFTER, started=STARTED), DagRunMarks(run_after=AFTER, started=LATER), UNKNOWN),
     (DagRunMarks(started=STARTED, trace="a"), DagRunMarks(started=LATER, trace="a"), SAME),
     (DagRunMarks(started=STARTED, trace="a"), DagRunMarks(started=LATER, trace="b"), OTHER),

@@ -182,6 +182,11 @@ SAME, OTHER, UNKNOWN = Sameness
         ({"dag_run_trace": "s"}, DagRunMarks(trace="t"), OTHER),
         ({"dag_run_trace": "s", "clear_number": "0"}, DagRunMarks(trace="t", clear_number=1), UNKNOWN),
         ({"dag_run_trace": "s", "clear_number": "1"}, DagRunMarks(trace="t", clear_number=1), OTHER),
+        # What is no time proves nothing.
+        ({"dag_run_started": "noon"}, DagRunMarks(started=ZONED), UNKNOWN),
+        ({"dag_run_started": "2030-01-01T00:00:00"}, DagRunMarks(started=ZONED), UNKNOWN),
+        ({"dag_run_started": "2030-01-01T00:00:00+00:00"}, DagRunMarks(started=ZONED), OTHER),
+        ({"dag_run_started": "2030-01-01T00:00:00+00:00"}, DagRunMarks(), SAME),
         # Nothing in common.
         ({}, DagRunMarks("7", ZONED, ZONED, 0, "t"), SAME),
     ],
