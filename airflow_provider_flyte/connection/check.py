@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_flyte.client.outside import one_line
 from airflow_provider_flyte.connection.reader import paths_in
 from airflow_provider_flyte.settings import READABLE, SECTION, readable_folders
 
@@ -73,13 +74,15 @@ def _steps(client: FlyteClient) -> str:
             domains = client.execute(get_domains(project, config.org), retry_for=0)
         except NotFoundError as error:
             projects: list[str] = client.execute(list_projects(), retry_for=0)
-            seen = ", ".join(projects) or "none"
+            seen = one_line(", ".join(projects)) or "none"
             raise _FailedError(f"Project: Flyte has no project {project!r}; visible are: {seen}.") from error
         except (PermissionDeniedError, UnimplementedError):
             # A wait does not need it.
             domains = []
         if domain and domains and domain not in domains:
-            raise _FailedError(f"Domain: project {project!r} has no domain {domain!r}; it has: {', '.join(domains)}.")
+            raise _FailedError(
+                f"Domain: project {project!r} has no domain {domain!r}; it has: {one_line(', '.join(domains))}."
+            )
     if project and domain:
         client.execute(list_runs(project, domain, ["any-name"], config.org), retry_for=0)
         found = f"project {project}, domain {domain}, runs visible."

@@ -176,3 +176,13 @@ def test_it_opens_a_file_that_somebody_allowed(
     assert not good
     assert message.startswith("Settings: ")
     assert f"{token}.not-there" in message
+
+
+def test_many_projects_are_named_in_part(local_flyte: LocalFlyte) -> None:
+    for number in range(300):
+        local_flyte.run("r1", project=f"project-{number}")
+    good, words = check(config(local_flyte, project="other"))
+    assert not good
+    assert words.startswith("Project: Flyte has no project 'other'; visible are: flytesnacks, project-0, ")
+    assert words.endswith("project-299.")
+    assert len(words) < 2100
