@@ -151,11 +151,21 @@ async def aconnection(hook: type[BaseHook], conn_id: str) -> Any:
 
     Before 3.3.2 Airflow's own ``aget_connection`` masks the secrets with a call that blocks the loop, and without
     notifying the supervisor. A blocking ``get_connection`` in a task that was started inside a trigger finds no
-    connection that is in the database (3.3.2).
+    connection that is in the database (3.3.2). In ``dag.test()`` it is the other way round: the supervisor that a
+    trigger has there answers blocking calls alone, and ``aget_connection`` takes that for a connection that does not
+    exist (3.3.2).
     """
-    if hasattr(_find("Connection"), "aextra_dejson"):
+    if hasattr(_find("Connection"), "aextra_dejson") and _supervisor_has_asend():
         return await hook.aget_connection(conn_id)
     return await in_airflow(hook.get_connection, conn_id)
+
+
+def _supervisor_has_asend() -> bool:
+    """Whether Airflow's supervisor can be asked on an event loop; True where there is none. For Airflow 3."""
+    from airflow.sdk.execution_time import task_runner
+
+    supervisor = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    return supervisor is None or hasattr(supervisor, "asend")
 
 
 def failing_backends(conn_id: str) -> list[str]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.client import RunDetails
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.e2e.airflow_process import flyte_connection
-from tests.support.own_airflow import DAGS_FOLDER, connection_json, for_this_airflow, load_dag_file
+from tests.support.own_airflow import DAGS_FOLDER, airflow, connection_json, for_this_airflow, load_dag_file
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "airflow_provider_flyte"
@@ -74,21 +76,45 @@ def test_the_first_dags_are_short(dag_id: str, task_id: str) -> None:
     assert len([line for line in block.splitlines() if line.strip()]) <= 15
 
 
-def test_the_first_dag_waits(airflow_db: None, flyte_default: LocalFlyte) -> None:
-    flyte_default.run("nightly-training").phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.2)
+@pytest.fixture
+def flyte_of_the_readme(
+    airflow_db: None, local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LocalFlyte]:
+    """The local Flyte, with the connection in the database that the README's command makes."""
+    monkeypatch.delenv("AIRFLOW_CONN_FLYTE_DEFAULT", raising=False)
+    [command] = re.findall(r"^airflow (connections add .*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    words = shlex.split(command.replace("\\\n", ""))
+    airflow(*(str(local_flyte.port) if word == "8090" else word for word in words))
+    yield local_flyte
+    airflow("connections", "delete", "flyte_default")
+
+
+def test_the_first_dag_waits(flyte_of_the_readme: LocalFlyte) -> None:
+    run = flyte_of_the_readme.run("nightly-training").phases("RUNNING")
     _, dag = readme_dag("first_flyte_dag", "wait")
     # The event would be held for ten seconds after the deferral.
     dag.task_dict["wait"].resume_after = 0
-    ends = {ti.task_id: ti for ti in dag.test().get_task_instances()}
+
+    def end() -> None:
+        # Only a trigger opens a stream.
+        flyte_of_the_readme.wait_for_call("WatchRuns", timeout=60)
+        run.succeeds()
+
+    with ThreadPoolExecutor() as threads:
+        ending = threads.submit(end)
+        ends = {ti.task_id: ti for ti in dag.test().get_task_instances()}
+        ending.result()
     assert {task_id: ti.state for task_id, ti in ends.items()} == {"wait": "success", "report": "success"}
     assert ends["report"].xcom_pull(task_ids="report").startswith("nightly-training took ")
 
 
 @pytest.mark.parametrize("protocol", ["grpc"])
-def test_the_first_dag_that_launches(airflow_db: None, flyte_default: LocalFlyte) -> None:
-    flyte_default.deploy("train.fit", inputs={"rows": int}, outputs={"o0": str})
-    flyte_default.deploy("train.publish", inputs={"model": str})
-    flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.2).succeeds({"o0": "s3://models/7"}))
+def test_the_first_dag_that_launches(flyte_of_the_readme: LocalFlyte) -> None:
+    flyte_of_the_readme.deploy("train.fit", inputs={"rows": int}, outputs={"o0": str})
+    flyte_of_the_readme.deploy("train.publish", inputs={"model": str})
+    flyte_of_the_readme.on_launch(
+        lambda run: run.phases("RUNNING", "RUNNING", every=0.2).succeeds({"o0": "s3://models/7"})
+    )
     _, dag = readme_dag("first_flyte_launch", "train")
     for task in dag.tasks:
         # A try that fails is to be seen at once, not after a retry's five minutes.
@@ -97,10 +123,9 @@ def test_the_first_dag_that_launches(airflow_db: None, flyte_default: LocalFlyte
         "train": "success",
         "publish": "success",
     }
-    fit, publish = flyte_default.runs()
+    fit, publish = flyte_of_the_readme.runs()
     assert (fit.task[0], publish.task[0]) == ("train.fit", "train.publish")
-    with FlyteHook().get_client():
-        assert RunDetails.get(publish.name).inputs() == {"model": "s3://models/7"}
+    assert publish.inputs["model"].scalar.primitive.string_value == "s3://models/7"
 
 
 def test_an_output_is_mapped_over(airflow_db: None, flyte_default: LocalFlyte) -> None:

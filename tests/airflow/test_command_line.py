@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.support.own_airflow import load_dag_file
+from tests.support.own_airflow import airflow, load_dag_file
 from tests.support.secret_search import found
 
 pytestmark = pytest.mark.one_transport("connect")
@@ -39,10 +39,7 @@ def stored(airflow_db: None) -> Iterator[str]:
 
 def shown(capsys: pytest.CaptureFixture[str], *command: str) -> set[str]:
     """Which secrets a command of ``airflow connections`` prints."""
-    from airflow.cli.cli_parser import get_parser
-
-    arguments = get_parser().parse_args(["connections", *command, "-o", "json"])
-    arguments.func(arguments)
+    airflow("connections", *command, "-o", "json")
     printed = capsys.readouterr().out
     assert '"conn_type": "flyte"' in printed
     return {name for name, secret in SECRETS.items() if found({name: secret}, [("the output", printed)])}
@@ -64,13 +61,6 @@ def test_hide_sensitive_leaves_extra_fields_in_the_uri(stored: str, capsys: pyte
 
 
 # -- airflow tasks test
-
-
-def airflow(*command: str) -> None:
-    from airflow.cli.cli_parser import get_parser
-
-    arguments = get_parser().parse_args(command)
-    arguments.func(arguments)
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,14 @@ def load_dag_file(name: str) -> ModuleType:
     return module
 
 
+def airflow(*command: str) -> None:
+    """Run a command of Airflow's command line in this process."""
+    from airflow.cli.cli_parser import get_parser
+
+    arguments = get_parser().parse_args(command)
+    arguments.func(arguments)
+
+
 def connection_json(flyte: LocalFlyte | Stranger, **extra: object) -> str:
     """An Airflow connection to a local Flyte, as an environment variable takes it."""
     fields = {"insecure": True, "project": "flytesnacks", "domain": "development"} | extra
