@@ -6,10 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -18,10 +16,10 @@ import pytest
 from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
-from airflow_provider_flyte.testing.faults import Fault
 from airflow_provider_flyte.testing.script import RunHandle
 from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX, run_name
 from tests.support.driving import DagRun, Driven, TaskInstance, lines_of, own_annotations
+from tests.support.held_calls import Held
 
 pytestmark = pytest.mark.one_transport("connect")
 
@@ -42,19 +40,6 @@ def operator(request: pytest.FixtureRequest, flyte_default: LocalFlyte) -> Make:
         return Driven(task, TaskInstance(number, 2), dag_run)
 
     return make
-
-
-@dataclass(frozen=True)
-class Held(Fault):
-    """Each call waits until it is let go."""
-
-    arrived: list[threading.Event] = field(default_factory=lambda: [threading.Event(), threading.Event()])
-    go: list[threading.Event] = field(default_factory=lambda: [threading.Event(), threading.Event()])
-
-    def before(self, method: str, call: Any) -> None:
-        number = sum(each.is_set() for each in self.arrived)
-        self.arrived[number].set()
-        assert self.go[number].wait(60)
 
 
 def in_a_thread(task: Driven) -> Any:

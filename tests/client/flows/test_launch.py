@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -34,6 +33,7 @@ from airflow_provider_flyte.testing import LocalFlyte, database_down, delay, los
 from airflow_provider_flyte.testing.calls import Refusal
 from airflow_provider_flyte.testing.faults import Fault
 from tests.client.conftest import config_for
+from tests.support.held_calls import Held
 
 
 async def no_sleep(seconds: float) -> None:
@@ -439,19 +439,6 @@ def test_a_run_that_exists_and_is_not_shown_is_an_error_after_one_call(flyte: Lo
     with pytest.raises(RunHiddenError, match=words):
         launch(flyte, way, run_name="r1", inputs={"rows": 1})
     assert len(flyte.calls("CreateRun")) == 1
-
-
-@dataclass(frozen=True)
-class Held(Fault):
-    """Each call waits until it is let go."""
-
-    arrived: list[threading.Event] = field(default_factory=lambda: [threading.Event(), threading.Event()])
-    go: list[threading.Event] = field(default_factory=lambda: [threading.Event(), threading.Event()])
-
-    def before(self, method: str, call: Any) -> None:
-        number = sum(each.is_set() for each in self.arrived)
-        self.arrived[number].set()
-        assert self.go[number].wait(30)
 
 
 def test_of_two_that_launch_one_name_the_later_one_finds_the_run(flyte: LocalFlyte, way: str) -> None:
