@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_flyte.client import FlyteClient
 from airflow_provider_flyte.client.errors import Status
 from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules, WaitState
 from airflow_provider_flyte.client.watch.pacing import CALLS_AT_ONCE, Budget, Pace
 from airflow_provider_flyte.client.watch.poller import Poller
@@ -570,6 +571,26 @@ async def test_then_those_who_come_have_half_of_the_turns_at_most(world: World) 
     assert set(third) & set(second) <= old
     # Before the next round for all those who come may have all turns.
     assert set(await a_round(only_new=True) if wait("x") else ()) <= {f"x{number}" for number in range(60)}
+
+
+async def test_then_others_are_not_put_off(world: World) -> None:
+    """Neither other projects nor one who comes: what waits for its turn already counts."""
+    world.begin(max_calls_per_second=6.0)
+    refusing = [ProjectDomain("p", f"refusing{number}") for number in range(5)]
+    lists = [ProjectDomain("p", f"lists{number}") for number in range(10)]
+    world.flyte.fails = fails(LISTS_NOTHING, "ListRuns", when=lambda asked: asked.where in refusing)
+    for where in [*refusing, *lists]:
+        for number in range(60 if where in refusing else 2):
+            world.flyte.run(name := f"{where.domain}-{number}", RUNNING, where)
+            world.wait(name, domain=where.domain)
+    await until(100)
+    for where in lists:
+        world.flyte.run(f"{where.domain}-0", SUCCEEDED, where)
+    world.flyte.run("new", SUCCEEDED, refusing[0])
+    world.wait("new", domain=refusing[0].domain)
+    await until(160)
+    assert len(world.ended_at) == len(lists) + 1
+    assert max(world.ended_at.values()) - 100 <= 15
 
 
 async def test_then_one_that_nobody_can_read_is_no_trouble_of_others(world: World) -> None:

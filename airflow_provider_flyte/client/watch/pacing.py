@@ -110,8 +110,11 @@ class Budget:
         return self._waiting > self.max_calls_per_second
 
     def calls_within(self, seconds: float) -> int:
-        """How many calls there may be in this time."""
-        return max(1, int(self.max_calls_per_second * seconds))
+        """How many more calls there may be in this time, beside those that wait for their turn: at least one.
+
+        A project that reads runs one by one must not put off the polls of all others.
+        """
+        return max(1, int(self.max_calls_per_second * seconds) - self._waiting)
 
     async def __aenter__(self) -> None:
         self._waiting += 1

@@ -219,7 +219,8 @@ class ProjectPolls:
         turns = self._in_turns
         for name in new if only_new else self.waits.names():
             turns.setdefault(name)
-        most = self._means.budget.calls_within(self._pace.last)
+        # Of the last round's time only so much: what waited for its turn then must not make this one longer still.
+        most = self._means.budget.calls_within(min(self._pace.last, self._pace.longest))
         some = [name for name in new if self.waits.has(name)][: most if only_new else max(1, most // 2)]
         for name in some:
             turns.move_to_end(name)
