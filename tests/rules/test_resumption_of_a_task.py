@@ -189,7 +189,7 @@ def test_what_airflow_resumes_is_left_alone(log: Log) -> None:
         ({"error": None}, Ending.CRASHED, "None"),
         ({}, Ending.CRASHED, ""),
         (None, Ending.CRASHED, ""),
-        *(({"error": timed_out}, Ending.TASK_TIMED_OUT, timed_out) for timed_out in TRIGGER_TIMED_OUT),
+        *(({"error": timed_out}, Ending.TASK_TIMED_OUT, timed_out) for timed_out in sorted(TRIGGER_TIMED_OUT)),
     ],
 )
 def test_a_trigger_that_failed_is_an_event(
