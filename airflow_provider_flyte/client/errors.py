@@ -15,6 +15,7 @@
         +-- PermissionDeniedError       PERMISSION_DENIED
         +-- InvalidArgumentError        INVALID_ARGUMENT, OUT_OF_RANGE, FAILED_PRECONDITION
         +-- AlreadyExistsError          ALREADY_EXISTS
+        |   +-- RunHiddenError              of a run that no read shows; nothing was launched
         +-- UnimplementedError          UNIMPLEMENTED
         +-- UnavailableError            UNAVAILABLE, ABORTED, RESOURCE_EXHAUSTED
         |   +-- ProxyError                  a proxy's own 429, 502, 503 or 504

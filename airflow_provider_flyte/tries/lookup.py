@@ -26,8 +26,10 @@ def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str) -> Flow[l
     names: dict[str, tuple[int, int] | None] = {trying.resumes: None} if trying.resumes else {}
     names |= {trying.name_of(number): (number, 0) for number in trying.numbers}
     while names:
-        details = yield from details_of([key_of(name) for name in names], org)
-        batch = [_found(key.name, each) for key, each in details.items()]
+        # A run of an earlier try may have another name in Flyte than today's run_name gives it.
+        keys = {key_of(name): name for name in names}
+        details = yield from details_of(list(keys), org)
+        batch = [_found(keys[key], each) for key, each in details.items()]
         found += batch
         following: dict[str, tuple[int, int] | None] = {}
         for run in batch:

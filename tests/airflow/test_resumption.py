@@ -221,7 +221,8 @@ def test_a_retry_under_a_stable_name_seeks_nothing(flyte_default: LocalFlyte) ->
         launching(run_name="nightly").run()
     flyte_default.calls.clear()
     launching(TaskInstance(2, 1), run_name="nightly", wait=False).run()
-    assert [call.request.WhichOneof("scope_by") for call in flyte_default.calls("ListRuns")] == ["project_id"] * 2
+    # Once at the beginning, and once more right before CreateRun.
+    assert [call.request.WhichOneof("scope_by") for call in flyte_default.calls("ListRuns")] == ["project_id"] * 4
 
 
 def test_a_backend_that_does_not_list_a_tasks_runs(flyte_default: LocalFlyte, rendering: Any) -> None:

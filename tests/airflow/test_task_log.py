@@ -129,9 +129,9 @@ def test_sigterm_while_the_process_waits_on(
 ) -> None:
     """Airflow 3 only calls on_kill, and the same process waits on."""
     driven, lines = operator()
-    driven.ti.state = state
 
     def script(run: Any) -> None:
+        driven.ti.state = state
         driven.task.on_kill()
         run.phases("RUNNING", "RUNNING", every=0.7).succeeds({"o0": 1})
 
@@ -185,8 +185,13 @@ def test_a_state_that_cannot_be_read_is_not_taken_for_nobodys_doing(flyte_defaul
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_a_run_that_is_left_going_on_purpose(flyte_default: LocalFlyte, operator: Any, deferrable: bool) -> None:
     driven, lines = operator(abort_on_kill=False, deferrable=deferrable)
-    driven.ti.state = "failed"
-    flyte_default.on_launch(lambda run: (driven.task.on_kill(), run.move("RUNNING")))
+
+    def script(run: Any) -> None:
+        driven.ti.state = "failed"
+        driven.task.on_kill()
+        run.move("RUNNING")
+
+    flyte_default.on_launch(script)
     with pytest.raises(FlyteTaskKilled):
         driven.run()
     line = one(lines, "abort_on_kill=False")

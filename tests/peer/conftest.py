@@ -13,6 +13,15 @@ from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
 from airflow_provider_flyte.testing import LocalFlyte
 
 HERE = Path(__file__).parent
+_RUN = """\
+import os, runpy, sys
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+sys.stdout.flush()
+os._exit(0)
+"""
+"""Runs a script, and leaves out Python's own end: an SDK that had written its last line was once aborted in it (-6)."""
+
 RUNS = ("queued", "running", "succeeded", "failed", "retried", "aborted", "timed-out", "paused", "recovered")
 
 
@@ -22,7 +31,7 @@ def start_sdk(peer: str, script: str, *arguments: str) -> subprocess.Popen[str]:
     python = os.environ.get(f"{peer}_PYTHON", str(HERE.parents[1] / home / "bin" / "python"))
     assert Path(python).exists(), f"There is no Flyte SDK at {python}: `make test` makes its environment."
     return subprocess.Popen(
-        [python, str(HERE / script), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [python, "-c", _RUN, str(HERE / script), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
