@@ -124,6 +124,6 @@ def test_what_a_reset_launches(scenes: Scenes, way: str, state: str, runs: int, 
     # The second run of a DAG run is that of what came after the reset.
     until(lambda: len(scene.runs()) == runs, 120, f"{runs} runs", scene.describe)
     task = scene.wait("success")
-    assert scene.told() == {"runs": runs, "enqueued": runs, "creates": runs, "aborts": aborts}, scene.describe()
+    assert scene.counts() == {"runs": runs, "enqueued": runs, "creates": runs, "aborts": aborts}, scene.describe()
     assert scene.airflow.api.xcom(task, "run_name") == scene.runs()[-1].name
     assert scene.airflow.api.xcom(task, "o0") in (7, "7")
