@@ -13,7 +13,6 @@ from airflow_provider_flyte.client.watch.pacing import (
     MAX_CALLS_PER_SECOND,
     MIN_POLL_INTERVAL,
     POLL_INTERVAL,
-    Budget,
 )
 from tests.support.virtual_time import until
 
@@ -124,30 +123,6 @@ async def test_one_timer_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "call_at", noting)
     come(Deadlines(), 50.0, 60.0, 50.0, 40.0)
     assert timers == [50.0, 40.0]
-
-
-async def test_a_budget_is_short_when_more_than_a_seconds_calls_wait() -> None:
-    async def stuck(seconds: float) -> None:
-        await asyncio.Event().wait()
-
-    budget = Budget(2.0, lambda: 0.0, stuck)
-    for _ in range(CALLS_AT_ONCE + 1):
-        async with budget:
-            pass
-
-    async def call() -> None:
-        async with budget:
-            pass
-
-    calls = [asyncio.ensure_future(call()) for _ in range(3)]
-    await asyncio.sleep(0)
-    short = [budget.is_short]
-    calls.pop().cancel()
-    await asyncio.sleep(0)
-    short.append(budget.is_short)
-    for each in calls:
-        each.cancel()
-    assert short == [True, False]
 
 
 def test_what_a_watcher_does_where_nothing_is_set() -> None:

@@ -39,8 +39,8 @@ from airflow_provider_flyte.client.transport.route import Route
 
 T = TypeVar("T")
 
-# Two pools: a stream holds its connection as long as it lasts, and calls could not use it. Idle connections
-# are closed before proxies usually do it (60 s and more).
+# Calls share a pool, whose idle connections are closed before proxies usually do it (60 s and more). Streams are
+# apart from them, because a stream holds its connection as long as it lasts: on a loop each has a pool of its own.
 _CALLS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20.0)
 _STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 

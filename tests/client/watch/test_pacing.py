@@ -84,23 +84,27 @@ async def test_the_budget_holds_on_average_and_ten_at_once() -> None:
     assert at[-1] == pytest.approx((200 - CALLS_AT_ONCE - 1) / 20, abs=0.1)
 
 
-async def test_who_gives_up_takes_no_place(pace: Pace) -> None:
-    clock = Clock()
-    stuck = asyncio.Event()
+async def used_up(calls_per_second: float, clock: Clock) -> Budget:
+    """A budget whose calls at once have been made, and of which nobody gets more."""
 
     async def sleep(seconds: float) -> None:
-        await stuck.wait()
+        await asyncio.Event().wait()
 
-    budget = Budget(1.0, clock, sleep)
+    budget = Budget(calls_per_second, clock, sleep)
     for _ in range(CALLS_AT_ONCE + 1):
-        async with budget:
-            pass
+        await call(budget)
+    return budget
 
-    async def call() -> None:
-        async with budget:
-            pass
 
-    waiting = [asyncio.ensure_future(call()) for _ in range(50)]
+async def call(budget: Budget) -> None:
+    async with budget:
+        pass
+
+
+async def test_who_gives_up_takes_no_place() -> None:
+    clock = Clock()
+    budget = await used_up(1.0, clock)
+    waiting = [asyncio.ensure_future(call(budget)) for _ in range(50)]
     await asyncio.sleep(0)
     assert budget.is_short
     for each in waiting:
@@ -108,8 +112,20 @@ async def test_who_gives_up_takes_no_place(pace: Pace) -> None:
     await asyncio.gather(*waiting, return_exceptions=True)
     assert not budget.is_short
     clock.now += 1000
-    async with budget:
-        pass
+    await call(budget)
+
+
+async def test_a_budget_is_short_when_more_than_a_seconds_calls_wait() -> None:
+    budget = await used_up(2.0, Clock())
+    calls = [asyncio.ensure_future(call(budget)) for _ in range(3)]
+    await asyncio.sleep(0)
+    short = [budget.is_short]
+    calls.pop().cancel()
+    await asyncio.sleep(0)
+    short.append(budget.is_short)
+    for each in calls:
+        each.cancel()
+    assert short == [True, False]
 
 
 def test_calls_within() -> None:
