@@ -15,9 +15,9 @@ from airflow_provider_flyte.connection.fields import CONN_NAME, FIELDS
 
 PROGRAM = shutil.which("chromium")
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 _UNTIL_SENT = 8_000.0
-"""Milliseconds, three times less than the driver's own patience."""
+"""Milliseconds until a click sends what it sends: three times of it are less than the driver's patience."""
 
 _WINDOW: ViewportSize = {"width": 1000, "height": 900}
 _AT_ONCE = """
@@ -41,6 +41,7 @@ class Said(NamedTuple):
 @contextmanager
 def connections_page(url: str, user: str, password: str) -> Iterator[ConnectionsPage]:
     """Admin > Connections, for somebody who has signed in."""
+    expect.set_options(timeout=_PATIENCE * 1000)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=PROGRAM, args=_ARGUMENTS)
         context = browser.new_context(viewport=_WINDOW)
@@ -157,18 +158,22 @@ class ConnectionForm:
         self._page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def _press_save(self) -> None:
-        """Until something is sent: the form is drawn anew while it gets its values, and a click meanwhile is lost."""
+        """Until something is sent: the form is drawn anew while it gets its values, and a click meanwhile is lost.
+
+        What is sent may be answered late, and a form that was saved has no button to press again.
+        """
         for is_last in (False, False, True):
             try:
-                with self._page.expect_response(
-                    lambda answer: answer.request.method in ("POST", "PATCH"), timeout=_UNTIL_SENT
+                with self._page.expect_request(
+                    lambda request: request.method in ("POST", "PATCH"), timeout=_UNTIL_SENT
                 ) as sent:
                     self._dialog.get_by_role("button", name="Save").click()
             except PlaywrightTimeoutError:
                 if is_last:
                     raise
             else:
-                assert sent.value.ok, f"{sent.value.status}: {sent.value.text()}"
+                answer = sent.value.response()
+                assert answer is not None and answer.ok, f"{answer and (answer.status, answer.text())}"
                 return
 
     def close(self) -> None:
