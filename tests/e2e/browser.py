@@ -173,7 +173,8 @@ class ConnectionForm:
                     raise
             else:
                 answer = sent.value.response()
-                assert answer is not None and answer.ok, f"{answer and (answer.status, answer.text())}"
+                assert answer is not None
+                assert answer.ok, f"{answer.status}: {answer.text()}"
                 return
 
     def close(self) -> None:

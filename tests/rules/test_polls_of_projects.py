@@ -796,6 +796,26 @@ async def test_an_update_after_the_poll_is_not_late(world: World) -> None:
     assert (world.watcher.status.ends_by_poll, world.watcher.status.ends_by_stream) == (1, 0)
 
 
+async def test_what_was_over_before_the_stream_was_opened_again_is_no_miss_of_it(world: World) -> None:
+    await streaming(world, "r1", "r2")
+    [polls] = world.watcher._projects.values()
+    # Cut and open again between two polls, with an end in the gap of a run that its first batch does not have.
+    world.flyte.first_batch = 0
+    world.flyte.run("r1", SUCCEEDED)
+    world.watcher._streams.renew()
+    await until(24)
+    assert world.watcher.status.stream_up
+    await until(26)
+    assert world.outcomes == {"r1": Outcome.SUCCEEDED}
+    assert polls._pending == {}
+    # What comes about from then on is one, once a poll has shown that it was not over while the stream was open.
+    await until(30)
+    world.flyte.run("r2", SUCCEEDED)
+    while "r2" not in world.outcomes:
+        await asyncio.sleep(0.01)
+    assert [*polls._pending] == ["r2"]
+
+
 async def test_what_is_over_before_anybody_waits_is_no_miss_of_the_stream(world: World) -> None:
     await streaming(world, "r1")
     world.flyte.run("r2", SUCCEEDED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import math
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -145,23 +146,27 @@ async def test_updates_are_passed_on_in_nobodys_context(scripted: Scripted) -> N
 
 async def test_with_runs_it_works_from_its_first_message_on(scripted: Scripted) -> None:
     streams = scripted.streams
-    assert not streams.is_open(HERE)
+    assert streams.open_since(HERE) == math.inf
     assert not streams.working(HERE)
     streams.want([HERE])
     # Its task has not run yet.
-    assert not streams.is_open(HERE)
+    assert streams.open_since(HERE) == math.inf
     await scripted.turns()
     scripted.now += 5
-    assert not streams.is_open(HERE)
+    assert streams.open_since(HERE) == math.inf
     assert not streams.working(HERE)
     await scripted.send(message())
-    assert streams.is_open(HERE)
+    opened_at = scripted.now
+    assert streams.open_since(HERE) == opened_at
+    scripted.now += 3
+    await scripted.send(message())
+    assert streams.open_since(HERE) == opened_at
     assert streams.working(HERE)
     assert not streams.working(THERE)
     scripted.stuck = True
     await scripted.send(None)
     # It has ended, and the next one is not open yet.
-    assert not streams.is_open(HERE)
+    assert streams.open_since(HERE) == math.inf
     assert not streams.working(HERE)
 
 
@@ -171,8 +176,10 @@ async def test_without_runs_it_counts_as_open_after_a_while(scripted: Scripted) 
     await scripted.want(HERE)
     scripted.now = 6.9
     assert not scripted.streams.working(HERE)
+    assert scripted.streams.open_since(HERE) == math.inf
     scripted.now = 7.0
     assert scripted.streams.working(HERE)
+    assert scripted.streams.open_since(HERE) == 7.0
     # Nothing is owed, so nothing is late.
     scripted.now = 1000.0
     assert await scripted.want(HERE) == [HERE]
@@ -287,7 +294,7 @@ async def test_a_dear_one_that_misses_is_opened_again_when_it_has_earned_it(scri
     scripted.now = 299.9
     scripted.streams.missed(HERE, 2)
     assert scripted.streams.tasks == [task]
-    assert scripted.streams.is_open(HERE)
+    assert scripted.streams.open_since(HERE) == 3.0
     assert not scripted.streams.working(HERE)
     scripted.streams.kept_up(HERE)
     assert scripted.streams.working(HERE)

@@ -64,6 +64,9 @@ class ScriptedFlyte:
         self.fails: Callable[[Asked], Exception | None] = lambda asked: None
         """The error that a call ends with."""
 
+        self.first_batch = 100
+        """How many of the runs that exist a stream sends at first."""
+
         self.takes = 0.0
         """Seconds until an answer."""
 
@@ -182,7 +185,8 @@ class ScriptedFlyte:
             raise error
         sends: asyncio.Queue[Any] = asyncio.Queue()
         self.streams[where] = sends
-        self.sends(*(key.name for key in self.runs if key.project_domain == where), where=where)
+        there = [key.name for key in self.runs if key.project_domain == where]
+        self.sends(*there[: self.first_batch], where=where)
         try:
             while (sent := await sends.get()) is not None:
                 if isinstance(sent, Exception):

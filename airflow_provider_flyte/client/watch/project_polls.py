@@ -160,6 +160,7 @@ class ProjectPolls:
 
     async def _poll(self, group: Group) -> bool | None:
         """Poll which of a group are over; returns whether Flyte answered, None where it refuses such a list."""
+        began = self._means.clock()
         answer = await self._asked(lambda: self._means.poller.list_ended(self.where, group))
         if answer is None:
             return None
@@ -168,7 +169,8 @@ class ProjectPolls:
             return False
         self._means.answered()
         self._means.turns.do(self.waits.answered(group, self._means.clock()))
-        self._saw(answer, surprising=True)
+        self._saw(answer, ended_after=group.polled_at)
+        group.polled_at = began
         return True
 
     async def _prove(self, group: Group, names: Sequence[str]) -> bool | None:
@@ -185,7 +187,7 @@ class ProjectPolls:
                     refused = True
                 elif not answer.trouble:
                     self._means.answered()
-                    self._saw(answer, surprising=False)
+                    self._saw(answer)
                 elif not failed:
                     failed = True
                     self._do_failed(group, answer.trouble)
@@ -243,7 +245,7 @@ class ProjectPolls:
         if len(troubles) == len(some) and await self._means.refresh(client, troubles[0]):
             answer = await self._means.poller.observe_each(self.where, some)
             troubles = [observation for observation in answer.observations.values() if isinstance(observation, Trouble)]
-        self._saw(answer, surprising=False)
+        self._saw(answer)
         if len(troubles) == len(some):
             return False
         self._means.answered()
@@ -252,10 +254,10 @@ class ProjectPolls:
     def _do_failed(self, group: Group, trouble: Trouble) -> None:
         self._means.turns.do(self.waits.failed(group, trouble, self._means.clock()))
 
-    def _saw(self, answer: Answer, *, surprising: bool) -> None:
+    def _saw(self, answer: Answer, *, ended_after: float | None = None) -> None:
         """Pass the result of a poll on to the waits.
 
-        :param surprising: whether an end in it has come about since the poll before.
+        :param ended_after: after when an end in it has come about, if that is known.
         """
         now = self._means.clock()
         for name, observation in answer.observations.items():
@@ -263,8 +265,8 @@ class ProjectPolls:
                 self._warn_of_phase(name, observation.phase)
                 if is_terminal(observation.phase) and self.waits.has(name):
                     self.ends_by_poll += 1
-                    if surprising:
-                        self._expect(name, now)
+                    if ended_after is not None:
+                        self._expect(name, ended_after, now)
             self._means.turns.do(self.waits.saw(name, observation, now))
 
     def _warn_of_phase(self, name: str, phase: int) -> None:
@@ -290,9 +292,10 @@ class ProjectPolls:
             self._warn_of_phase(name, phase)
             self._means.turns.do(self.waits.saw(name, Seen(phase), self._means.clock()))
 
-    def _expect(self, name: str, now: float) -> None:
+    def _expect(self, name: str, ended_after: float, now: float) -> None:
+        """Note an end that the stream has to send too, unless it came about before that was open."""
         streams = self._means.streams
-        if streams and streams.is_open(self.where):
+        if streams and streams.open_since(self.where) <= ended_after:
             self._pending[name] = now
         if not streams or not streams.working(self.where):
             self._pace.hurry()

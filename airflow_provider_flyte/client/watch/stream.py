@@ -114,10 +114,10 @@ class Streams:
         stream = self._streams.get(project_domain)
         return stream is not None and stream.working()
 
-    def is_open(self, project_domain: ProjectDomain) -> bool:
-        """Whether there is a stream that may send an end there."""
+    def open_since(self, project_domain: ProjectDomain) -> float:
+        """From when on the stream there was to send each end; infinite while it is not open."""
         stream = self._streams.get(project_domain)
-        return stream is not None and stream.is_open()
+        return stream.open_since if stream is not None and stream.is_open() else math.inf
 
     def kept_up(self, project_domain: ProjectDomain) -> None:
         """Note that the stream sent an end that somebody waits for."""
@@ -232,6 +232,9 @@ class _Stream:
         self._streams = streams
         self._project_domain = project_domain
         self.opened_at: float | None = None
+        self.open_since = math.inf
+        """When it was surely open."""
+
         self.messages = 0
         self.cost = 0.0
         """Seconds that Flyte took to open it."""
@@ -260,12 +263,14 @@ class _Stream:
 
     def opens(self, now: float, has_runs: bool) -> None:
         self.opened_at, self.messages, self._counted, self.behind = now, 0, 1, False
+        self.open_since = math.inf if has_runs else now + _SURELY_OPEN_AFTER
         self._has_runs = has_runs
 
     def receives(self, now: float) -> None:
         """Note a message."""
         if not self.messages and self._has_runs and self.opened_at is not None:
             self.cost = now - self.opened_at
+        self.open_since = min(self.open_since, now)
         self.messages += 1
 
     def is_overdue(self, now: float) -> bool:
@@ -277,10 +282,7 @@ class _Stream:
         return self.is_open() and not self.behind
 
     def is_open(self) -> bool:
-        if self.opened_at is None:
-            return False
-        quiet = not self._has_runs and self._streams._clock() - self.opened_at >= _SURELY_OPEN_AFTER
-        return self.messages > 0 or quiet
+        return self.opened_at is not None and self.open_since <= self._streams._clock()
 
     def messages_since_check(self) -> int:
         """How many messages came since the last call; the first message of a stream does not count."""

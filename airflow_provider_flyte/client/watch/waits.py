@@ -69,7 +69,7 @@ class _Several:
 class Group:
     """Runs that are polled together, and whether Flyte answers."""
 
-    __slots__ = ("due", "failures", "names", "notified", "proved_at", "request", "since", "trouble")
+    __slots__ = ("due", "failures", "names", "notified", "polled_at", "proved_at", "request", "since", "trouble")
 
     def __init__(self, proved_at: float) -> None:
         self.names: dict[str, None] = {}
@@ -78,6 +78,9 @@ class Group:
 
         self.proved_at = proved_at
         """When all of them were asked for without the phase filter."""
+
+        self.polled_at = -math.inf
+        """When the last poll began which showed that none of them was over."""
 
         self.failures = 0
         """Polls without an answer, in a row."""
