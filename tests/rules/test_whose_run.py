@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.tries.decision import Answer, Attach, Refuse, Start, decide
+from airflow_provider_flyte.tries.decision import Answer, Attach, Refuse, Start, decide, stragglers
 from airflow_provider_flyte.tries.identity import (
     DEFAULT_PREFIX,
     DagRunMarks,
@@ -361,3 +361,37 @@ def test_a_name_that_leaves_no_room_is_refused_before_the_first_try() -> None:
         a_try(1, max_tries=9, run_name="a" * 28)
     with pytest.raises(ConfigError, match="Shorten it to 28"):
         a_try(2, max_tries=0, run_name="a" * 29)
+
+
+# -- what an earlier try's process has launched since
+
+
+@pytest.mark.parametrize(
+    ("mine", "found"),
+    [
+        # Of each earlier try, the one before this one too; not this try's own.
+        (3, [1, 2]),
+        # This try has attached to an earlier one's.
+        (1, [2]),
+    ],
+)
+def test_the_runs_beside_the_one_that_this_try_has(mine: int, found: list[int]) -> None:
+    runs = {number: run_of(a_try(number)) for number in (1, 2, 3)}
+    beside = stragglers(a_try(3), runs.values(), runs[mine].name)
+    assert sorted(beside) == sorted(runs[number].name for number in found)
+
+
+@pytest.mark.parametrize(
+    ("run", "is_one"),
+    [
+        (run_of(a_try(1)), True),
+        (run_of(a_try(1), RunPhase.QUEUED), True),
+        (run_of(a_try(1), RunPhase.SUCCEEDED), False),
+        # By hand under the name, another task's, or another DAG run's of the same id.
+        (Found(a_try(1).name, RunPhase.RUNNING, {}), False),
+        (run_of(a_try(1), task_id="other"), False),
+        (run_of(a_try(1, dag_run=DagRunMarks("8"))), False),
+    ],
+)
+def test_only_what_this_task_instance_launched_and_runs_is_beside(run: Found, is_one: bool) -> None:
+    assert stragglers(a_try(2), [run], a_try(2).name) == ([run.name] if is_one else [])
