@@ -32,15 +32,6 @@ TYPES: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_other_tests_secrets() -> None:
-    """Airflow 2.11 masks a secret of any length in all that the process logs, and one test's is a single letter."""
-    if AIRFLOW < 3:
-        from airflow.utils.log.secrets_masker import _secrets_masker
-
-        _secrets_masker().patterns, _secrets_masker().replacer = set(), None
-
-
 def test_a_native_dag(
     flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
