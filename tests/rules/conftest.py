@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import pytest
 
 from tests.support.virtual_time import VirtualLoop
+from tests.support.waiting_world import World
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], AbstractEventLoop]]:
     return {"virtual": VirtualLoop}
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """A watcher of a scripted Flyte, and those who wait."""
+    made = World()
+    yield made
+    await made.end()

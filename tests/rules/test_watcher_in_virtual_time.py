@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -20,13 +19,6 @@ from tests.support.virtual_time import until
 from tests.support.waiting_world import World, fails, times
 
 RUNNING, SUCCEEDED = RunPhase.RUNNING, RunPhase.SUCCEEDED
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    made = World()
-    yield made
-    await made.end()
 
 
 async def names(results: Any) -> list[str]:
