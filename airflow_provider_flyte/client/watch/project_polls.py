@@ -200,8 +200,8 @@ class ProjectPolls:
         if refused:
             return None
         if not failed:
-            if len(names) >= len(group.names):
-                group.proved_at = began
+            # Who has joined the group since was seen since.
+            group.proved_at = began
             self._means.turns.do(self.waits.answered(group, self._means.clock()))
         return not failed
 
@@ -226,17 +226,13 @@ class ProjectPolls:
         some = [name for name in new if self.waits.has(name)][: most if only_new else max(1, most // 2)]
         for name in some:
             turns.move_to_end(name)
-        asked = set(some)
         while not only_new and len(some) < min(most, len(turns)):
             name = next(iter(turns))
             if not self.waits.has(name):
                 del turns[name]
-            elif name in asked:
-                break
             else:
                 turns.move_to_end(name)
                 some.append(name)
-                asked.add(name)
         if not some:
             return None
         client = self._means.client()
@@ -302,14 +298,12 @@ class ProjectPolls:
 
     def _check_stream(self) -> None:
         """Note whether the stream has missed ends that it should have sent already."""
-        if not self._pending or not self._means.streams:
-            return
-        now = self._means.clock()
+        streams, now = self._means.streams, self._means.clock()
         late = [name for name, since in self._pending.items() if now - since >= _STREAM_MAY_TAKE]
         for name in late:
             del self._pending[name]
-        if late:
-            self._means.streams.missed(self.where, len(late))
+        if late and streams:
+            streams.missed(self.where, len(late))
             self._pace.hurry()
 
 
