@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2 as pb
+from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.testing.action_tree import Node
 from airflow_provider_flyte.testing.calls import Refusal
 from airflow_provider_flyte.testing.store import Action
 
@@ -65,6 +67,20 @@ def action_row(action: Action) -> pb.Action:
         metadata=pb.ActionMetadata(parent=action.parent, group=action.group),
         status=status(action),
     )
+
+
+def watched_actions(shown: Iterable[tuple[Node, bool]]) -> run_service_pb2.WatchActionsResponse:
+    """Actions as WatchActions shows them: the metadata lacks the action's type and the task's org (child_actions.json,
+    call 16).
+    """
+    message = run_service_pb2.WatchActionsResponse()
+    for node, meets_filter in shown:
+        action = pb.Action(id=identifier(node.action), metadata=node.action.metadata, status=status(node.action))
+        action.metadata.ClearField("action_type")
+        if action.metadata.HasField("task"):
+            action.metadata.task.id.ClearField("org")
+        message.enriched_actions.add(action=action, meets_filter=meets_filter, children_phase_counts=node.counts)
+    return message
 
 
 def action_details(action: Action, asked: identifier_pb2.ActionIdentifier) -> pb.ActionDetails:

@@ -75,6 +75,11 @@ class Hub(Generic[Thing]):
                 if not self._topics[topic]:
                     del self._topics[topic]
 
+    def subscribers(self, topic: Hashable) -> int:
+        """How many streams are told of this topic now."""
+        with self._lock:
+            return len(self._topics.get(topic, ()))
+
     def publish(self, thing: Thing, *topics: Hashable) -> None:
         """Notify the subscribers of these topics that a thing changed."""
         with self._lock:

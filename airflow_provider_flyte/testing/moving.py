@@ -9,14 +9,14 @@ from typing import Literal, TypeAlias
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.logs.dataplane import payload_pb2
-from airflow_provider_flyte.client.idl.task import common_pb2
+from airflow_provider_flyte.client.idl.task import common_pb2, task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import internal_run_service_pb2, run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import answers
 from airflow_provider_flyte.testing.calls import Call
 from airflow_provider_flyte.testing.handlers.executor import ExecutorHandlers
 from airflow_provider_flyte.testing.handlers.launch import LaunchHandlers
-from airflow_provider_flyte.testing.store import Action, Store
+from airflow_provider_flyte.testing.store import ROOT, Action, Store
 
 Kind: TypeAlias = Literal["USER", "SYSTEM"]
 
@@ -72,8 +72,32 @@ class Mover:
         self._status(RunPhase.FAILED, last)
         return bring_error
 
+    def child(self, name: str, task: str, group: str) -> Mover:
+        """An action below this one, as RecordAction makes it; the same again is the same action."""
+        key = (*self.action.key[:3], name)
+        request = internal_run_service_pb2.RecordActionRequest(
+            action_id=identifier_pb2.ActionIdentifier(run=self._id().run, name=name),
+            parent=self.action.key[3],
+            group=group,
+        )
+        ours = self.action.task_id
+        request.task.id.CopyFrom(
+            task_definition_pb2.TaskIdentifier(
+                project=ours.project, domain=ours.domain, name=task or ours.name, version=ours.version
+            )
+        )
+        if self.action.spec is not None:
+            request.task.spec.CopyFrom(self.action.spec)
+        self.executor.record_action(request, Call())
+        action = self.store.action(key)
+        assert action is not None
+        return Mover(self.store, self.launch, self.executor, action)
+
     def abort(self, reason: str) -> None:
-        """Somebody stops it."""
+        """Somebody stops it: the whole run, or one of its other actions."""
+        if self.action.key[3] != ROOT:
+            self._status(RunPhase.ABORTED, max(self.action.attempts, 1))
+            return
         request = run_service_pb2.AbortRunRequest(run_id=answers.identifier(self.action).run)
         if reason:
             request.reason = reason

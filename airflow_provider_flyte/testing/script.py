@@ -15,6 +15,7 @@ from airflow_provider_flyte.testing.fault_box import FaultBox
 from airflow_provider_flyte.testing.faults import Fault
 from airflow_provider_flyte.testing.moving import Kind, Mover
 from airflow_provider_flyte.testing.scheduler import Scheduler
+from airflow_provider_flyte.testing.store import ROOT
 
 Step: TypeAlias = str | int | Fault
 """A phase by its name or number, also an unknown one; or a fault: from this step until the next one, reads
@@ -34,9 +35,11 @@ class RunHandle:
         self._last_due = 0.0
         self._every = 0.0
         self._held_back: Callable[[], None] | None = None
+        self._children: dict[str, RunHandle] = {}
 
     def __repr__(self) -> str:
-        return f"<run {self.project}/{self.domain}/{self.name} {self.phase!r}>"
+        action = "" if self._action.key[3] == ROOT else f" {self._action.key[3]}"
+        return f"<run {self.project}/{self.domain}/{self.name}{action} {self.phase!r}>"
 
     # -- what it is
 
@@ -82,6 +85,19 @@ class RunHandle:
         return {pair.name: pair.value for pair in self._mover.store.files[self._action.inputs_uri].literals}
 
     # -- what happens to it
+
+    def child(self, name: str, *, task: str = "", group: str = "") -> RunHandle:
+        """An action that this one starts, now; the same name again is the same action. It has all verbs of a run.
+
+        :param name: such as ``c7``.
+        :param task: the task that it runs; by default this one's.
+        :param group: the name of the loop or the map that it belongs to.
+        """
+        with self._lock:
+            if name not in self._children:
+                mover = self._mover.child(name, task, group)
+                self._children[name] = RunHandle(mover, self._faults, self._scheduler)
+            return self._children[name]
 
     def phases(self, *steps: Step, every: float = 0.0) -> RunHandle:
         """Go through these steps, the first one now (or after what is still due), the others each so much later.
@@ -188,7 +204,9 @@ class RunHandle:
         return self
 
     def _do(self, function: Callable[[], None]) -> None:
-        self._faults.set_for_run(self._action.key[:3], None)  # a fault among the phases lasts until the next step
+        if self._action.key[3] == ROOT:
+            # A fault among the phases lasts until the next step.
+            self._faults.set_for_run(self._action.key[:3], None)
         function()
 
     def _take(self, step: int | Fault) -> None:

@@ -134,6 +134,7 @@ class Store:
         self._actions.setdefault(action.key[:3], {})[action.key[3]] = action
         if action.key[3] == ROOT:
             self._roots.setdefault(action.key[:2], {})[action.key[2]] = action
+        self.hub.publish(action, ("actions", *action.key[:3]))
 
     def run(self, key: Key) -> Action | None:
         """The root action of a run."""
@@ -167,6 +168,7 @@ class Store:
         self.hub.publish(action, ("action", *action.key))
         if phase:
             action.updated_ns = self.now_ns()
+            self.hub.publish(action, ("actions", project, domain, run))
         if phase and name == ROOT:
             self.hub.publish(action, ("run", project, domain, run), ("runs", project, domain), ("runs",))
 

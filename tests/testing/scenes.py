@@ -55,6 +55,20 @@ class Launched:
 
 
 @dataclass(frozen=True)
+class Alongside:
+    """A stream that was open while other calls were made, each of which brings a message."""
+
+    opened_before: int
+    """The number of the call before which it is opened."""
+
+    at_once: int
+    """How many messages come then, before any other call."""
+
+    told_of: range
+    """The calls of the executor whose changes are sent."""
+
+
+@dataclass(frozen=True)
 class Scene:
     run: str = ""
     before: tuple[str, ...] = ()
@@ -69,6 +83,8 @@ class Scene:
     """What the executor does before a call."""
     between: dict[int, list[list[Move]]] = field(default_factory=dict)
     """What it does after each message of a stream but the last."""
+    alongside: dict[int, Alongside] = field(default_factory=dict)
+    """Streams that are read while later calls are made, by their numbers."""
     then: dict[int, Move] = field(default_factory=dict)
     """A move that shows that an OPEN stream is open: it brings one more message."""
 
@@ -183,8 +199,21 @@ SCENES = {
         storage="file://flyte-data",
         listed="child_actions",
         moves={0: [Event("RUNNING", "09:03:37.737695", day="2026-11-26")]},
+        # The run's own RUNNING is told once more while the stream is opened.
+        between={16: [[Status("RUNNING")]]},
+        alongside={16: Alongside(opened_before=0, at_once=2, told_of=range(16))},
+        then={16: Status("RUNNING")},
     ),
-    "child_counts": Scene("counts694919", launched=(Launched("counts694919"),), moves={0: [Status("RUNNING")]}),
+    "child_counts": Scene(
+        "counts694919",
+        launched=(Launched("counts694919", source="RUN_SOURCE_UNSPECIFIED", at="2026-11-26T12:08:39.409672Z"),),
+        moves={0: [Status("RUNNING")]},
+        alongside={
+            13: Alongside(opened_before=4, at_once=0, told_of=range(6, 12)),
+            14: Alongside(opened_before=4, at_once=1, told_of=range(4, 12)),
+        },
+        then={13: Status("RUNNING"), 14: Status("RUNNING")},
+    ),
     "data_plane": Scene(listed="list_runs_by_creation"),
 }
 
@@ -195,8 +224,6 @@ LEFT_OUT = {
     "translator": (range(8), TRANSLATOR),
     "outputs": (range(5, 6), TRANSLATOR),
     "list_runs_by_task": (range(6, 7), "its time is a word of PostgreSQL's, yesterday; here times are RFC 3339"),
-    "child_actions": (range(16, 17), f"WatchActions: {UNCALLED}"),
-    "child_counts": (range(13, 15), f"WatchActions: {UNCALLED}"),
     "data_plane": ((*range(14), 15), f"ClusterService and GetActionLogContext: {UNCALLED}"),
 }
 """The recorded calls that are not played, by their numbers, and why."""

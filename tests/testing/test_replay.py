@@ -163,6 +163,10 @@ def set_(path: str, value: Any) -> Wrong:
         ("late_end", "GetRunDetails", set_("details.action.status.duration_ms", 1)),
         ("start_time", "GetActionData", Wrong(lambda answer: answer.inputs.ClearField("context"))),
         ("child_actions", "GetActionDetails", Wrong(lambda answer: answer.details.ClearField("condition"))),
+        ("child_actions", "WatchActions", set_("enriched_actions.0.meets_filter", False)),
+        ("child_counts", "WatchActions", Wrong(lambda answer: answer.enriched_actions[0].ClearField("action"))),
+        ("child_counts", "WatchActions", Wrong(lambda one: one.enriched_actions[0].children_phase_counts.clear())),
+        ("child_counts", "WatchActions", cut_stream(after=4, code="OK")),
         ("data_plane", "TailLogs", status("NOT_FOUND", "no log context found")),
     ],
 )
@@ -268,15 +272,55 @@ class Replay:
         self.scene = SCENES[name]
         self.flyte = flyte
         self.channel = channel
+        self.beside: dict[int, Any] = {}
+        """The streams that are read while later calls are made."""
+        self.unread: dict[int, list[bytes]] = {}
 
     def play(self) -> None:
         for number, call in played(self.name):
             self.move(*self.scene.moves.get(number, []))
+            self.open_alongside(number)
             row = ROWS[call["method"]]
-            if isinstance(row, rpc.ServerStream):
+            if number in self.beside:
+                self.end_stream(number, call, self.beside[number])
+            elif isinstance(row, rpc.ServerStream):
                 self.play_stream(row, number, call)
             else:
                 self.play_call(row, number, call)
+            if "InternalRunService" in row.path:
+                for stream, beside in self.scene.alongside.items():
+                    if number in beside.told_of:
+                        self.read_alongside(stream)
+        assert not any(self.unread.values()), self.name
+
+    def open_alongside(self, number: int) -> None:
+        """Open the streams that were open while this call and those after it were made."""
+        for stream, beside in self.scene.alongside.items():
+            if beside.opened_before != number:
+                continue
+            call = load(self.name)[stream]
+            row = ROWS[call["method"]]
+            self.beside[stream] = self.channel.unary_stream(row.path)(
+                base64.b64decode(call["request"]), timeout=TIMEOUT
+            )
+            self.unread[stream] = [base64.b64decode(response["message"]) for response in call["responses"]]
+            # Some streams begin with silence.
+            hub, run = self.flyte._store.hub, ("flytesnacks", "development", self.scene.run)
+            until = time.monotonic() + TIMEOUT
+            while hub.subscribers(("actions", *run)) < len(self.beside):
+                assert time.monotonic() < until, self.at(stream)
+                time.sleep(0.001)
+            moves = [*self.scene.between.get(stream, []), [], []]
+            for place in range(beside.at_once):
+                self.read_alongside(stream)
+                self.move(*moves[place])
+
+    def read_alongside(self, number: int) -> None:
+        """Read one message of a stream that is open meanwhile."""
+        mine = self.next_message(self.beside[number])
+        assert mine is not None, f"{self.at(number)} ended: {self.beside[number].code()}"
+        assert self.unread[number], f"{self.at(number)} sends more"
+        self.compare(ROWS[load(self.name)[number]["method"]], number, mine, self.unread[number].pop(0))
 
     def play_call(self, row: rpc.Method[Any, Any], number: int, call: dict[str, Any]) -> None:
         got: list[bytes] = []
@@ -303,6 +347,9 @@ class Replay:
             if not (row.name == "RunService/WatchRuns" and place == 0):
                 self.compare(row, number, mine, recorded)
             self.move(*after)
+        self.end_stream(number, call, stream)
+
+    def end_stream(self, number: int, call: dict[str, Any], stream: Any) -> None:
         if call["status"]["code"] == "OPEN":
             self.move(*([self.scene.then[number]] if number in self.scene.then else ()))
             assert self.next_message(stream) is not None, f"{self.at(number)} is not open: {stream.code()}"

@@ -59,7 +59,6 @@ class ExecutorHandlers:
                     condition=request.condition if request.HasField("condition") else None,
                 )
                 self._store.add(action)
-                self._store.changed(action, phase=False)
         answer = pb.RecordActionResponse(action_id=request.action_id)
         answer.status.SetInParent()
         return answer

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2 as pb
 from airflow_provider_flyte.testing import answers, listing
+from airflow_provider_flyte.testing.action_tree import ActionTree
 from airflow_provider_flyte.testing.calls import Call, Refusal
 from airflow_provider_flyte.testing.dispatch import Handlers
 from airflow_provider_flyte.testing.store import Store, action_key, require_action, require_run, run_key
 
 FIRST_BATCH = 100
 """How many runs WatchRuns sends first: about a hundred, never all."""
+
+ACTIONS_A_MESSAGE = 100
+"""How many of a run's actions WatchActions looks at for one of its first messages (the backend's source)."""
 
 
 class StreamHandlers:
@@ -30,6 +35,7 @@ class StreamHandlers:
             service.WatchRuns: self.watch_runs,
             service.WatchRunDetails: self.watch_run_details,
             service.WatchActionDetails: self.watch_action_details,
+            service.WatchActions: self.watch_actions,
         }
 
     def watch_runs(self, request: pb.WatchRunsRequest, call: Call) -> Iterator[pb.WatchRunsResponse]:
@@ -89,3 +95,28 @@ class StreamHandlers:
                 yield pb.WatchActionDetailsResponse(details=details)
                 if last or next(iter(changes), None) is None:
                     return
+
+    def watch_actions(self, request: pb.WatchActionsRequest, call: Call) -> Iterator[pb.WatchActionsResponse]:
+        """The actions of a run that pass the filters, with those above them, and then what changes, for ever.
+
+        An action above others has how many of those are in which phase, whether they pass the filters or not; of a
+        large run each of the first messages shows it anew, with more (child_counts.json, child_actions.json). A run
+        that does not exist has no actions, and nothing is sent until it has.
+        """
+        tree = ActionTree(request.filter)
+        key = run_key(request.run_id)
+        # Under one lock: what changes afterwards is a message of its own, and nothing is told twice.
+        with ExitStack() as subscribed:
+            with self._store.lock:
+                changes = subscribed.enter_context(self._store.hub.subscribe(("actions", *key), call))
+                actions = sorted(self._store.actions_of(key), key=lambda action: (action.created_ns, action.number))
+                first = [
+                    answers.watched_actions(tree.update(actions[start : start + ACTIONS_A_MESSAGE]))
+                    for start in range(0, len(actions), ACTIONS_A_MESSAGE)
+                ]
+            yield from (message for message in first if message.enriched_actions)
+            for action in changes:
+                with self._store.lock:
+                    message = answers.watched_actions(tree.update([action]))
+                if message.enriched_actions:
+                    yield message

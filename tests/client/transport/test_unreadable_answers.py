@@ -197,6 +197,7 @@ def _requests() -> dict[Unary[Any, Any] | ServerStream[Any, Any], Any]:
         RunService.WatchRuns: {"project_id": project},
         RunService.WatchRunDetails: {"run_id": key},
         RunService.WatchActionDetails: {"action_id": action},
+        RunService.WatchActions: {"run_id": key},
         DataProxyService.GetActionData: {"action_id": action},
         DataProxyService.TailLogs: {"action_id": action, "attempt": 1},
         TaskService.GetTaskDetails: {"task_id": task_definition_pb2.TaskIdentifier(**task, version="v1")},
@@ -212,8 +213,8 @@ def _requests() -> dict[Unary[Any, Any] | ServerStream[Any, Any], Any]:
 
 
 REQUESTS = _requests()
-REFUSED = {RunService.GetActionData, RunService.WatchActions, AuthMetadataService.GetOAuth2Metadata}
-"""Reads that the open-source backend, or the local server (WatchActions), answers with no message."""
+REFUSED = {RunService.GetActionData, AuthMetadataService.GetOAuth2Metadata}
+"""Reads that the open-source backend answers with no message."""
 
 
 @pytest.fixture
