@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 WAITS = ("poll", "stream", "watcher", "burst")
@@ -50,7 +51,7 @@ def test_every_axis_of_the_picture_names_unit_and_scale() -> None:
 
     # The last row has zeros, which have no place on a logarithmic axis.
     rows = {name: dict.fromkeys((*PANELS, "streams"), figure) for name, figure in zip(ROWS, (800, 3.5, 0), strict=True)}
-    panels = draw(rows).axes
+    panels: Any = draw(rows).axes
     assert [axes.get_xlabel() for axes in panels] == [f"{unit}, log scale" for _, unit in PANELS.values()]
     assert {axes.get_xscale() for axes in panels} == {"log"}
     assert [label.get_text() for label in panels[0].texts] == ["800", "3.5", "0.0"]

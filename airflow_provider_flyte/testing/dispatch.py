@@ -28,7 +28,7 @@ STREAMS = frozenset(row.name for row in rpc.METHODS if isinstance(row, rpc.Serve
 
 
 _service = rpc.RunService
-NEEDS_AN_ID = frozenset(
+NEEDS_AN_ID: frozenset[Row] = frozenset(
     {
         _service.AbortRun,
         _service.GetActionDataURIs,

@@ -152,7 +152,7 @@ def import_errors(folder: Path) -> list[str]:
     try:
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:
-        from airflow.models.dagbag import DagBag
+        from airflow.models.dagbag import DagBag  # type: ignore[no-redef]
     return list(DagBag(str(folder)).import_errors.values())
 
 

@@ -28,7 +28,7 @@ def test_every_name_is_there_and_warns_of_nothing(name: str) -> None:
 
 def test_the_error_of_an_unknown_name_is_pythons_own() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
-        _ = compat.Nothing  # type: ignore[attr-defined]
+        _ = compat.Nothing
 
 
 class Supervisor:

@@ -115,7 +115,8 @@ def test_all_fields_reach_the_client() -> None:
 
 
 def test_the_same_from_the_environment_as_json_and_as_uri(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = {"conn_type": "flyte", "host": "localhost", "port": 8090, "login": "me", "password": SECRETS[0]}
+    whole: dict[str, Any] = {"conn_type": "flyte", "host": "localhost", "port": 8090, "login": "me"}
+    whole["password"] = SECRETS[0]
     monkeypatch.setenv("AIRFLOW_CONN_BY_JSON", json.dumps(whole | {"extra": ALL_FIELDS}))
     uri = Connection(conn_id="c1", **whole, extra=json.dumps(ALL_FIELDS)).get_uri()
     monkeypatch.setenv("AIRFLOW_CONN_BY_URI", uri)
@@ -281,7 +282,7 @@ def test_a_setting_of_another_authentication_is_pointed_out(caplog: pytest.LogCa
 
 def test_airflow_masks_secrets_by_their_names_and_nothing_else() -> None:
     try:
-        from airflow.sdk.log import redact
+        from airflow.sdk.log import redact  # type: ignore[attr-defined]
     except ImportError:
         # 3.0, and 2.11
         masker = "sdk.execution_time" if AIRFLOW >= (3,) else "utils.log"

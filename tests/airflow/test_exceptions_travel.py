@@ -31,8 +31,8 @@ def one_of(kind: type[Exception]) -> Exception:
         return error
     if issubclass(kind, FlyteRunError):
         named: dict[str, Any] = {"run": "r1", "project": "p", "domain": "d", "url": "http://x"}
-        more = {"phase": "FAILED", "kind": "USER", "message": "a\nb", "attempts": 3}
-        errors = (FlyteRunFailed("one", **named, **more),)  # type: ignore[arg-type]
+        more: dict[str, Any] = {"phase": "FAILED", "kind": "USER", "message": "a\nb", "attempts": 3}
+        errors = (FlyteRunFailed("one", **named, **more),)
         return kind("text", errors=errors, **named, **(more if issubclass(kind, FlyteRunFailed) else {}))
     if issubclass(kind, InputsError):
         return kind("text", mixes_texts=True)

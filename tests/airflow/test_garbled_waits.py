@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.client.transport import selector
+from airflow_provider_flyte.compat import airflow_stats
 from airflow_provider_flyte.operators import FlyteRunOperator
-from airflow_provider_flyte.report.metrics import airflow_stats
 from airflow_provider_flyte.testing import LocalFlyte, garbled, gzipped
 from tests.airflow.test_several_runs import phases
 from tests.airflow.test_triggers import ending, trigger

@@ -66,7 +66,7 @@ def spoilt(kind: type[Message], choice: int, depth: int = 9) -> Message:
     return message
 
 
-def _spoil(message: Any, field: FieldDescriptor, choice: int, depth: int) -> None:
+def _spoil(message: Any, field: Any, choice: int, depth: int) -> None:
     value = getattr(message, field.name)
     if field.message_type is None:
         odd = _ODD.get(field.cpp_type, 2)
@@ -113,7 +113,7 @@ class Hostile:
         self._change = change
 
     def answer(self, asked: Any) -> Any:
-        flow = self._just(asked) if isinstance(asked, calls.Call | calls.StreamCall) else asked
+        flow: Any = self._just(asked) if isinstance(asked, calls.Call | calls.StreamCall) else asked
         return drive(flow, self._do)
 
     @staticmethod

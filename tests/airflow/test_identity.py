@@ -38,7 +38,8 @@ FAILED = [RunPhase.FAILED, RunPhase.ABORTED, RunPhase.TIMED_OUT]
 
 
 def a_try(number: int = 1, max_tries: int = 2, **changed: Any) -> Try:
-    return Try(**{"task": TASK, "number": number, "max_tries": max_tries, "dag_run": MARKS} | changed)
+    given: dict[str, Any] = {"task": TASK, "number": number, "max_tries": max_tries, "dag_run": MARKS}
+    return Try(**given | changed)
 
 
 def run_of(launching: Try, phase: int = RunPhase.RUNNING, abort_reason: str = "") -> Found:

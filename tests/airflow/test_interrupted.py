@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
@@ -64,7 +65,7 @@ def test_ctrl_c_in_dag_test(
         dag.test()
     pressing.join()
     [run] = flyte_default.runs()
-    assert run.phase.name == "RUNNING"
+    assert run.phase == RunPhase.RUNNING
     logged = caplog.text + "".join(capfd.readouterr())
     assert f"Flyte run flytesnacks/development/{run.name} is not aborted" in logged
     assert f"flyte abort run {run.name} --project flytesnacks --domain development" in logged

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.compat import AirflowTaskTimeout, TaskDeferred
 from airflow_provider_flyte.exceptions import (
     FlyteConfigurationError,
@@ -21,7 +22,7 @@ from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte, lost_answer, status, unavailable
 from airflow_provider_flyte.tries import kill_deferred
 from airflow_provider_flyte.tries.kill import Stopping
-from tests.support.driving import DagRun, Driven, TaskInstance, event_of, lines_of, made_again
+from tests.support.driving import DagRun, Driven, TaskInstance, event_of, kwargs_of, lines_of, made_again
 from tests.support.own_airflow import connection_json
 
 pytestmark = [pytest.mark.one_transport("grpc"), pytest.mark.usefixtures("demo")]
@@ -151,7 +152,7 @@ def test_a_deferred_one_waits_in_the_triggerer(flyte_default: LocalFlyte) -> Non
         if line.startswith("WARNING: No answer from Flyte before the launch") and "no route" in line
     ]
     assert "INFO: The task waits in the triggerer until Flyte answers, and launches then." in lines
-    assert deferred.kwargs["launched"] is False
+    assert kwargs_of(deferred)["launched"] is False
     flyte_default.clear_faults()
     assert phase(task.go_on(deferred)) == "ACTION_PHASE_SUCCEEDED"
     assert [event["ending"] for event in task.events] == ["missing"]
@@ -191,10 +192,10 @@ def test_trouble_is_counted_over_deferrals(flyte_default: LocalFlyte, method: st
     assert event["ending"] == "missing"
     flyte_default.inject(method, unavailable("no route"))
     with pytest.raises(TaskDeferred) as second:
-        task.resume(event, **first.kwargs)
-    assert second.value.kwargs["began"] == first.kwargs["began"]
+        task.resume(event, **kwargs_of(first))
+    assert kwargs_of(second.value)["began"] == kwargs_of(first)["began"]
     with pytest.raises((FlyteLaunchFailed, FlyteUnreachable), match="no route"):
-        task.resume(event, **first.kwargs | {"began": first.kwargs["began"] - 3600})
+        task.resume(event, **kwargs_of(first) | {"began": kwargs_of(first)["began"] - 3600})
     assert "INFO: Flyte answers again." not in lines
     said = [line for line in lines if "Flyte has just answered the triggerer, and does not answer this worker" in line]
     # Once a resumption; of a launch that is refused nothing is known but that Flyte answers.
@@ -267,7 +268,7 @@ def test_a_launch_that_may_have_arrived_is_searched_for(
         monkeypatch.setattr(Stopping, "check_before_launch", break_lists)
     _mend_while_waiting(flyte_default, monkeypatch)
     assert phase(task.run()) == "ACTION_PHASE_SUCCEEDED"
-    assert [deferred.kwargs["launched"] for deferred in task.deferrals] == ([None] if deferrable else [])
+    assert [kwargs_of(deferred)["launched"] for deferred in task.deferrals] == ([None] if deferrable else [])
     assert [run.enqueued for run in flyte_default.runs()] == [1]
 
 
@@ -331,7 +332,7 @@ async def test_a_kill_aborts_what_may_have_been_launched(flyte_default: LocalFly
     flyte_default.clear_faults()
     await kill_deferred.abort(trigger, "the task was marked failed, or its DAG run was")
     [run] = flyte_default.runs()
-    assert run.phase.name == "ABORTED"
+    assert run.phase == RunPhase.ABORTED
 
 
 @pytest.mark.parametrize("moved", [False, True])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.tries import kill_deferred
@@ -53,7 +54,7 @@ async def test_what_is_aborted_when_execution_timeout_has_passed(
     lines = lines_of(made)
     [event] = await events_of(made)
     assert event["ending"] == "task_timed_out"
-    assert run.phase.name == ("ABORTED" if aborted else "RUNNING")
+    assert run.phase == (RunPhase.ABORTED if aborted else RunPhase.RUNNING)
     assert len(flyte_default.calls("AbortRun")) == aborted
     assert [line for line in lines if "abort" in line] == [
         "INFO: Because execution_timeout has passed: Flyte run flytesnacks/development/r1 was RUNNING and is now "
@@ -66,7 +67,7 @@ async def test_what_is_aborted_when_execution_timeout_has_passed(
 async def test_another_deadline_aborts_nothing(flyte_default: LocalFlyte) -> None:
     run = flyte_default.run("r1", annotations=own_annotations()).move("QUEUED")
     [event] = await events_of(trigger(queued_deadline=OVER, abort_on_timeout=True))
-    assert (event["ending"], run.phase.name) == ("queued", "QUEUED")
+    assert (event["ending"], run.phase) == ("queued", RunPhase.QUEUED)
 
 
 @pytest.mark.usefixtures("no_watcher_left")
@@ -74,12 +75,12 @@ async def test_the_event_of_a_time_out_is_held_as_any_other(flyte_default: Local
     """Also after an abort: Airflow's scheduler may fail a task that resumes right after it deferred."""
     flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
     made, held = trigger(execution_deadline=OVER, abort_on_timeout=True, not_before=105.0), []
-    made._now = lambda: 100.0  # type: ignore[method-assign]
+    made._now = lambda: 100.0
 
     async def sleep(seconds: float) -> None:
         held.append((seconds, len(flyte_default.calls("AbortRun"))))
 
-    made._sleep = sleep  # type: ignore[method-assign, assignment]
+    made._sleep = sleep  # type: ignore[assignment]
     assert len(await events_of(made)) == 1
     assert held == [(5.0, 1)]
 
@@ -99,7 +100,7 @@ if IS_3:  # before, a trigger is not told
 
     def stop_requested(**arguments: Any) -> tuple[FlyteLaunchedRunTrigger, list[str]]:
         map_index = arguments.pop("map_index", -1)
-        made = trigger(**arguments)
+        made: Any = trigger(**arguments)
         made.task_instance = SimpleNamespace(
             dag_id="sales", task_id="train", run_id="x", map_index=map_index, trigger_timeout=None
         )
@@ -126,7 +127,7 @@ if IS_3:  # before, a trigger is not told
         run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
         made, lines = stop_requested(map_index=map_index)
         await made.on_kill()
-        assert run.phase.name == "ABORTED"
+        assert run.phase == RunPhase.ABORTED
         assert lines == [
             f"INFO: Because {ABORTS[state]}: Flyte run flytesnacks/development/r1 was RUNNING and is now aborted."
         ]
@@ -142,7 +143,7 @@ if IS_3:  # before, a trigger is not told
         run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
         made, lines = stop_requested()
         await made.on_kill()
-        assert run.phase.name == "RUNNING"
+        assert run.phase == RunPhase.RUNNING
         [line] = lines
         assert f"is {state}" in line
         assert ("its task is" in line) == (state != "deferred")
@@ -156,7 +157,7 @@ if IS_3:  # before, a trigger is not told
         run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
         made, lines = stop_requested()
         await made.on_kill()
-        assert run.phase.name == "RUNNING"
+        assert run.phase == RunPhase.RUNNING
         assert lines == [
             "INFO: This trigger was asked to stop, and whether somebody stopped the task is not known, because its "
             "state could not be read. Flyte run r1 is not aborted."
@@ -174,7 +175,7 @@ if IS_3:  # before, a trigger is not told
         run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
         made, lines = stop_requested()
         await made.on_kill()
-        assert run.phase.name == "RUNNING"
+        assert run.phase == RunPhase.RUNNING
         assert ["its state could not be read" in line for line in lines] == [True]
 
     async def test_an_abort_goes_on_when_airflow_cancels_the_trigger_once_more(
@@ -190,7 +191,7 @@ if IS_3:  # before, a trigger is not told
             await killing
         [aborting] = kill_deferred._aborting
         await aborting
-        assert run.phase.name == "ABORTED"
+        assert run.phase == RunPhase.ABORTED
 
     async def test_an_abort_that_fails_is_logged(states: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         states["x"] = {"train": "failed"}
@@ -212,7 +213,7 @@ if IS_3:  # before, a trigger is not told
         await made.on_kill()
         [line] = lines
         assert ("was launched at other:443 and may still be running there" in line) == elsewhere
-        assert run.phase.name == ("RUNNING" if elsewhere else "ABORTED")
+        assert run.phase == (RunPhase.RUNNING if elsewhere else RunPhase.ABORTED)
 
 
 @pytest.mark.parametrize("other", [*OTHERS, None], ids=str)
@@ -227,7 +228,7 @@ async def test_a_run_whose_annotations_name_another_goes_on(
         f"INFO: Because it is late: Flyte run {run.project}/{run.domain}/r1 is not aborted, because its annotations "
         "say that somebody else launched it."
     ]
-    assert (run.phase.name, flyte_default.calls("AbortRun")) == ("RUNNING", [])
+    assert (run.phase, flyte_default.calls("AbortRun")) == (RunPhase.RUNNING, [])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 try:
     from airflow.sdk._shared.secrets_masker import SecretsMasker
 except ImportError:
-    from airflow.utils.log.secrets_masker import SecretsMasker
+    from airflow.utils.log.secrets_masker import SecretsMasker  # type: ignore[no-redef]
 
 
 @pytest.mark.parametrize(

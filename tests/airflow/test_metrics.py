@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.client.watch.status import WatcherStatus
+from airflow_provider_flyte.compat import airflow_stats
 from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteRunStuck
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.report import metrics
-from airflow_provider_flyte.report.metrics import airflow_stats
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.support.driving import DagRun, Driven, TaskInstance
 

@@ -15,6 +15,7 @@ import airflow
 import pytest
 
 from airflow_provider_flyte.client import RunDetails
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.compat import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
@@ -36,7 +37,7 @@ from airflow_provider_flyte.testing import LocalFlyte, lost_answer, unavailable
 from airflow_provider_flyte.tries.kill import Stopping
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.resumption import OPERATOR
-from tests.support.driving import DagRun, Driven, TaskInstance, event_of, settled
+from tests.support.driving import DagRun, Driven, TaskInstance, event_of, kwargs_of, settled
 
 pytestmark = pytest.mark.one_transport("connect")
 
@@ -176,7 +177,7 @@ def test_a_task_that_is_cleared_after_its_retries_were_raised(
     flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
     assert phase(operator(2, cleared_to).run()) == "SUCCEEDED"
     assert len(flyte_default.runs()) == 2
-    assert first.phase.name == ("ABORTED" if left == "RUNNING" else left)
+    assert first.phase == (RunPhase.ABORTED if left == "RUNNING" else RunPhase[left])
 
 
 def test_a_retry_under_an_explicit_name(flyte_default: LocalFlyte, operator: Make) -> None:
@@ -193,7 +194,7 @@ def test_a_cleared_task_starts_anew_and_ends_what_was_left(flyte_default: LocalF
     [left] = flyte_default.runs()
     flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
     assert phase(operator(2, 1).run()) == "SUCCEEDED"
-    assert left.phase.name == "ABORTED"
+    assert left.phase == RunPhase.ABORTED
     assert len(flyte_default.runs()) == 2
     [call] = flyte_default.calls("AbortRun")
     assert call.request.reason == "Airflow: sales.train in manual__1: the task was cleared and starts anew"
@@ -213,7 +214,7 @@ def test_a_dag_run_that_was_made_again_does_not_take_the_old_runs(
     assert phase(first) == "SUCCEEDED"
     assert operator(2, 1, dag_run=new).run() == first
     assert len(flyte_default.runs()) == 3
-    assert theirs.phase.name == "QUEUED"
+    assert theirs.phase == RunPhase.QUEUED
     with pytest.raises(FlyteRunTaken, match="Trigger the DAG under another run id with another run_name"):
         operator(1, 1, dag_run=new, run_name="nightly").run()
     assert len(flyte_default.runs()) == 3
@@ -246,7 +247,7 @@ def test_where_nothing_shows_a_reset_the_next_try_starts_anew(
     flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
     assert phase(operator(2, 1, dag_run=after).run()) == "SUCCEEDED"
     assert len(flyte_default.runs()) == 2
-    assert first.phase.name == "ABORTED"
+    assert first.phase == RunPhase.ABORTED
 
 
 def test_another_task_instance_in_its_place_has_a_run_of_its_own(flyte_default: LocalFlyte, operator: Make) -> None:
@@ -474,7 +475,7 @@ def test_a_run_that_never_leaves_its_queue(flyte_default: LocalFlyte, operator: 
     with pytest.raises(FlyteRunStuck, match=r"did not leave its queue in 0.3 s.*is now aborted"):
         operator(queued_timeout=0.3).run()
     [run] = flyte_default.runs()
-    assert run.phase.name == "ABORTED"
+    assert run.phase == RunPhase.ABORTED
 
 
 def test_a_run_that_left_its_queue_is_waited_for(flyte_default: LocalFlyte, operator: Make) -> None:
@@ -522,10 +523,10 @@ def test_an_outage_at_the_check_of_the_queue_is_no_busy_loop(
     assert event["ending"] == "queued"
     flyte_default.inject("*", unavailable())
     with pytest.raises(TaskDeferred) as again:
-        task.resume(event, **deferred.value.kwargs)
+        task.resume(event, **kwargs_of(deferred.value))
     # Until then the trigger counts the trouble.
     assert again.value.trigger.queued_deadline > time.time() + 30
-    assert again.value.kwargs["queued_until"] == deferred.value.kwargs["queued_until"]
+    assert kwargs_of(again.value)["queued_until"] == kwargs_of(deferred.value)["queued_until"]
 
 
 def test_what_cannot_be_stored_does_not_hide_the_failure(flyte_default: LocalFlyte, operator: Make) -> None:
@@ -594,7 +595,7 @@ def test_a_cleared_task_starts_anew_whatever_the_setting(flyte_default: LocalFly
     with pytest.raises(FlyteTaskKilled):
         task.run()
     [run] = flyte_default.runs()
-    assert run.phase.name == "ABORTED"
+    assert run.phase == RunPhase.ABORTED
 
 
 def test_after_a_kill_nothing_is_launched(flyte_default: LocalFlyte, operator: Make) -> None:
@@ -621,7 +622,7 @@ def test_a_kill_while_the_launch_is_on_its_way(flyte_default: LocalFlyte, operat
     finally:
         signal.signal(signal.SIGUSR1, before)
     [run] = flyte_default.runs()
-    assert run.phase.name == "ABORTED"
+    assert run.phase == RunPhase.ABORTED
 
 
 def test_a_run_of_somebody_else_is_never_aborted(flyte_default: LocalFlyte, operator: Make) -> None:

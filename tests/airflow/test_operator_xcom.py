@@ -33,7 +33,7 @@ def flyte(flyte_default: LocalFlyte) -> LocalFlyte:
 
 
 def launching(**arguments: Any) -> Driven:
-    defaults = {"task_id": "train", "task_name": "demo.train", "poll_interval": 0.1, "resume_after": 0}
+    defaults: dict[str, Any] = {"task_id": "train", "task_name": "demo.train", "poll_interval": 0.1, "resume_after": 0}
     return Driven(FlyteRunOperator(**defaults | {"unreachable_after": 1.0} | arguments), TaskInstance(), DAG_RUN)
 
 

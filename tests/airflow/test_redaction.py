@@ -31,7 +31,7 @@ def dag() -> Any:
     with DAG(
         dag_id="hidden", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), params={"word": SECRET}
     ) as made:
-        upstream = Gives(task_id="upstream")
+        upstream: Any = Gives(task_id="upstream")
         FlyteRunOperator(task_id="plain", env_vars={"A": SECRET, "B": "{{ params.word }}"}, **ARGUMENTS)
         FlyteRunOperator(task_id="text", env_vars="{{ {'A': params.word} }}", **ARGUMENTS)  # type: ignore[arg-type]
         FlyteRunOperator(task_id="output", env_vars=upstream.output, **ARGUMENTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import version
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.exceptions import FlyteConfigurationError, FlyteRunFailed, FlyteRunMissing, FlyteUnreachable
 from airflow_provider_flyte.operators import FlyteRunOperator
@@ -21,7 +22,7 @@ from airflow_provider_flyte.tries import kill_deferred
 from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.resumption import OPERATOR, XCOM_KEY
-from tests.support.driving import DagRun, Driven, TaskInstance, event_of, lines_of, made_again, settled
+from tests.support.driving import DagRun, Driven, TaskInstance, event_of, kwargs_of, lines_of, made_again, settled
 from tests.support.own_airflow import connection_json
 
 pytestmark = pytest.mark.one_transport("connect")
@@ -76,7 +77,7 @@ def test_another_default_project_moves_no_wait(
     for task, deferred in zip(tasks, deferrals, strict=True):
         event = event_of(deferred.trigger)
         assert event["ending"] == "succeeded"
-        value = task.resume(event, **({} if lost else deferred.kwargs))
+        value = task.resume(event, **({} if lost else kwargs_of(deferred)))
         assert name_of(value).startswith("flytesnacks/development/")
     assert flyte_default.calls.count("CreateRun") == 1
 
@@ -90,7 +91,7 @@ async def test_another_default_project_moves_no_abort(
     monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default, project="another"))
     await kill_deferred.abort(trigger, "the task was cleared")
     [run] = flyte_default.runs()
-    assert run.phase.name == "ABORTED"
+    assert run.phase == RunPhase.ABORTED
 
 
 @pytest.mark.parametrize("make", [launching, waiting])
@@ -107,7 +108,7 @@ def test_a_run_that_another_flyte_does_not_have_is_not_missing(
         assert event["ending"] == "missing"
         text = rf"led to {flyte_default.endpoint} .* leads to {other.endpoint} now, where Flyte has no such run"
         with pytest.raises(FlyteUnreachable, match=text):
-            task.resume(event, **deferred.kwargs)
+            task.resume(event, **kwargs_of(deferred))
 
 
 async def test_an_abort_that_another_flyte_cannot_do(
@@ -126,7 +127,7 @@ async def test_an_abort_that_another_flyte_cannot_do(
 
 
 @pytest.fixture
-def rendering() -> Iterator[Any]:
+def rendering() -> Callable[[Driven], None]:
     """Renders the operator's ``run_name`` anew, as Airflow does before each leg of a try."""
     numbers = itertools.count()
 
@@ -142,11 +143,12 @@ def test_a_resumed_task_never_launches(flyte_default: LocalFlyte, rendering: Any
     task = launching()
     rendering(task)
     event = event_of_moved(flyte_default, deferral(task))
-    for resume in (
+    ways: list[Callable[[], Any]] = [
         lambda: task.resume(event),
         lambda: task.fail("Trigger failure"),
         lambda: task.resume(event, **settled("now-0", kind=OPERATOR, ours=True)),
-    ):
+    ]
+    for resume in ways:
         rendering(task)
         assert name_of(resume()) == "flytesnacks/development/now-0"
     assert flyte_default.calls.count("CreateRun") == 1
@@ -285,8 +287,8 @@ def test_a_dag_that_is_edited_meanwhile_changes_nothing(flyte_default: LocalFlyt
         flyte_default.run(name).move("RUNNING")
     deferred = deferral(named(before))
     event = event_of_moved(flyte_default, deferred)
-    value = json.dumps(named(after).resume(event, **deferred.kwargs))
-    assert [name for name in ("r1", "r2") if f'"{name}"' in value] == list(deferred.kwargs["run_names"])
+    value = json.dumps(named(after).resume(event, **kwargs_of(deferred)))
+    assert [name for name in ("r1", "r2") if f'"{name}"' in value] == list(kwargs_of(deferred)["run_names"])
 
 
 # -- another try
@@ -300,10 +302,10 @@ def test_an_operators_retry_that_airflow_resumes_starts_anew(flyte_default: Loca
     deferred = deferral(launching_while_running(flyte_default, first))
     event = event_of(deferred.trigger)
     with pytest.raises(FlyteRunFailed, match="no rows"):
-        first.resume(event, **deferred.kwargs)
+        first.resume(event, **kwargs_of(deferred))
     flyte_default.on_launch(lambda run: run.succeeds({"o0": 2}))
     retry = launching(next_try(first.ti))
-    value = retry.resume(event, **deferred.kwargs) if how == "kept" else retry.fail("Trigger failure")
+    value = retry.resume(event, **kwargs_of(deferred)) if how == "kept" else retry.fail("Trigger failure")
     assert value["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
     assert len(flyte_default.runs()) == 2
     assert retry.ti.xcoms["o0"] == 2
@@ -330,8 +332,8 @@ def test_a_reset_task_that_resumes_waits_for_what_goes_on(flyte_default: LocalFl
     [run] = flyte_default.runs()
     again = launching(next_try(first.ti))
     with pytest.raises(TaskDeferred) as second:
-        again.resume(RunEvent(Ending.UNREACHABLE, run.name).to_payload(), **deferred.kwargs)
-    assert second.value.kwargs["try_number"] == 2
+        again.resume(RunEvent(Ending.UNREACHABLE, run.name).to_payload(), **kwargs_of(deferred))
+    assert kwargs_of(second.value)["try_number"] == 2
     assert second.value.trigger.run_name == run.name
     assert flyte_default.calls.count("CreateRun") == 1
 
@@ -343,8 +345,8 @@ def test_a_sensors_retry_that_airflow_resumes_starts_anew(flyte_default: LocalFl
     event = RunEvent(ending, "r1", missing=1).to_payload()
     with pytest.raises(TaskDeferred) as again:
         task.resume(event, **settled("r1", began=1.0, deadline=2.0, execution_deadline=2.0))
-    assert again.value.kwargs["try_number"] == 2
-    assert again.value.trigger.deadline == again.value.kwargs["began"] + 100
+    assert kwargs_of(again.value)["try_number"] == 2
+    assert again.value.trigger.deadline == kwargs_of(again.value)["began"] + 100
     assert again.value.trigger.execution_deadline is None
 
 
@@ -369,8 +371,8 @@ def test_what_is_kept_is_json_and_no_secret(flyte_default: LocalFlyte) -> None:
     flyte_default.on_launch(lambda run: run.move("RUNNING"))
     task = launching(env_vars={"PASSWORD": "correct-horse"})
     deferred = deferral(task)
-    assert json.loads(json.dumps(deferred.kwargs)) == task.ti.xcoms[XCOM_KEY] == deferred.kwargs
-    assert "correct-horse" not in json.dumps(deferred.kwargs)
+    assert json.loads(json.dumps(kwargs_of(deferred))) == task.ti.xcoms[XCOM_KEY] == kwargs_of(deferred)
+    assert "correct-horse" not in json.dumps(kwargs_of(deferred))
 
 
 def test_an_xcom_backend_that_fails_does_not_end_the_task(flyte_default: LocalFlyte) -> None:
@@ -382,10 +384,10 @@ def test_an_xcom_backend_that_fails_does_not_end_the_task(flyte_default: LocalFl
         raise OSError("no bucket")
 
     task.ti.xcom_push = refuses  # type: ignore[method-assign, assignment]
-    task.ti.xcom_pull = refuses  # type: ignore[method-assign]
+    task.ti.xcom_pull = refuses  # type: ignore[method-assign, assignment]
     deferred = deferral(task)
     event = event_of_moved(flyte_default, deferred)
-    for kwargs in (deferred.kwargs, {}):
+    for kwargs in (kwargs_of(deferred), {}):
         task.task.do_xcom_push = False
         assert task.resume(event, **kwargs)["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
     assert [line for line in lines if "no bucket" in line and line.startswith("WARNING: XCom did not take what")]
@@ -411,7 +413,7 @@ def test_an_operator_takes_no_run_that_a_sensor_waited_for(
     task = launching(was.ti)
     task.ti.task_id = was.task.task_id
     lines = lines_of(task.task)
-    assert name_of(task.resume(event, **({} if lost else deferred.kwargs))).rpartition("/")[2].startswith("af-")
+    assert name_of(task.resume(event, **({} if lost else kwargs_of(deferred)))).rpartition("/")[2].startswith("af-")
     [line] = [line for line in lines if "The DAG was edited" in line]
     assert "it was a FlyteRunSensor, which was to wait for r1" in line
     assert "is a FlyteRunOperator now. So this try begins from the start." in line
@@ -431,7 +433,7 @@ def test_a_sensor_takes_no_run_that_an_operator_waited_for(
     flyte_default.run("r1").succeeds()
     task = waiting(was.ti)
     lines = lines_of(task.task)
-    assert name_of(task.resume(RunEvent(Ending.MISSING, "af-1").to_payload(), **deferred.kwargs)).endswith("/r1")
+    assert name_of(task.resume(RunEvent(Ending.MISSING, "af-1").to_payload(), **kwargs_of(deferred))).endswith("/r1")
     [line] = [line for line in lines if "The DAG was edited" in line]
     assert "it was a FlyteRunOperator" in line
     assert "A run that was launched is not aborted" in line
@@ -449,7 +451,7 @@ def test_flyte_answers_the_worker_and_not_the_triggerer(flyte_default: LocalFlyt
     lines = lines_of(task.task)
     event = RunEvent(Ending.UNREACHABLE, deferred.trigger.run_name, message="no route").to_payload()
     with pytest.raises(TaskDeferred):
-        task.resume(event, **deferred.kwargs)
+        task.resume(event, **kwargs_of(deferred))
     [line] = [line for line in lines if "gave the triggerer no usable answer" in line]
     assert line.startswith("WARNING: Flyte answers this worker")
     assert line.endswith("no route")
@@ -470,7 +472,7 @@ def test_flyte_answers_the_triggerer_and_not_the_worker(
         "Flyte answered the triggerer, which reported that run r1 has succeeded, and this worker got no usable answer"
     )
     with pytest.raises(FlyteUnreachable, match=f"{text}.*no route"):
-        task.resume(event, **deferred.kwargs)
+        task.resume(event, **kwargs_of(deferred))
 
 
 @pytest.mark.parametrize("make", [launching, waiting])
@@ -483,4 +485,4 @@ def test_a_connection_that_the_triggerer_alone_cannot_use_ends_the_wait(flyte_de
     event = RunEvent(Ending.NO_CONNECTION, "r1", message="no file /etc/flyte/ca.pem").to_payload()
     text = r"The triggerer could not use the Airflow connection, which this worker can use\. .*/runs/.* no file /etc/fl"
     with pytest.raises(FlyteConfigurationError, match=text):
-        task.resume(event, **deferred.kwargs)
+        task.resume(event, **kwargs_of(deferred))

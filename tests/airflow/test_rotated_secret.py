@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -55,13 +56,13 @@ def test_the_wait_goes_on_with_the_new_one(
     done = task.sensor.poke(task.context)
     assert done
     assert not isinstance(done, bool)
-    value = done.xcom_value
+    value: Any = done.xcom_value
     details = value if "run_name" in names else value["r2"]
     assert details["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
     # What it has of the run, it has from the client with the new one.
     sent = [call.metadata["authorization"] for call in waiting.calls("GetRunDetails")]
     assert sent[-1] == f"Bearer {NEW}"
-    task.sensor._wait.close()
+    task.task._wait.close()
 
 
 @pytest.mark.parametrize("unreachable_after", [300.0, None])
@@ -76,7 +77,7 @@ def test_a_secret_that_nobody_has_replaced_is_tried_once(waiting: LocalFlyte, un
         with pytest.raises(FlyteUnreachable, match="token revoked"):
             task.sensor.poke(task.context)
     assert waiting.calls.count("GetRunDetails") == before + 1
-    task.sensor._wait.close()
+    task.task._wait.close()
 
 
 def test_a_connection_that_is_gone_by_then_leaves_the_wait_where_it_was(
@@ -88,7 +89,7 @@ def test_a_connection_that_is_gone_by_then_leaves_the_wait_where_it_was(
     accept(waiting, NEW)
     with pytest.raises(FlyteUnreachable, match="token revoked"):
         task.sensor.poke(task.context)
-    task.sensor._wait.close()
+    task.task._wait.close()
 
 
 def test_the_run_may_end_in_between(waiting: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,4 +100,4 @@ def test_the_run_may_end_in_between(waiting: LocalFlyte, monkeypatch: pytest.Mon
     waiting.run("r1").fails(message="no rows")
     with pytest.raises(FlyteRunFailed, match="no rows"):
         task.sensor.poke(task.context)
-    task.sensor._wait.close()
+    task.task._wait.close()

@@ -18,7 +18,7 @@ from airflow_provider_flyte.exceptions import (
 )
 from airflow_provider_flyte.testing import LocalFlyte, unavailable
 from airflow_provider_flyte.wait.event import Ending, RunEvent
-from tests.support.driving import Try, settled
+from tests.support.driving import Try, kwargs_of, settled
 
 pytestmark = pytest.mark.one_transport("grpc")
 
@@ -61,7 +61,7 @@ def test_what_the_trigger_is_given(flyte_default: LocalFlyte) -> None:
     assert before + 100 <= kwargs["deadline"] <= time.time() + 100
     assert kwargs["execution_deadline"] == task.ti.start_date.timestamp() + 50
     assert before + 10 <= kwargs["not_before"] <= time.time() + 10
-    assert deferred.value.kwargs == settled(
+    assert kwargs_of(deferred.value) == settled(
         "r1",
         began=kwargs["deadline"] - 100,
         deadline=kwargs["deadline"],
@@ -215,7 +215,7 @@ def _still_waits(task: Try, event: Any) -> TaskDeferred:
     deadline = time.time() + 50
     with pytest.raises(TaskDeferred) as deferred:
         task.resume(event, **settled("r1", deadline=deadline))
-    assert deferred.value.kwargs["deadline"] == deadline
+    assert kwargs_of(deferred.value)["deadline"] == deadline
     return deferred.value
 
 

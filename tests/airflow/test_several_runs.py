@@ -193,7 +193,8 @@ def test_runs_that_are_read_one_by_one_share_one_budget(flyte_default: LocalFlyt
     flyte_default.inject("GetRunDetails", unavailable())
     sensor = Try(run_names=NAMES).sensor
     lines = lines_of(sensor)
-    with sensor._open({"ti": TaskInstance()}, 0.0) as wait:
+    context: Any = {"ti": TaskInstance()}
+    with sensor._open(context, 0.0) as wait:
         assert not wait.observe(0.0).over
     assert len(flyte_default.calls("GetRunDetails")) == 1
     assert [line for line in lines if "No answer" in line] == [
@@ -369,9 +370,10 @@ async def test_trouble_is_logged_once_and_not_for_each(flyte_default: LocalFlyte
         def emit(self, record: logging.LogRecord) -> None:
             text.append(record.getMessage())
 
-    made._log = logging.getLogger("test.several")  # type: ignore[assignment]
-    made._log.setLevel(logging.INFO)
-    made._log.addHandler(Handler())
+    log = logging.getLogger("test.several")
+    log.setLevel(logging.INFO)
+    log.addHandler(Handler())
+    made._log = log  # type: ignore[assignment]
     waiting = asyncio.ensure_future(ending(made))
     await flyte_default.wait_for_call_async("ListRuns", 6)
     for name in names:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.report.metrics import airflow_stats
+from airflow_provider_flyte.compat import airflow_stats
 from airflow_provider_flyte.settings import watcher_settings
 from airflow_provider_flyte.testing import LocalFlyte, status
 from airflow_provider_flyte.wait import shared_watcher

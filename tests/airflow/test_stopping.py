@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import AirflowTaskTimeout
 from airflow_provider_flyte.exceptions import FlyteTaskKilled
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte, status
-from airflow_provider_flyte.tries import kill
 from airflow_provider_flyte.tries.attempt import TryRun
 from airflow_provider_flyte.tries.held_client import HeldClient
 from airflow_provider_flyte.tries.kill import Stopping
@@ -98,12 +98,12 @@ def test_the_run_of_a_task_that_was_stopped(
         assert str(error) == f"The task was stopped in Airflow while it waited for Flyte run {KEY}. {URL}"
         assert (error.run, error.project, error.domain, error.url) == ("r1", "flytesnacks", "development", URL)
     if abort_on_kill or state == "restarting":
-        assert run.phase.name == "ABORTED"
+        assert run.phase == RunPhase.ABORTED
         assert made.lines == [f"INFO: Because {WHY[state]}: {ABORTED}"]
         [call] = flyte_default.calls("AbortRun")
         assert call.request.reason == f"Airflow: sales.train in manual__1: {WHY[state]}"
     else:
-        assert run.phase.name == "RUNNING"
+        assert run.phase == RunPhase.RUNNING
         assert made.lines == [
             f"INFO: Flyte run {KEY} is not aborted although {WHY[state]} (abort_on_kill=False). If it is still "
             f"running, it runs until it ends or somebody aborts it in Flyte: {URL}"
@@ -118,7 +118,7 @@ def test_nothing_is_launched_for_a_task_that_was_asked_to_stop(worker: Any) -> N
     worker("failed", signalled=False).stopping.check_before_launch()
 
 
-GIVEN_UP = {
+GIVEN_UP: dict[Any, str] = {
     **WHY,
     None: "the scheduler has reset the task",
     "up_for_retry": "Airflow has given this try up, and another one comes",
@@ -155,7 +155,7 @@ def test_a_process_without_its_supervisor_launches_nothing(
 ) -> None:
     made = worker("running", signalled=False)
     if gone == "its parent":
-        monkeypatch.setattr(kill.os, "getppid", lambda: 1)
+        monkeypatch.setattr("airflow_provider_flyte.tries.kill.os.getppid", lambda: 1)
     else:
         monkeypatch.setattr(made.ti, "current_state", lambda: socketpair_without_a_peer())
     with pytest.raises(FlyteTaskKilled, match="the process that supervised this one is gone"):
@@ -230,7 +230,7 @@ def test_a_run_whose_annotations_name_another_goes_on(
     run = flyte_default.run("r1", annotations=own_annotations(**other) if other else None).move("RUNNING")
     done = worker("failed").stopping.abort(the_run(), "it is late")
     assert done == f"Flyte run {KEY} is not aborted, because its annotations say that somebody else launched it."
-    assert run.phase.name == "RUNNING"
+    assert run.phase == RunPhase.RUNNING
     assert flyte_default.calls("AbortRun") == []
 
 
@@ -243,7 +243,7 @@ def test_nothing_is_aborted_where_the_run_was_not_launched(
     endpoint = "other:443" if elsewhere else flyte_default.endpoint
     done = worker("failed").stopping.abort(the_run(endpoint=endpoint), "it is late")
     assert ("was launched at other:443 and may still be running there; abort it there" in done) == elsewhere
-    assert run.phase.name == ("RUNNING" if elsewhere else "ABORTED")
+    assert run.phase == (RunPhase.RUNNING if elsewhere else RunPhase.ABORTED)
     assert len(flyte_default.calls("AbortRun")) == (not elsewhere)
 
 
@@ -276,7 +276,7 @@ def test_execution_timeout(
     run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
     made = worker("running", signalled=False, abort_on_timeout=abort_on_timeout)
     ends(made, AirflowTaskTimeout("late"), the_run(ours=ours))
-    assert run.phase.name == ("ABORTED" if aborted else "RUNNING")
+    assert run.phase == (RunPhase.ABORTED if aborted else RunPhase.RUNNING)
     assert made.lines[:1] == ([f"INFO: Because execution_timeout has passed: {ABORTED}"] if aborted else made.lines[:1])
     assert bool(made.lines) == abort_on_timeout
 
@@ -300,14 +300,14 @@ def test_a_signal_that_ends_the_process(flyte_default: LocalFlyte, worker: Any) 
     run = flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
     nobody = worker("running")
     ends(nobody, SystemExit(), the_run())
-    assert run.phase.name == "RUNNING"
+    assert run.phase == RunPhase.RUNNING
     [line] = nobody.lines
     assert line.endswith(f"Flyte run {KEY} is not aborted; a retry of the task waits for it.")
     ends(worker("failed", signalled=False), SystemExit(), the_run())
     ends(worker("failed"), SystemExit(), None)
-    assert run.phase.name == "RUNNING"
+    assert run.phase == RunPhase.RUNNING
     ends(worker("failed"), SystemExit(), the_run())
-    assert run.phase.name == "ABORTED"
+    assert run.phase == RunPhase.ABORTED
 
 
 def test_a_run_that_cannot_be_searched_for_is_logged(worker: Any) -> None:
@@ -346,7 +346,7 @@ def test_an_abort_reads_the_connection_again_where_it_is_refused(
             monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default))
         done = made.stopping.abort(the_run(), "it is late")
         assert len(other.calls("AbortRun")) == 1
-    assert run.phase.name == ("ABORTED" if mended else "RUNNING")
+    assert run.phase == (RunPhase.ABORTED if mended else RunPhase.RUNNING)
     assert ("could not be aborted" in done) != mended
     assert mended or "who are you" in made.lines[-1]
 
@@ -359,8 +359,8 @@ def test_a_sleep_checks_now_and_then(worker: Any, monkeypatch: pytest.MonkeyPatc
     slept: list[float] = []
     checks_made: list[int] = []
     # A binary fraction, so that the rest is exact.
-    monkeypatch.setattr(kill.time, "time", lambda: 1024.0 + sum(slept))
-    monkeypatch.setattr(kill.time, "sleep", slept.append)
+    monkeypatch.setattr("airflow_provider_flyte.tries.kill.time.time", lambda: 1024.0 + sum(slept))
+    monkeypatch.setattr("airflow_provider_flyte.tries.kill.time.sleep", slept.append)
     worker("running").stopping.sleep(seconds, lambda: checks_made.append(len(slept)))
     assert checks_made == list(range(checks))
     assert sum(slept) == pytest.approx(max(0.0, seconds))

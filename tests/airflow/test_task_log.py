@@ -89,7 +89,7 @@ def test_the_log_of_many_runs_is_short(flyte_default: LocalFlyte, faults: list[F
     sensor = FlyteRunSensor(task_id="wait", run_names=names, fail_fast=False)
     lines = lines_of(sensor)
     with pytest.raises(FlyteRunFailed, match=r"Of 60 Flyte runs, 30 did not succeed"):
-        sensor.execute({"ti": TaskInstance()})
+        Driven(sensor, TaskInstance()).run()
     ends = [line for line in lines if re.match(r"INFO: Flyte run flytesnacks/development/r\d+: ", line)]
     assert len(ends) == 20
     assert all(": FAILED." in line for line in ends)
@@ -104,7 +104,7 @@ def test_a_very_long_timeline_keeps_its_ends(flyte_default: LocalFlyte) -> None:
     sensor = FlyteRunSensor(task_id="wait", run_name="r1")
     lines = lines_of(sensor)
     with pytest.raises(FlyteRunFailed):
-        sensor.execute({"ti": TaskInstance()})
+        Driven(sensor, TaskInstance()).run()
     shown = [line.removeprefix("INFO: Flyte: ") for line in lines if line.startswith("INFO: Flyte: ")]
     assert shown == [*whole[:10], f"({len(whole) - 40} more lines are left out here)", *whole[-30:]]
 
@@ -218,7 +218,7 @@ if IS_3:  # before, a trigger is not told
 
         monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", lambda **asked: {"manual__1": {"train": state}})
         flyte_default.run("r1", annotations=own_annotations()).move("RUNNING")
-        made = FlyteLaunchedRunTrigger(run_name="r1", abort_for=MINE)
+        made: Any = FlyteLaunchedRunTrigger(run_name="r1", abort_for=MINE)
         made.task_instance = SimpleNamespace(dag_id="sales", task_id="train", run_id="manual__1", map_index=-1)
         lines = lines_of(made)
         await made.on_kill()

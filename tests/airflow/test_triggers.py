@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.one_transport("grpc"), pytest.mark.usefixtures("no_wat
 
 
 def trigger(**arguments: Any) -> FlyteRunTrigger:
-    return FlyteRunTrigger(**{"run_name": "r1", "poll_interval": 0.5} | arguments)
+    given: dict[str, Any] = {"run_name": "r1", "poll_interval": 0.5}
+    return FlyteRunTrigger(**given | arguments)
 
 
 async def ending(made: FlyteRunTrigger) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def _other(default: Any, place: int, text: str) -> Any:
 
 
 def test_triggers_stored_before_an_upgrade_still_load() -> None:
-    FlyteRunTrigger(**{"run_name": "r1", "project": "p", "domain": "d", "flyte_conn_id": "c", "deadline": 1.0})
+    FlyteRunTrigger(run_name="r1", project="p", domain="d", flyte_conn_id="c", deadline=1.0)
 
 
 @pytest.mark.usefixtures("airflow_db")
@@ -222,8 +223,9 @@ async def test_news_goes_to_the_log_of_the_wait_that_it_is_about(
 
     for name, each in made.items():
         flyte_default.run(name).phases("RUNNING")
-        each._log = logging.getLogger(f"test.{name}")  # type: ignore[assignment]
-        each._log.addHandler(handler)
+        log = logging.getLogger(f"test.{name}")
+        log.addHandler(handler)
+        each._log = log  # type: ignore[assignment]
     flyte_default.inject("ListRuns", unavailable(times=3))
     waits = [asyncio.ensure_future(wait(name)) for name in made]
     await flyte_default.wait_for_call_async("ListRuns", 3)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, Launch
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.exceptions import FlyteLaunchFailed, FlyteRunTaken
 from airflow_provider_flyte.testing import LocalFlyte, status
 from airflow_provider_flyte.tries.attempt import TryRuns
@@ -28,7 +29,7 @@ def client(local_flyte: LocalFlyte) -> Iterator[FlyteClient]:
         yield made
 
 
-def runs_of(client: FlyteClient, trying: Try, before_create: Callable[[], None] = lambda: None, **more: Any) -> TryRuns:
+def runs_of(client: FlyteClient, trying: Try, before_create: Any = lambda: None, **more: Any) -> TryRuns:
     given: dict[str, Any] = {"retry_as": "new", "about_templates": "", "retry_for": 0.2} | more
     return TryRuns(
         client, trying, Launch("demo.train"), before_create=before_create, log=logging.getLogger("a task"), **given
@@ -140,7 +141,7 @@ def test_what_was_cleared_is_aborted_first(local_flyte: LocalFlyte, client: Flyt
     before = runs_of(client, Try(TASK, 1, 0)).get()
     calls: list[str] = []
     after = runs_of(client, Try(TASK, 2, 1), lambda: calls.append("create")).get()
-    assert local_flyte.run(before.key.name).phase.name == "ABORTED"
+    assert local_flyte.run(before.key.name).phase == RunPhase.ABORTED
     assert (after.new, len(local_flyte.runs())) == (True, 2)
     [call] = local_flyte.calls("AbortRun")
     assert call.request.reason == "Airflow: sales.train in x: the task was cleared and starts anew"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
@@ -95,7 +96,7 @@ def test_what_an_earlier_try_launches_later_is_aborted(
     task = operator(2)
     lines = lines_of(task.task)
     assert name_of(task.run()) == own_name(2)
-    assert flyte_default.run(own_name(1)).phase.name == "ABORTED"
+    assert flyte_default.run(own_name(1)).phase == RunPhase.ABORTED
     [call] = flyte_default.calls("AbortRun")
     assert call.request.reason == "Airflow: sales.train in manual__1: try 2 of the task has another run"
     words = (
@@ -112,7 +113,7 @@ def test_what_shows_up_while_the_task_is_deferred_is_aborted(flyte_default: Loca
     orphan = flyte_default.run(own_name(1), annotations=own_annotations(1)).move("RUNNING")
     flyte_default.run(own_name(2)).succeeds({"o0": 1})
     assert name_of(task.go_on(deferred.value)) == own_name(2)
-    assert orphan.phase.name == "ABORTED"
+    assert orphan.phase == RunPhase.ABORTED
 
 
 @pytest.mark.parametrize("whose", [{"run_id": "another"}, {"airflow": "https://another"}, None], ids=str)

@@ -14,14 +14,15 @@ from tests.support.strangers import Stranger
 
 def config_for(flyte: LocalFlyte | Stranger, **changed: Any) -> FlyteConfig:
     [transport] = flyte.ports
-    fields = {
+    fields: dict[str, Any] = {
+        "endpoint": flyte.endpoint,
         "insecure": True,
         "transport": transport,
         "project": "flytesnacks",
         "domain": "development",
         "retry_budget": 5.0,
     }
-    return FlyteConfig(**{"endpoint": flyte.endpoint} | fields | changed)
+    return FlyteConfig(**fields | changed)
 
 
 @pytest.fixture(params=["blocking", "loop"])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,7 +35,11 @@ async def get_both_ways(flyte: LocalFlyte, sleeps: list[float], **changed: Any) 
     retry = RetryPolicy(config.retry_budget, sleeps.append, asleep)
     ends: list[Any] = []
     async with FlyteClient(config, retry=retry) as client:
-        for read in (lambda: asyncio.to_thread(RunDetails.get, "r1", client), lambda: RunDetails.get.aio("r1", client)):
+        ways: list[Callable[[], Any]] = [
+            lambda: asyncio.to_thread(RunDetails.get, "r1", client),
+            lambda: RunDetails.get.aio("r1", client),
+        ]
+        for read in ways:
             try:
                 ends.append((await read()).name)
             except Exception as error:

@@ -110,7 +110,7 @@ def test_only_what_is_allowed_can_be_named() -> None:
 def test_a_secret_is_not_shown_but_another_one_is_another_config(secret: dict[str, Any]) -> None:
     config = FlyteConfig(endpoint="flyte:443", **secret)
     assert "correct-horse" not in f"{config!r} {config}"
-    changed = {
+    changed: dict[str, Any] = {
         "credentials": ClientCredentials("id", "battery-staple"),
         "client_private_key": "battery-staple",
     }

@@ -99,7 +99,8 @@ def test_a_local_token_server_may_be_plaintext(host: str) -> None:
 
 
 def test_what_cannot_be_sent_is_refused_and_a_secret_not_shown() -> None:
+    given: dict[str, Any] = {"client_id": "me", "client_secret": "hush"}
     for wrong in ({"client_id": "\ud800"}, {"client_secret": "hush\ud800"}, {"audience": "\ud800"}):
         with pytest.raises(ConfigError, match=f"{next(iter(wrong))}.* holds a lone surrogate") as refused:
-            ClientCredentials(**{"client_id": "me", "client_secret": "hush", **wrong})
+            ClientCredentials(**given | wrong)
         assert "hush" not in str(refused.value)

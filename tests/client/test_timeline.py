@@ -75,7 +75,7 @@ def test_what_is_missing_or_cannot_be_is_no_error() -> None:
     details = run_definition_pb2.RunDetails()
     details.action.status.phase = 99  # type: ignore[assignment]  # an open enum
     details.action.status.end_time.seconds = 2**60
-    details.action.attempts.add(attempt=1).phase_transitions.add(phase=98)  # type: ignore[arg-type]
+    details.action.attempts.add(attempt=1).phase_transitions.add(phase=98)
     assert timeline(details) == [
         "at no known time launched",
         "at no known time attempt 1: phase 98",

@@ -87,8 +87,7 @@ class Backend:
         )
         if error:
             kind, message = error
-            event.error_info.kind = run_definition_pb2.ErrorInfo.Kind.Value(f"KIND_{kind}")
-            event.error_info.message = message
+            event.error_info.CopyFrom(run_definition_pb2.ErrorInfo(kind=f"KIND_{kind}", message=message))
         self._ask(
             InternalRunService.RecordActionEvents, internal_run_service_pb2.RecordActionEventsRequest(events=[event])
         )

@@ -146,7 +146,7 @@ def test_an_abort_changes_no_attempt(backend: Backend) -> None:
     backend.abort(name, "too late")
     details = backend.details(name)
     assert details.phase == RunPhase.ABORTED
-    assert details.pb2.action.attempts[-1].phase == RunPhase.SUCCEEDED
+    assert details.pb2.action.attempts[-1].phase == int(RunPhase.SUCCEEDED)
 
 
 def test_a_success_that_the_events_show_is_left(backend: Backend) -> None:

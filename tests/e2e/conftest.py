@@ -61,9 +61,8 @@ def airflow(flyte: LocalFlyte, readable_folder: Path) -> Iterator[StandaloneAirf
         # Whatever can be logged is, because none of it may hold a secret.
         "LOGGING__LOGGING_LEVEL": "DEBUG",
     }
-    with StandaloneAirflow(FOLDERS, connections=connections, settings=settings) as _airflow:
-        yield _airflow
-    _airflow = None
+    with StandaloneAirflow(FOLDERS, connections=connections, settings=settings) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -77,10 +78,11 @@ def test_values_of_environment_variables_are_nowhere(
 ) -> None:
     api, dag_run = airflow.api, dag_runs["e2e_deferred"]
     api.wait_for_run("e2e_deferred", dag_run)
+    parts: dict[str, Callable[[Any], Any]] = {"XCom": api.xcom, "log": api.task_log, "task instance": dict}
     shown = {
         f"{part} of {task['task_id']}": json.dumps(read(task))
         for task in api.tasks("e2e_deferred", dag_run)
-        for part, read in {"XCom": api.xcom, "log": api.task_log, "task instance": dict}.items()
+        for part, read in parts.items()
     }
     # The triggerer logs the event in full.
     shown |= {name: airflow.log_of(name) for name in COMPONENTS}

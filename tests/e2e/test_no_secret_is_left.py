@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,8 @@ def test_no_secret_is_left_anywhere(
     airflow: StandaloneAirflow, canary: Canary, canary_run: str, processes: ProcessNotes
 ) -> None:
     api = AirflowApi(airflow.url, USER, airflow.password)
-    api.answers = answers = []
+    answers: list[Any] = []
+    api.answers = answers
     output = {connection["connection_id"]: api.test_connection(connection) for connection in canary.connections()}
     for name in GOOD:
         assert output[f"canary_{name}"].startswith("Flyte 2 at "), output

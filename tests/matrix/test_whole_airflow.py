@@ -9,7 +9,9 @@ import json
 import re
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.timeout(600)
 
 FOLDERS = {"matrix": Path(__file__).parent / "dags"}
 WAITS = [f"waited-{number}" for number in range(8)]
-FORMED = {"project": "by-form", "domain": "production"}
+FORMED: dict[str, Any] = {"project": "by-form", "domain": "production"}
 """Of the connection that is made by the form."""
 DAGS = (
     "matrix_waits",
@@ -164,7 +166,7 @@ def test_a_deferred_task_that_is_marked_failed(
 
 def make_by_form(airflow: StandaloneAirflow, flyte: LocalFlyte, extra: dict[str, str | bool]) -> None:
     """Make the connection of ``matrix_form`` with the fields that Airflow's form has for it."""
-    standard = {"host": flyte.host, "port": flyte.port}
+    standard: dict[str, Any] = {"host": flyte.host, "port": flyte.port}
     if AIRFLOW < (3,):
         from tests.support.form_of_2 import NAMES as names
         from tests.support.form_of_2 import Pages
@@ -192,7 +194,7 @@ def make_by_form(airflow: StandaloneAirflow, flyte: LocalFlyte, extra: dict[str,
 
 
 def test_a_connection_by_the_form(airflow: StandaloneAirflow, flyte: LocalFlyte) -> None:
-    extra = {"insecure": True, "transport": "grpc", "metadata": '{"x-team": "by-form"}', **FORMED}
+    extra: dict[str, Any] = {"insecure": True, "transport": "grpc", "metadata": '{"x-team": "by-form"}', **FORMED}
     make_by_form(airflow, flyte, extra)
     run_id = airflow.api.trigger("matrix_form", "matrix_signalled")
     airflow.api.wait_for_task("matrix_form", run_id, "in_triggerer", ("deferred",), timeout=240)
@@ -210,7 +212,7 @@ if AIRFLOW < (3,):
         run_id = airflow.api.trigger("matrix_signalled")
         for task_id in SIGNALLED:
             airflow.api.wait_for_task("matrix_signalled", run_id, task_id, ("running",), timeout=240)
-            until(lambda task=f"matrix.{task_id}": names(flyte, task), 120, "its launch", airflow.tails)
+            until(partial(names, flyte, f"matrix.{task_id}"), 120, "its launch", airflow.tails)
             flyte.wait_for_call("GetRunDetails", flyte.calls.count("GetRunDetails") + 1, timeout=60)
             pid = airflow.api.task("matrix_signalled", run_id, task_id)["pid"]
             process = psutil.Process(pid).parent() if task_id.startswith("watcher") else psutil.Process(pid)

@@ -13,11 +13,12 @@ from typing import Any
 import derive_protos
 import generate_idl
 import pytest
-import wire_check
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.message import Message
+
+from tests.protos import wire_check
 
 PATHS = sorted(derive_protos.on_disk())
 

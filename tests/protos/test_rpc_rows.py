@@ -6,10 +6,10 @@ from typing import Any
 
 import derive_protos
 import pytest
-import wire_check
 from google.protobuf import descriptor_pool
 
 from airflow_provider_flyte.client import rpc
+from tests.protos import wire_check
 
 
 @pytest.mark.parametrize("row", rpc.METHODS, ids=lambda row: row.name)

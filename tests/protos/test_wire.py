@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import wire_check
 from google.protobuf.message import Message
 
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
+from tests.protos import wire_check
 
 ROOT = Path(__file__).resolve().parents[2]
 DETAILS = run_definition_pb2.RunDetails

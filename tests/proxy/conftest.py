@@ -46,7 +46,7 @@ def config(
     monkeypatch.setenv("SSL_CERT_FILE", str(roots))
 
     def config_for(way: str, **changed: Any) -> FlyteConfig:
-        fields = {
+        fields: dict[str, Any] = {
             "endpoint": proxy.endpoint(way),
             "insecure": not proxy.servers[way].tls,
             "project": "flytesnacks",

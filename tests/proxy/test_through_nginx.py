@@ -18,7 +18,7 @@ from airflow_provider_flyte.client import errors as flyte_errors
 from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC
 from airflow_provider_flyte.client.errors import RpcError, Status
 from airflow_provider_flyte.client.flows.calls import Call, run_identifier
-from airflow_provider_flyte.client.rpc import METHODS, RunService
+from airflow_provider_flyte.client.rpc import METHODS, InternalRunService, RunService
 from airflow_provider_flyte.client.transport import discovery
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.proxy.nginx import Nginx
@@ -335,7 +335,7 @@ def test_the_chart_lets_through_whatever_waiting_and_launching_ask_for() -> None
 
 @pytest.mark.parametrize("way", ["chart", "chart-http"])
 async def test_a_path_that_the_chart_does_not_let_through(config: Config, way: str) -> None:
-    [row] = [row for row in METHODS if row.path.endswith("InternalRunService/RecordAction")]
+    row = InternalRunService.RecordAction
     async with FlyteClient(config(way)) as client:
         await RunDetails.get.aio("r1")
         with pytest.raises(flyte_errors.UnimplementedError, match="a proxy may also let only some paths through"):

@@ -45,7 +45,7 @@ class Network:
         self.ends: dict[str, list[RpcError | None]] = {}
         self.asked: list[tuple[str, str]] = []
         self.closed: list[str] = []
-        monkeypatch.setattr(discovery.probe, "probe_port", lambda route: self.port)
+        monkeypatch.setattr("airflow_provider_flyte.client.transport.probe.probe_port", lambda route: self.port)
         monkeypatch.setattr(discovery, "open_transport", self._open)
 
     def _open(self, transport: str, *_: Any) -> Any:
@@ -166,6 +166,7 @@ def test_what_the_port_shows(
     with pytest.raises(kind) as raised:
         network.find(settings)
     assert type(raised.value) is kind
+    assert isinstance(raised.value, RpcError)
     assert raised.value.details == "so says UNAVAILABLE (port details)"
     # Where Flyte answers all the same it is no mistake.
     network.ends[GRPC] = [None]

@@ -14,10 +14,9 @@ from airflow_provider_flyte import exceptions
 from airflow_provider_flyte.client.errors import ConfigError, Status
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.compat import AirflowTaskTimeout, TaskDeferred
+from airflow_provider_flyte.compat import AirflowTaskTimeout, TaskDeferred, airflow_stats
 from airflow_provider_flyte.launch import launched_wait, launching, trouble
 from airflow_provider_flyte.operators import FlyteRunOperator
-from airflow_provider_flyte.report.metrics import airflow_stats
 from airflow_provider_flyte.report.xcom import DETAILS, RUN_NAME, RUN_URL
 from airflow_provider_flyte.tries import kill
 from airflow_provider_flyte.wait.event import Ending, RunEvent
@@ -520,10 +519,12 @@ def test_which_failures_are_not_retried(
 @pytest.mark.parametrize("lines", [0, 7])
 def test_the_last_lines_of_a_failed_run(execution: Execution, monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(
-        "airflow_provider_flyte.client.FlyteClient.tail_log",
-        lambda client, name, *, lines, **_: asked.append(lines) or SimpleNamespace(lines=[], trouble=""),
-    )
+
+    def tail_log(client: Any, name: Any, *, lines: int, **_: Any) -> Any:
+        asked.append(lines)
+        return SimpleNamespace(lines=[], trouble="")
+
+    monkeypatch.setattr("airflow_provider_flyte.client.FlyteClient.tail_log", tail_log)
     driven = resumed(execution, FAILED, log_lines=lines)
     execution.flyte.errors[execution.run] = USER, "no rows"
     with pytest.raises(exceptions.FlyteRunFailed):

@@ -190,9 +190,10 @@ def test_what_a_failed_call_is(error: Any, lasting: bool) -> None:
 def test_of_a_run_that_is_over_by_a_list_trouble_hides_the_end(worker: Worker) -> None:
     """Its details are what the task returns."""
     worker.wait.listed(SUCCEEDED)
-    assert worker.wait.verdict.outcome is Outcome.SUCCEEDED
+    outcomes = [worker.wait.verdict.outcome]
     worker.wait.note(Trouble("away"), 1000.0)
-    assert worker.wait.verdict.outcome is Outcome.WAITING
+    outcomes.append(worker.wait.verdict.outcome)
+    assert outcomes == [Outcome.SUCCEEDED, Outcome.WAITING]
     assert worker.wait.verdict_without_details.outcome is Outcome.SUCCEEDED
     # A list cannot end this trouble.
     worker.wait.listed(SUCCEEDED)
@@ -232,7 +233,7 @@ def test_an_end_by_a_list_whose_details_never_come(worker: Worker) -> None:
         (None, exceptions.FlyteRunFailed, exceptions.FlyteRunFailedForGood),
     ],
 )
-def test_the_exception_of_a_failed_run(for_good: bool, phase: int | None, retried: type, final: type) -> None:
+def test_the_exception_of_a_failed_run(for_good: bool, phase: int | None, retried: Any, final: Any) -> None:
     worker = Worker(advise=lambda verdict: Advice(for_good, "Look at {url}."))
     error: Any = worker.wait.error(Verdict(Outcome.FAILED, phase, "USER", "no rows"))
     assert type(error) is (final if for_good else retried)

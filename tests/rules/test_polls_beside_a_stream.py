@@ -133,7 +133,8 @@ async def test_what_was_over_before_the_stream_was_opened_again_is_no_miss_of_it
     # Cut and open again between two polls, with an end in the gap of a run that its first batch does not have.
     world.flyte.first_batch = 0
     world.flyte.run("r1", SUCCEEDED)
-    world.watcher._streams.renew()
+    streams: Any = world.watcher._streams
+    streams.renew()
     await until(24)
     assert world.watcher.status.stream_up
     await until(26)

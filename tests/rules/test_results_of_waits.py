@@ -192,7 +192,7 @@ class Renewals:
         self.asked: list[float] = []
         self.renewed = 0
         first: Any = "first"
-        self.current = CurrentClient(first, self._renew, self._on_renewal, lambda: self.now)
+        self.current: Any = CurrentClient(first, self._renew, self._on_renewal, lambda: self.now)
 
     async def _renew(self) -> Any:
         self.asked.append(self.now)
@@ -206,7 +206,8 @@ class Renewals:
         self.renewed += 1
 
     async def meets(self, *, lasting: bool = False, client: Any = "first") -> bool:
-        return await self.current.refresh(client, Trouble("away", lasting))
+        refreshed: bool = await self.current.refresh(client, Trouble("away", lasting))
+        return refreshed
 
 
 @pytest.mark.parametrize(("after", "lasting", "asks"), [(29.9, False, 0), (30.0, False, 1), (0.0, True, 1)])

@@ -162,7 +162,7 @@ def test_a_retry_that_finds_nothing_says_so(flyte: ScriptedFlyte, said: list[str
     ],
 )
 def test_a_run_of_an_earlier_try_under_another_name(
-    flyte: ScriptedFlyte, said: list[str], trying: Try, since: datetime | None, changed: dict[str, str], finds: bool
+    flyte: ScriptedFlyte, said: list[str], trying: Try, since: datetime | None, changed: dict[str, Any], finds: bool
 ) -> None:
     launched(flyte, a_try(1, run_name="monday"), **changed)
     run = runs_of(flyte, trying, since=since).get()
@@ -218,7 +218,7 @@ def test_an_error_of_the_task(flyte: ScriptedFlyte, error: Exception, kind: type
         ),
     ],
 )
-def test_an_error_of_the_launch(flyte: ScriptedFlyte, error: RpcError, kind: type, words: str) -> None:
+def test_an_error_of_the_launch(flyte: ScriptedFlyte, error: RpcError, kind: Any, words: str) -> None:
     def raises() -> None:
         raise error
 

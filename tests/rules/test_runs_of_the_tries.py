@@ -59,12 +59,12 @@ def test_without_runs_one_list_is_enough(flyte: ScriptedFlyte) -> None:
 def test_the_run_that_a_try_resumes_with_may_have_any_name(flyte: ScriptedFlyte) -> None:
     launched(flyte, a_try(1), "under-another-name")
     assert found(flyte, a_try(1, resumes="under-another-name")) == ["under-another-name"]
-    assert flyte.asked[0].names == ("under-another-name", a_try(1).name)
+    assert asked(flyte)[0][1] == ("under-another-name", a_try(1).name)
     # Named as it is today, it is asked for once.
     flyte.asked.clear()
     launched(flyte, a_try(1))
     assert found(flyte, a_try(1, resumes=a_try(1).name)) == [a_try(1).name]
-    assert flyte.asked[0].names == (a_try(1).name,)
+    assert asked(flyte)[0][1] == (a_try(1).name,)
 
 
 def test_a_name_that_somebody_else_has_leads_to_the_next(flyte: ScriptedFlyte) -> None:

@@ -10,8 +10,8 @@ import pytest
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client.errors import Status
 from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.compat import airflow_stats
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
-from airflow_provider_flyte.report.metrics import airflow_stats
 from airflow_provider_flyte.wait import shared_watcher
 from airflow_provider_flyte.wait.shared_watcher import Lease
 from tests.support.scripted_flyte import Connected, ScriptedFlyte, refusal

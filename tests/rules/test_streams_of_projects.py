@@ -26,7 +26,7 @@ def message(*phases: tuple[str, int]) -> WatchRunsResponse:
     for name, phase in phases:
         run = response.runs.add()
         run.action.id.run.project, run.action.id.run.domain, run.action.id.run.name = "p", "development", name
-        run.action.status.phase = phase
+        run.action.status.phase = phase  # type: ignore[assignment]  # an open enum
     return response
 
 

@@ -139,7 +139,7 @@ async def test_a_flyte_that_does_not_answer(triggerer: Triggerer) -> None:
         ({"deadline": -9.0, "execution_deadline": -5.0}, Ending.TIMED_OUT, 0.0),
     ],
 )
-async def test_deadlines(triggerer: Triggerer, deadlines: dict[str, float], ending: Ending, at: float) -> None:
+async def test_deadlines(triggerer: Triggerer, deadlines: dict[str, Any], ending: Ending, at: float) -> None:
     triggerer.flyte.run("r1", RUNNING)
     event = await triggerer.event(triggerer.trigger(**{name: BEGAN + when for name, when in deadlines.items()}))
     assert (event["ending"], triggerer.at) == (ending.value, at)
@@ -157,7 +157,7 @@ async def test_deadlines(triggerer: Triggerer, deadlines: dict[str, float], endi
         ({"queued_deadline": -9.0, "execution_deadline": 40.0}, Ending.QUEUED),
     ],
 )
-async def test_deadlines_of_a_launched_run(triggerer: Triggerer, deadlines: dict[str, float], ending: Ending) -> None:
+async def test_deadlines_of_a_launched_run(triggerer: Triggerer, deadlines: dict[str, Any], ending: Ending) -> None:
     triggerer.flyte.run("r1", RunPhase.QUEUED)
     given = {name: BEGAN + when for name, when in deadlines.items()}
     event = await triggerer.event(triggerer.trigger(FlyteLaunchedRunTrigger, **given))
@@ -290,13 +290,13 @@ async def test_an_airflow_that_cannot_give_the_connection(
     triggerer: Triggerer, monkeypatch: pytest.MonkeyPatch, limit: float | None, at: float
 ) -> None:
     from airflow_provider_flyte import hooks
+    from airflow_provider_flyte.compat import aconnection
 
     async def away(*_: Any) -> Any:
         if triggerer.loop.time() < 48.0:
             raise OSError("no API server")
-        return await connection(*_)
+        return await aconnection(*_)
 
-    connection = hooks.aconnection
     monkeypatch.setattr(hooks, "aconnection", away)
     triggerer.flyte.run("r1", SUCCEEDED)
     event = await triggerer.event(triggerer.trigger(unreachable_after=limit))

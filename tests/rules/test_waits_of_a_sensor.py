@@ -448,9 +448,12 @@ def test_defaults(world: World) -> None:
 def test_the_env_of_a_run_is_redacted_unless_it_is_not_wanted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.flyte.run("r1", SUCCEEDED)
     seen: list[bool] = []
-    monkeypatch.setattr(
-        "airflow_provider_flyte.wait.task_wait.xcom_value", lambda details, *, redact_env: seen.append(redact_env) or {}
-    )
+
+    def xcom_value(details: Any, *, redact_env: bool) -> Any:
+        seen.append(redact_env)
+        return {}
+
+    monkeypatch.setattr("airflow_provider_flyte.wait.task_wait.xcom_value", xcom_value)
     world.sensor().execute()
     world.sensor(redact_env=False).execute()
     assert seen == [True, False]

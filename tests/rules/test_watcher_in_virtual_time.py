@@ -199,13 +199,14 @@ async def test_a_stream_sends_first_where_runs_are_known(world: World) -> None:
     world.begin(stream=True)
     world.wait("not-there-yet")
     await until(1.9)
-    [stream] = world.watcher._streams._streams.values()
+    streams: Any = world.watcher._streams
+    [stream] = streams._streams.values()
     world.flyte.streams.clear()
     assert not stream._has_runs
     world.flyte.run("r1", RUNNING, THERE)
     world.wait("r1", domain="staging")
     await until(5)
-    assert world.watcher._streams._streams[THERE]._has_runs
+    assert streams._streams[THERE]._has_runs
     assert not world.watcher._has_runs(ProjectDomain("none", "of-these"))
 
 
@@ -254,7 +255,7 @@ async def test_what_breaks_a_wait_ends_all_waits(world: World) -> None:
         raise broken
 
     [polls] = world.watcher._projects.values()
-    polls.waits.saw = breaks  # type: ignore[method-assign]
+    polls.waits.saw = breaks  # type: ignore[method-assign, assignment]
     world.flyte.run("r1", SUCCEEDED)
     await until(10)
     assert [wait.exception() for wait in waits] == [broken, broken]

@@ -29,7 +29,8 @@ MARKS = DagRunMarks("7", clear_number=1)
 
 
 def a_try(number: int = 1, max_tries: int = 3, **changed: Any) -> Try:
-    return Try(**{"task": TASK, "number": number, "max_tries": max_tries, "dag_run": MARKS} | changed)
+    given: dict[str, Any] = {"task": TASK, "number": number, "max_tries": max_tries, "dag_run": MARKS}
+    return Try(**given | changed)
 
 
 def run_of(launching: Try, phase: int = RunPhase.RUNNING, why_aborted: str = "", **changed: str | None) -> Found:

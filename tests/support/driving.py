@@ -162,6 +162,11 @@ def event_of(trigger: Any) -> Any:
     return json.loads(json.dumps(asyncio.run(first())))
 
 
+def kwargs_of(deferred: TaskDeferred) -> dict[str, Any]:
+    """The arguments that the task is resumed with."""
+    return deferred.kwargs or {}
+
+
 def made_again(trigger: Any) -> Any:
     """The trigger as Airflow makes it from what it has stored."""
     path, kwargs = trigger.serialize()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ class GuardedFlyte:
     """
 
     flyte: LocalFlyte
-    fields: Mapping[str, str | bool]
+    fields: dict[str, str | bool]
     accepts: Callable[[str], bool]
 
     def found(self, host: str | None = None) -> str:

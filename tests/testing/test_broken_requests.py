@@ -62,7 +62,10 @@ def test_over_http(connection: Connection, call: dict[str, Any]) -> None:
             assert {run.action.id.run.project for run in runs} == {"finance", "flytesnacks"}
 
 
-@pytest.mark.parametrize("row", sorted(NEEDS_AN_ID, key=lambda row: row.name), ids=lambda row: row.name)
+NEED_AN_ID = sorted(NEEDS_AN_ID, key=lambda row: row.name)
+
+
+@pytest.mark.parametrize("row", NEED_AN_ID, ids=[row.name for row in NEED_AN_ID])
 def test_the_connection_closes_without_an_answer_and_the_next_one_is_served(
     connection: Connection, row: rpc.Method[Any, Any]
 ) -> None:

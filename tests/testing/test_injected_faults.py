@@ -32,7 +32,7 @@ def refusal(ask: Callable[[], Any]) -> tuple[str, str]:
     """Code and text of the error that a call ends with."""
     with pytest.raises(grpc.RpcError) as refused:
         ask()
-    return refused.value.code().name, refused.value.details()
+    return refused.value.code().name, refused.value.details() or ""
 
 
 def test_a_status_so_many_times(flyte: LocalFlyte, client: Any) -> None:

@@ -84,7 +84,7 @@ def test_async_with() -> None:
     async def main() -> None:
         async with LocalFlyte() as flyte, grpc.aio.insecure_channel(flyte.endpoint) as channel:
             flyte.run("r1").phases("SUCCEEDED")
-            call = channel.unary_unary("/flyteidl2.project.ProjectService/ListProjects")
+            call: Any = channel.unary_unary("/flyteidl2.project.ProjectService/ListProjects", None, None)
             assert await call(b"", timeout=5)
 
     asyncio.run(main())

@@ -99,7 +99,7 @@ def test_a_stream_that_ends(flyte: LocalFlyte, send: Send) -> None:
     flags, first = read_envelope(response)
     assert (flags, kind.FromString(first).details.id.run.name) == (0, "con444220b")
     run.succeeds()
-    envelopes = []
+    envelopes: list[tuple[int, bytes]] = []
     while not envelopes or not envelopes[-1][0] & 2:
         envelopes.append(read_envelope(response))
     assert envelopes[-1] == (2, b"{}")

@@ -20,7 +20,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.client.idl.common import identifier_pb2
-from airflow_provider_flyte.client.idl.common.phase_pb2 import ActionPhase
 from airflow_provider_flyte.client.idl.task import task_service_pb2
 from airflow_provider_flyte.client.idl.workflow import internal_run_service_pb2, run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.testing import Fault, LocalFlyte, cut_stream, status
@@ -66,7 +65,8 @@ def test_every_scene_is_played_or_left_out_for_a_reason() -> None:
 def test_what_is_left_out_cannot_be_played(scene: str, number: int) -> None:
     call = load(scene)[number]
     with LocalFlyte() as flyte, grpc.insecure_channel(flyte.endpoint) as channel:
-        stream = channel.unary_stream(call["method"])(base64.b64decode(call["request"]), timeout=TIMEOUT)
+        ask: Any = channel.unary_stream(call["method"], None, None)
+        stream = ask(base64.b64decode(call["request"]), timeout=TIMEOUT)
         with pytest.raises(grpc.RpcError):
             list(stream)
         assert stream.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -108,7 +108,7 @@ def test_few_paths_are_ignored_and_every_other_field_is_compared() -> None:
 def another(value: Any) -> Any:
     if isinstance(value, bool):
         return not value
-    return value + type(value)("1") if isinstance(value, (int, float, str)) else value + b"1"
+    return value + (b"1" if isinstance(value, bytes) else type(value)("1"))
 
 
 @dataclass(frozen=True)
@@ -222,8 +222,8 @@ class Clock:
         self._standing = at.ToNanoseconds()
 
 
-def launch(channel: grpc.Channel, run: Launched) -> None:
-    request = run_service_pb2.CreateRunRequest(source=run_definition_pb2.RunSource.Value(run.source))
+def launch(channel: Any, run: Launched) -> None:
+    request = run_service_pb2.CreateRunRequest(source=run.source)
     request.run_id.project, request.run_id.domain, request.run_id.name = run.project, "development", run.name
     request.task_id.project, request.task_id.domain = "flytesnacks", "development"
     request.task_id.name, request.task_id.version = run.task, run.version
@@ -236,7 +236,7 @@ def listed(scene: str) -> list[run_definition_pb2.Action]:
     return list({run.action.id.run.name: run.action for answer in lists for run in answer.runs}.values())
 
 
-def make_listed(runs: Iterable[run_definition_pb2.Action], channel: grpc.Channel, clock: Clock) -> None:
+def make_listed(runs: Iterable[run_definition_pb2.Action], channel: Any, clock: Clock) -> None:
     """The runs that a scene's lists show: launched and moved at the times that they show."""
     steps: list[tuple[Timestamp, Callable[[], None]]] = []
     for action in runs:
@@ -252,9 +252,7 @@ def make_listed(runs: Iterable[run_definition_pb2.Action], channel: grpc.Channel
         step()
 
 
-def update_status(
-    channel: grpc.Channel, action: identifier_pb2.ActionIdentifier, new: run_definition_pb2.ActionStatus
-) -> None:
+def update_status(channel: Any, action: identifier_pb2.ActionIdentifier, new: run_definition_pb2.ActionStatus) -> None:
     request = internal_run_service_pb2.UpdateActionStatusRequest(action_id=action, status=new)
     channel.unary_unary(rpc.InternalRunService.UpdateActionStatus.path)(request.SerializeToString(), timeout=TIMEOUT)
 
@@ -267,7 +265,7 @@ def same_words(mine: str, recorded: str) -> bool:
 class Replay:
     """One scene, played to the local server."""
 
-    def __init__(self, name: str, flyte: LocalFlyte, channel: grpc.Channel) -> None:
+    def __init__(self, name: str, flyte: LocalFlyte, channel: Any) -> None:
         self.name = name
         self.scene = SCENES[name]
         self.flyte = flyte
@@ -328,7 +326,7 @@ class Replay:
             got.append(self.channel.unary_unary(row.path)(base64.b64decode(call["request"]), timeout=TIMEOUT))
             code, details = "OK", ""
         except grpc.RpcError as error:
-            code, details = error.code().name, error.details()
+            code, details = error.code().name, error.details() or ""
         assert code == call["status"]["code"], self.at(number)
         assert same_words(details, call["status"].get("details", "")), f"{self.at(number)}: {details}"
         wanted = [base64.b64decode(response["message"]) for response in call["responses"]]
@@ -389,9 +387,7 @@ class Replay:
             elif isinstance(move, Event):
                 self.executor("RecordActionEvents", record_event(self.scene.run, move))
             else:
-                new = run_definition_pb2.ActionStatus(
-                    phase=ActionPhase.Value(f"ACTION_PHASE_{move.phase}"), attempts=move.attempts
-                )
+                new = run_definition_pb2.ActionStatus(phase=f"ACTION_PHASE_{move.phase}", attempts=move.attempts)
                 update_status(self.channel, root(self.scene.run), new)
 
     def executor(self, method: str, request: Message) -> None:
@@ -415,14 +411,13 @@ def record_event(run: str, move: Event) -> internal_run_service_pb2.RecordAction
     event = run_definition_pb2.ActionEvent(
         id=root(run),
         attempt=move.attempt,
-        phase=ActionPhase.Value(f"ACTION_PHASE_{move.phase}"),
+        phase=f"ACTION_PHASE_{move.phase}",
         version=1,
         cluster=move.cluster,
     )
     event.updated_time.FromJsonString(f"{move.day}T{move.at}Z")
     if move.error:
-        event.error_info.message = move.error
-        event.error_info.kind = run_definition_pb2.ErrorInfo.Kind.Value(move.kind)
+        event.error_info.CopyFrom(run_definition_pb2.ErrorInfo(message=move.error, kind=move.kind))
     if move.outputs:
         event.outputs.output_uri = move.outputs
     return internal_run_service_pb2.RecordActionEventsRequest(events=[event])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -124,11 +125,11 @@ def test_an_unknown_phase_comes_and_goes(flyte: LocalFlyte, client: Any) -> None
 def test_a_fault_among_the_phases_lasts_until_the_next_step(flyte: LocalFlyte, client: Any) -> None:
     flyte.run("other")
     run = flyte.run("r1").phases("RUNNING", unavailable("out for lunch"))
-    asks = (
+    asks: list[Callable[[], Any]] = [
         lambda: client.details("r1"),
         lambda: client.list_runs(client.equal("run_name", "r1")),
         lambda: next(client.watch_action("r1")),
-    )
+    ]
     for ask in asks:
         with pytest.raises(grpc.RpcError) as refused:
             ask()

@@ -23,7 +23,7 @@ from airflow_provider_flyte.testing.servers.grpc_server import STREAMS_A_CONNECT
 def refusal(ask: Any) -> tuple[str, str]:
     with pytest.raises(grpc.RpcError) as refused:
         ask()
-    return refused.value.code().name, refused.value.details()
+    return refused.value.code().name, refused.value.details() or ""
 
 
 def test_a_stream_of_a_quiet_project_sends_not_even_headers(flyte: LocalFlyte, client: Any) -> None:

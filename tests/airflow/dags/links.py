@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from airflow import DAG
 
@@ -10,8 +11,8 @@ from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.sensors import FlyteRunSensor
 
 with DAG("links", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
-    quick = {"poke_interval": 0.1, "resume_after": 0, "deferrable": True}
-    launch = {"task_name": "demo.train", "poll_interval": 0.1, "resume_after": 0}
+    quick: dict[str, Any] = {"poke_interval": 0.1, "resume_after": 0, "deferrable": True}
+    launch: dict[str, Any] = {"task_name": "demo.train", "poll_interval": 0.1, "resume_after": 0}
     FlyteRunOperator(task_id="launch", deferrable=True, **launch)
     FlyteRunOperator(task_id="launch_on_worker", deferrable=False, **launch)
     FlyteRunOperator.partial(task_id="launch_mapped", deferrable=True, **launch).expand(inputs=[{"n": 1}, {"n": 2}])

@@ -134,7 +134,7 @@ def test_a_refusal_counts_for_a_while_and_trouble_does_not() -> None:
         for _ in range(3):
             with pytest.raises(type(failure)) as raised:
                 of_config.get(1)
-            assert raised.value.transient == failure.transient  # type: ignore[attr-defined]
+            assert raised.value.transient == failure.transient
         assert source.asked == asked
     clock.now = 5.0
     source.error = None

@@ -103,7 +103,7 @@ def test_a_success_that_the_abort_overwrote_is_reported(local_flyte: LocalFlyte,
 
 def test_a_success_that_only_the_events_show_is_not_overwritten(local_flyte: LocalFlyte, way: str) -> None:
     run = local_flyte.run("r1").move("RUNNING")
-    event = run_definition_pb2.ActionEvent(attempt=1, phase=5, version=1)
+    event = run_definition_pb2.ActionEvent(attempt=1, phase="ACTION_PHASE_SUCCEEDED", version=1)
     event.id.name = "a0"
     event.id.run.CopyFrom(run_identifier(RunKey(run.project, run.domain, run.name), ""))
     request = internal_run_service_pb2.RecordActionEventsRequest(events=[event])

@@ -498,7 +498,7 @@ async def test_a_launch_that_is_cancelled_sends_nothing_more(flyte: LocalFlyte) 
 def test_a_proxys_timeout_is_no_reason_to_launch_again(flyte: LocalFlyte) -> None:
     """Flyte has the request and may yet carry it out."""
     with FlyteClient(config_for(flyte)) as client:
-        flow = launching.launch(client.config, Launch("demo.train", run_name="r1", inputs={"rows": 1}))
+        flow: Any = launching.launch(client.config, Launch("demo.train", run_name="r1", inputs={"rows": 1}))
         call = next(flow)
         while call.method is not RunService.CreateRun:
             call = flow.send(client.execute(call))

@@ -104,8 +104,15 @@ def test_settings_of_the_launch_stand_over_the_triggers(flyte: LocalFlyte, way: 
     )
     saved.relation.related_to.name = "old"
     flyte.deploy_trigger("nightly", task="demo.train", inputs={"rows": 7}, run_spec=saved)
-    changed = {"labels": {"kind": "by-hand"}, "env_vars": {"B": "3"}, "annotations": {"note": "x"}, "queue": "fast"}
-    launch(flyte, way, trigger_name="nightly", **changed)
+    launch(
+        flyte,
+        way,
+        trigger_name="nightly",
+        labels={"kind": "by-hand"},
+        env_vars={"B": "3"},
+        annotations={"note": "x"},
+        queue="fast",
+    )
     spec = sent(flyte).run_spec
     assert dict(spec.labels.values) == {"team": "data", "kind": "by-hand"}
     assert {pair.key: pair.value for pair in spec.envs.values} == {"A": "1", "B": "3"}
@@ -123,7 +130,8 @@ def test_settings_of_the_launch_stand_over_the_triggers(flyte: LocalFlyte, way: 
     ],
 )
 def test_whom_a_trigger_runs_as_must_be_allowed_too(flyte: LocalFlyte, way: str, field: str, what: str) -> None:
-    run_as = security_pb2.Identity(**{field: "root"})
+    named: dict[str, Any] = {field: "root"}
+    run_as = security_pb2.Identity(**named)
     saved = run_pb2.RunSpec(security_context=security_pb2.SecurityContext(run_as=run_as))
     flyte.deploy_trigger("nightly", task="demo.train", inputs={"rows": 7}, run_spec=saved)
     with pytest.raises(ConfigError, match=f"{what} 'root' is not allowed"):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 import airflow_provider_flyte
@@ -55,7 +55,7 @@ def is_id(field: FieldDescriptor) -> bool:
 def lacks(request: Message) -> list[str]:
     """What a request should say and does not."""
     missing = []
-    described: Descriptor = request.DESCRIPTOR
+    described: Any = request.DESCRIPTOR
     for field in described.fields:
         one_of = field.containing_oneof
         if one_of is None and is_id(field) and not request.HasField(field.name):
@@ -73,7 +73,7 @@ def empty_parts(message: Message, path: str = "") -> Iterator[str]:
     """The parts of the ids in a message, however deep, that are not there."""
     for field, value in message.ListFields():
         here = f"{path}{field.name}"
-        if field.type != field.TYPE_MESSAGE or field.message_type.GetOptions().map_entry:
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
             continue
         repeated = hasattr(value, "add")
         for each in value if repeated else [value]:
@@ -113,8 +113,9 @@ TASK = TaskInstance("sales", "train", "manual__2026-11-23")
 
 
 def config_for(flyte: LocalFlyte, **changed: Any) -> FlyteConfig:
-    fields = {"insecure": True, "project": PROJECT, "domain": DOMAIN, "transport": AUTO, "retry_budget": 0.01}
-    return FlyteConfig(**{"endpoint": flyte.endpoint} | fields | changed)
+    fields: dict[str, Any] = {"insecure": True, "project": PROJECT, "domain": DOMAIN, "transport": AUTO}
+    fields |= {"endpoint": flyte.endpoint, "retry_budget": 0.01}
+    return FlyteConfig(**fields | changed)
 
 
 def whatever(call: Callable[[], Any]) -> None:

@@ -43,7 +43,7 @@ def test_an_optional_without_a_default_must_be_given() -> None:
 def test_all_that_is_wrong_is_in_one_error() -> None:
     details = task(rows=int, when=str, scores=dict[str, float], limit=(int, 5))
     with pytest.raises(InputsError) as caught:
-        make_inputs(details, {"row": 1, "rows": 1.5, "scores": {"a": "high"}, 3: 4})
+        make_inputs(details, {"row": 1, "rows": 1.5, "scores": {"a": "high"}, 3: 4})  # type: ignore[dict-item]
     assert str(caught.value) == (
         "The inputs do not fit task demo.train, version v7. 'row' is no input of it, did you mean rows? "
         "3 (int) is not the name of an input. rows must be int: 1.5 (float) is not an int. "

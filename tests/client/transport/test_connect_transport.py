@@ -18,7 +18,7 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteConfig, errors
 from airflow_provider_flyte.client.errors import RpcError, Status
-from airflow_provider_flyte.client.rpc import METHODS, Method, RunService, ServerStream
+from airflow_provider_flyte.client.rpc import METHODS, Method, RunService, ServerStream, Unary
 from airflow_provider_flyte.client.transport import connect_protocol
 from airflow_provider_flyte.client.transport.connect_transport import AsyncConnectTransport, ConnectTransport
 from airflow_provider_flyte.client.transport.route import route_to
@@ -81,7 +81,8 @@ def recorded_bytes(exchange: dict[str, Any]) -> bytes:
 
 def recorded_messages(exchange: dict[str, Any]) -> tuple[list[Any], dict[str, Any] | None]:
     """The messages of a recorded stream and its last envelope, read here in the plainest way."""
-    row, data, messages = ROWS[exchange["method"]], recorded_bytes(exchange), []
+    messages: list[Any] = []
+    row, data = ROWS[exchange["method"]], recorded_bytes(exchange)
     while data:
         flags, size = data[0], int.from_bytes(data[1:5], "big")
         payload, data = data[5 : 5 + size], data[5 + size :]
@@ -430,6 +431,7 @@ async def test_a_call_that_is_cancelled_while_it_connects_leaves_no_connection(m
                 async for _ in transport.server_stream(method, method.request()):
                     pass
             else:
+                assert isinstance(method, Unary)
                 await transport.unary(method, method.request(), timeout=60)
 
         for turns in range(80):

@@ -133,7 +133,7 @@ def test_a_stream_that_fails_before_its_first_message_follows_the_steps(on_a_loo
 async def test_a_stream_whose_first_message_never_comes_ends_when_its_task_is_cancelled() -> None:
     inner = AsyncInner(0)
     stream = AsyncTwice(inner).server_stream(WATCH, REQUEST)
-    waiting: asyncio.Task[Any] = asyncio.ensure_future(stream.__anext__())  # type: ignore[arg-type]
+    waiting: asyncio.Task[Any] = asyncio.ensure_future(stream.__anext__())
     while not inner.sent:
         await asyncio.sleep(0)
     waiting.cancel()

@@ -123,9 +123,9 @@ def test_what_is_known_of_an_endpoint_outlives_a_secret_and_no_change_of_the_way
     config = FlyteConfig("localhost:1", project="p", domain="d", credentials=StaticToken("a"), ca_bundle="roots")
     known = discovery.endpoint_of(config)
     for same in ({"credentials": None}, {"metadata": (("x-key", "b"),)}, {"timeout": 1.0}, {"project": "q"}):
-        assert discovery.endpoint_of(replace(config, **same)) is known  # type: ignore[arg-type]
+        assert discovery.endpoint_of(replace(config, **same)) is known
     for other in ({"verify": False}, {"ca_bundle": "others"}, {"transport": "grpc"}, {"server_name": "flyte"}):
-        assert discovery.endpoint_of(replace(config, **other)) is not known  # type: ignore[arg-type]
+        assert discovery.endpoint_of(replace(config, **other)) is not known
 
 
 def test_another_secret_takes_the_place_of_the_old_one() -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import ssl
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,7 +201,7 @@ def test_a_server_that_wants_a_certificate(
     certificate, key = clients.issue("airflow")
     (tmp_path / "own.pem").write_bytes(certificate)
     (tmp_path / "own.key").write_bytes(key)
-    ours = {"client_certificate": certificate.decode(), "client_private_key": key.decode()}
+    ours: dict[str, Any] = {"client_certificate": certificate.decode(), "client_private_key": key.decode()}
     if as_path:
         ours = {"client_certificate": str(tmp_path / "own.pem"), "client_private_key": str(tmp_path / "own.key")}
     bundle = authority.pem.decode()
@@ -305,7 +306,7 @@ def test_a_certificate_that_is_not_checked_may_become_another_one(protocol: str,
         ({"client_certificate": "-----BEGIN x", "client_private_key": "-----BEGIN correcthorse"}, "cannot be used"),
     ],
 )
-def test_material_that_cannot_be_read_is_refused_and_not_shown(fields: dict[str, str], words: str) -> None:
+def test_material_that_cannot_be_read_is_refused_and_not_shown(fields: dict[str, Any], words: str) -> None:
     config = FlyteConfig(endpoint="localhost:443", **fields)
     with pytest.raises(ConfigError, match=words) as raised:
         FlyteClient(config)

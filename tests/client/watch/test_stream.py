@@ -627,7 +627,7 @@ async def test_without_lists_new_waits_take_no_turn_from_others(local_flyte: Loc
         noticed[name] = clock.now
 
     async with RunWatcher(client, stream=False, max_calls_per_second=20, clock=clock, sleep=clock.sleep) as watcher:
-        waits = [asyncio.ensure_future(one(name)) for name in names]
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(one(name)) for name in names]
         while clock.now < 30:
             await asyncio.sleep(0)
         ended, more = clock.now, 0

@@ -41,7 +41,7 @@ def waiting_dag(name: str, **arguments: Any) -> FlyteRunSensor:
 
 deferred = waiting_dag("deferred", pool="waiting")
 with deferred.dag:
-    use(deferred.output)
+    use(deferred.output)  # type: ignore[arg-type]  # what a task gets is its value
 
 waiting_dag("connect", flyte_conn_id="flyte_connect")
 waiting_dag("failed", retries=2)
@@ -53,4 +53,4 @@ for name, count in {"many": 100, "takeover": 8}.items():
         wait = FlyteRunSensor.partial(task_id="wait", deferrable=True, poke_interval=1).expand(
             run_name=[f"e2e-{name}-{number}" for number in range(count)]
         )
-        use_all(wait.output)
+        use_all(wait.output)  # type: ignore[arg-type]

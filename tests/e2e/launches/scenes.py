@@ -64,6 +64,13 @@ class Scene:
         """What its log says."""
         return self.airflow.api.log_text(self.task(), try_number)
 
+    def wait_for_log(self, text: str, what: str, try_number: int | None = None) -> None:
+        """Wait until a try's log has this text.
+
+        :param what: names it for a message on failure.
+        """
+        until(lambda: text in self.log(try_number), 120, what, self.describe)
+
     def describe(self) -> str:
         """All that is known, for a message on failure."""
         calls = [(call.method, call.code) for call in self.calls()]
@@ -73,13 +80,13 @@ class Scene:
     def on_worker(self) -> Task:
         """Wait until its worker waits for the run."""
         task = self.wait("running")
-        until(lambda: f"{self.name()}: " in self.log(), 120, "the worker's first poll", self.describe)
+        self.wait_for_log(f"{self.name()}: ", "the worker's first poll")
         return task
 
     def in_triggerer(self) -> Task:
         """Wait until the triggerer waits for the run."""
         task = self.wait("deferred")
-        until(lambda: f"Waiting for Flyte run {self.name()}" in self.log(), 120, "the trigger", self.describe)
+        self.wait_for_log(f"Waiting for Flyte run {self.name()}", "the trigger")
         return task
 
     def kill_worker(self) -> None:

@@ -6,10 +6,12 @@ import os
 import signal
 from collections.abc import Mapping
 from threading import Event
+from typing import Any
 
 import psutil
 import pytest
 
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e.airflow_api import until
 from tests.e2e.airflow_process import StandaloneAirflow
@@ -60,7 +62,7 @@ def scenes(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Scenes:
         if what == "late":
             scene.run().succeeds({"o0": 1})
             if where == "deferred":
-                until(lambda scene=scene: "(resume_after)" in scene.log(), 60, "the end of the run", scene.describe)
+                scene.wait_for_log("(resume_after)", "the end of the run")
             api.mark(task, "failed")
         elif what == "evicted":
             worker = psutil.Process(task["pid"]).parent()
@@ -69,7 +71,7 @@ def scenes(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Scenes:
         else:
             _do(scene, what, task)
     evicted = made["worker", "evicted"]
-    until(lambda: "nobody stopped the task: it is running" in evicted.log(1), 60, "the signal", evicted.describe)
+    evicted.wait_for_log("nobody stopped the task: it is running", "the signal", 1)
     task = evicted.wait("running")
     for pid in (psutil.Process(task["pid"]).ppid(), task["pid"]):
         os.kill(pid, signal.SIGKILL)
@@ -81,7 +83,7 @@ def _hold(run: RunHandle, until_then: Event) -> None:
         until_then.wait(60)
 
 
-def _do(scene: Scene, what: str, task: dict) -> None:
+def _do(scene: Scene, what: str, task: dict[str, Any]) -> None:
     if what == "cleared":
         scene.airflow.api.clear(task)
     else:
@@ -99,7 +101,7 @@ def test_the_run_of_a_marked_task_is_aborted(scenes: Scenes, where: str, what: s
 def _check_abort(scene: Scene, why: str) -> None:
     abort = scene.wait_for_call("AbortRun")
     assert abort.request.reason == f"Airflow: {scene.dag_id}.train in {scene.dag_run}: {why}"
-    until(lambda: scene.run().phase.name == "ABORTED", 10, "the abort", scene.describe)
+    until(lambda: scene.run().phase == RunPhase.ABORTED, 10, "the abort", scene.describe)
     assert scene.counts() == ONE_RUN | {"aborts": 1}
 
 
@@ -109,7 +111,7 @@ def test_a_cleared_task_starts_anew(scenes: Scenes, where: str) -> None:
     until(lambda: len(scene.runs()) == 2, 120, "the second run", scene.describe)
     scene.wait({"worker": "running"}.get(where, where), tries=2)
     first, second = scene.runs()
-    assert first.phase.name == "ABORTED"
+    assert first.phase == RunPhase.ABORTED
     second.succeeds({"o0": 1})
     scene.wait("success", tries=2)
     assert scene.counts() == {"runs": 2, "enqueued": 2, "creates": 2, "aborts": 1}
@@ -126,8 +128,8 @@ def test_a_run_whose_launch_is_under_way_is_aborted(scenes: Scenes, where: str) 
 @pytest.mark.parametrize("where", WHERE)
 def test_a_run_that_has_just_succeeded_stays_so(scenes: Scenes, where: str) -> None:
     scene = scenes[where, "late"]
-    until(lambda: "already, so it is not aborted" in scene.log(), 60, "the look", scene.describe)
-    assert scene.run().phase.name == "SUCCEEDED"
+    scene.wait_for_log("already, so it is not aborted", "the look at the run")
+    assert scene.run().phase == RunPhase.SUCCEEDED
     assert scene.counts() == ONE_RUN
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -24,11 +25,10 @@ def test_launch_wait_and_hand_on(airflow: StandaloneAirflow, flyte: LocalFlyte) 
         for task_id, map_index in [("deferred", -1), ("worker", -1), ("mapped", 0), ("mapped", 1)]
     ]
     for rows, scene in enumerate(scenes):
-        state = "running" if scene.task_id == "worker" else "deferred"
-        until(lambda scene=scene, state=state: scene.task()["state"] == state, 120, state, scene.describe)
+        scene.wait("running" if scene.task_id == "worker" else "deferred")
         [run] = until(scene.runs, 60, "the launch", scene.describe)
         # While the task waits: the link, and no value of an environment variable.
-        link = until(lambda scene=scene: api.xcom(scene.task(), "_link_FlyteRunLink"), 30, "the link")
+        link = until(partial(api.xcom, scene.task(), "_link_FlyteRunLink"), 30, "the link")
         assert link == f"http://{flyte.endpoint}/v2/domain/development/project/flytesnacks/runs/{run.name}"
         assert scene.task()["rendered_fields"]["env_vars"] == "{'API_KEY': '***'}"
         assert [(one.key, one.value) for one in run.run_spec.envs.values] == [("API_KEY", SECRET)]

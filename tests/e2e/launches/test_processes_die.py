@@ -152,9 +152,7 @@ def shaken(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Scenes:
     airflow.resume("triggerer")
     # The triggers are the other one's by now, and Airflow calls on_kill.
     for scene in moved:
-        until(
-            lambda scene=scene: "nobody stopped the task: it is deferred" in scene.log(), 60, "on_kill", scene.describe
-        )
+        scene.wait_for_log("nobody stopped the task: it is deferred", "on_kill")
     airflow.kill("triggerer-2")
     made["moved-unseen"].run().succeeds({"o0": 1})
     reset = made["reset"]
@@ -190,7 +188,7 @@ def test_the_scheduler_dies_and_resets_a_task_without_retries(shaken: Scenes) ->
     """The worker lives on, and is asked to stop because the task has a next try."""
     scene = shaken["reset"]
     said = "This worker process was asked to stop (SIGTERM), but nobody stopped the task"
-    until(lambda: said in scene.log(1), 60, "the signal", scene.describe)
+    scene.wait_for_log(said, "the signal", 1)
     task = scene.wait("success", tries=2)
     assert (task["try_number"], task["max_tries"]) == (2, 0)
     assert f"Found Flyte run flytesnacks/development/{scene.name()}, launched by try 1" in scene.log()

@@ -1,5 +1,8 @@
 """DAGs whose tasks launch Flyte runs; what happens to task and run is up to the tests."""
 
+# Here default_args give the task's name.
+# mypy: disable-error-code="call-arg"
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -41,11 +44,11 @@ def use_all(outputs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 with dag("launch_outputs"):
     for where in ("deferred", "worker"):
-        launched = FlyteRunOperator(
+        launched: Any = FlyteRunOperator(
             task_id=where, deferrable=where == "deferred", env_vars={"API_KEY": "made-up-secret-7c2e"}
         )
         use.override(task_id=f"use_{where}")(launched.output["o0"], launched.output)
-    mapped = FlyteRunOperator.partial(
+    mapped: Any = FlyteRunOperator.partial(
         task_id="mapped", deferrable=True, env_vars={"API_KEY": "made-up-secret-7c2e"}
     ).expand(inputs=[{"rows": 1}, {"rows": 2}])
     use_all(mapped.output["outputs"])
