@@ -1,4 +1,4 @@
-"""The tree of a run's actions as one WatchActions stream has been told of them: what passes the filters, and the counts.
+"""The tree of a run's actions as one WatchActions stream has sent it so far: what passes the filters, and the counts.
 
 As the backend has it (run_state_manager.go of the recorded commit): an action is shown where it passes the filters
 itself or something below it does, and each change of an action below is a change of all actions above it.
@@ -20,7 +20,7 @@ _FUNCTIONS = {"PHASE": list_pb2.Filter.VALUE_IN, "NAME": list_pb2.Filter.CONTAIN
 
 @dataclass
 class Node:
-    """An action as it was when it was last told of."""
+    """An action as it was at the last update."""
 
     action: Action
     parent: Node | None
@@ -41,7 +41,7 @@ class Node:
 
 
 class ActionTree:
-    """The actions of one run, as one stream has been told of them.
+    """The actions of one run, as one stream has sent them so far.
 
     :param filters: of the request; INVALID_ARGUMENT for what this method cannot filter by.
     """
