@@ -92,9 +92,7 @@ def test_an_action_that_leaves_the_filter_shows_for_a_last_time(flyte: LocalFlyt
         (FAILED | {"values": ["FAILED"]}, "invalid phase value: FAILED"),
     ],
 )
-def test_what_it_cannot_filter_by_is_refused(
-    flyte: LocalFlyte, client: Any, given: dict[str, Any], words: str
-) -> None:
+def test_what_it_cannot_filter_by_is_refused(flyte: LocalFlyte, client: Any, given: dict[str, Any], words: str) -> None:
     flyte.run("r1")
     with pytest.raises(grpc.RpcError) as refused:
         next(watch(client, "r1", given))
