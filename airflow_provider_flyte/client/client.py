@@ -225,6 +225,9 @@ class FlyteClient:
             return self._retry
         return replace(self._retry, budget=retry_for)
 
+    def _timeout(self, call: Call[Any]) -> float:
+        return self.config.timeout if call.timeout is None else min(call.timeout, self.config.timeout)
+
     def _ask(self, call: Call[Any] | StreamCall[Any], policy: RetryPolicy) -> Any:
         if isinstance(call, Call):
             return self._call(call, policy)
@@ -245,13 +248,13 @@ class FlyteClient:
     def _call(self, call: Call[T], policy: RetryPolicy) -> T:
         return call.read(
             policy.retrying(call.method, call.final)(
-                self.transport().unary, call.method, call.request, timeout=self.config.timeout, run=call.run
+                self.transport().unary, call.method, call.request, timeout=self._timeout(call), run=call.run
             )
         )
 
     async def _acall(self, call: Call[T], policy: RetryPolicy) -> T:
         return call.read(
             await policy.async_retrying(call.method, call.final)(
-                self.async_transport().unary, call.method, call.request, timeout=self.config.timeout, run=call.run
+                self.async_transport().unary, call.method, call.request, timeout=self._timeout(call), run=call.run
             )
         )

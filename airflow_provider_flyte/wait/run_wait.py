@@ -261,6 +261,25 @@ class RunWait:
             # Nothing of it was logged while the task was deferred.
             for line in _shortened(self.details.timeline()):
                 self._log.info("Flyte: %s", line)
+            if verdict.phase in (RunPhase.FAILED, RunPhase.TIMED_OUT):
+                self._log_failed_actions()
+
+    def _log_failed_actions(self) -> None:
+        """Log which child actions failed, and why: the run's own message often says only that one did."""
+        from airflow_provider_flyte.client.flows.failed_actions import FailedActions, failed_actions
+
+        try:
+            found = self.client.execute(failed_actions(self.key, self.client.config.org), retry_for=0.0)
+        except FlyteError as error:
+            found = FailedActions(trouble=str(error))
+        if found.trouble:
+            self._log.info(
+                "The failed child actions of Flyte run %s are not listed here. %s", self.key.name, found.trouble
+            )
+        if found.first:
+            more = [f"... and {found.more} more"] if found.more else []
+            text = "\n".join(["", *map(str, found.first), *more])
+            self._log.info("Child actions of Flyte run %s that failed:%s", self.key.name, marked(text))
 
     def error(self, verdict: Verdict) -> FlyteRunError:
         """The exception for a wait that ended without success."""

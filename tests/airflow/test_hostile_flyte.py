@@ -22,12 +22,14 @@ from airflow_provider_flyte.client import FlyteConfig, LogTail, RunDetails, rpc
 from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, Status
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.abort import abort
+from airflow_provider_flyte.client.flows.failed_actions import FailedActions, failed_actions
 from airflow_provider_flyte.client.flows.launch import launch
 from airflow_provider_flyte.client.flows.launch_request import Launch
 from airflow_provider_flyte.client.flows.log_tail import tail_log
 from airflow_provider_flyte.client.flows.named_runs import list_by_name, observe_run
 from airflow_provider_flyte.client.flows.runs_of_task import runs_of_task
 from airflow_provider_flyte.client.flows.tasks import find_task
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.transport.layer import drive
 from airflow_provider_flyte.report.xcom import push_outputs, xcom_value
@@ -235,6 +237,20 @@ def test_the_end_of_a_log(choice: int) -> None:
 
 
 @both_results
+def test_failed_child_actions(choice: int) -> None:
+    def failed(method: str, answer: Any) -> None:
+        if method == "ListActions":
+            for action in answer.actions:
+                action.status.phase = RunPhase.FAILED
+
+    found: FailedActions = Hostile(choice, change=failed).answer(failed_actions(KEY, ""))
+    assert found.first
+    for action in found.first:
+        check(str(action), most=3000)
+    check(Hostile(choice, "ListActions").answer(failed_actions(KEY, "")).trouble)
+
+
+@both_results
 def test_whose_run_it_is(choice: int) -> None:
     ours = Ours("dag", "task", "manual__1")
 
@@ -278,6 +294,7 @@ def test_all_methods_are_asked(caplog: pytest.LogCaptureFixture) -> None:
     test_launches_that_are_refused(0)
     test_what_a_launch_and_an_abort_become(0)
     test_the_end_of_a_log(0)
+    test_failed_child_actions(0)
     test_whose_run_it_is(0)
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py") if not {"testing", "idl"} & set(path.parts))
     used = {method.name for method in rpc.METHODS if method.name.replace("/", ".") in sources}

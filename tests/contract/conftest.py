@@ -71,13 +71,30 @@ class Backend:
     def run_id(self, name: str) -> identifier_pb2.RunIdentifier:
         return run_identifier(self.client.config.key(name), ORG)
 
-    def action_id(self, name: str) -> identifier_pb2.ActionIdentifier:
-        return identifier_pb2.ActionIdentifier(run=self.run_id(name), name=ROOT_ACTION)
+    def action_id(self, name: str, action: str = ROOT_ACTION) -> identifier_pb2.ActionIdentifier:
+        return identifier_pb2.ActionIdentifier(run=self.run_id(name), name=action)
 
-    def event(self, name: str, phase: RunPhase, *, attempt: int = 1, error: tuple[str, str] | None = None) -> None:
+    def child(self, name: str, action: str) -> None:
+        """Start an action of the same task inside a run (RecordAction)."""
+        request = internal_run_service_pb2.RecordActionRequest(
+            action_id=self.action_id(name, action), parent=ROOT_ACTION, group="shards"
+        )
+        request.task.id.CopyFrom(self.task)
+        request.task.spec.CopyFrom(self.details(name).pb2.action.task)
+        self._ask(InternalRunService.RecordAction, request)
+
+    def event(
+        self,
+        name: str,
+        phase: RunPhase,
+        *,
+        attempt: int = 1,
+        error: tuple[str, str] | None = None,
+        action: str = ROOT_ACTION,
+    ) -> None:
         """What an executor reports of an attempt (RecordActionEvents); the error is its kind and message."""
         event = run_definition_pb2.ActionEvent(
-            id=self.action_id(name),
+            id=self.action_id(name, action),
             attempt=attempt,
             phase=phase,  # type: ignore[arg-type]  # an open enum
             version=1,
@@ -92,8 +109,8 @@ class Backend:
             InternalRunService.RecordActionEvents, internal_run_service_pb2.RecordActionEventsRequest(events=[event])
         )
 
-    def status(self, name: str, phase: RunPhase, *, attempt: int = 1) -> None:
-        """Set the run's phase (UpdateActionStatus)."""
+    def status(self, name: str, phase: RunPhase, *, attempt: int = 1, action: str = ROOT_ACTION) -> None:
+        """Set the phase of a run, or of another action of it (UpdateActionStatus)."""
         status = run_definition_pb2.ActionStatus(
             phase=phase,  # type: ignore[arg-type]  # an open enum
             attempts=attempt,
@@ -101,7 +118,7 @@ class Backend:
         )
         self._ask(
             InternalRunService.UpdateActionStatus,
-            internal_run_service_pb2.UpdateActionStatusRequest(action_id=self.action_id(name), status=status),
+            internal_run_service_pb2.UpdateActionStatusRequest(action_id=self.action_id(name, action), status=status),
         )
 
     def move(self, name: str, *phases: RunPhase, attempt: int = 1, error: tuple[str, str] | None = None) -> None:

@@ -200,7 +200,8 @@ def test_errors_that_come_a_moment_later_are_waited_for(worker: Worker) -> None:
     worker.flyte.fails = later
     wait = worker.waits("r1", "r2", fail_fast=False)
     assert wait.observe(5.0).outcome is Outcome.FAILED
-    assert worker.asked() == [("ListRuns", ("r1", "r2")), *reads("r1", "r2", "r2", "r2", "r2")]
+    listed = [("ListActions", ("r1",)), ("ListActions", ("r2",))]
+    assert worker.asked() == [("ListRuns", ("r1", "r2")), *reads("r1", "r2", "r2", "r2", "r2"), *listed]
     assert worker.pauses == [0.5] * 3
 
 

@@ -136,6 +136,8 @@ class ScriptedFlyte:
             raise error
         if asked.rpc == "ListRuns":
             return self._list(asked)
+        if asked.rpc == "ListActions":
+            return run_service_pb2.ListActionsResponse()
         if asked.rpc == "GetActionData":
             return dataproxy_service_pb2.GetActionDataResponse()
         if asked.rpc == "GetTaskDetails":

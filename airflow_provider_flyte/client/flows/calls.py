@@ -43,6 +43,8 @@ class Call(Generic[T]):
     run: str | None = None
     final: type[RpcError] | None = None
     """Errors that are not repeated whatever the policy: ``RpcError`` where the answer is not worth a wait."""
+    timeout: float | None = None
+    """Seconds for one try, where that is less than the config's."""
 
 
 @dataclass(frozen=True)
