@@ -15,9 +15,8 @@ from airflow_provider_flyte.report.metrics import count_outcome
 from airflow_provider_flyte.report.xcom import push_details, push_outputs
 from airflow_provider_flyte.tries.attempt import TryRun
 from airflow_provider_flyte.tries.held_client import HeldClient
-from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX
 from airflow_provider_flyte.tries.kill import Stopping
-from airflow_provider_flyte.tries.stragglers import end_stragglers
+from airflow_provider_flyte.tries.stragglers import ON_ITS_WAY, end_stragglers
 from airflow_provider_flyte.tries.task_instance import try_of
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.resumption import Settled
@@ -27,10 +26,6 @@ from airflow_provider_flyte.wait.task_wait import BRIEFLY, TaskWait, patience
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import Context
     from airflow_provider_flyte.operators import FlyteRunOperator
-
-_ON_ITS_WAY = 60.0
-"""Seconds for which a worker asks with each poll for what an earlier try's process launches: longer than a call takes.
-"""
 
 
 class LaunchedWait:
@@ -51,7 +46,7 @@ class LaunchedWait:
         self._client = client
         self._stopping = stopping
         self._run = run
-        self._until = time.time() + _ON_ITS_WAY
+        self._stragglers_until = time.time() + ON_ITS_WAY
         self.wait = TaskWait(
             client,
             [run.key.name],
@@ -96,7 +91,7 @@ class LaunchedWait:
                 self._check_queue()
                 settled = replace(settled, queued_until=None)
             self._stopping.check(self._run)
-            if task.deferrable or time.time() < self._until:
+            if task.deferrable or time.time() < self._stragglers_until:
                 self._end_stragglers()
             if task.deferrable:
                 self._stopping.check_before_deferral(self._run)
@@ -105,8 +100,7 @@ class LaunchedWait:
 
     def _end_stragglers(self) -> None:
         task, client = self._task, self._client.get()
-        prefix = client.config.run_name_prefix or DEFAULT_PREFIX
-        trying = try_of(self._context, prefix, task.run_name, task, self._run.key.name)
+        trying = try_of(self._context, client.config.run_name_prefix, task.run_name, task, self._run.key.name)
         end_stragglers(client, trying, self._run, BRIEFLY, task.log)
 
     def _explain(self, event: RunEvent) -> BaseException | None:

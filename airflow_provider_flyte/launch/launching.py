@@ -25,7 +25,6 @@ from airflow_provider_flyte.report.xcom import push_run
 from airflow_provider_flyte.templates import ABOUT_NATIVE, ABOUT_TEXTS
 from airflow_provider_flyte.tries.attempt import TryRun, TryRuns
 from airflow_provider_flyte.tries.held_client import HeldClient
-from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX
 from airflow_provider_flyte.tries.kill import Stopping
 from airflow_provider_flyte.tries.kill_reason import elsewhere_perhaps
 from airflow_provider_flyte.tries.task_instance import first_launch, try_of
@@ -111,9 +110,8 @@ class Launching:
 
     def _runs(self, client: FlyteClient, wanted: Launch, resumes: str | None) -> TryRuns:
         task = self._task
-        prefix = client.config.run_name_prefix or DEFAULT_PREFIX
         try:
-            trying = try_of(self._context, prefix, task.run_name, task, resumes)
+            trying = try_of(self._context, client.config.run_name_prefix, task.run_name, task, resumes)
         except ConfigError as error:
             raise FlyteArgumentError(str(error)) from error
         annotations = {**parent_annotations(self._context["ti"], task.log), **wanted.annotations}

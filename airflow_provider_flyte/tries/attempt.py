@@ -198,11 +198,10 @@ class TryRuns:
         return decision
 
     def _check_before_create(self, start: Start) -> None:
-        """Decide once more: an earlier try's process, which Airflow has given up, may have launched meanwhile."""
-        if self._trying.number > 1:
-            again = decide(self._trying, self._find(by_name_alone=True))
-            if not isinstance(again, Start) or again.name != start.name or {*again.end_first} - {*start.end_first}:
-                raise _OvertakenError
+        """Decide once more: somebody else, or an earlier try's process, may have launched since."""
+        again = decide(self._trying, self._find(by_name_alone=True))
+        if not isinstance(again, Start) or again.name != start.name or {*again.end_first} - {*start.end_first}:
+            raise _OvertakenError
         self._before_create()
 
     def _find(self, *, by_name_alone: bool = False) -> list[Found]:
@@ -278,7 +277,7 @@ class TryRuns:
 
     def _launch(self, start: Start) -> TryRun | None:
         """The run that was launched; None when one of its name was created since our read."""
-        from airflow_provider_flyte.client.flows.launch import launch
+        from airflow_provider_flyte.client.flows.launch import create, prepare
 
         for name in start.others:
             self._log.warning(
@@ -305,9 +304,9 @@ class TryRuns:
         )
         if start.after and self._retry_as != "new":
             wanted = replace(wanted, related_to=self._key(start.after).name, relation=self._retry_as)
+        prepared = self._client.execute(prepare(self._client.config, wanted), retry_for=self._retry_for)
         launched = self._client.execute(
-            launch(self._client.config, wanted, before_create=lambda: self._check_before_create(start)),
-            retry_for=self._retry_for,
+            create(prepared, before_create=lambda: self._check_before_create(start)), retry_for=self._retry_for
         )
         if not launched.new:
             return None

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.tries.attempt import TryRun
     from airflow_provider_flyte.tries.identity import Try
 
+ON_ITS_WAY = 60.0
+"""Seconds for which a worker asks for such runs with each poll: longer than a call takes to arrive."""
+
 
 def end_stragglers(client: FlyteClient, trying: Try, run: TryRun, retry_for: float, log: TaskLog) -> None:
     """Abort the runs of earlier tries that are running beside the one that this try has.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.compat import dag_run_key, trace_shows_resets
 from airflow_provider_flyte.settings import airflow_id
-from airflow_provider_flyte.tries.identity import DagRunMarks, TaskInstance, Try
+from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX, DagRunMarks, TaskInstance, Try
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import BaseOperator, Context
@@ -32,11 +32,11 @@ def task_instance_of(context: Context, operator: BaseOperator) -> TaskInstance:
 
 
 def try_of(
-    context: Context, prefix: str, run_name: str | None, operator: BaseOperator, resumes: str | None = None
+    context: Context, prefix: str | None, run_name: str | None, operator: BaseOperator, resumes: str | None = None
 ) -> Try:
     """The try that Airflow runs.
 
-    :param prefix: what computed names begin with.
+    :param prefix: what computed names begin with; None or empty: the default.
     :param run_name: a name that the user chose, instead of a computed one.
     :param operator: what is executed.
     :param resumes: the run that the try waited for before it deferred.
@@ -60,7 +60,7 @@ def try_of(
         retries=None if inside else operator.retries,
         is_test=test and not is_temporary(ti.run_id),
         resumes=resumes,
-        prefix=prefix,
+        prefix=prefix or DEFAULT_PREFIX,
         run_name=run_name,
     )
 

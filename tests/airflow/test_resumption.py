@@ -224,7 +224,7 @@ def test_a_retry_under_a_stable_name_seeks_nothing(flyte_default: LocalFlyte) ->
     flyte_default.calls.clear()
     launching(TaskInstance(2, 1), run_name="nightly", wait=False).run()
     # Once at the beginning, and once more right before CreateRun.
-    assert [call.request.WhichOneof("scope_by") for call in flyte_default.calls("ListRuns")] == ["project_id"] * 4
+    assert [call.request.WhichOneof("scope_by") for call in flyte_default.calls("ListRuns")] == ["project_id"] * 2
 
 
 def test_a_backend_that_does_not_list_a_tasks_runs(flyte_default: LocalFlyte, rendering: Any) -> None:

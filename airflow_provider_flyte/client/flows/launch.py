@@ -63,20 +63,36 @@ class LaunchedRun:
         return f"Run {self.key} {what}: {self.url}"
 
 
-def launch(
-    config: FlyteConfig, wanted: Launch, *, before_create: Callable[[], None] = lambda: None
-) -> Flow[LaunchedRun]:
+@dataclass(frozen=True)
+class PreparedLaunch:
+    """A launch of which all is checked that can be, and that waits for its CreateRun."""
+
+    key: RunKey
+    org: str
+    url: str
+    request: run_service_pb2.CreateRunRequest
+
+
+def launch(config: FlyteConfig, wanted: Launch) -> Flow[LaunchedRun]:
     """Launch a run, or find the one that has the name.
 
-    :param before_create: called right before each CreateRun; what it raises keeps the run from being launched.
+    The backend would overwrite the inputs of a run that exists, and enqueue it again, so a name that was given is
+    searched for: at first, because a run that exists needs no task, and right before CreateRun, because what comes in
+    between may take minutes.
     """
+    key = config.key(wanted.run_name, wanted.project, wanted.domain) if wanted.run_name else None
+    if key and (phase := (yield from phase_of(key, config.org, to_launch=True))) is not None:
+        return LaunchedRun(key, phase, False, config.run_url(key))
+    prepared = yield from prepare(config, wanted)
+    if key and (phase := (yield from phase_of(key, config.org, to_launch=True))) is not None:
+        return LaunchedRun(key, phase, False, config.run_url(key))
+    return (yield from create(prepared))
+
+
+def prepare(config: FlyteConfig, wanted: Launch) -> Flow[PreparedLaunch]:
+    """Check all that can be checked before CreateRun, and make its request. Whether the name is taken is not asked."""
     key = config.key(wanted.run_name or new_run_name(), wanted.project, wanted.domain)
     related = config.key(wanted.related_to, wanted.project, wanted.domain) if wanted.related_to else None
-    if wanted.run_name:
-        # The backend would overwrite the inputs of a run that exists, and enqueue it again.
-        phase = yield from phase_of(key, config.org, to_launch=True)
-        if phase is not None:
-            return LaunchedRun(key, phase, False, config.run_url(key))
     request = run_service_pb2.CreateRunRequest(run_id=calls.run_identifier(key, config.org))
     saved = None
     if wanted.trigger_name:
@@ -97,8 +113,7 @@ def launch(
     for field, what in _IDENTITIES.items():
         if identity := getattr(run_as, field):
             config.check_run_as(identity, what)
-    phase, new = yield from _create(key, config.org, request, before_create, named=bool(wanted.run_name))
-    return LaunchedRun(key, phase, new, config.run_url(key))
+    return PreparedLaunch(key, config.org, config.run_url(key), request)
 
 
 _IDENTITIES = {
@@ -140,29 +155,26 @@ _REFUSALS = (
 _GATEWAY_TIMEOUT = 504
 
 
-def _create(
-    key: RunKey,
-    org: str,
-    request: run_service_pb2.CreateRunRequest,
-    before_create: Callable[[], None],
-    *,
-    named: bool,
-) -> Flow[tuple[int, bool]]:
-    """Call CreateRun; returns the phase, and whether the run is new.
-
-    A name that was given is searched for once more right before: what came between may have taken minutes, and
-    somebody else may have launched it meanwhile.
+def create(prepared: PreparedLaunch, *, before_create: Callable[[], None] = lambda: None) -> Flow[LaunchedRun]:
+    """Call CreateRun.
 
     After an answer that leaves open whether the run was launched, ListRuns is asked before anything else. If it does
     not have the run, an outage is behind us and the call is made once more: its name makes it the same run, should the
     first one still arrive. Not so after a deadline, ours or a proxy's: then Flyte has the request and may yet carry it
     out. A run that is there by then is the one that was to be launched if its annotations are those that were sent.
 
+    :param before_create: called right before each CreateRun; what it raises keeps the run from being launched.
     :raises RunHiddenError: where Flyte has a run of the name that no read shows.
     """
+    phase, new = yield from _create(prepared.key, prepared.org, prepared.request, before_create)
+    return LaunchedRun(prepared.key, phase, new, prepared.url)
+
+
+def _create(
+    key: RunKey, org: str, request: run_service_pb2.CreateRunRequest, before_create: Callable[[], None]
+) -> Flow[tuple[int, bool]]:
+    """The phase of the run, and whether it is new."""
     call = Call(RunService.CreateRun, request, lambda response: response.run.action.status.phase, run=key.name)
-    if named and (phase := (yield from phase_of(key, org, to_launch=True))) is not None:
-        return phase, False
     again = True
     while True:
         before_create()
