@@ -25,6 +25,7 @@ from airflow_provider_flyte.client.config import AUTO, CONNECT
 from airflow_provider_flyte.client.credentials import ClientCredentials
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError, NoSuchTaskError, NoSuchTriggerError
 from airflow_provider_flyte.client.flows import calls
+from airflow_provider_flyte.client.flows.failed_actions import failed_actions
 from airflow_provider_flyte.client.flows.named_runs import observe_run
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
@@ -145,6 +146,8 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
         whatever(lambda name=name: client.abort(name, "enough"))  # type: ignore[misc]
         whatever(lambda name=name: client.tail_log(name, within=0.1))  # type: ignore[misc]
         client.execute(observe_run(client.config.key(name), client.config.org))
+    flyte.run("parent").move("RUNNING").child("c1").fails()
+    assert client.execute(failed_actions(client.config.key("parent"), client.config.org)).first
     details = RunDetails.get("over", client)
     RunDetails.get_details(details.action_id.run, client)
     details.inputs()
