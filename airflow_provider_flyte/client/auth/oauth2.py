@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import re
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import NamedTuple
@@ -23,10 +22,11 @@ from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.credentials import ClientCredentials, Secret, check_token
 from airflow_provider_flyte.client.errors import ConfigError, Status, TokenError, TokenServerError
 from airflow_provider_flyte.client.outside import one_line
+from airflow_provider_flyte.client.transport.answers import LARGEST_PAGE, beginning
 from airflow_provider_flyte.client.transport.connect_protocol import read_json
+from airflow_provider_flyte.client.transport.deadline import Deadline, for_httpx
 from airflow_provider_flyte.client.transport.route import Route, environment_proxy, roots_of, system_roots
 
-_LONGEST_ANSWER = 1 << 20
 _ERROR = re.compile(r"[a-z_]{1,60}")
 """The error codes of RFC 6749, 5.2, and what servers add to them."""
 
@@ -95,7 +95,9 @@ class TokenServer:
         raise self._unusable(details, status) from None
 
     def _post(self, authorization: Secret, form: dict[str, str], timeout: float) -> tuple[int, bytes]:
-        until = time.monotonic() + timeout
+        from airflow_provider_flyte.client.transport.connections import keep_deadlines
+
+        deadline = Deadline(timeout)
         request = httpx.Request(
             "POST",
             self._url,
@@ -106,7 +108,7 @@ class TokenServer:
                 "user-agent": f"airflow-provider-flyte/{__version__}",
             },
             content=urlencode(form).encode(),
-            extensions={"timeout": httpx.Timeout(timeout).as_dict()},
+            extensions={"timeout": for_httpx(deadline, deadline)},
         )
         # Without httpx's client: a redirect must not take the secret elsewhere.
         transport = httpx.HTTPTransport(
@@ -114,13 +116,14 @@ class TokenServer:
             proxy=httpx.Proxy(self._route.proxy) if self._route.proxy else None,
             trust_env=False,
         )
+        keep_deadlines(transport)
         with closing(transport), closing(transport.handle_request(request)) as response:
             body = bytearray()
-            for part in response.iter_bytes():
+            for part in response.iter_raw():
                 body += part
-                if len(body) > _LONGEST_ANSWER or time.monotonic() > until:
-                    raise TimeoutError
-            return response.status_code, bytes(body)
+                if len(body) > LARGEST_PAGE:
+                    break
+            return response.status_code, beginning(bytes(body))
 
     def _read(self, status: int, body: bytes, credentials: ClientCredentials) -> Grant | TokenError:
         answer = read_json(body)

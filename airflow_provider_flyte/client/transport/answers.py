@@ -16,8 +16,11 @@ from google.protobuf.message import DecodeError
 from airflow_provider_flyte.client.rpc import Method, Resp
 
 LARGEST = 64 << 20
-"""Maximum bytes of an unpacked answer. Flyte itself reads no more than 10 MiB of inputs or outputs as it is deployed
+"""Maximum bytes of a message, unpacked. Flyte itself reads no more than 10 MiB of inputs or outputs as it is deployed
 (``storage.limits.maxDownloadMBs``), and 10,000 actions are 1.8 MB; gzip packs a thousand to one."""
+
+LARGEST_PAGE = 64 << 10
+"""Bytes that are read of anything else: errors, pages, a token server's answers."""
 
 _GZIP = b"\x1f\x8b\x08"
 """No message begins so: 1f would be a field of a wire type that does not exist."""
@@ -35,7 +38,7 @@ class Unreadable:
 def read(method: Method[Any, Resp], data: bytes) -> Resp | Unreadable:
     """The message in these bytes. Nothing is raised: grpc would log it, with fewer details."""
     try:
-        message: Resp = method.response.FromString(unpack(data) if data.startswith(_GZIP) else data)
+        message: Resp = method.response.FromString(unpack(data, LARGEST) if data.startswith(_GZIP) else data)
     except (DecodeError, ValueError) as error:
         # protobuf's own text names our classes and no reason.
         why = "" if isinstance(error, DecodeError) else f": {error}"
@@ -48,21 +51,37 @@ def reader(method: Method[Any, Resp]) -> Callable[[bytes], Resp | Unreadable]:
     return lambda data: read(method, data)
 
 
-def unpack(data: bytes) -> bytes:
+def unpack(data: bytes, most: int) -> bytes:
     """Unpack gzip.
 
-    :raises ValueError: where it is cut or no gzip, or would be more than ``LARGEST``.
+    :param most: bytes that it may have when it is unpacked.
+    :raises ValueError: where it is cut or no gzip, or would be more than ``most``.
     """
     packed = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        unpacked = packed.decompress(data, LARGEST + 1)
+        unpacked = packed.decompress(data, most + 1)
     except zlib.error as error:
         raise ValueError(f"it is no gzip ({error})") from error
-    if len(unpacked) > LARGEST:
-        raise ValueError(f"unpacked it is more than {LARGEST >> 20} MiB")
+    if len(unpacked) > most:
+        raise ValueError(too_large("unpacked it", most))
     if not packed.eof or packed.unused_data:
         raise ValueError("it is no whole gzip")
     return unpacked
+
+
+def beginning(data: bytes) -> bytes:
+    """Unpack what is no message, if it is packed: its first ``LARGEST_PAGE`` bytes, whole or not."""
+    if not data.startswith(_GZIP):
+        return data[:LARGEST_PAGE]
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, LARGEST_PAGE)
+    except zlib.error:
+        return b""
+
+
+def too_large(what: str, most: int) -> str:
+    """Say so, for an error."""
+    return f"{what} is more than {most >> 20} MiB" if most >> 20 else f"{what} is more than {most >> 10} KiB"
 
 
 def _shown(data: bytes) -> str:

@@ -105,16 +105,26 @@ def envelope(payload: bytes, flags: int = 0) -> bytes:
 
 
 class Envelopes:
-    """Splits a stream's bytes, however they are cut, into envelopes."""
+    """Splits a stream's bytes, however they are cut, into envelopes.
 
-    def __init__(self) -> None:
+    :param most: bytes that a payload may have.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Flags and payload of each envelope that these bytes complete."""
+        """Flags and payload of each envelope that these bytes complete.
+
+        :raises ValueError: as soon as an envelope announces more than it may have.
+        """
         self._rest += data
         while len(self._rest) >= _PREFIX:
-            end = _PREFIX + int.from_bytes(self._rest[1:_PREFIX], "big")
+            size = int.from_bytes(self._rest[1:_PREFIX], "big")
+            if size > self._most:
+                raise ValueError(f"it has {size} bytes, at most {self._most} are read")
+            end = _PREFIX + size
             if len(self._rest) < end:
                 return
             flags, payload = self._rest[0], bytes(self._rest[_PREFIX:end])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 import ssl
-import time
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
-from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import httpx
@@ -32,8 +29,17 @@ from airflow_provider_flyte.client.errors import (
 )
 from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
 from airflow_provider_flyte.client.transport import connect_protocol as connect
-from airflow_provider_flyte.client.transport.answers import LARGEST, Unreadable, read, unpack
+from airflow_provider_flyte.client.transport.answers import (
+    LARGEST,
+    LARGEST_PAGE,
+    Unreadable,
+    beginning,
+    read,
+    too_large,
+    unpack,
+)
 from airflow_provider_flyte.client.transport.base import Metadata
+from airflow_provider_flyte.client.transport.deadline import Deadline, for_httpx
 from airflow_provider_flyte.client.transport.layer import adrive, drive
 from airflow_provider_flyte.client.transport.route import Route
 
@@ -51,8 +57,6 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _MAY_PASS = (401, 403, 404, 408, 429, 500, 502, 503, 504)
 """HTTP statuses with an error class of their own, or that a proxy gives while something behind it is away."""
 
-_LONGEST_PAGE = 65536
-"""Bytes that are read of an answer that is not Flyte's."""
 _SERVER = re.compile(r"[\w./+-]{1,40}", re.ASCII)
 """The beginning of the header that names a proxy: nginx/1.22.1, awselb/2.0, envoy."""
 
@@ -63,19 +67,15 @@ def import_all() -> None:
     """Import now what httpx leaves to its first use, which would hold an event loop for some 90 ms. Not on a loop."""
     import anyio
 
+    from airflow_provider_flyte.client.transport import connections  # noqa: F401
+
     httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
     anyio.run(anyio.sleep, 0)
 
 
-class _Part(Enum):
-    """A step that reads the next part of an answer's body. Its result is the bytes, None at the end."""
-
-    DECODED = "decoded"
-    RAW = "raw"
-
-
-Steps: TypeAlias = Generator[httpx.Request | _Part, Any, T]
-"""What a call does, for both transports: a request is a step too, whose result is the response without its body."""
+Steps: TypeAlias = Generator[httpx.Request | None, Any, T]
+"""What a call does, for both transports. A request is a step, whose result is the response without its body; None
+reads the next part of the body as it is on the wire, whose result is the bytes, None at the end."""
 
 
 class _Wire:
@@ -109,20 +109,16 @@ class _Wire:
         self, method: Unary[Req, Resp], request: Req, timeout: float, run: str | None, metadata: Metadata
     ) -> Steps[Resp]:
         """Make a unary call."""
-        until = time.monotonic() + timeout
-        response = yield self.request(method, request, timeout, read_timeout=timeout, metadata=metadata)
-        return self._message(method, response, (yield from self.body(response, until)), run)
+        deadline = Deadline(timeout)
+        response = yield self.request(method, request, deadline, read_timeout=deadline, metadata=metadata)
+        return self._message(method, response, (yield from self.body(response)), run)
 
-    def body(self, response: httpx.Response, until: float) -> Steps[bytes]:
-        """Read the body of an answer, as much of it as is wanted."""
+    def body(self, response: httpx.Response) -> Steps[bytes]:
+        """Read the body of an answer as it comes, as much of it as is wanted and one part more."""
+        most = LARGEST if self._is_message(response) else LARGEST_PAGE
         body = bytearray()
-        while (part := (yield _Part.DECODED)) is not None:
+        while len(body) <= most and (part := (yield None)) is not None:
             body += part
-            if self._is_enough(response, body):
-                break
-            # httpx bounds each read; the whole is bounded here.
-            if time.monotonic() > until:
-                raise TimeoutError
         return bytes(body)
 
     @contextmanager
@@ -158,7 +154,7 @@ class _Wire:
             kind = [(b"content-type", connect.UNARY.encode()), (b"accept-encoding", b"gzip")]
         if timeout is not None:
             kind.append((b"connect-timeout-ms", str(max(1, int(timeout * 1000))).encode()))
-        limits = httpx.Timeout(self._config.timeout if timeout is None else timeout, read=read_timeout).as_dict()
+        limits = for_httpx(Deadline(self._config.timeout) if timeout is None else timeout, read_timeout)
         return httpx.Request(
             "POST",
             url,
@@ -169,18 +165,15 @@ class _Wire:
 
     def _message(self, method: Method[Any, Resp], response: httpx.Response, body: bytes, run: str | None) -> Resp:
         """The message of a unary answer, or the error that the answer is."""
-        if response.status_code == 200 and _content_type(response) == connect.UNARY:
-            if self._is_enough(response, body):
-                raise self._bad(method, f"unpacked the answer is more than {LARGEST >> 20} MiB", run)
-            return self._parse(method, body, run)
-        raise self.refusal(method, response, body, run)
+        if not self._is_message(response):
+            raise self.refusal(method, response, body, run)
+        if len(body) > LARGEST:
+            raise self._bad(method, too_large("the answer", LARGEST), run)
+        return self._parse(method, body, run)
 
     @staticmethod
-    def _is_enough(response: httpx.Response, body: bytes | bytearray) -> bool:
-        """Whether to read no further of an answer, which httpx unpacks part by part."""
-        if response.status_code == 200 and _content_type(response) == connect.UNARY:
-            return "content-encoding" in response.headers and len(body) > LARGEST
-        return len(body) > _LONGEST_PAGE
+    def _is_message(response: httpx.Response) -> bool:
+        return response.status_code == 200 and _content_type(response) == connect.UNARY
 
     @staticmethod
     def is_stream(response: httpx.Response) -> bool:
@@ -195,11 +188,13 @@ class _Wire:
             try:
                 if encoding != "gzip":
                     raise ValueError(f"an envelope is compressed as {encoding!r}")
-                payload = unpack(payload)
+                payload = unpack(payload, LARGEST_PAGE if flags & connect.LAST else LARGEST)
             except ValueError as error:
-                raise self._bad(method, f"an envelope cannot be read: {error}", run) from error
+                raise self.bad_envelope(method, error, run) from error
         if not flags & connect.LAST:
             return self._parse(method, payload, run)
+        if len(payload) > LARGEST_PAGE:
+            raise self._bad(method, too_large("the last envelope", LARGEST_PAGE), run)
         end = connect.read_json(payload)
         if not isinstance(end, dict):
             raise self._bad(method, "the last envelope is no JSON", run)
@@ -222,8 +217,6 @@ class _Wire:
             )
         if isinstance(error, httpx.TimeoutException | TimeoutError | asyncio.TimeoutError):
             return self._late(method, timeout, run)
-        if isinstance(error, httpx.DecodingError):
-            return self._bad(method, str(error), run)
         details = str(error) or type(error).__name__
         return self._error(method, Status.UNAVAILABLE, details, run)
 
@@ -235,6 +228,7 @@ class _Wire:
 
     def refusal(self, method: Method[Any, Any], response: httpx.Response, body: bytes, run: str | None) -> RpcError:
         """The error for an answer that is neither a message nor a stream."""
+        body = beginning(body)
         if _content_type(response) == connect.JSON and response.status_code != 200:
             read = connect.read_error(connect.read_json(body))
             if read is not None:
@@ -279,6 +273,10 @@ class _Wire:
         error.answered = answered
         return error
 
+    def bad_envelope(self, method: Method[Any, Any], error: ValueError, run: str | None) -> RpcError:
+        """The error of a stream whose envelopes are none."""
+        return self._bad(method, f"an envelope cannot be read: {error}", run)
+
     def _bad(self, method: Method[Any, Any], details: str, run: str | None) -> RpcError:
         return BadAnswerError(Status.INTERNAL, details, method=method.name, endpoint=self._config.endpoint, run=run)
 
@@ -298,11 +296,10 @@ class _Stream(Generic[Resp]):
         self._wire = wire
         self._method = method
         self._run = run
-        silence = None if timeout is None else timeout + _GRACE
-        self._until = math.inf if silence is None else time.monotonic() + silence
+        silence = None if timeout is None else Deadline(timeout + _GRACE)
         self._request = wire.request(method, request, timeout, read_timeout=silence, metadata=metadata)
         self._response: httpx.Response | None = None
-        self._envelopes = connect.Envelopes()
+        self._envelopes = connect.Envelopes(LARGEST)
         self._arrived: Iterator[tuple[int, bytes]] = iter(())
 
     def next(self) -> Steps[Resp | None]:
@@ -311,20 +308,24 @@ class _Stream(Generic[Resp]):
             if self._response is None:
                 self._response = yield self._request
                 if not self._wire.is_stream(self._response):
-                    body = yield from self._wire.body(self._response, self._until)
+                    body = yield from self._wire.body(self._response)
                     raise self._wire.refusal(self._method, self._response, body, self._run)
             while True:
-                for flags, payload in self._arrived:
-                    return self._wire.unpack(self._method, self._response, flags, payload, self._run)
-                if time.monotonic() > self._until:
-                    return None
-                part = yield _Part.RAW
+                if (arrived := self._envelope()) is not None:
+                    return self._wire.unpack(self._method, self._response, *arrived, self._run)
+                part = yield None
                 if part is None:
                     raise self._wire.broke_off(self._method, self._run)
                 self._arrived = self._envelopes.feed(part)
         except httpx.ReadTimeout:
             # Only with a time: the server did not end the stream itself.
             return None
+
+    def _envelope(self) -> tuple[int, bytes] | None:
+        try:
+            return next(self._arrived, None)
+        except ValueError as error:
+            raise self._wire.bad_envelope(self._method, error, self._run) from error
 
 
 class _Exchange:
@@ -335,13 +336,13 @@ class _Exchange:
         self._response: httpx.Response | None = None
         self._parts: Iterator[bytes] | None = None
 
-    def do(self, step: httpx.Request | _Part) -> Any:
+    def do(self, step: httpx.Request | None) -> Any:
         if isinstance(step, httpx.Request):
             self._response = self._pool.handle_request(step)
             return self._response
         assert self._response is not None
         if self._parts is None:
-            self._parts = self._response.iter_raw() if step is _Part.RAW else self._response.iter_bytes()
+            self._parts = self._response.iter_raw()
         return next(self._parts, None)
 
     def close(self) -> None:
@@ -354,8 +355,14 @@ class ConnectTransport:
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
         self._wire = _Wire(config, route)
-        self._for_calls = httpx.HTTPTransport(limits=_CALLS, **self._wire.options)
-        self._streams = httpx.HTTPTransport(limits=_STREAMS, **self._wire.options)
+        self._for_calls, self._streams = self._pool(_CALLS), self._pool(_STREAMS)
+
+    def _pool(self, limits: httpx.Limits) -> httpx.HTTPTransport:
+        from airflow_provider_flyte.client.transport.connections import keep_deadlines
+
+        pool = httpx.HTTPTransport(limits=limits, **self._wire.options)
+        keep_deadlines(pool)
+        return pool
 
     def unary(
         self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
@@ -392,7 +399,10 @@ class _AsyncPool:
     """Connections on an event loop; a retired pool is closed when its last call is over."""
 
     def __init__(self, limits: httpx.Limits, options: dict[str, Any], *, retired: bool = False) -> None:
+        from airflow_provider_flyte.client.transport.connections import keep_deadlines
+
         self.connections = httpx.AsyncHTTPTransport(limits=limits, **options)
+        keep_deadlines(self.connections)
         self.retired = retired
         self.calls = 0
 
@@ -406,7 +416,7 @@ class _AsyncExchange:
         self._response: httpx.Response | None = None
         self._parts: AsyncIterator[bytes] | None = None
 
-    async def do(self, step: httpx.Request | _Part) -> Any:
+    async def do(self, step: httpx.Request | None) -> Any:
         if isinstance(step, httpx.Request):
             try:
                 self._response = await self._pool.connections.handle_async_request(step)
@@ -418,7 +428,7 @@ class _AsyncExchange:
             return self._response
         assert self._response is not None
         if self._parts is None:
-            self._parts = self._response.aiter_raw() if step is _Part.RAW else self._response.aiter_bytes()
+            self._parts = self._response.aiter_raw()
         return await anext(self._parts, None)
 
     async def aclose(self) -> None:
@@ -447,7 +457,7 @@ class AsyncConnectTransport:
         with self._wire.failures(method, timeout, run):
             async with aclosing(_AsyncExchange(self._for_calls)) as exchange:
                 steps = self._wire.unary(method, request, timeout, run, metadata)
-                return await asyncio.wait_for(adrive(steps, exchange.do), timeout)
+                return await adrive(steps, exchange.do)
 
     async def server_stream(
         self,

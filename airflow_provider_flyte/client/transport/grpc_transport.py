@@ -24,13 +24,11 @@ from airflow_provider_flyte.client.errors import (
     error_for,
 )
 from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
-from airflow_provider_flyte.client.transport.answers import Unreadable, reader
+from airflow_provider_flyte.client.transport.answers import LARGEST, Unreadable, reader, too_large
 from airflow_provider_flyte.client.transport.base import Metadata
 from airflow_provider_flyte.client.transport.route import Route
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
-    # RunDetails carries the whole task spec; gRPC refuses more than 4 MiB by default.
-    ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     # Identity alone: where gzip is offered, the blocking channel now and then hands on an answer still packed, see
     # answers.py. With this none in 200,000 calls.
@@ -67,13 +65,18 @@ _HTTP_STATUS = re.compile(r"Received http2 header with status: (\d{3})")
 is another one, the description is shorter. Flyte may quote it, about something that it calls itself.
 """
 
+_TOO_LARGE = re.compile(r"(?<!SERVER: )Received message larger than max \(")
+"""In grpcio's text for an answer that it did not take, 1.62 to 1.85. Where the text is another one, the error is a
+RESOURCE_EXHAUSTED with that text. grpcio has the whole message in memory before it says so."""
+
 # What calls on a closed channel raise.
 _USED_AFTER_CLOSE = ValueError
 _USED_AFTER_CLOSE_AIO = grpc.aio.UsageError
 
 
 def _options(config: FlyteConfig, route: Route) -> tuple[tuple[str, Any], ...]:
-    options = [*_OPTIONS]
+    # RunDetails carries the whole task spec; gRPC refuses more than 4 MiB by default.
+    options = [*_OPTIONS, ("grpc.max_receive_message_length", LARGEST)]
     # Set in either case: left alone, grpc would read the environment again, and only its lower-case names.
     options.append(("grpc.http_proxy", route.proxy) if route.proxy else ("grpc.enable_http_proxy", 0))
     if route.server_name:
@@ -126,6 +129,8 @@ class _Calls:
             details = "the client was closed"
             return ClosedError(Status.CANCELLED, details, method=method.name, endpoint=self._config.endpoint, run=run)
         status, details = _status(error.code()), error.details() or ""
+        if status is Status.RESOURCE_EXHAUSTED and _TOO_LARGE.search(details):
+            return self._bad(too_large("the answer", LARGEST), method, run)
         ours = error_for(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
         ours.answered = status in _ONLY_FROM_FLYTE
         if not ours.answered and (found := _HTTP_STATUS.fullmatch(details)):
@@ -137,10 +142,11 @@ class _Calls:
     def _readable(self, answer: Resp | Unreadable, method: Method[Any, Resp], run: str | None) -> Resp:
         """The answer, or an error where it cannot be read."""
         if isinstance(answer, Unreadable):
-            raise BadAnswerError(
-                Status.INTERNAL, answer.details, method=method.name, endpoint=self._config.endpoint, run=run
-            )
+            raise self._bad(answer.details, method, run)
         return answer
+
+    def _bad(self, details: str, method: Method[Any, Any], run: str | None) -> RpcError:
+        return BadAnswerError(Status.INTERNAL, details, method=method.name, endpoint=self._config.endpoint, run=run)
 
     def _raise_unless_over(self, error: BaseException, method: Method[Any, Any], run: str | None, until: float) -> None:
         """Raise our error for one of a stream's, unless it ended because its time is over."""

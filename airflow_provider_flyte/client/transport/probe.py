@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from airflow_provider_flyte.client.transport.deadline import Deadline
 from airflow_provider_flyte.client.transport.route import Route
 
 TIMEOUT = 2.0
@@ -100,13 +101,15 @@ def _connect(route: Route) -> socket.socket:
             pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
             lines.append(f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
         raw.sendall("\r\n".join([*lines, "", ""]).encode())
-        answer = b""
+        answer, deadline = b"", Deadline(TIMEOUT)
         while b"\r\n\r\n" not in answer:
+            raw.settimeout(deadline.left())
             part = raw.recv(4096)
             if not part or len(answer) > _LONGEST_ANSWER:
                 raise ConnectionError("the proxy hung up")
             answer += part
         [_, number, *_] = [*answer.split(None, 2), b"", b""]
+        raw.settimeout(TIMEOUT)
         if number != b"200":
             raise _ProxyRefusedError(f"which answers CONNECT with HTTP {number.decode('ascii', 'replace')}")
     except BaseException:

@@ -23,6 +23,7 @@ from airflow_provider_flyte.client.transport import connect_protocol
 from airflow_provider_flyte.client.transport.connect_transport import AsyncConnectTransport, ConnectTransport
 from airflow_provider_flyte.client.transport.route import route_to
 from airflow_provider_flyte.testing import LocalFlyte, delay, silent_stream
+from tests.support import one_call
 from tests.support.open_sockets import connections_to
 from tests.support.replay_server import Answer, ReplayServer
 
@@ -45,30 +46,9 @@ def config_of(endpoint: str) -> FlyteConfig:
     return FlyteConfig(endpoint=endpoint, insecure=True, transport="connect")
 
 
-def ask(
-    endpoint: str, method: Any, request: Any, *, on_a_loop: bool, timeout: float | None = 5.0, stream: bool = False
-) -> list[Any]:
+def ask(endpoint: str, method: Any, request: Any, *, on_a_loop: bool, timeout: float | None = 5.0) -> list[Any]:
     """All messages of an answer, through the transport alone."""
-    config = config_of(endpoint)
-
-    async def on_loop() -> list[Any]:
-        transport = AsyncConnectTransport(config, route_to(config))
-        try:
-            if stream:
-                return [each async for each in transport.server_stream(method, request, timeout=timeout, run="r1")]
-            return [await transport.unary(method, request, timeout=timeout or 5.0, run="r1")]
-        finally:
-            await transport.close()
-
-    if on_a_loop:
-        return asyncio.run(on_loop())
-    transport = ConnectTransport(config, route_to(config))
-    try:
-        if stream:
-            return list(transport.server_stream(method, request, timeout=timeout, run="r1"))
-        return [transport.unary(method, request, timeout=timeout or 5.0, run="r1")]
-    finally:
-        transport.close()
+    return one_call.ask(config_of(endpoint), method, request, on_a_loop=on_a_loop, timeout=timeout)
 
 
 def cut(data: bytes, size: int) -> list[bytes]:
@@ -137,22 +117,22 @@ def test_a_recorded_stream(exchange: dict[str, Any], on_a_loop: bool) -> None:
         with ReplayServer(answer_of(exchange, size)) as server:
             if last and "error" in last:
                 with pytest.raises(RpcError) as raised:
-                    ask(server.endpoint, row, row.request(), on_a_loop=on_a_loop, timeout=timeout, stream=True)
+                    ask(server.endpoint, row, row.request(), on_a_loop=on_a_loop, timeout=timeout)
                 message = raised.value
                 error = last["error"]
                 assert (message.status.name.lower(), message.details) == (error["code"], error["message"])
             else:
-                got = ask(server.endpoint, row, row.request(), on_a_loop=on_a_loop, timeout=timeout, stream=True)
+                got = ask(server.endpoint, row, row.request(), on_a_loop=on_a_loop, timeout=timeout)
                 assert got == messages
 
 
 @pytest.mark.parametrize("exchange", [each for each in STREAMS if each["chunks"]], ids=named)
 def test_envelopes_may_be_cut_anywhere(exchange: dict[str, Any]) -> None:
     data = recorded_bytes(exchange)
-    whole = list(connect_protocol.Envelopes().feed(data))
+    whole = list(connect_protocol.Envelopes(len(data)).feed(data))
     assert b"".join(connect_protocol.envelope(payload, flags) for flags, payload in whole) == data
     for size in range(1, len(data)):
-        envelopes = connect_protocol.Envelopes()
+        envelopes = connect_protocol.Envelopes(len(data))
         assert [each for part in cut(data, size) for each in envelopes.feed(part)] == whole
 
 
@@ -163,7 +143,7 @@ def test_a_request_is_what_was_recorded(exchange: dict[str, Any], on_a_loop: boo
     stream = exchange["kind"] == "server_stream"
     with ReplayServer(answer_of(exchange, 1_000_000)) as server:
         with contextlib.suppress(RpcError):
-            ask(server.endpoint, row, row.request.FromString(body), on_a_loop=on_a_loop, timeout=0.2, stream=stream)
+            ask(server.endpoint, row, row.request.FromString(body), on_a_loop=on_a_loop, timeout=0.2)
         [(path, headers, sent)] = server.requests
     assert path == exchange["method"]
     assert sent == (connect_protocol.envelope(body) if stream else body)
@@ -222,7 +202,7 @@ def test_an_answer_that_is_not_flytes(
 ) -> None:
     method: Any = RunService.WatchRuns if stream else RunService.GetRunDetails
     with ReplayServer(answer) as server, pytest.raises(RpcError) as raised:
-        ask(server.endpoint, method, method.request(), on_a_loop=on_a_loop, stream=stream)
+        ask(server.endpoint, method, method.request(), on_a_loop=on_a_loop)
     error = raised.value
     assert type(error) is kind
     assert words in str(error)
@@ -290,7 +270,7 @@ END = connect_protocol.envelope(b"{}", connect_protocol.LAST)
 def test_a_stream_that_goes_wrong(answer: Answer, kind: type[RpcError], words: str, on_a_loop: bool) -> None:
     request = RunService.WatchRuns.request()
     with ReplayServer(answer) as server, pytest.raises(kind, match=words):
-        ask(server.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop, stream=True)
+        ask(server.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop)
 
 
 @both
@@ -299,7 +279,7 @@ def test_a_compressed_last_envelope(on_a_loop: bool) -> None:
     answer = Answer(200, STREAM_HEADERS | {"connect-content-encoding": "gzip"}, [MESSAGE, last])
     request = RunService.WatchRuns.request()
     with ReplayServer(answer) as server:
-        got = ask(server.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop, stream=True)
+        got = ask(server.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop)
     assert len(got) == 1
 
 
@@ -351,11 +331,11 @@ def test_a_stream_with_a_time_ends_by_itself(on_a_loop: bool, server_helps: bool
             flyte.inject("WatchRuns", silent_stream(after=1))
             request = RunService.WatchRuns.request()
             request.project_id.name, request.project_id.domain = "flytesnacks", "development"
-            got = ask(flyte.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop, timeout=0.2, stream=True)
+            got = ask(flyte.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop, timeout=0.2)
     else:
         with ReplayServer(Answer(200, STREAM_HEADERS, [MESSAGE], stays_open=True)) as server:
             request = RunService.WatchRuns.request()
-            got = ask(server.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop, timeout=0.1, stream=True)
+            got = ask(server.endpoint, RunService.WatchRuns, request, on_a_loop=on_a_loop, timeout=0.1)
     # None where a busy machine takes longer for the first message.
     assert len(got) <= 1
 

@@ -1,0 +1,187 @@
+"""What is read of an answer is bounded, measured after it is unpacked, on both transports and for token servers."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.client import FlyteConfig, errors
+from airflow_provider_flyte.client.auth.oauth2 import TokenServer
+from airflow_provider_flyte.client.credentials import ClientCredentials, Secret
+from airflow_provider_flyte.client.errors import Status
+from airflow_provider_flyte.client.flows.calls import get_action_data, run_identifier
+from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.rpc import DataProxyService, RunService
+from airflow_provider_flyte.client.transport import answers, connect_protocol, connect_transport, grpc_transport
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.client.conftest import config_for
+from tests.support.one_call import ask
+from tests.support.replay_server import Answer, ReplayServer
+
+both = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
+either = pytest.mark.parametrize("method", [RunService.ListRuns, RunService.WatchRuns], ids=["unary", "stream"])
+
+
+def packed(first: bytes, megabytes: int) -> bytes:
+    """The text, and then so many megabytes of spaces: a thousandth of that in gzip."""
+    packing = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    parts = [packing.compress(first), *(packing.compress(b" " * (1 << 20)) for _ in range(megabytes))]
+    return b"".join([*parts, packing.flush()])
+
+
+BOMB = packed(b"<title>too much</title>", 150)
+"""149 kB."""
+
+
+@contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """A context in which this process takes no more than so many bytes at any time."""
+    tracemalloc.start()
+    try:
+        yield
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < size
+
+
+def config_of(server: ReplayServer) -> FlyteConfig:
+    return FlyteConfig(endpoint=server.endpoint, insecure=True, transport="connect")
+
+
+@both
+@either
+@pytest.mark.parametrize("said", [True, False], ids=["as HTTP says", "unsaid"])
+def test_a_packed_page(said: bool, method: Any, on_a_loop: bool) -> None:
+    headers = {"content-type": "text/html"} | ({"content-encoding": "gzip"} if said else {})
+    with (
+        ReplayServer(Answer(502, headers, [BOMB])) as server,
+        at_most(16 << 20),
+        pytest.raises(errors.ProxyError, match='HTTP 502 with "too much"'),
+    ):
+        ask(config_of(server), method, on_a_loop=on_a_loop)
+
+
+@both
+@either
+def test_a_packed_error_of_flytes(method: Any, on_a_loop: bool) -> None:
+    body = packed(json.dumps({"code": "not_found", "message": "no such run"}).encode(), 0)
+    with (
+        ReplayServer(Answer(404, {"content-type": "application/json", "content-encoding": "gzip"}, [body])) as server,
+        pytest.raises(errors.NotFoundError, match="no such run"),
+    ):
+        ask(config_of(server), method, on_a_loop=on_a_loop)
+
+
+@both
+@pytest.mark.parametrize("encoding", ["br", "gzip, gzip", "odd"])
+def test_a_page_that_is_packed_in_another_way(encoding: str, on_a_loop: bool) -> None:
+    with (
+        ReplayServer(Answer(502, {"content-encoding": encoding}, [b"\x1f\x8b\x08" + b"\xff" * 99])) as server,
+        pytest.raises(errors.ProxyError, match="HTTP 502"),
+    ):
+        ask(config_of(server), RunService.ListRuns, on_a_loop=on_a_loop)
+
+
+def megabytes() -> Iterator[bytes]:
+    """A body that never ends."""
+    while True:
+        yield b"\0" * (1 << 20)
+
+
+@both
+@either
+@pytest.mark.parametrize("status", [200, 502])
+def test_a_page_without_an_end(status: int, method: Any, on_a_loop: bool) -> None:
+    with (
+        ReplayServer(Answer(status, {"content-type": "text/html"}, megabytes())) as server,
+        at_most(16 << 20),
+        pytest.raises(errors.UnavailableError, match=f"HTTP {status}"),
+    ):
+        ask(config_of(server), method, on_a_loop=on_a_loop)
+
+
+@both
+def test_a_message_without_an_end(monkeypatch: pytest.MonkeyPatch, on_a_loop: bool) -> None:
+    monkeypatch.setattr(connect_transport, "LARGEST", 1 << 20)
+    with (
+        ReplayServer(Answer(200, {"content-type": "application/proto"}, megabytes())) as server,
+        at_most(16 << 20),
+        pytest.raises(errors.BadAnswerError, match="the answer is more than 1 MiB"),
+    ):
+        ask(config_of(server), RunService.ListRuns, on_a_loop=on_a_loop)
+
+
+@both
+def test_an_envelope_that_announces_too_much(on_a_loop: bool) -> None:
+    """It is refused as soon as that is known: nothing follows here."""
+    answer = Answer(200, {"content-type": "application/connect+proto"}, [b"\0\xff\xff\xff\xff"], stays_open=True)
+    with (
+        ReplayServer(answer) as server,
+        pytest.raises(errors.BadAnswerError, match="it has 4294967295 bytes, at most 67108864 are read"),
+    ):
+        ask(config_of(server), RunService.WatchRuns, on_a_loop=on_a_loop, timeout=None)
+
+
+@both
+@pytest.mark.parametrize("flags", [connect_protocol.LAST, connect_protocol.LAST | connect_protocol.COMPRESSED])
+def test_a_last_envelope_that_is_too_large(flags: int, on_a_loop: bool) -> None:
+    large = b"{" + b" " * (64 << 10) + b"}"
+    payload = packed(large, 150) if flags & connect_protocol.COMPRESSED else large
+    headers = {"content-type": "application/connect+proto", "connect-content-encoding": "gzip"}
+    with (
+        ReplayServer(Answer(200, headers, [connect_protocol.envelope(payload, flags)])) as server,
+        at_most(16 << 20),
+        pytest.raises(errors.BadAnswerError, match="more than 64 KiB"),
+    ):
+        ask(config_of(server), RunService.WatchRuns, on_a_loop=on_a_loop)
+
+
+@both
+@pytest.mark.parametrize("size", [1000, 2 << 20], ids=["small", "large"])
+def test_a_message_through_each_transport(
+    local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, size: int, on_a_loop: bool
+) -> None:
+    for module in (answers, connect_transport, grpc_transport):
+        monkeypatch.setattr(module, "LARGEST", 1 << 20)
+    local_flyte.run("r1").succeeds(outputs={"o0": "x" * size})
+    config = config_for(local_flyte)
+    action = identifier_pb2.ActionIdentifier(run=run_identifier(config.key("r1"), ""), name="a0")
+    request = get_action_data(action).request
+    if size == 1000:
+        [answer] = ask(config, DataProxyService.GetActionData, request, on_a_loop=on_a_loop)
+        assert answer.ByteSize() > size
+        return
+    with pytest.raises(errors.BadAnswerError, match="more than 1 MiB"):
+        ask(config, DataProxyService.GetActionData, request, on_a_loop=on_a_loop)
+
+
+# -- token servers
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (200, packed(b"{", 150), "the answer holds no token"),
+        (200, b"[" * 60_000, "the answer holds no token"),
+        (200, b'{"access_token": ' + b"[" * 60_000, "the answer holds no token"),
+        (200, b'{"access_token": "t", "x": "' + b"x" * 70_000 + b'"}', "the answer holds no token"),
+        (500, packed(b"", 150), "HTTP 500"),
+    ],
+    ids=["packed", "nested", "nested within", "large", "packed error"],
+)
+def test_a_token(status: int, body: bytes, words: str) -> None:
+    headers = {"content-type": "application/json"} | ({"content-encoding": "gzip"} if body[:1] == b"\x1f" else {})
+    with ReplayServer(Answer(status, headers, [body])) as server:
+        config = FlyteConfig(endpoint="flyte.example.com:443")
+        tokens = TokenServer(config, f"http://{server.endpoint}/token")
+        credentials = ClientCredentials(client_id="me", client_secret=Secret("s3cret"))
+        with at_most(16 << 20), pytest.raises(errors.TokenServerError, match=words) as raised:
+            tokens.ask(credentials, (), "", 10.0)
+    assert raised.value.status is Status.UNAVAILABLE
