@@ -28,7 +28,7 @@ if int(version("apache-airflow").split(".")[0]) > 2:
 
 @pytest.fixture(autouse=True)
 def _forget_servers() -> None:
-    """Servers of different tests may come to listen on the same port."""
+    """Forget what is known of servers, because those of two tests may listen on the same port."""
     from airflow_provider_flyte.client.auth import token_cache
     from airflow_provider_flyte.client.transport import route, selector
 
@@ -48,7 +48,7 @@ def _forget_secrets() -> None:
 
 @pytest.fixture(autouse=True)
 def _log_arguments_survive_masking() -> Iterator[None]:
-    """Airflow 2.11 masks a log line's arguments: it makes plain tuples of tuples and sets, and bare values of enums."""
+    """Fail on arguments of log lines that Airflow 2.11 changes when it masks them: tuples, sets and enums."""
     odd: list[str] = []
     make = logging.getLogRecordFactory()
 
@@ -70,10 +70,10 @@ TRANSPORTS = ("grpc", "connect")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Whatever stands above the transports is tested through both transports.
+    """Test what is above the transports through both of them.
 
-    What stands on Airflow knows of no transport, and its tests take longest: a module of them names one in the mark
-    ``one_transport``, which is that of Airflow 3; with Airflow 2.11 it is the other one.
+    What uses Airflow knows no transport, and its tests take longest. Their modules name one transport in the mark
+    ``one_transport``, which they use with Airflow 3; with Airflow 2.11 they use the other one.
     """
     chosen = any("protocol" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     if chosen or "protocol" not in metafunc.fixturenames:
@@ -117,7 +117,7 @@ def flyte_default(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> L
 
 @pytest.fixture
 async def no_watcher_left() -> AsyncIterator[None]:
-    """A test of triggers gives its watchers back; an idle one would linger, and here the loop ends."""
+    """Check that a test of triggers has released its watchers, and close them before the loop ends."""
     from airflow_provider_flyte.wait import shared_watcher
 
     yield
@@ -151,7 +151,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A test that is skipped proves nothing: only those on the checked-in list may be."""
+    """Fail if a test was skipped that is not on the list: a skipped test proves nothing."""
     if _skipped:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -17,8 +17,8 @@ STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 def main() -> int:
-    """Serve until SIGINT or SIGTERM; 1 where the port is taken, 2 where the arguments make no sense."""
-    # Blocked before any thread is made, so that no other one gets them; a handler could come at a bad moment.
+    """Serve until SIGINT or SIGTERM. Return 1 if the port is taken; exit with 2 if the arguments are wrong."""
+    # Blocked before any thread starts, so that no thread receives them; a handler might run at a bad moment.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_flyte.testing", description=__doc__)
     parser.add_argument("--port", type=int, default=8090, help="for gRPC; 0 takes a free one (default: %(default)s)")
@@ -75,7 +75,7 @@ def main() -> int:
 
 
 def _deploy(flyte: LocalFlyte, signatures: Sequence[str], every: float) -> None:
-    """Deploy these tasks, and let what is launched of them succeed."""
+    """Deploy these tasks, and let their runs succeed."""
     tasks = {task.name: task for task in map(parse, signatures)}
     for task in tasks.values():
         flyte.deploy(task.name, inputs=task.inputs, outputs=task.outputs)

@@ -1,4 +1,4 @@
-"""The messages that show an action: a row of a list, the details, the attempts made of its events."""
+"""The messages that describe an action: its row in a list, its details, the attempts built from its events."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def status(action: Action) -> pb.ActionStatus:
 
 
 def identifier(action: Action) -> identifier_pb2.ActionIdentifier:
-    """Who the action is, without an org: the backend does not keep it, so that run ids in the answers to CreateRun,
-    ListRuns and WatchRuns carry none.
+    """The action's identifier, without an org: the backend does not store it, so run ids in the answers to CreateRun,
+    ListRuns and WatchRuns have none.
     """
     project, domain, run, name = action.key
     return identifier_pb2.ActionIdentifier(
@@ -91,8 +91,8 @@ def action_details(action: Action, asked: identifier_pb2.ActionIdentifier) -> pb
     if action.condition is not None:
         details.condition.CopyFrom(action.condition)
     if action.phase == RunPhase.FAILED:
-        # The error is that of the last attempt's events, and they arrive after the phase: before, error_info is
-        # there but empty (failed_user.json, call 2).
+        # The error is that of the last attempt's events. They arrive after the phase; until then error_info is set
+        # but empty (failed_user.json, call 2).
         if details.attempts:
             details.error_info.CopyFrom(details.attempts[-1].error_info)
     elif action.phase == RunPhase.ABORTED:
@@ -153,7 +153,7 @@ def _transitions(events: Sequence[pb.ActionEvent]) -> list[pb.PhaseTransition]:
 
 
 def outputs_uri(action: Action) -> str:
-    """Where the outputs lie: nowhere before a success, and after it the address in the last attempt's events."""
+    """The address of the outputs: empty before a success, then that in the last attempt's events."""
     if action.phase != RunPhase.SUCCEEDED:
         return ""
     made = attempts(action)

@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """The answer is an error: the name of a gRPC status code and a text. The transport translates it."""
+    """An answer that is an error: the name of a gRPC status code and a text. The transport translates it."""
 
     def __init__(self, code: str, details: str = "") -> None:
         super().__init__(f"{code}: {details}")
@@ -20,7 +20,7 @@ class Refusal(Exception):
 
 
 class Panic(Exception):
-    """No answer at all: the handler broke. gRPC's stream is reset, HTTP/1.1's connection is closed."""
+    """No answer at all: the handler panicked. gRPC's stream is reset, HTTP/1.1's connection is closed."""
 
 
 class Call:
@@ -40,7 +40,7 @@ class Call:
         return self._closed.is_set()
 
     def close(self) -> None:
-        """Wake whatever waits on this call; safe to repeat, and from any thread."""
+        """Wake whatever waits for this call. It may be called repeatedly and from any thread."""
         with self._lock:
             if self._closed.is_set():
                 return
@@ -50,7 +50,7 @@ class Call:
             callback()
 
     def on_close(self, callback: Callable[[], None]) -> None:
-        """Call this when the call is closed: at once if it is already."""
+        """Call this function when the call is closed, or at once if it already is."""
         with self._lock:
             if not self._closed.is_set():
                 self._on_close.append(callback)
@@ -58,37 +58,37 @@ class Call:
         callback()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait this long, or until the call is closed: then true."""
+        """Wait this long, or until the call is closed; return whether it is."""
         return self._closed.wait(seconds)
 
 
 @dataclass(eq=False)
 class RecordedCall:
-    """A call that the server got."""
+    """A call that the server received."""
 
     method: str
     """``Service/Method``."""
     request: Any
     """The message as it came."""
     metadata: Mapping[str, str]
-    """What the client sent beside it, names in lower case."""
+    """The metadata that the client sent, with names in lower case."""
     at: float = field(default_factory=time.time)
     code: str | None = None
     """Name of the status that the call ended with; None while it is open."""
 
 
 class CallLog:
-    """The calls that the server got, oldest first: ``flyte.calls("ListRuns")``."""
+    """The calls that the server received, oldest first: ``flyte.calls("ListRuns")``."""
 
     def __init__(self, resolve: Callable[[str], frozenset[str]], keep: int) -> None:
         self._resolve = resolve
         self._changed = threading.Condition()
-        # Requests are kept whole and a ListRuns may name thousands of runs: only the newest stay, all are counted.
+        # Requests are kept whole and a ListRuns may name thousands of runs: only the newest are kept, all are counted.
         self._calls: deque[RecordedCall] = deque(maxlen=keep)
         self._counts: Counter[str] = Counter()
 
     def record(self, call: RecordedCall) -> None:
-        """Note a call; wakes who waits for it."""
+        """Record a call, and wake those who wait for it."""
         with self._changed:
             self._calls.append(call)
             self._counts[call.method] += 1
@@ -107,7 +107,7 @@ class CallLog:
         return self.count()
 
     def count(self, method: str | None = None) -> int:
-        """How many calls there were, those included that are not kept any more."""
+        """The number of calls, including those that are no longer kept."""
         with self._changed:
             return self._count(self._resolve(method) if method is not None else None)
 
@@ -121,7 +121,7 @@ class CallLog:
             self._counts.clear()
 
     def wait(self, method: str, count: int, timeout: float) -> list[RecordedCall]:
-        """Wait until a method was called so often; ``TimeoutError`` names what was called instead."""
+        """Wait until a method has been called this often. ``TimeoutError`` names what was called instead."""
         names = self._resolve(method)
         with self._changed:
             if not self._changed.wait_for(lambda: self._count(names) >= count, timeout):

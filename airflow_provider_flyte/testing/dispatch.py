@@ -20,7 +20,7 @@ class HandlerGroup(Protocol):
     """A part of the server."""
 
     def table(self) -> Handlers:
-        """Which function answers which method."""
+        """The function that answers each method."""
 
 
 NAMES = frozenset(row.name for row in rpc.METHODS)
@@ -40,8 +40,10 @@ NEEDS_AN_ID: frozenset[Row] = frozenset(
         _service.WatchRunDetails,
     }
 )
-"""What panics where the request has no id of a run, or one of an action without a run; an id whose fields are empty is
-that of a run that is not there (broken_requests.json has four of them; the backend's source treats the others alike).
+"""The methods that panic if the request has no id of a run, or the id of an action without a run.
+
+An id with empty fields is that of a run that does not exist (broken_requests.json has four of them; by its source the
+backend treats the others alike).
 """
 
 
@@ -60,7 +62,7 @@ def resolve(method: str) -> frozenset[str]:
 
 
 class Dispatcher:
-    """Records the call, lets it meet its faults, hands it to its handler."""
+    """Records each call, applies its faults, and passes it to its handler."""
 
     def __init__(self, handlers: Handlers, faults: FaultBox, calls: CallLog) -> None:
         self._handlers = handlers
@@ -68,7 +70,7 @@ class Dispatcher:
         self._calls = calls
 
     def unary(self, row: Row, request: Any, call: Call) -> Any:
-        """One answer: a message, or bytes where a fault wants it. Raises :class:`Refusal` or :class:`Panic`."""
+        """One answer: a message, or bytes if a fault makes them. Raises :class:`Refusal` or :class:`Panic`."""
         recorded = self._record(row, request, call)
         try:
             faults = self._meet(row, request, call)

@@ -1,4 +1,4 @@
-"""Which faults are in force, and which of them a call meets."""
+"""The faults in force, and those that apply to a call."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FaultBox:
         self._runs: dict[tuple[str, ...], _Armed] = {}
 
     def inject(self, method: str, fault: Fault, when: When | None = None) -> None:
-        """From now on calls of this method meet this fault; several are met in the order of their injection."""
+        """Apply a fault to calls of this method from now on; several apply in the order of their injection."""
         names = self._resolve(method)
         if fault.for_streams_only:
             names &= self._streams
@@ -45,7 +45,7 @@ class FaultBox:
             self._armed.append(_Armed(fault, names, _condition(when)))
 
     def clear(self, method: str | None = None) -> None:
-        """Take back the faults of a method, or all; those of a run's script stay."""
+        """Remove the faults of a method, or all; those of a run's script stay."""
         names = self._names if method is None else self._resolve(method)
         with self._lock:
             for armed in self._armed:
@@ -53,7 +53,7 @@ class FaultBox:
             self._armed = [armed for armed in self._armed if armed.names]
 
     def set_for_run(self, key: tuple[str, ...], fault: Fault | None) -> None:
-        """What reads of one run meet: a step of its script."""
+        """Set the fault that applies to reads of one run: a step of its script."""
         with self._lock:
             self._runs.pop(key, None)
             if fault is not None:
@@ -61,7 +61,7 @@ class FaultBox:
                 self._runs[key] = _Armed(fault, names, lambda name, request, _: reads_run(name, request, key))
 
     def met(self, name: str, request: Any, metadata: Mapping[str, str]) -> Iterator[Fault]:
-        """The faults that this call meets, counted off one by one: after a refusal the next ones are not met."""
+        """The faults that apply to this call, counted one by one: after a refusal the next ones do not apply."""
         with self._lock:
             in_force = [*self._armed, *self._runs.values()]
         for armed in in_force:

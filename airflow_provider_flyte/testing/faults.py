@@ -1,4 +1,4 @@
-"""What goes wrong, on order: ``flyte.inject("GetRunDetails", unavailable(times=3))``."""
+"""Faults to inject: ``flyte.inject("GetRunDetails", unavailable(times=3))``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.testing.calls import Call, Refusal
 
 When: TypeAlias = Callable[..., bool]
-"""A call about the request, or about the request and the call's metadata."""
+"""A condition on the request, or on the request and the call's metadata."""
 
 
 CODES = frozenset(
@@ -41,26 +41,26 @@ CODES = frozenset(
 
 @dataclass(frozen=True)
 class Fault:
-    """What a call meets. Made by the functions below."""
+    """A fault that applies to calls. The functions below make them."""
 
     times: int | None = field(default=None, kw_only=True)
-    """How many calls meet it; None: all, until it is cleared."""
+    """How many calls it applies to; None: all, until it is cleared."""
 
     for_streams_only = False
 
     def is_for(self, request: Any) -> bool:
-        """Whether a call with this request meets it."""
+        """Whether it applies to a call with this request."""
         return True
 
     def before(self, method: str, call: Call) -> None:
         """What happens before the call is handled."""
 
     def answer(self, message: Any) -> Any:
-        """What becomes of an answer, or of each message of a stream."""
+        """The answer, or a message of a stream, as the client gets it."""
         return message
 
     def stream(self, call: Call, messages: Iterator[Any]) -> Iterator[Any]:
-        """What becomes of a stream."""
+        """The messages of a stream, as the client gets them."""
         return (self.answer(message) for message in messages)
 
 
@@ -113,7 +113,7 @@ class _Delay(Fault):
 @dataclass(frozen=True)
 class _Garbled(Fault):
     def answer(self, message: Any) -> Any:
-        # A field number 0 cannot be: no protobuf parser takes it.
+        # There is no field number 0: every protobuf parser refuses it.
         return b"\x00\xff\xff\xff"
 
 
@@ -203,7 +203,7 @@ class _Lost(Fault):
 
 
 def status(code: str, details: str = "", *, times: int | None = None) -> Fault:
-    """Refuse with this gRPC status (``"INTERNAL"``) and text, without doing what was asked."""
+    """Refuse with this gRPC status (``"INTERNAL"``) and text, without carrying out the request."""
     return _Refuse(_known(code), details, times=times)
 
 
@@ -213,7 +213,7 @@ def unavailable(details: str = "the server is away", *, times: int | None = None
 
 
 def database_down(*, times: int | None = None) -> Fault:
-    """Answer as the backend does that has lost its database: ListRuns with INTERNAL, but GetRunDetails,
+    """Answer as a backend that has lost its database does: ListRuns with INTERNAL, but GetRunDetails,
     WatchActionDetails and GetTaskDetails with NOT_FOUND, as if there were no such run or task. Of the other methods
     nothing is known: INTERNAL. Meant for all of them: ``flyte.inject("*", database_down())``.
     """
@@ -221,12 +221,12 @@ def database_down(*, times: int | None = None) -> Fault:
 
 
 def lost_answer(code: str = "UNAVAILABLE", details: str = "Socket closed", *, times: int | None = None) -> Fault:
-    """Do what was asked, but answer with an error: the client cannot know that it was done."""
+    """Carry out the request, but answer with an error: the client cannot know that it was carried out."""
     return _Lose(_known(code), details, times=times)
 
 
 def delay(seconds: float, *, times: int | None = None) -> Fault:
-    """Answer, or begin a stream, later. What was asked is done then, also where the client has given up."""
+    """Answer, or begin a stream, later. The request is carried out then, even if the client has given up."""
     return _Delay(seconds, times=times)
 
 
@@ -243,8 +243,9 @@ def gzipped(*, times: int | None = None) -> Fault:
 
 
 def no_name_filter(code: str = "INVALID_ARGUMENT", *, times: int | None = None) -> Fault:
-    """Refuse ListRuns that filter by name, and nothing else: for ``flyte.inject("*", ...)``. A hosted backend may;
-    with which code is its own affair.
+    """Refuse ListRuns that filter by name, and nothing else: for ``flyte.inject("*", ...)``.
+
+    A hosted backend may do so, with a code of its choice.
     """
     details = "failed to convert filters: invalid filter field: run_name"
     return _NoNameFilter(_known(code), details, times=times)
@@ -277,7 +278,7 @@ def silent_stream(after: int = 0, *, times: int | None = None) -> Fault:
 def slow_first_message(seconds: float, *, times: int | None = None) -> Fault:
     """Send a stream's first message so many seconds late, as a backend with a million runs does, which sorts them all.
 
-    Updates wait meanwhile, as far as there is room for them; what is beyond that is lost.
+    Updates are queued meanwhile; those that the queue has no room for are lost.
     """
     return _SlowFirst(seconds, times=times)
 

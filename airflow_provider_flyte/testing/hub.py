@@ -18,7 +18,7 @@ after: at 1,100 changes a second 51 % never arrived."""
 
 
 class Subscription(Generic[Thing]):
-    """The things that changed and have not been taken yet."""
+    """The changes that have not been read yet."""
 
     def __init__(self) -> None:
         self._waiting: deque[Thing] = deque()
@@ -26,7 +26,7 @@ class Subscription(Generic[Thing]):
         self._closed = False
 
     def put(self, thing: Thing) -> None:
-        """Note a change, or lose it where too many wait."""
+        """Add a change, or lose it if too many wait."""
         with self._changed:
             if len(self._waiting) < BUFFER:
                 self._waiting.append(thing)

@@ -40,10 +40,10 @@ ACTION_COLUMNS: Columns[Action] = {
     "updated_at": lambda action: action.updated_ns,
     "ended_at": lambda action: action.ended_ns,
 }
-"""What runs and actions can be filtered by here; the real backend has more columns, but a run's labels are none."""
+"""The columns that runs and actions can be filtered by. The real backend has more, but none for a run's labels."""
 
 TIMES = frozenset({"created_at", "updated_at", "ended_at"})
-"""The columns that are times, in nanoseconds; None where it has not come yet."""
+"""The columns that are times, in nanoseconds; None where one is not set."""
 
 TASK_COLUMNS: Columns[TaskVersion] = {
     "name": lambda task: task.id.name,
@@ -84,7 +84,7 @@ def cut(rows: Sequence[Row], offset: int, limit: int) -> tuple[Sequence[Row], st
 
 
 def in_order(request: list_pb2.ListRequest, rows: Iterable[Action]) -> list[Action]:
-    """As the list wants them: by its times, or as the backend has them by default."""
+    """The rows in the order of the list: by its times, or in the backend's default order."""
     if not request.sort_by_fields:
         return sorted(rows, key=default_order)
     found = sorted(rows, key=lambda action: action.number)
@@ -95,7 +95,7 @@ def in_order(request: list_pb2.ListRequest, rows: Iterable[Action]) -> list[Acti
 
 
 def _nulls_last(column: Callable[[Action], Any], action: Action) -> tuple[bool, Any, int]:
-    """As PostgreSQL sorts: a time that has not come yet is the latest one."""
+    """The order of PostgreSQL: a time that is not set is the latest one."""
     value = column(action)
     return value is None, value or 0, action.number
 

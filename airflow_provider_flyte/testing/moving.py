@@ -26,17 +26,17 @@ _REPORTED = range(RunPhase.WAITING_FOR_RESOURCES, RunPhase.FAILED + 1)
 
 @dataclass
 class Mover:
-    """Moves one run, now; the same handlers that the transports call, never a way around them."""
+    """Moves one run at once, through the same handlers that the transports call."""
 
     store: Store
     launch: LaunchHandlers
     executor: ExecutorHandlers
     action: Action
     outputs: common_pb2.Outputs | None = None
-    """What it will have written when it succeeds."""
+    """The outputs that it has when it succeeds."""
 
     def to_phase(self, phase: int) -> None:
-        """One step to a phase, also to an unknown one."""
+        """Move to a phase, also to an unknown one."""
         attempt = self._attempt(phase)
         if phase == RunPhase.SUCCEEDED:
             self._report(phase, attempt, outputs_uri=self._write_outputs(attempt))
@@ -50,12 +50,12 @@ class Mover:
             self._status(phase, attempt)
 
     def succeed(self) -> None:
-        """Success after an attempt that ran."""
+        """Succeed, after an attempt that ran."""
         attempt = self._begin()
         self._report(RunPhase.SUCCEEDED, attempt, outputs_uri=self._write_outputs(attempt))
 
     def fail(self, kind: Kind, message: str, attempts: int, *, error_later: bool) -> Callable[[], None]:
-        """Attempts that run and fail, the last one for good.
+        """Run and fail attempts, the last one for good.
 
         :param error_later: The error is not there until the function that this returns is called.
         """
@@ -94,7 +94,7 @@ class Mover:
         return Mover(self.store, self.launch, self.executor, action)
 
     def abort(self, reason: str) -> None:
-        """Somebody stops it: the whole run, or one of its other actions."""
+        """Abort it as a client does: the whole run, or one of its other actions."""
         if self.action.key[3] != ROOT:
             self._status(RunPhase.ABORTED, max(self.action.attempts, 1))
             return
@@ -104,7 +104,7 @@ class Mover:
         self.launch.abort_run(request, Call())
 
     def log(self, lines: Iterable[str], attempt: int | None) -> None:
-        """Log lines."""
+        """Add lines to the log of an attempt."""
         with self.store.lock:
             now = answers.timestamp(self.store.now_ns())
             log = self.action.logs.setdefault(attempt or self.action.attempts, [])

@@ -1,4 +1,4 @@
-"""Things to do later, in one thread that lives while the server is open."""
+"""Functions that run later, in one thread, while the server is open."""
 
 from __future__ import annotations
 

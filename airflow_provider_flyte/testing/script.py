@@ -23,7 +23,7 @@ of the run meet it."""
 
 
 class RunHandle:
-    """A run as a test holds it. Each verb returns the handle; steps that are due later happen in their order."""
+    """A run under a test's control. Each method returns the handle; steps that are due later happen in their order."""
 
     def __init__(self, mover: Mover, faults: FaultBox, scheduler: Scheduler) -> None:
         self._mover = mover
@@ -100,9 +100,9 @@ class RunHandle:
             return self._children[name]
 
     def phases(self, *steps: Step, every: float = 0.0) -> RunHandle:
-        """Go through these steps, the first one now (or after what is still due), the others each so much later.
+        """Go through these steps, the first one now, or after what is still due.
 
-        :param every: Seconds between two steps; with 0 all of them happen at once.
+        :param every: Seconds from each step to the next; with 0 all of them happen at once.
         """
         checked = [_checked(step) for step in steps]
         with self._lock:
@@ -112,21 +112,21 @@ class RunHandle:
         return self
 
     def move(self, step: Step) -> RunHandle:
-        """One step now, whatever is due later: for tests that do not wait."""
+        """Take one step now, whatever is due later: for tests that do not wait."""
         checked = _checked(step)
         with self._lock:
             self._do(partial(self._take, checked))
         return self
 
     def writes(self, outputs: Mapping[str, Any]) -> RunHandle:
-        """What it will have written when it succeeds, by whatever verb; plain values or literals by name."""
+        """Set the outputs that it has when it succeeds, by whichever method; plain values or literals by name."""
         self._mover.outputs = common_pb2.Outputs(literals=literals.named_literals(outputs))
         return self
 
     def logs(self, *lines: str, attempt: int | None = None) -> RunHandle:
-        """What an attempt logs, now; served as long as the run exists. Without this, its pod is gone.
+        """Add lines to the log of an attempt, now; the server keeps them. Without this, its pod is gone.
 
-        :param attempt: Number of the attempt; the one that runs now.
+        :param attempt: Number of the attempt; default: the one that is running.
         """
         self._mover.log(lines, attempt)
         return self
@@ -169,7 +169,7 @@ class RunHandle:
         return self
 
     def aborts(self, reason: str = "") -> RunHandle:
-        """Be stopped by somebody, after what is still due."""
+        """Be aborted by somebody, after what is still due."""
         return self._then(partial(self._mover.abort, reason))
 
     def times_out(self) -> RunHandle:

@@ -39,14 +39,14 @@ class Listener(Protocol):
     """A listening port that speaks one protocol."""
 
     def open(self, host: str, port: int) -> int:
-        """Listen; the port that it became. ``OSError`` where it is taken."""
+        """Listen, and return the port. ``OSError`` if it is taken."""
 
     def close(self) -> None:
-        """Hang up on everybody at once."""
+        """Close all connections at once."""
 
 
 class LocalFlyte:
-    """A local Flyte 2 control plane. It answers as recordings of a real one show, wrinkles included.
+    """A local Flyte 2 control plane. It answers as recordings of a real one show, also where that is odd.
 
     .. code-block:: python
 
@@ -54,8 +54,8 @@ class LocalFlyte:
             flyte.run("r1").phases("QUEUED", "RUNNING", "SUCCEEDED", every=0.2)
             flyte.inject("GetRunDetails", unavailable(times=3))
 
-    Usable with ``with``, ``async with``, or ``start()`` and ``stop()``. A stop hangs up on everybody, keeps the state:
-    ``stop()`` and ``start()`` play an outage on the same port; the steps that were due meanwhile come at once.
+    Usable with ``with``, ``async with``, or ``start()`` and ``stop()``. A stop closes all connections and keeps the
+    state: ``stop()`` and ``start()`` simulate an outage on the same port; steps that were due meanwhile come at once.
 
     :param port: The first transport's; 0 takes a free one. Further transports take free ones.
     :param transports: ``"grpc"``, ``"connect"`` (HTTP/1.1; needs uvicorn, which Airflow 3 brings) or both, a port each;
@@ -146,7 +146,7 @@ class LocalFlyte:
         return f"{self.host}:{self.ports['connect']}"
 
     def start(self) -> LocalFlyte:
-        """Open the transports; nothing where they are open. ``OSError`` where another server has a port."""
+        """Open the transports; do nothing if they are open. ``OSError`` if another server has a port."""
         if not self._open:
             try:
                 for name, port in self.ports.items():
@@ -160,7 +160,7 @@ class LocalFlyte:
         return self
 
     def stop(self) -> None:
-        """Hang up and end all threads; nothing where it is closed. The state and the port numbers stay."""
+        """Close all connections and end all threads; do nothing if it is closed. State and port numbers stay."""
         if self._open:
             self._close_servers()
             self._scheduler.stop()
@@ -214,7 +214,7 @@ class LocalFlyte:
     ) -> RunHandle:
         """The run with this name: the one that exists, or a new one, launched as a client launches it.
 
-        :param task: Deployed on the way where it is not.
+        :param task: Its task, which is deployed if it is not yet.
         :param inputs: Plain values or literals by name.
         :param envs: Environment variables of the run.
         :param labels: Its labels.
@@ -322,20 +322,20 @@ class LocalFlyte:
     # -- what goes wrong
 
     def inject(self, method: str, fault: Fault, when: When | None = None) -> None:
-        """Let calls of a method (``ListRuns``, ``RunService/ListRuns``, ``*``) meet a fault.
+        """Apply a fault to calls of a method (``ListRuns``, ``RunService/ListRuns``, ``*``).
 
         :param when: Only calls for which this holds: a function of the request, or of the request and the metadata.
         """
         self._faults.inject(method, fault, when)
 
     def clear_faults(self, method: str | None = None) -> None:
-        """Take back what was injected for a method, or all."""
+        """Remove what was injected for a method, or all."""
         self._faults.clear(method)
 
     # -- what was asked
 
     def wait_for_call(self, method: str, count: int = 1, timeout: float = 30.0) -> list[RecordedCall]:
-        """Wait until a method was called so often since the start, or ``calls.clear()``; blocks its thread."""
+        """Wait until a method has been called this often since the start or ``calls.clear()``; block the thread."""
         return self.calls.wait(method, count, timeout)
 
     async def wait_for_call_async(self, method: str, count: int = 1, timeout: float = 30.0) -> list[RecordedCall]:

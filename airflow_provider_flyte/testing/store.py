@@ -1,4 +1,4 @@
-"""What the local server knows: projects, tasks, runs with their actions, and the files of its blob store."""
+"""The state of the local server: projects, tasks, runs with their actions, and the files of its blob store."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class Action:
     """The run as lists show it, kept until it changes: a page has 200 of them."""
 
     def start(self, at_ns: int) -> None:
-        """Note a start that the executor reports: an earlier one moves the creation (late_end.json, call 3)."""
+        """Set the start that the executor reports: an earlier one moves the creation (late_end.json, call 3)."""
         self.created_ns = min(self.created_ns, at_ns)
 
     def end(self, at_ns: int) -> None:
-        """Note the end; the first one stays, also where the phase changes later (the SQL's COALESCE)."""
+        """Set the end; the first one stays, also where the phase changes later (the SQL's COALESCE)."""
         if self.ended_ns is None:
             self.ended_ns = max(at_ns, self.created_ns)
             # Rounded, not cut: 22.7 ms are 23 (outputs.json).
@@ -129,7 +129,7 @@ class Store:
     # -- runs and actions
 
     def add(self, action: Action) -> None:
-        """Take in a new action."""
+        """Add a new action."""
         action.updated_ns = action.created_ns
         self._actions.setdefault(action.key[:3], {})[action.key[3]] = action
         if action.key[3] == ROOT:
@@ -157,7 +157,7 @@ class Store:
         return sorted((action for runs in self._roots.values() for action in runs.values()), key=_number)
 
     def named(self, project: str, domain: str, names: Iterable[str]) -> list[Action]:
-        """The runs with these names: thousands of names are asked for at once, so they are looked up, not sought."""
+        """The runs with these names: a call may name thousands, so each is looked up in a dict."""
         runs = self._roots.get((project, domain), {})
         return [runs[name] for name in dict.fromkeys(names) if name in runs]
 
@@ -184,7 +184,7 @@ def _number(action: Action) -> int:
 
 
 def require_project(store: Store, project: str) -> None:
-    """Refuse a project that is not there."""
+    """Refuse a project that does not exist."""
     if project not in store.projects:
         raise Refusal("NOT_FOUND", f'project "{project}" not found')
 

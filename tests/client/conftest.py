@@ -27,7 +27,7 @@ def config_for(flyte: LocalFlyte | Stranger, **changed: Any) -> FlyteConfig:
 
 @pytest.fixture(params=["blocking", "loop"])
 def way(request: pytest.FixtureRequest) -> str:
-    """How the client is called: both ways follow the same flow."""
+    """How the client is called; both ways run the same flow."""
     return str(request.param)
 
 

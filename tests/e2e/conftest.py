@@ -26,7 +26,7 @@ if int(version("apache-airflow").split(".")[0]) < 3:
 HERE = Path(__file__).parent
 FOLDERS = {"examples": HERE.parents[1] / "example_dags", "e2e": HERE / "dags"}
 POOL = "waiting"
-"""Of the one task of the DAG e2e_deferred."""
+"""The pool of the only task of the DAG e2e_deferred."""
 SECRET = "made-up-secret-1f9b"
 MANY = 100
 MANY_RUNS = [f"e2e-many-{number}" for number in range(MANY)]
@@ -45,7 +45,7 @@ def flyte() -> Iterator[LocalFlyte]:
 
 @pytest.fixture(scope="session")
 def readable_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The one below which the Test button may open files."""
+    """The folder in which the Test button may open files."""
     return tmp_path_factory.mktemp("readable")
 
 

@@ -26,5 +26,5 @@ else:
 
 @pytest.fixture
 def events() -> Path:
-    """A JSON text a line."""
+    """The file of events, one JSON text per line."""
     return EVENTS

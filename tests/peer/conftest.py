@@ -36,7 +36,7 @@ def start_sdk(peer: str, script: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def run_sdk(peer: str, script: str, *arguments: str) -> str:
-    """The last line that it prints."""
+    """Run a script, and return the last line that it prints."""
     with start_sdk(peer, script, *arguments) as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err

@@ -1,4 +1,4 @@
-"""Rules are tried in virtual time: whatever takes hours takes no time here."""
+"""Rules are tested in virtual time: hours of waiting take no time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], AbstractEventLo
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
-    """A watcher of a scripted Flyte, and those who wait."""
+    """A watcher of a scripted Flyte, and waits."""
     made = World()
     yield made
     await made.end()

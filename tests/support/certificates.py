@@ -13,7 +13,7 @@ Key = ec.EllipticCurvePrivateKey
 
 
 def make_certificate(name: str, *, expired: bool = False) -> tuple[bytes, bytes]:
-    """A self-signed certificate for a host name, good for an hour or since a minute no more, and its key; as PEM."""
+    """A self-signed certificate for a host name, valid for an hour or expired a minute ago, and its key; as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     owner = _named(name)
     made = _for_host(_builder(owner, owner, key, expired=expired), name).sign(key, hashes.SHA256())

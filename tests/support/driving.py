@@ -19,7 +19,7 @@ from tests.support.xcoms import through_xcom
 
 
 class TaskInstance:
-    """What sensor and operator use of a task instance; ``dag_run`` is what they use of its DAG run.
+    """The parts of a task instance that sensor and operator use.
 
     :param number: the try's number.
     :param max_tries: Airflow's: one less than the number of the last try.
@@ -55,7 +55,7 @@ MINE: dict[str, Any] = {
     "operator_id": "",
     "airflow": airflow_id(),
 }
-"""The task instance, as a trigger is given it."""
+"""The task instance, as a trigger gets it."""
 
 OTHERS: list[dict[str, Any]] = [
     {"dag_id": "other"},
@@ -65,16 +65,16 @@ OTHERS: list[dict[str, Any]] = [
     {"operator_id": "other"},
     {"airflow": "https://other.example"},
 ]
-"""What makes it another one."""
+"""Changes, each of which makes it another task instance."""
 
 
 def own_annotations(number: int = 1, **changed: Any) -> dict[str, str]:
-    """Those of a run that a try of it has launched; ``changed`` makes it another task instance."""
+    """The annotations of a run that a try of it has launched; ``changed`` makes it another task instance."""
     return identity.launch_annotations(identity.Try(identity.TaskInstance(**MINE | changed), number, number))
 
 
 class DagRun:
-    """When it started, and how often it was cleared.
+    """The parts of a DAG run that sensor and operator use.
 
     :param trace: the id of its trace, as Airflow 3 gives one.
     """
@@ -104,14 +104,14 @@ class Driven:
         self.events: list[Any] = []
 
     def run(self) -> Any:
-        """Until the task has ended; gives what it returns."""
+        """Run the task until it has ended; return what it returns."""
         try:
             return self.task.execute(self.context)
         except TaskDeferred as deferred:
             return self.go_on(deferred)
 
     def go_on(self, deferred: TaskDeferred) -> Any:
-        """From a deferral on."""
+        """Continue from a deferral."""
         while True:
             self.deferrals.append(deferred)
             self.events.append(event_of(deferred.trigger))
@@ -122,16 +122,16 @@ class Driven:
                 deferred = again
 
     def resume(self, event: Any, **kwargs: Any) -> Any:
-        """As if the trigger had sent this event."""
+        """Resume the task as if the trigger had sent this event."""
         return self.task.resume_execution("execute_complete", {"event": event, **kwargs}, self.context)
 
     def fail(self, error: str, traceback: list[str] | None = None) -> Any:
-        """As if Airflow itself had ended the deferral."""
+        """Resume the task as if Airflow itself had ended the deferral."""
         return self.task.resume_execution("__fail__", {"error": error, "traceback": traceback}, self.context)
 
 
 def settled(*run_names: str, kind: str = SENSOR, number: int = 1, **more: Any) -> dict[str, Any]:
-    """What a try that waits for these runs resumes with."""
+    """The arguments that a try which waits for these runs resumes with."""
     return asdict(Settled(kind, number, "flytesnacks", "development", list(run_names), **more))
 
 
@@ -175,7 +175,7 @@ def made_again(trigger: Any) -> Any:
 
 
 def lines_of(logging_one: Any) -> list[str]:
-    """What a task or a trigger logs from now on, as ``LEVEL: message``."""
+    """The lines that a task or a trigger logs from now on, as ``LEVEL: message``."""
     lines: list[str] = []
 
     class Keeper(logging.Handler):
@@ -184,6 +184,6 @@ def lines_of(logging_one: Any) -> list[str]:
 
     log = logging.Logger(f"test.{id(logging_one)}")
     log.addHandler(Keeper())
-    # 3.x keeps that of a task, 2.11 and triggers the other.
+    # 3.x reads the first for a task; 2.11 and triggers read the second.
     logging_one._cached_logger = logging_one._log = log
     return lines

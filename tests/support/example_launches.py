@@ -9,14 +9,17 @@ from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 
 
 def deploy(flyte: LocalFlyte) -> None:
-    """What ``flyte deploy`` would have done."""
+    """Deploy the tasks, as ``flyte deploy`` would have done."""
     flyte.deploy("train.fit", inputs={"rows": int, "rate": (float, 0.5)}, outputs={"o0": float})
     flyte.deploy("sales.summarize", inputs={"month": datetime}, outputs={"o0": int})
     flyte.deploy("train.pipeline", inputs={"since": datetime, "timeout": timedelta})
 
 
 def plays(every: float) -> Callable[[RunHandle], RunHandle]:
-    """What happens to each run, a step each so many seconds: for ``LocalFlyte.on_launch``."""
+    """The script of each run, for ``LocalFlyte.on_launch``.
+
+    :param every: seconds between two steps.
+    """
 
     def play(run: RunHandle) -> RunHandle:
         run.phases("QUEUED", "RUNNING", "RUNNING", every=every)

@@ -13,7 +13,7 @@ NAMES = [field.name for field in FIELDS]
 
 
 class Form(HTMLParser):
-    """What a browser sends of the form with this id."""
+    """The fields that a browser sends of the form with this id."""
 
     def __init__(self, page: str, form_id: str) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Form(HTMLParser):
         return self
 
     def shown(self) -> dict[str, str | bool]:
-        """What stands in the fields of a connection to Flyte, empty ones left out."""
+        """The contents of the fields of a connection to Flyte, without the empty ones."""
         values: dict[str, str | bool] = {}
         for name, value in self.fields.items():
             mine = name in ("conn_id", "host", "port", "login", "password") or name.startswith("extra__flyte__")
@@ -111,7 +111,7 @@ class Pages:
         assert answer.status_code == 302, answer.text
 
     def test(self, form: Form) -> tuple[bool, str]:
-        """Press Test: what the page's script makes of the form, ``getSerializedFormData`` in connection_form.js."""
+        """Press Test, and send what ``getSerializedFormData`` in the page's connection_form.js makes of the form."""
         body: dict[str, Any] = {}
         extra: dict[str, Any] = {}
         for name, value in form.fields.items():

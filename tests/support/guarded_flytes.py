@@ -1,4 +1,4 @@
-"""A local Flyte for each authentication of a connection, which wants its credential, and what is entered for it."""
+"""A local Flyte for each kind of authentication, which requires its credential, and the fields to enter for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEY_SECRET = "made-up-key-secret-91ef"
 
 @dataclass(frozen=True)
 class GuardedFlyte:
-    """A Flyte with a run that goes on.
+    """A Flyte with a run that is running.
 
     :param fields: What is entered into the connection's form.
     :param accepts: Whether a call with this authorization is let through.
@@ -31,14 +31,14 @@ class GuardedFlyte:
     accepts: Callable[[str], bool]
 
     def found(self, host: str | None = None) -> str:
-        """What the Test button says when all is well."""
+        """The text of the Test button when all is well."""
         endpoint = f"{host or self.flyte.host}:{self.flyte.port}"
         return f"Flyte 2 at {endpoint} through gRPC: project flytesnacks, domain development, runs visible."
 
 
 @contextmanager
 def guarded_flytes(folder: Path) -> Iterator[dict[str, GuardedFlyte]]:
-    """One by authentication.
+    """A guarded Flyte for each kind of authentication, by its name.
 
     :param folder: where a file with a token is put.
     """
@@ -69,14 +69,14 @@ def guarded_flytes(folder: Path) -> Iterator[dict[str, GuardedFlyte]]:
                 "authentication": name,
             }
             if name != "api_key":
-                # The key names it.
+                # The key names the endpoint.
                 usual["host"] = flytes[name].host
             guarded[name] = GuardedFlyte(flytes[name], usual | fields, accepts)
         yield guarded
 
 
 def _guard(flyte: LocalFlyte, token: str) -> Callable[[str], bool]:
-    """What a proxy in front does that lets one token through."""
+    """Refuse calls without this token, as a proxy in front would."""
 
     def accepts(authorization: str) -> bool:
         return authorization == f"Bearer {token}"

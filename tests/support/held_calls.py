@@ -1,4 +1,4 @@
-"""A fault that holds two calls until a test lets each of them go."""
+"""A fault that holds two calls until a test releases each of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _two() -> list[threading.Event]:
 
 @dataclass(frozen=True)
 class Held(Fault):
-    """Each call waits until it is let go."""
+    """Each call waits until the test releases it."""
 
     arrived: list[threading.Event] = field(default_factory=_two)
     go: list[threading.Event] = field(default_factory=_two)

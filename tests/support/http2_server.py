@@ -1,4 +1,4 @@
-"""A server that speaks HTTP/2 by hand: a test sees a request's headers as they are, and sends frames as it likes."""
+"""A server that speaks HTTP/2 frame by frame: a test sees the headers of a request as they are, and sends any frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import h2.exceptions
 
 
 class Http2Server:
-    """Answers every gRPC call alike.
+    """Gives the same answer to every gRPC call.
 
     :param message: what it answers, with gRPC's flag and length before it; b"" for NOT_FOUND.
     :param tls: for TLS.

@@ -17,13 +17,13 @@ PACKAGE = Path(__file__).parents[2] / "airflow_provider_flyte"
 LEVELS = {"info": "INFO", "warning": "WARNING", "error": "ERROR", "exception": "ERROR", "critical": "CRITICAL"}
 LOGS = {"log", "_log"}
 FILLED = "…"
-"""Stands for what is filled in."""
+"""Stands for a value that is filled in."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class LostTrackError(Exception):
-    """A line comes from where nobody can see."""
+    """The origin of a line cannot be followed."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Sources:
         raise LostTrackError(f"{where.module.name}:{node.lineno}: nobody sets {name}")
 
     def _given(self, name: str, function: Function, around: Scope, seen: frozenset[int]) -> set[str]:
-        """What callers give for a parameter; those of what a callback is called by, too."""
+        """The arguments that callers give for a parameter, also those that a callback is called with."""
         is_method = id(function) in self.methods
         names = {function.name}
         found: set[str] = set()

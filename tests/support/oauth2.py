@@ -58,7 +58,7 @@ class _Rules(RequestValidator):
 class OAuth2Server:
     """Use it as ``with OAuth2Server() as server``.
 
-    :param lifetime: seconds that a token is good for.
+    :param lifetime: seconds for which a token is valid.
     """
 
     def __init__(self, *, lifetime: float = 3600.0, tls: ssl.SSLContext | None = None) -> None:
@@ -68,7 +68,7 @@ class OAuth2Server:
         self.issued: list[str] = []
         self.forms: list[dict[str, list[str]]] = []
         self.answers: deque[Answer] = deque()
-        """What the next requests get instead."""
+        """Answers for the next requests, instead of tokens."""
 
         self.before: Callable[[], None] = lambda: None
         """Called with each request."""
@@ -127,12 +127,12 @@ class OAuth2Server:
         self._good_until.clear()
 
     def accepts(self, header: str) -> bool:
-        """Whether the value of a header is a token of this server's that is good."""
+        """Whether the value of a header is a valid token of this server."""
         scheme, _, token = header.partition(" ")
         return scheme == "Bearer" and self._good_until.get(token, 0.0) > time.monotonic()
 
     def guard(self, flyte: LocalFlyte, header: str = "authorization", code: str = "UNAUTHENTICATED") -> None:
-        """Let a Flyte name this server, and refuse calls without a token of it."""
+        """Let a Flyte name this server, and refuse calls without one of its tokens."""
         flyte.auth.oauth2 = auth_service_pb2.GetOAuth2MetadataResponse(token_endpoint=self.url)
         flyte.auth.public.authorization_metadata_key = header
 

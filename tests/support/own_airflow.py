@@ -54,7 +54,7 @@ if AIRFLOW >= (3,):
 
 
 def for_this_airflow(text: str) -> str:
-    """A DAG file of the docs or the examples, whose imports are Airflow 3's, as to be written for 2.11."""
+    """A DAG file of the docs or the examples, with its imports of Airflow 3 rewritten for 2.11 if need be."""
     if AIRFLOW >= (3,):
         return text
     text = re.sub(r"^from airflow\.sdk import DAG\b", "from airflow import DAG", text, flags=re.M)
@@ -64,7 +64,7 @@ def for_this_airflow(text: str) -> str:
 
 
 def load_dag_file(name: str) -> ModuleType:
-    """A file of the DAGs folder, as a module."""
+    """Load a file of the DAGs folder as a module."""
     spec = importlib.util.spec_from_file_location(name, DAGS_FOLDER / f"{name}.py")
     assert spec
     assert spec.loader

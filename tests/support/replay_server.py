@@ -1,4 +1,4 @@
-"""A server that answers with given bytes, cut wherever a test wants: what a transport makes of them."""
+"""A server that answers with given bytes, cut wherever a test wants, to try how a transport reads them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import TracebackType
 
 @dataclass
 class Answer:
-    """What goes over the wire; after the body the connection is closed, or kept open and silent."""
+    """The bytes of an answer; after the body the connection is closed, or kept open and silent."""
 
     status: int | None = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class ReplayServer:
         self.stop()
 
     def stop(self) -> None:
-        """Hang up on everybody; more than once does no harm."""
+        """Close all connections; calling it twice does no harm."""
         if self._listening.fileno() < 0:
             return
         self._listening.shutdown(socket.SHUT_RDWR)
@@ -73,7 +73,7 @@ class ReplayServer:
 
     def _answer(self, connection: socket.socket) -> bool:
         if connection.recv(4, socket.MSG_PEEK) != b"POST":
-            # gRPC's preface, or the beginning of TLS, to which a web server says that it makes no sense.
+            # gRPC's preface, or the beginning of TLS, which a web server refuses as a bad request.
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
             return False
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -87,7 +87,7 @@ class ReplayServer:
         self.requests.append((path, headers, body))
         answer = self.answers.get(path.rpartition("/")[2], self.answer)
         if answer.status is not None:
-            # Said, because the next request on this connection would meet its end.
+            # Announced, because otherwise the next request on this connection would fail.
             framing = {"connection": "close"} | ({"transfer-encoding": "chunked"} if answer.chunked else {})
             head = [f"HTTP/1.1 {answer.status} x", *(f"{k}: {v}" for k, v in (answer.headers | framing).items())]
             connection.sendall("\r\n".join([*head, "", ""]).encode())

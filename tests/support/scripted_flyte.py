@@ -21,7 +21,7 @@ HERE, THERE = ProjectDomain("p", "development"), ProjectDomain("p", "staging")
 
 
 def refusal(code: Status, text: str = "so it is") -> Exception:
-    """An error as a call ends with it."""
+    """An error as a call raises it."""
     return error_for(code, text, method="RunService", endpoint="flyte.example:443")
 
 
@@ -42,7 +42,7 @@ class Asked:
 
 
 class ScriptedFlyte:
-    """Runs, and what is asked about them."""
+    """A table of runs, and the calls about them."""
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
@@ -51,7 +51,7 @@ class ScriptedFlyte:
         """The kind and message of the error of runs that have failed."""
 
         self.details: dict[RunKey, int] = {}
-        """Phases that their details have, where these are behind the list."""
+        """Phases in their details, where these lag behind the list."""
 
         self.annotations: dict[RunKey, dict[str, str]] = {}
         self.reasons: dict[RunKey, str] = {}
@@ -85,11 +85,11 @@ class ScriptedFlyte:
         self.runs[where.run(name)] = phase
 
     def calls(self, rpc: str = "ListRuns") -> list[Asked]:
-        """Those of one method."""
+        """The calls of one method."""
         return [asked for asked in self.asked if asked.rpc == rpc]
 
     def sends(self, *names: str, where: ProjectDomain = HERE) -> None:
-        """Let the stream send these runs as they are by now."""
+        """Let the stream send these runs as they are now."""
         response = run_service_pb2.WatchRunsResponse()
         for name in names:
             self._add(response.runs.add(), where.run(name))
@@ -216,19 +216,19 @@ class Connected:
         self.change()
 
     def change(self, **extra: Any) -> None:
-        """Store it with other extra fields."""
+        """Store the connection with other extra fields."""
         fields = {"insecure": True, "project": "p", "domain": "development"} | extra
         stored = {"conn_type": "flyte", "host": "flyte.example", "port": 443, "extra": fields}
         self._monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", json.dumps(stored))
 
     def remove(self) -> None:
-        """Nobody knows it any more."""
+        """Remove the connection."""
         self._monkeypatch.delenv("AIRFLOW_CONN_FLYTE_DEFAULT")
 
 
 class _Client(FlyteClient):
     def __init__(self, flyte: ScriptedFlyte) -> None:
-        # A TLS context would take longer than all else.
+        # To make a TLS context would take longer than everything else.
         config = FlyteConfig(endpoint="flyte.example:443", insecure=True, project="p", domain="development")
         super().__init__(config)
         self._flyte: Any = flyte

@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.traceback import Traceback
 
 _SHORTEST = 8
-"""Characters of a form that is looked for: less of a secret is found by chance."""
+"""The least number of characters that is searched for: fewer would be found by chance."""
 
 
 def found(secrets: Mapping[str, str], sources: Iterable[tuple[str, str | bytes]]) -> list[str]:
-    """Which secrets are where, as sentences without the secrets.
+    """The secrets that were found and where, as sentences that do not show them.
 
     :param secrets: name -> secret. One of several lines (a key as PEM) is found by any of its lines.
     :param sources: name and content of each place to look at.
@@ -36,7 +36,7 @@ def found(secrets: Mapping[str, str], sources: Iterable[tuple[str, str | bytes]]
 
 
 def forms(secret: str) -> dict[bytes, str]:
-    """How a secret may stand in a text, and what that is called.
+    """The forms in which a secret may appear in a text, and their names.
 
     An HTTP basic pair is base64 of something longer, and so is an API key.
     """

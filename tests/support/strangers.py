@@ -1,4 +1,4 @@
-"""A server that is no Flyte and answers every call alike, with bytes that no message has."""
+"""A server that is not Flyte, and answers every call with bytes that are no message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_MESSAGE = b"\x00\xff\xff\xff"
 
 
 class Stranger(NamedTuple):
-    """Where it listens, as a local Flyte says it."""
+    """The address at which it listens, with the attributes of a local Flyte."""
 
     port: int
     ports: list[str]
@@ -33,7 +33,7 @@ class _AnyMethod(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Generic i
 
 @contextmanager
 def stranger(protocol: str) -> Iterator[Stranger]:
-    """One that speaks the protocol of this transport."""
+    """A stranger that speaks the protocol of this transport."""
     if protocol == "connect":
         with ReplayServer(Answer(200, {"content-type": "application/proto"}, [_NO_MESSAGE])) as replay:
             yield Stranger(int(replay.endpoint.rpartition(":")[2]), [protocol])

@@ -1,4 +1,4 @@
-"""A proxy that ends TLS in front of a plaintext server, and refuses clients by an alert."""
+"""A proxy that terminates TLS in front of a plaintext server, and refuses clients with an alert."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TlsFront:
 
     :param context: of the server side.
     :param port: of the server behind it, on this machine.
-    :param protocol: what ALPN agrees on.
+    :param protocol: the protocol that ALPN selects.
     """
 
     def __init__(self, context: ssl.SSLContext, port: int, protocol: str) -> None:
@@ -59,7 +59,7 @@ class TlsFront:
             behind = socket.create_connection(("127.0.0.1", self._behind))
             self._open += [secure, behind]
             with secure, behind:
-                # In one thread: OpenSSL does not allow two at one connection.
+                # In one thread, because OpenSSL does not allow two for one connection.
                 while True:
                     ready = [secure] if secure.pending() else select.select([secure, behind], [], [])[0]
                     for source in ready:

@@ -21,7 +21,7 @@ from typing import Any
 
 @dataclass
 class Ran:
-    """What became of triggers."""
+    """The results of triggers."""
 
     alive: bool
     """Whether the triggerer still runs."""
@@ -30,7 +30,7 @@ class Ran:
     """The event of each trigger, by its place."""
 
     failures: dict[int, Any]
-    """Triggers that ended without one."""
+    """Triggers that ended without an event."""
 
     log: str
     """What the triggerer logged, and printed."""

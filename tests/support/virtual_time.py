@@ -1,4 +1,4 @@
-"""An event loop whose time passes only while nothing else is to be done: an hour of waiting takes no time at all."""
+"""An event loop whose time passes only while there is nothing else to do: an hour of waiting takes no time at all."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import selectors
 from typing import Any
 
 _A_THREADS = 10.0
-"""Seconds of real time that a thread may take."""
+"""The longest that a thread may take, in seconds of real time."""
 
 _END = 1e7
-"""Seconds after which nothing that a test waits for comes any more."""
+"""The end of virtual time, in seconds: no test waits so long."""
 
 
 class _Selector(selectors.DefaultSelector):
-    """One that lets time pass instead of waiting, but for threads."""
+    """A selector that advances the time instead of waiting; only for threads it waits."""
 
     now = 0.0
     threads = 0
-    """How many are at work for the loop."""
+    """How many threads work for the loop."""
 
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
@@ -27,7 +27,7 @@ class _Selector(selectors.DefaultSelector):
         if ready or timeout == 0:
             return ready
         if timeout is None:
-            # At the end of a loop its last threads are joined by another one.
+            # When a loop ends, another thread joins its last ones.
             ready = super().select(_A_THREADS)
             if not ready:
                 raise RuntimeError("What the test waits for never comes.")
@@ -39,7 +39,7 @@ class _Selector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop of which each sleep is over at once, and has taken as long as it says."""
+    """An event loop in which each sleep returns at once, after its full time on the loop's clock."""
 
     def __init__(self) -> None:
         self._virtual = _Selector()
@@ -59,7 +59,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 async def until(at: float) -> None:
-    """Let time pass, and all be done that is due until then."""
+    """Advance the time, and do everything that is due until then."""
     await asyncio.sleep(max(0.0, at - asyncio.get_running_loop().time()))
     for _ in range(50):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""A watcher of a scripted Flyte, and those who wait. For tests in virtual time."""
+"""A watcher of a scripted Flyte, and waits. For tests in virtual time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEVER = WaitRules(missing_after=None, unreachable_after=None)
 
 
 class World:
-    """A watcher, who waits, and how it ended for them."""
+    """A watcher, its waits, and how they ended."""
 
     def __init__(self) -> None:
         self.flyte = ScriptedFlyte()

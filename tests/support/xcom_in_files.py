@@ -32,7 +32,7 @@ REFERENCE = "file-store:"
 
 
 class FilesBackend(BaseXCom):
-    """The database has a reference; what is none of its references it cannot read."""
+    """Store values in files, and references to them in the database; fail to read what is no reference."""
 
     @staticmethod
     def serialize_value(value: Any, **kwargs: Any) -> Any:

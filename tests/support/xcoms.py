@@ -1,4 +1,4 @@
-"""What a task gets that pulls an XCom: the value through Airflow's own serializers, and what lies between them."""
+"""The value that a task gets when it pulls an XCom: through Airflow's own serializers and all between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ except ImportError:
 
 
 def through_xcom(value: Any) -> Any:
-    """The value as another task has it.
+    """The value as another task gets it.
 
     Airflow 2.11 stores the bytes that it makes. Airflow 3 sends JSON to the API server, whose database may keep it as
     PostgreSQL's JSONB, and the supervisor hands it on as msgpack.
@@ -30,7 +30,7 @@ def through_xcom(value: Any) -> Any:
 
 
 def _through_jsonb(text: str) -> str:
-    """As PostgreSQL 15 gives JSONB back: numbers are decimals without an exponent, and NUL is refused."""
+    """The value as PostgreSQL 15 returns JSONB: numbers are decimals without an exponent, and NUL is refused."""
     if "\\u0000" in text:
         raise ValueError("unsupported Unicode escape sequence: \\u0000 cannot be converted to text.")
     return json.dumps(json.loads(text, parse_float=_decimal))

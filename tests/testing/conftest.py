@@ -18,7 +18,7 @@ from airflow_provider_flyte.testing import LocalFlyte
 
 
 class RawClient:
-    """Calls by row, and the polls that most tests ask."""
+    """Calls of any method, and shortcuts for the most frequent ones."""
 
     def __init__(self, channel: grpc.Channel) -> None:
         self.channel = channel

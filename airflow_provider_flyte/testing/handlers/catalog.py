@@ -23,7 +23,7 @@ class TaskHandlers:
         self._store = store
 
     def table(self) -> Handlers:
-        """Which function answers which method."""
+        """The function that answers each method."""
         service = rpc.TaskService
         return {
             service.DeployTask: self.deploy_task,
@@ -35,7 +35,7 @@ class TaskHandlers:
     def deploy_task(
         self, request: task_service_pb2.DeployTaskRequest, call: Call
     ) -> task_service_pb2.DeployTaskResponse:
-        """Take in a version; the same again is OK (executor.json, call 1)."""
+        """Store a version; the same one again is OK (executor.json, call 1)."""
         given = request.task_id
         with self._store.lock:
             require_project(self._store, given.project)
@@ -120,7 +120,7 @@ class ProjectHandlers:
         self._store = store
 
     def table(self) -> Handlers:
-        """Which function answers which method."""
+        """The function that answers each method."""
         service = rpc.ProjectService
         return {service.GetProject: self.get_project, service.ListProjects: self.list_projects}
 
@@ -149,19 +149,19 @@ def _project(name: str) -> project_service_pb2.Project:
 
 
 class AuthHandlers:
-    """Where to get a token. Like the open-source services, nothing here checks one: to play a proxy that does,
+    """Where to get a token. As in the open-source services, nothing here checks one: to simulate a proxy that does,
     inject ``status("UNAUTHENTICATED", ..., when=...)``.
     """
 
     def __init__(self, address: Callable[[], str]) -> None:
         self.oauth2: auth_service_pb2.GetOAuth2MetadataResponse | None = None
-        """Set it to play a deployment with an external authorization server."""
+        """Set it to simulate a deployment with an external authorization server."""
         self.public = auth_service_pb2.GetPublicClientConfigResponse(authorization_metadata_key="authorization")
         """Change it as needed."""
         self._address = address
 
     def table(self) -> Handlers:
-        """Which function answers which method."""
+        """The function that answers each method."""
         service = rpc.AuthMetadataService
         return {
             service.GetOAuth2Metadata: self.get_oauth2_metadata,

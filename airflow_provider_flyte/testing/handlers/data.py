@@ -26,7 +26,7 @@ class DataHandlers:
         self._store = store
 
     def table(self) -> Handlers:
-        """Which function answers which method."""
+        """The function that answers each method."""
         service = rpc.DataProxyService
         return {
             service.GetActionData: self.get_action_data,

@@ -35,7 +35,7 @@ class ExecutorHandlers:
         self._store = store
 
     def table(self) -> Handlers:
-        """Which function answers which method."""
+        """The function that answers each method."""
         service = rpc.InternalRunService
         return {
             service.RecordAction: self.record_action,

@@ -46,7 +46,7 @@ class LaunchHandlers:
         """Called with each new run that a client launches, before it has its answer."""
 
     def table(self) -> Handlers:
-        """Which function answers which method."""
+        """The function that answers each method."""
         service = rpc.RunService
         return {
             service.CreateRun: self.create_run,
@@ -55,7 +55,7 @@ class LaunchHandlers:
         }
 
     def create_run(self, request: pb.CreateRunRequest, call: Call) -> pb.CreateRunResponse:
-        """Launch a run, or give back the one that has the name, whatever its phase."""
+        """Launch a run, or return the one that has the name, whatever its phase."""
         action, new, answer = self.launch(request)
         if new:
             self.on_launch(action)

@@ -1,4 +1,4 @@
-"""How runs are read: details, lists, and where the data lies."""
+"""How runs are read: details, lists, and the addresses of the data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ReadHandlers:
         self._store = store
 
     def table(self) -> Handlers:
-        """Which function answers which method."""
+        """The function that answers each method."""
         service = rpc.RunService
         return {
             service.GetRunDetails: self.get_run_details,
@@ -49,14 +49,14 @@ class ReadHandlers:
             return pb.GetActionDetailsResponse(details=answers.action_details(action, request.action_id))
 
     def get_action_data(self, request: pb.GetActionDataRequest, call: Call) -> pb.GetActionDataResponse:
-        """Gone: the data proxy has it."""
+        """Removed from this service: the data proxy answers it."""
         raise Refusal(
             "UNIMPLEMENTED",
             "RunService.GetActionData is deprecated; use DataProxyService.GetActionData instead",
         )
 
     def get_action_data_uris(self, request: pb.GetActionDataURIsRequest, call: Call) -> pb.GetActionDataURIsResponse:
-        """Where inputs and outputs lie; outputs only of a run that succeeded."""
+        """The addresses of inputs and outputs; outputs only of a run that succeeded."""
         with self._store.lock:
             action = require_action(self._store, request.action_id)
             return pb.GetActionDataURIsResponse(inputs_uri=action.inputs_uri, outputs_uri=answers.outputs_uri(action))

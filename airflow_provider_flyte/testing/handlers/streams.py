@@ -29,7 +29,7 @@ class StreamHandlers:
         self._store = store
 
     def table(self) -> Handlers:
-        """Which function answers which method."""
+        """The function that answers each method."""
         service = rpc.RunService
         return {
             service.WatchRuns: self.watch_runs,

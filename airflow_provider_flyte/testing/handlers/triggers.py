@@ -21,7 +21,7 @@ class TriggerHandlers:
         self._store = store
 
     def table(self) -> Handlers:
-        """Which function answers which method."""
+        """The function that answers each method."""
         service = rpc.TriggerService
         return {
             service.DeployTrigger: self.deploy_trigger,
@@ -32,7 +32,7 @@ class TriggerHandlers:
     def deploy_trigger(
         self, request: trigger_service_pb2.DeployTriggerRequest, call: Call
     ) -> trigger_service_pb2.DeployTriggerResponse:
-        """Take in a trigger, or its next revision."""
+        """Store a trigger, or its next revision."""
         name = request.name
         with self._store.lock:
             require_project(self._store, name.project)

@@ -63,7 +63,7 @@ class ConnectServer:
         self._server = _Server(config, self._hang_up)
 
     def open(self, host: str, port: int) -> int:
-        """Listen; the port that it became. ``OSError`` where it is taken."""
+        """Listen, and return the port. ``OSError`` if it is taken."""
         # The protocol is named because asyncio switches Nagle's algorithm off only where it is: 40 ms a call otherwise.
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -83,7 +83,7 @@ class ConnectServer:
         return bound
 
     def close(self) -> None:
-        """Hang up on everybody at once, as a server does that dies; its threads have ended afterwards."""
+        """Close all connections at once, as a server that dies does; its threads have ended afterwards."""
         self._server.end()
         self._serving.join()
         self._threads.shutdown(wait=True)
@@ -133,7 +133,7 @@ class ConnectServer:
             text = _compact(connect.error_json(status, refusal.details))
             return await exchange.reply(connect.HTTP_STATUS[status], head | {"content-type": connect.JSON}, text)
         data = _serialize(answer)
-        # What a fault made goes out as it is.
+        # What a fault has made is sent as it is.
         if data and answer is not data and "gzip" in exchange.headers.get("accept-encoding", ""):
             head, data = head | {"content-encoding": "gzip"}, gzip.compress(data, 1)
         return await exchange.reply(200, head | {"content-type": connect.UNARY}, data)
@@ -147,7 +147,7 @@ class ConnectServer:
 
         def push(data: bytes) -> None:
             """Send from the handler's thread, and hold it while the client does not read."""
-            # Not even headers before the first message, as the real one does it.
+            # As the real one, send not even headers before the first message.
             asyncio.run_coroutine_threadsafe(exchange.send_part(head, data), loop).result()
 
         def pump() -> bytes:
@@ -190,7 +190,7 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if connection.transport.get_extra_info("peername")[:2] == client:
                 connection.transport.close()
-        # Its loss is noted in the next turn; until then uvicorn would take this for an answer that was forgotten.
+        # uvicorn notices in the loop's next turn; before, it would take this for a handler that forgot its answer.
         await asyncio.sleep(0)
 
     def end(self) -> None:
@@ -214,7 +214,7 @@ class _Server(uvicorn.Server):
             listening.close()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        # An aborted one gives its socket back in the next turn.
+        # An aborted connection closes its socket in the loop's next turn.
         await asyncio.sleep(0)
         self._hang_up()
         if self.server_state.tasks:
@@ -231,7 +231,7 @@ class _Exchange:
         self._begun = False
 
     async def body(self) -> bytes:
-        """All of it."""
+        """The whole body."""
         parts = bytearray()
         more = True
         while more:
@@ -255,7 +255,7 @@ class _Exchange:
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
     def watched(self, call: Call) -> _Watched:
-        """While it lasts, the client's hanging up closes the call."""
+        """A context in which a client that disconnects closes the call."""
         return _Watched(self._receive, call)
 
 

@@ -30,7 +30,7 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_concurrent_streams", STREAMS_A_CONNECTION),
-    # Else streams that are over and not cleared away yet count too, and a client that keeps the bound is refused.
+    # Otherwise streams that have just ended count too, and a client that keeps to the limit is refused.
     ("grpc.http.overload_protection", 0),
 )
 
@@ -61,10 +61,10 @@ class GrpcServer:
         )
 
     def open(self, host: str, port: int) -> int:
-        """Listen; the port that it became. ``OSError`` where it is taken."""
+        """Listen, and return the port. ``OSError`` if it is taken."""
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            # Asked before: gRPC would print lines of its own about a port that is taken.
+            # Checked first, because gRPC prints lines of its own about a port that is taken.
             with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((host, port))
@@ -87,7 +87,7 @@ class GrpcServer:
         return OSError(f"cannot listen on {address}: {why}")
 
     def close(self) -> None:
-        """Hang up on everybody at once, as a server does that dies; its threads have ended afterwards."""
+        """Close all connections at once, as a server that dies does; its threads have ended afterwards."""
         self._server.stop(None).wait()
         self._threads.shutdown(wait=True)
 
