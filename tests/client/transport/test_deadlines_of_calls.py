@@ -137,7 +137,7 @@ def test_an_address_where_nobody_answers_leaves_time_for_the_next(monkeypatch: p
             each.connect_ex(full.getsockname())
         good = ("127.0.0.1", int(flyte.endpoint.rpartition(":")[2]))
         found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in (full.getsockname(), good)]
-        monkeypatch.setattr(connections.socket, "getaddrinfo", lambda *asked, **more: found)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **more: found)
         with closing(connections.connect("flyte.example.com", 80, Deadline(2.0))) as connected:
             assert connected.getpeername() == good
         for each in waiting:
