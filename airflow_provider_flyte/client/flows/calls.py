@@ -77,14 +77,18 @@ def run_identifier(key: RunKey, org: str) -> identifier_pb2.RunIdentifier:
 def get_run_details(
     run_id: identifier_pb2.RunIdentifier, final: type[RpcError] | None = None
 ) -> Call[run_definition_pb2.RunDetails]:
-    """RunService/GetRunDetails."""
-    return Call(
-        RunService.GetRunDetails,
-        run_service_pb2.GetRunDetailsRequest(run_id=run_id),
-        lambda response: response.details,
-        run=run_id.name,
-        final=final,
-    )
+    """RunService/GetRunDetails. The details name the run that was asked for, whatever name the answer gives it: it
+    goes into logs, and into requests.
+    """
+
+    def read(response: Any) -> run_definition_pb2.RunDetails:
+        details: run_definition_pb2.RunDetails = response.details
+        named = details.action.id.run
+        named.project, named.domain, named.name = run_id.project, run_id.domain, run_id.name
+        return details
+
+    request = run_service_pb2.GetRunDetailsRequest(run_id=run_id)
+    return Call(RunService.GetRunDetails, request, read, run=run_id.name, final=final)
 
 
 def get_action_data(
