@@ -33,7 +33,7 @@ class Judged:
             raise OSError("no metrics")
 
     def meets(self, error: Exception | None) -> BaseException | None:
-        """What a call ends with that met this."""
+        """The error that a call ends with after this one."""
         try:
             with self.judge.judging():
                 if error:
@@ -61,13 +61,15 @@ def test_other_errors_are_left_alone(judged: Judged) -> None:
     assert judged.garbled == 0
 
 
-def test_where_flyte_was_never_reached_it_is_no_flyte(judged: Judged, caplog: pytest.LogCaptureFixture) -> None:
+def test_answers_before_flyte_was_reached_mean_that_there_is_no_flyte(
+    judged: Judged, caplog: pytest.LogCaptureFixture
+) -> None:
     error = bad()
     assert judged.meets(error) is error
     assert (judged.garbled, caplog.records) == (0, [])
 
 
-def test_where_flyte_was_reached_something_garbles_its_answers(
+def test_answers_after_flyte_was_reached_are_garbled_on_the_way(
     judged: Judged, caplog: pytest.LogCaptureFixture
 ) -> None:
     endpoint_of(CONFIG).answered("grpc")

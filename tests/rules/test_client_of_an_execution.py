@@ -36,7 +36,9 @@ def held(connection: Connected) -> HeldClient:
     return HeldClient("flyte_default", logging.getLogger("task"))
 
 
-def test_it_is_made_when_it_is_first_needed_and_closed_in_the_end(held: HeldClient, closed: list[FlyteClient]) -> None:
+def test_the_client_is_made_when_it_is_first_needed_and_closed_at_the_end(
+    held: HeldClient, closed: list[FlyteClient]
+) -> None:
     assert held.flyte_conn_id == "flyte_default"
     with held as entered:
         assert entered is held

@@ -1,4 +1,4 @@
-"""Who is woken when, and what is kept of those who left. In virtual time."""
+"""When each wait is woken, and what is kept of waits that were left. In virtual time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def come(deadlines: Deadlines, *times: float) -> dict[float, Any]:
     return {at: Caller(deadlines, at) for at in times}
 
 
-async def test_each_is_woken_once_in_time() -> None:
+async def test_each_wait_is_woken_once_in_time() -> None:
     deadlines = Deadlines()
     callers = come(deadlines, 5.0, 3.0, 7.0, 3.5)
     await until(4.0)
@@ -49,25 +49,25 @@ async def test_each_is_woken_once_in_time() -> None:
     assert [caller.woken for caller in late.values()] == [[100.0], [101.0]]
 
 
-async def test_those_who_are_close_together_share_a_turn() -> None:
+async def test_deadlines_that_are_close_together_share_a_turn() -> None:
     deadlines = Deadlines()
     callers = come(deadlines, 3.0, 3.01, 3.02, 3.06, 4.0)
     await until(5.0)
     assert [caller.woken for caller in callers.values()] == [[3.0], [3.05], [3.05], [3.1], [4.0]]
 
 
-async def test_who_leaves_is_not_woken() -> None:
+async def test_a_wait_that_was_left_is_not_woken() -> None:
     deadlines = Deadlines()
     callers = come(deadlines, 1.0, 2.0, 3.0)
     deadlines.leave(callers[1.0])
     assert callers[1.0].deadline is None
-    # More than once does no harm.
+    # Leaving twice does no harm.
     deadlines.leave(callers[1.0])
     await until(10.0)
     assert [caller.woken for caller in callers.values()] == [[], [2.0], [3.0]]
 
 
-async def test_those_who_left_are_kept_until_half_are_such() -> None:
+async def test_waits_that_were_left_are_kept_until_they_are_half() -> None:
     deadlines = Deadlines()
     callers = list(come(deadlines, *(float(at) for at in range(1, 11))).values())
     for caller in callers[:5]:
@@ -88,7 +88,7 @@ async def test_those_who_left_are_kept_until_half_are_such() -> None:
     assert timer.cancelled()
 
 
-async def test_those_who_left_and_whose_time_has_come_are_not_counted_any_more() -> None:
+async def test_waits_that_were_left_are_not_counted_after_their_time() -> None:
     deadlines = Deadlines()
     callers = list(come(deadlines, *(float(at) for at in range(1, 11))).values())
     deadlines.leave(callers[0])
@@ -101,7 +101,7 @@ async def test_those_who_left_and_whose_time_has_come_are_not_counted_any_more()
     assert len(deadlines._heap) == 4
 
 
-async def test_after_others_have_left_the_next_one_is_still_the_first() -> None:
+async def test_after_others_were_left_the_next_deadline_is_still_the_first() -> None:
     deadlines = Deadlines()
     # They stand in this order, which without the first ones is none.
     callers = come(deadlines, 1.0, 5.0, 2.0, 6.0, 7.0, 3.0, 4.0)
@@ -112,7 +112,7 @@ async def test_after_others_have_left_the_next_one_is_still_the_first() -> None:
     assert [callers[at].woken for at in (3.0, 4.0, 5.0)] == [[3.0], [4.0], [5.0]]
 
 
-async def test_one_timer_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_deadlines_share_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     loop, timers = asyncio.get_running_loop(), []
     call_at = loop.call_at
 

@@ -1,4 +1,4 @@
-"""A message -> an event, or why it is none. By tables, without a server."""
+"""A message -> an event, or why it is not one. By tables, without a server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_payload_of_an_event_stays_what_it_is() -> None:
     assert {ending.name.lower(): ending.value for ending in Ending} == {ending.value: ending.value for ending in Ending}
 
 
-def test_what_an_event_need_not_say() -> None:
+def test_what_an_event_may_leave_out() -> None:
     assert RunEvent(Ending.MISSING, "r1") == RunEvent(Ending.MISSING, "r1", None, "", 0, 1)
     assert RunEvent.from_payload({**PAYLOAD, "phase": None}).phase is None
     assert RunEvent.from_payload({name: PAYLOAD[name] for name in PAYLOAD if name != "missing"}).missing == 0
@@ -85,7 +85,7 @@ def test_a_message_that_is_too_long_is_cut(message: str, sent: str) -> None:
         ),
     ],
 )
-def test_what_is_no_event(payload: object, error: str) -> None:
+def test_what_is_not_an_event(payload: object, error: str) -> None:
     with pytest.raises(EventError) as raised:
         RunEvent.from_payload(payload)
     assert str(raised.value) == error
@@ -124,7 +124,7 @@ def test_a_failure_whose_phase_is_not_known() -> None:
 # -- in a task
 
 
-def test_an_event_that_cannot_be_read_is_logged_and_is_none(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_event_that_cannot_be_read_is_logged_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("a task")
     assert read_event(PAYLOAD, "Flyte run r1", log) == EVENT
     assert caplog.messages == []

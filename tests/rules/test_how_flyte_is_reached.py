@@ -202,7 +202,7 @@ def test_how_many_requests_it_takes(network: Network, ends: list[RpcError | None
 @pytest.mark.parametrize(
     ("changed", "project", "domain"), [({}, "p", "d"), ({"project": "", "domain": ""}, NOWHERE, NOWHERE)]
 )
-def test_what_is_asked_for_cannot_exist(changed: dict[str, str], project: str, domain: str) -> None:
+def test_discovery_asks_for_a_run_that_cannot_exist(changed: dict[str, str], project: str, domain: str) -> None:
     (_, request), (_, _) = calls_to_try(config(org="acme", **changed), ())
     run = request.action_id.run
     assert (run.org, run.project, run.domain, run.name) == ("acme", project, domain, NO_RUN)
@@ -228,7 +228,7 @@ class Clocked:
         self.found: list[int] = []
 
     def begin(self, outcome: Found | RpcError | None, asker: int = 1) -> Any:
-        """What a discovery gives; None where there is none."""
+        """The result of a discovery; None if none is due."""
 
         def found() -> Found:
             self.found.append(asker)
@@ -274,8 +274,8 @@ def test_pauses_grow_while_nothing_is_found(clocked: Clocked, known: bool, first
     assert len(clocked.found) == 8
 
 
-def test_who_has_not_asked_yet_asks_at_once(clocked: Clocked) -> None:
-    """Another token may be good, and learns nothing of the refusal of the first."""
+def test_each_new_caller_asks_at_once(clocked: Clocked) -> None:
+    """The token of another caller may be valid, so it does not get the refusal of the first."""
     clocked.begin(AWAY, 1)
     assert clocked.begin(REFUSED, 2) is REFUSED
     assert clocked.begin(REFUSED, 2) is None
@@ -290,7 +290,7 @@ def test_who_has_not_asked_yet_asks_at_once(clocked: Clocked) -> None:
     assert clocked.endpoint.trouble_met(2) is REFUSED
 
 
-def test_all_who_ask_meanwhile_share_one(clocked: Clocked) -> None:
+def test_all_who_ask_meanwhile_share_one_discovery(clocked: Clocked) -> None:
     go_on = threading.Event()
 
     def slow() -> Found:
@@ -301,7 +301,7 @@ def test_all_who_ask_meanwhile_share_one(clocked: Clocked) -> None:
     assert clocked.endpoint.join_or_begin(slow, 1, 0.0, lambda: 0.0) is first
     assert first is not None
     assert not first.is_outdated
-    # It keeps no process from its end.
+    # It does not keep the process from ending.
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "flyte-discovery")
     clocked.endpoint.answered(CONNECT)
     assert first.is_outdated
@@ -336,7 +336,7 @@ def test_an_error_that_nobody_expects_is_that_of_those_who_wait(clocked: Clocked
     assert clocked.begin(Found(GRPC)) == Found(GRPC)
 
 
-def test_without_a_thread_there_is_no_discovery(clocked: Clocked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_thread_discovery_fails(clocked: Clocked, monkeypatch: pytest.MonkeyPatch) -> None:
     def limited(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

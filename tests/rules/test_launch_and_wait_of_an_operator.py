@@ -77,7 +77,7 @@ class Execution:
         return driven
 
     def deferral(self, driven: Driven, *given: Any) -> Any:
-        """What it defers with."""
+        """The arguments that it defers with."""
         with pytest.raises(TaskDeferred) as deferred:
             resume(driven, *given) if given else driven.task.execute(driven.context)
         return SimpleNamespace(
@@ -108,7 +108,7 @@ def execution(monkeypatch: pytest.MonkeyPatch) -> Execution:
 
 
 def success_of(execution: Execution, at: float = 1000.0) -> None:
-    """The run succeeds at this time."""
+    """Let the run succeed at this time."""
 
     def then(now: float) -> None:
         if now >= at:
@@ -213,7 +213,7 @@ def test_after_trouble_the_connection_is_read_again(execution: Execution) -> Non
     assert execution.run.project == "q"
 
 
-def test_who_is_killed_meanwhile_launches_nothing(execution: Execution) -> None:
+def test_a_task_that_is_killed_meanwhile_launches_nothing(execution: Execution) -> None:
     execution.fails(Status.UNAVAILABLE)
     driven = execution.operator()
     execution.then = lambda now: driven.task.on_kill()
@@ -222,7 +222,7 @@ def test_who_is_killed_meanwhile_launches_nothing(execution: Execution) -> None:
     assert execution.now == 1000.5
 
 
-def test_a_deferrable_one_waits_in_the_triggerer(execution: Execution) -> None:
+def test_a_deferrable_task_waits_in_the_triggerer(execution: Execution) -> None:
     execution.fails(Status.UNAVAILABLE)
     driven = execution.operator(
         deferrable=True, run_name="nightly", unreachable_after=90.0, execution_timeout=timedelta(seconds=70)
@@ -246,7 +246,7 @@ def test_a_deferrable_one_waits_in_the_triggerer(execution: Execution) -> None:
 
 
 def answered(run: str = "nightly") -> RunEvent:
-    """What the trigger sends when Flyte answers before a launch."""
+    """The event of a trigger when Flyte answers before a launch."""
     return RunEvent(Ending.MISSING, run)
 
 
@@ -306,7 +306,7 @@ def test_an_answer_that_only_the_triggerer_got(execution: Execution, ending: End
 
 
 def lose_the_answer(execution: Execution) -> None:
-    """The run is launched, and nobody hears of it."""
+    """Launch the run, and lose the answer."""
 
     def lost(asked: Asked) -> Exception | None:
         if asked.rpc == "CreateRun":
@@ -405,7 +405,7 @@ def test_a_setting_that_cannot_be_used_names_the_run_too() -> None:
 
 
 def test_before_a_launch_a_name_is_that_of_today(execution: Execution) -> None:
-    """Nothing was launched under the one of before."""
+    """Nothing was launched under the name before."""
     settled = before_launch(asked_name=None, run_names=["of-another-prefix"])
     execution.connection.change(run_name_prefix="acme")
     execution.deferral(execution.operator(deferrable=True), answered("of-another-prefix"), settled)

@@ -252,7 +252,7 @@ def test_the_exception_of_a_failed_run(for_good: bool, phase: int | None, retrie
         ("ABORTED", "  ", 3, "is FAILED after 3 attempts: Flyte gives no reason\n"),
     ],
 )
-def test_the_words_of_a_failure(worker: Worker, kind: str, message: str, attempts: int, words: str) -> None:
+def test_the_text_of_a_failure(worker: Worker, kind: str, message: str, attempts: int, words: str) -> None:
     worker.flyte.run("r1", FAILED)
     worker.flyte.errors[R1] = USER, "x"
     worker.wait.observe(0.0)
@@ -277,7 +277,7 @@ def test_a_run_that_another_flyte_has_is_not_missing(endpoint: str | None, moved
 @pytest.mark.parametrize(
     ("missing_after", "words"), [(None, ": the grace period passed"), (60.0, ": the grace period of 60 s passed")]
 )
-def test_the_words_of_a_run_that_is_missing(missing_after: float | None, words: str) -> None:
+def test_the_text_of_a_run_that_is_missing(missing_after: float | None, words: str) -> None:
     assert words in str(Worker(rules=WaitRules(missing_after, None)).wait.missing())
 
 
@@ -289,12 +289,12 @@ def test_the_words_of_a_run_that_is_missing(missing_after: float | None, words: 
         (Status.UNAVAILABLE, "A retry may find Flyte better"),
     ],
 )
-def test_the_words_of_outputs_that_cannot_be_read(worker: Worker, code: Status, words: str) -> None:
+def test_the_text_of_outputs_that_cannot_be_read(worker: Worker, code: Status, words: str) -> None:
     error: Any = refusal(code)
     assert words in str(worker.wait.outputs_unreadable(error))
 
 
-def test_other_words(worker: Worker) -> None:
+def test_the_text_of_a_timeout_and_of_a_wait_that_broke(worker: Worker) -> None:
     assert "timeout of 90 s has passed and Flyte run p/development/r1 is not over: it is not" in str(
         worker.wait.timed_out(90.0)
     )

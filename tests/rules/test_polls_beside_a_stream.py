@@ -51,7 +51,7 @@ async def test_only_ends_that_somebody_waits_for_show_that_a_stream_keeps_up(wor
     world.flyte.sends("r1")
     await asyncio.sleep(0.01)
     assert stream.misses == 0
-    # One that a poll was quicker with, too.
+    # An end that a poll noticed first counts too.
     world.wait("r3")
     world.flyte.run("r2", SUCCEEDED)
     await until(26)
@@ -140,7 +140,7 @@ async def test_what_was_over_before_the_stream_was_opened_again_is_no_miss_of_it
     await until(26)
     assert world.outcomes == {"r1": Outcome.SUCCEEDED}
     assert polls._pending == {}
-    # What comes about from then on is one, once a poll has shown that it was not over while the stream was open.
+    # An end from then on is a miss, once a poll has shown that it was not over while the stream was open.
     await until(30)
     world.flyte.run("r2", SUCCEEDED)
     while "r2" not in world.outcomes:

@@ -33,10 +33,10 @@ async def test_in_trouble_one_poll_shows_whether_it_is_over(world: World, monkey
     # The first round meets it with all of its polls: three groups, and the run that is not there yet.
     assert at.count(at[0]) == 4
     assert len(set(at[4:])) == len(at[4:]) > 10
-    # They come sooner than in quiet times, but spread.
+    # They come sooner than usual, but spread.
     pauses = [later - one for one, later in itertools.pairwise(at)]
     assert max(pauses) <= 2.0
-    # All know of it, and once.
+    # Each log has it once.
     assert {len(lines) for lines in world.lines.values()} == {1}
     assert all("No answer from Flyte, still waiting: " in lines[0] for lines in world.lines.values())
     world.flyte.fails = lambda asked: None
@@ -47,7 +47,7 @@ async def test_in_trouble_one_poll_shows_whether_it_is_over(world: World, monkey
     assert len([each for each in again if each.at == again[0].at]) == 4
     assert {len(lines) for lines in world.lines.values()} == {2}
     assert all("Flyte answers again after" in lines[1] for lines in world.lines.values())
-    # From now on all is quiet, and the pace that of quiet times.
+    # From now on nothing is logged, and the pace is the usual one.
     await until(120)
     at = sorted({each.at for each in world.flyte.asked[seen:]})
     assert at[-1] - at[-2] == 5.0

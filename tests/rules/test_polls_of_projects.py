@@ -1,4 +1,4 @@
-"""When which runs are asked for, and what becomes of the answers. In virtual time, by a table of runs."""
+"""When runs are polled, and what follows from the answers. In virtual time, by a table of runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_rounds_come_at_their_pace(world: World) -> None:
     assert world.outcomes == {"r1": Outcome.SUCCEEDED}
     assert world.ended_at == {"r1": pytest.approx(25.39, abs=0.01)}
     assert (world.watcher.status.ends_by_poll, world.watcher.status.ends_by_stream) == (1, 0)
-    # Nobody waits any more, so nobody asks.
+    # Without waits there are no polls.
     await until(100)
     assert len(world.flyte.asked) == 10
 
@@ -92,12 +92,12 @@ async def test_a_wait_that_begins_and_ends_at_once_changes_nothing(world: World,
 
 
 async def test_between_two_rounds_two_tasks_wait(world: World) -> None:
-    """For the time, and for somebody who comes; those of the rounds before are gone."""
+    """One for the time, one for a new wait; those of the rounds before have ended."""
     world.begin()
     others = asyncio.all_tasks()
     world.wait("r1")
     await until(100)
-    # With that of the project, and who waits.
+    # With the task of the project, and the wait itself.
     assert len(asyncio.all_tasks() - others) == 4
 
 

@@ -170,20 +170,20 @@ async def test_new_waits_have_at_most_half_of_the_turns(world: World) -> None:
     first = await a_round()
     new = wait("n")
     second = await a_round()
-    # Those who come are first.
+    # New waits are first.
     assert set(second[:25]) <= new
     assert set(second[25:]) <= old
-    # Those who wait have their turns before anybody has one again.
+    # All others have a turn before any wait has its second.
     assert set(second[25:35]) == old - set(first)
     third = await a_round()
     assert len(set(third) & (new - set(second))) >= 15
     assert set(third) & set(second) <= old
-    # Before the next round for all those who come may have all turns.
+    # Between two rounds for all, new waits may have all turns.
     assert set(await a_round(only_new=True) if wait("x") else ()) <= {f"x{number}" for number in range(60)}
 
 
 async def test_other_projects_and_new_waits_are_not_put_off(world: World) -> None:
-    """Neither other projects nor one who comes: what waits for its turn already counts."""
+    """Neither other projects nor a new wait: calls that wait for their turn count already."""
     world.begin(max_calls_per_second=6.0)
     refusing = [ProjectDomain("p", f"refusing{number}") for number in range(5)]
     lists = [ProjectDomain("p", f"lists{number}") for number in range(10)]
@@ -218,7 +218,7 @@ async def test_a_run_that_cannot_be_read_is_no_trouble_of_others(world: World) -
     assert len(world.lines["r1"]) == 1
     assert "broken row" in world.lines["r1"][0]
     assert world.lines["r2"] == []
-    # Flyte answers, so the pace is that of quiet times.
+    # Flyte answers, so the pace is the usual one.
     at = times(world.flyte.calls("GetRunDetails"))
     assert at[-1] - at[-3] == 5.0
     world.flyte.run("r2", SUCCEEDED)

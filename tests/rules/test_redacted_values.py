@@ -23,7 +23,7 @@ def test_names_are_shown_and_values_are_not(made: Any) -> None:
 @pytest.mark.parametrize(
     ("hidden", "unfit"), [("{{ s3cret }}", "str"), (["s3cret"], "list"), (3, "int"), (None, "NoneType"), ("", "str")]
 )
-def test_what_is_no_mapping_is_hidden_whole(hidden: Any, unfit: str) -> None:
+def test_what_is_not_a_mapping_is_hidden_whole(hidden: Any, unfit: str) -> None:
     values = HiddenValues(hidden)
     assert repr(values) == "***"
     assert (dict(values), len(values), values.unfit) == ({}, 0, unfit)
@@ -32,6 +32,6 @@ def test_what_is_no_mapping_is_hidden_whole(hidden: Any, unfit: str) -> None:
     assert bool(values) is bool(hidden)
 
 
-def test_nothing_is_nothing() -> None:
+def test_none_stays_none() -> None:
     values = HiddenValues({})
     assert (repr(values), bool(values), len(values), values.unfit) == ("{}", False, 0, "")

@@ -1,4 +1,4 @@
-"""What a caller gets of its waits, and who has a line of progress next. In virtual time, without a server."""
+"""What a caller gets of its waits, and whose log gets the next line of progress. In virtual time, without a server."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_lines_about_trouble() -> None:
     waiting = asyncio.ensure_future(anext(caller.results))
     await asyncio.sleep(0)
     assert caller.results.notify("away") is True
-    # What concerns several of the waits is said once, before it is delivered and after.
+    # What concerns several of the waits is logged once, before it is delivered and after.
     assert caller.results.notify("away") is False
     assert caller.results.notify("back") is True
     await asyncio.sleep(0.1)
@@ -86,14 +86,14 @@ async def test_lines_about_trouble() -> None:
     assert caller.results.notify("gone") is True
     await asyncio.sleep(0.1)
     assert caller.troubles == ["away", "back", "gone"]
-    # Another time it is news again.
+    # The next time it is logged again.
     assert caller.results.notify("away") is True
     await asyncio.sleep(0.1)
     assert caller.troubles[3:] == ["away"]
     waiting.cancel()
 
 
-async def test_who_has_no_log_has_no_lines() -> None:
+async def test_without_a_log_there_are_no_lines() -> None:
     caller = Caller("r1", logs=False)
     waiting = asyncio.ensure_future(anext(caller.results))
     await asyncio.sleep(0)
@@ -152,7 +152,7 @@ def test_the_shortest_interval_counts() -> None:
     assert not waits._intervals
 
 
-def test_who_has_a_line_of_progress_next() -> None:
+def test_whose_log_gets_the_next_line_of_progress() -> None:
     waits = OpenWaits(20.0)
     callers = [Caller("r1") for _ in range(30)]
     for caller in callers:
@@ -229,15 +229,15 @@ async def test_an_answer_and_a_renewal_begin_the_time_anew() -> None:
     assert renewals.asked == [1050.0, 1080.0]
 
 
-async def test_all_who_met_the_old_one_get_the_new_one() -> None:
+async def test_all_who_met_the_old_client_get_the_new_one() -> None:
     renewals = Renewals("second")
     assert await asyncio.gather(*(renewals.meets(lasting=True) for _ in range(5))) == [True] * 5
     assert (len(renewals.asked), renewals.renewed, renewals.current.get()) == (1, 1, "second")
-    # Who met the new one is no better off.
+    # It does not help those whose call failed with the new one.
     assert await renewals.meets(client="second") is False
 
 
-async def test_one_that_cannot_be_had_changes_nothing() -> None:
+async def test_a_client_that_cannot_be_made_changes_nothing() -> None:
     renewals = Renewals(ConfigError("no connection"), "second")
     assert await renewals.meets(lasting=True) is False
     assert renewals.current.client == "first"

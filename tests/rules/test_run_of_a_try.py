@@ -39,7 +39,7 @@ def flyte() -> ScriptedFlyte:
 
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
-    """What the task's log has, as it comes."""
+    """The lines of the task's log, as they are logged."""
     lines: list[str] = []
 
     class Noting(logging.Handler):
@@ -111,7 +111,7 @@ def test_a_run_under_a_chosen_name_that_nobody_of_airflow_launched(flyte: Script
     ]
 
 
-def test_a_task_that_does_not_wait_is_not_said_to(flyte: ScriptedFlyte, said: list[str]) -> None:
+def test_a_task_that_does_not_wait_does_not_log_that_it_waits(flyte: ScriptedFlyte, said: list[str]) -> None:
     launched(flyte, a_try())
     runs_of(flyte, a_try(), waits=False).get()
     assert said[0].endswith("RUNNING. Nothing is launched.")
@@ -135,7 +135,7 @@ def test_what_a_retry_repeats(flyte: ScriptedFlyte, said: list[str], retry_as: s
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_retry_that_finds_nothing_says_so(flyte: ScriptedFlyte, said: list[str], number: int) -> None:
+def test_a_retry_that_finds_nothing_logs_it(flyte: ScriptedFlyte, said: list[str], number: int) -> None:
     runs_of(flyte, a_try(number)).get()
     found = [
         line for line in said if line.startswith("No earlier try of this task has a run in Flyte project p, domai")

@@ -68,7 +68,7 @@ def listed(flyte: ScriptedFlyte) -> Any:
     return followed(flyte, list_by_name("p", "development", ["r1", "gone"], ""))
 
 
-def test_those_that_exist(flyte: ScriptedFlyte) -> None:
+def test_runs_that_exist(flyte: ScriptedFlyte) -> None:
     assert listed(flyte) == {R1: RUNNING}
     assert len(flyte.asked) == 1
 
@@ -97,7 +97,7 @@ def test_a_refusal_of_the_filter(flyte: ScriptedFlyte, code: Status) -> None:
         (everything, 3, None, ["ListRuns", "ListRuns", "GetRunDetails", "ListRuns"]),
     ],
 )
-def test_what_internal_means(
+def test_what_the_status_internal_means(
     flyte: ScriptedFlyte, what: Fails, times: int, kind: type[Exception] | None, asked: list[str]
 ) -> None:
     fails(flyte, Status.INTERNAL, what, times)

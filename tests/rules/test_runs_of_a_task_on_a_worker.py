@@ -52,7 +52,7 @@ class Worker:
         )
 
     def asked(self) -> list[tuple[str, tuple[str, ...]]]:
-        """What was asked since the last time."""
+        """The calls since the last time."""
         asked, self.flyte.asked[:] = [(each.rpc, each.names) for each in self.flyte.asked], []
         return asked
 
@@ -168,7 +168,7 @@ def test_one_list_shows_which_are_over(worker: Worker, caplog: pytest.LogCapture
         ((ABORTED, SUCCEEDED), False, False, Outcome.FAILED),
     ],
 )
-def test_how_they_stand_together(
+def test_the_verdict_on_several_runs(
     worker: Worker, phases: tuple[int, int], any_one: bool, fail_fast: bool, outcome: Outcome
 ) -> None:
     for name, phase in zip(("r1", "r2"), phases, strict=True):
@@ -424,7 +424,7 @@ def test_where_to_look_is_said_once_for_each(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize(("count", "more"), [(20, None), (21, "... and 1 more"), (30, "... and 10 more")])
-def test_twenty_are_named(worker: Worker, count: int, more: str | None) -> None:
+def test_twenty_runs_are_named(worker: Worker, count: int, more: str | None) -> None:
     _, error = failed(worker, *(f"r{number}" for number in range(count)))
     named = [line for line in str(error).splitlines() if line.startswith("Flyte run ")]
     assert len(named) == 20

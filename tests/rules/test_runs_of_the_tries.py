@@ -74,7 +74,7 @@ def test_a_name_that_somebody_else_has_leads_to_the_next(flyte: ScriptedFlyte) -
     now = a_try(2, dag_run=DagRunMarks("8"))
 
     def one_more(position: int) -> str:
-        """The name that was asked for last, which is the next one."""
+        """The name that was searched for last, which is the next one."""
         flyte.asked.clear()
         runs = flyte.client.execute(find_tries(now, HERE.run, ""), retry_for=0.0)
         lists = [names for rpc, names in asked(flyte) if rpc == "ListRuns"]

@@ -1,4 +1,4 @@
-"""Who shares a watcher, how long it stays, and what is sent of it to Airflow's metrics. In virtual time."""
+"""Who shares a watcher, how long it stays, and which metrics of it Airflow gets. In virtual time."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Process:
         return shared_watcher._of_loop(self.loop).get("flyte_default")
 
     def gauges(self) -> list[tuple[float, int]]:
-        """When how many waits were sent."""
+        """The gauges of waits that were sent, with their times."""
         return [(at, value) for at, name, value in self.sent if name == "flyte.waits"]
 
 
@@ -58,7 +58,7 @@ async def process(monkeypatch: pytest.MonkeyPatch, no_watcher_left: None) -> Pro
     return Process(monkeypatch)
 
 
-async def test_all_get_the_same_one(process: Process) -> None:
+async def test_all_triggers_get_the_same_watcher(process: Process) -> None:
     first, second = Lease("flyte_default"), Lease("flyte_default")
     assert (first.ready, process.shared.users) == (None, 2)
     watchers = await asyncio.gather(first.watcher(), second.watcher())
@@ -88,7 +88,7 @@ async def test_a_connection_that_could_not_be_read_is_read_again(process: Proces
     lease.release()
 
 
-async def test_who_is_cancelled_takes_it_from_nobody(process: Process) -> None:
+async def test_a_cancelled_caller_takes_the_watcher_from_nobody(process: Process) -> None:
     first, second = Lease("flyte_default"), Lease("flyte_default")
     waiting = [asyncio.ensure_future(lease.watcher()) for lease in (first, second)]
     await asyncio.sleep(0)
@@ -99,13 +99,13 @@ async def test_who_is_cancelled_takes_it_from_nobody(process: Process) -> None:
         lease.release()
 
 
-async def test_it_lingers_until_the_next_one_comes(process: Process) -> None:
+async def test_a_watcher_lingers_until_the_next_trigger_comes(process: Process) -> None:
     lease = Lease("flyte_default")
     watcher = await lease.watcher()
     lease.release()
     await until(40)
     lease = Lease("flyte_default")
-    # What was to close it does not do so under those who came.
+    # The timer that was to close it does nothing while triggers use it.
     await until(120)
     assert lease.ready is watcher
     assert process.closed == []
@@ -117,7 +117,7 @@ async def test_it_lingers_until_the_next_one_comes(process: Process) -> None:
     assert len(process.closed) == 1
 
 
-async def test_a_retired_one_serves_those_who_have_it(process: Process) -> None:
+async def test_a_retired_watcher_serves_those_who_have_it(process: Process) -> None:
     old = Lease("flyte_default")
     watcher = await old.watcher()
     old.retire()
@@ -134,7 +134,7 @@ async def test_a_retired_one_serves_those_who_have_it(process: Process) -> None:
     new.release()
 
 
-async def test_one_that_is_closed_while_it_is_made(process: Process) -> None:
+async def test_a_watcher_that_is_closed_while_it_is_made(process: Process) -> None:
     lease = Lease("flyte_default")
     waiting = asyncio.ensure_future(lease.watcher())
     await asyncio.sleep(0)
@@ -172,14 +172,14 @@ async def test_metrics_are_sent_every_ten_seconds_while_somebody_waits(process: 
     assert process.gauges() == [(0.0, 0), (10.0, 1), (20.0, 1), (45.0, 0), (55.0, 0)]
     other = Lease("flyte_default")
     await until(60)
-    # Who comes in between changes nothing.
+    # A trigger that comes in between changes nothing.
     assert len(process.gauges()) == 5
     for each in (lease, other):
         each.release()
     await until(130)
-    # And once in the end.
+    # And once at the end.
     assert [at for at, _ in process.gauges()[5:]] == [120.0]
-    # Counters have what came since the last time.
+    # Counters hold the increase since the last time.
     calls = sum(value for _, name, value in process.sent if name == "flyte.calls")
     assert calls == len(process.flyte.calls())
 
@@ -194,7 +194,7 @@ async def test_refused_credentials_lead_to_another_client(process: Process) -> N
     first = process.shared._client
     with watcher.wait_each(["r1"]) as results:
         await until(25)
-        # The connection is the same: nobody can help.
+        # The connection is the same, so no new client helps.
         process.flyte.fails = lambda asked: refusal(Status.UNAUTHENTICATED) if asked.rpc == "ListRuns" else None
         assert (await anext(results)).outcome.value == "unreachable"
     assert (process.shared._client, process.closed) == (first, [])

@@ -95,7 +95,7 @@ class Scripted:
         self.tasks.update(self.streams.tasks)
 
     async def want(self, *project_domains: ProjectDomain) -> list[ProjectDomain]:
-        """Those whose streams are open then."""
+        """Want streams of these projects; return those whose streams are open then."""
         self.streams.want(project_domains)
         await self.turns()
         return [opened.where for opened in self.opened if not opened.closed]
@@ -118,7 +118,7 @@ async def scripted() -> AsyncIterator[Scripted]:
     await made.end()
 
 
-async def test_one_for_each_project_that_is_wanted(scripted: Scripted) -> None:
+async def test_one_stream_for_each_project_that_is_wanted(scripted: Scripted) -> None:
     assert await scripted.want(HERE, THERE) == [HERE, THERE]
     assert await scripted.want(HERE, THERE) == [HERE, THERE]
     assert await scripted.want(THERE) == [THERE]
@@ -128,10 +128,10 @@ async def test_one_for_each_project_that_is_wanted(scripted: Scripted) -> None:
     assert scripted.opened[0].org == "acme"
 
 
-async def test_at_most_so_many(scripted: Scripted) -> None:
+async def test_at_most_fifty_streams(scripted: Scripted) -> None:
     projects = [ProjectDomain(f"p{number}", "d") for number in range(51)]
     assert await scripted.want(*projects) == projects[:-1]
-    # One goes, and leaves room for the last.
+    # One is closed, and leaves room for the last.
     assert await scripted.want(*projects[1:]) == projects[1:]
 
 
@@ -144,7 +144,7 @@ async def test_updates_are_passed_on_in_nobodys_context(scripted: Scripted) -> N
                                 (("r1", 3), ("r2", 4), ("r1", 5))]  # fmt: skip
 
 
-async def test_with_runs_it_works_from_its_first_message_on(scripted: Scripted) -> None:
+async def test_with_runs_a_stream_works_from_its_first_message_on(scripted: Scripted) -> None:
     streams = scripted.streams
     assert streams.open_since(HERE) == math.inf
     assert not streams.working(HERE)
@@ -170,7 +170,7 @@ async def test_with_runs_it_works_from_its_first_message_on(scripted: Scripted) 
     assert not streams.working(HERE)
 
 
-async def test_without_runs_it_counts_as_open_after_a_while(scripted: Scripted) -> None:
+async def test_without_runs_a_stream_counts_as_open_after_a_while(scripted: Scripted) -> None:
     scripted.has_runs = False
     scripted.now = 5.0
     await scripted.want(HERE)
@@ -180,7 +180,7 @@ async def test_without_runs_it_counts_as_open_after_a_while(scripted: Scripted) 
     scripted.now = 7.0
     assert scripted.streams.working(HERE)
     assert scripted.streams.open_since(HERE) == 7.0
-    # Nothing is owed, so nothing is late.
+    # Nothing is pending, so nothing is late.
     scripted.now = 1000.0
     assert await scripted.want(HERE) == [HERE]
     # A first message after hours is no price.
@@ -189,7 +189,7 @@ async def test_without_runs_it_counts_as_open_after_a_while(scripted: Scripted) 
     assert scripted.pauses[0] < 1
 
 
-async def test_one_that_never_begins_is_given_up_for_ten_minutes(
+async def test_a_stream_that_never_begins_is_given_up_for_ten_minutes(
     scripted: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
     await scripted.want(HERE, THERE)
@@ -208,7 +208,7 @@ async def test_one_that_never_begins_is_given_up_for_ten_minutes(
     assert len(caplog.records) == 1
 
 
-async def test_while_it_pauses_it_is_not_late(scripted: Scripted, caplog: pytest.LogCaptureFixture) -> None:
+async def test_while_a_stream_pauses_it_is_not_late(scripted: Scripted, caplog: pytest.LogCaptureFixture) -> None:
     await scripted.want(HERE)
     scripted.stuck = True
     await scripted.send(error(Status.UNAVAILABLE))
@@ -226,7 +226,7 @@ async def begun(scripted: Scripted) -> asyncio.Task[None]:
     return task
 
 
-async def test_one_that_sends_less_than_it_misses_is_opened_again(scripted: Scripted) -> None:
+async def test_a_stream_that_sends_less_than_it_misses_is_opened_again(scripted: Scripted) -> None:
     task, streams = await begun(scripted), scripted.streams
     for _ in range(2):
         await scripted.send(message())
@@ -245,7 +245,7 @@ async def test_one_that_sends_less_than_it_misses_is_opened_again(scripted: Scri
     assert streams.working(HERE)
 
 
-async def test_its_first_message_is_no_sign_that_it_works(scripted: Scripted) -> None:
+async def test_the_first_message_is_no_sign_that_a_stream_works(scripted: Scripted) -> None:
     await scripted.want(HERE)
     [task] = scripted.streams.tasks
     # Nor is one that has not come yet a debt of later.
@@ -256,14 +256,14 @@ async def test_its_first_message_is_no_sign_that_it_works(scripted: Scripted) ->
     assert scripted.streams.tasks != [task]
 
 
-async def test_after_three_misses_in_a_row_it_is_left_alone(
+async def test_after_three_misses_in_a_row_a_stream_is_left_closed(
     scripted: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(2):
         await begun(scripted)
         scripted.streams.missed(HERE, 1)
     await begun(scripted)
-    # A success ends the row.
+    # A success interrupts the series.
     scripted.streams.kept_up(HERE)
     scripted.streams.kept_up(THERE)
     for count in (1, 2, 3):
@@ -280,11 +280,11 @@ async def test_after_three_misses_in_a_row_it_is_left_alone(
         await begun(scripted)
         scripted.streams.missed(HERE, 1)
     assert not scripted.streams.tasks
-    # It is said once.
+    # It is logged once.
     assert len(caplog.records) == 1
 
 
-async def test_a_dear_one_that_misses_is_opened_again_when_it_has_earned_it(scripted: Scripted) -> None:
+async def test_an_expensive_stream_that_misses_is_opened_again_when_it_has_earned_it(scripted: Scripted) -> None:
     await scripted.want(HERE)
     scripted.now = 3.0
     await scripted.send(message())
@@ -303,7 +303,7 @@ async def test_a_dear_one_that_misses_is_opened_again_when_it_has_earned_it(scri
     assert scripted.streams.tasks != [task]
 
 
-async def test_one_that_misses_while_it_pauses_is_not_hurried(scripted: Scripted) -> None:
+async def test_a_stream_that_misses_while_it_pauses_is_not_hurried(scripted: Scripted) -> None:
     task = await begun(scripted)
     scripted.stuck = True
     await scripted.send(None)
@@ -334,7 +334,7 @@ async def test_another_client_gets_streams_of_its_own(scripted: Scripted) -> Non
 @pytest.mark.parametrize(
     "code", [Status.UNIMPLEMENTED, Status.INVALID_ARGUMENT, Status.PERMISSION_DENIED, Status.NOT_FOUND]
 )
-async def test_a_refusal_is_for_ever(scripted: Scripted, code: Status, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_refusal_is_final(scripted: Scripted, code: Status, caplog: pytest.LogCaptureFixture) -> None:
     await scripted.want(HERE, THERE)
     await scripted.send(error(code), 0)
     assert "Flyte refuses a stream of updates (WatchRuns) of p/development" in caplog.text
@@ -345,7 +345,7 @@ async def test_a_refusal_is_for_ever(scripted: Scripted, code: Status, caplog: p
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
-async def test_a_refusal_of_one_that_is_not_wanted_any_more_is_none(scripted: Scripted) -> None:
+async def test_a_refusal_of_a_stream_that_is_no_longer_wanted_is_ignored(scripted: Scripted) -> None:
     await scripted.want(HERE)
     scripted.opened[0].sends.put_nowait(error(Status.UNIMPLEMENTED))
     # Its answer and the end of the last wait come in one turn of the loop.
@@ -356,7 +356,7 @@ async def test_a_refusal_of_one_that_is_not_wanted_any_more_is_none(scripted: Sc
 
 
 @pytest.mark.parametrize("end", [None, error(Status.UNAVAILABLE), error(Status.INTERNAL), ValueError("broken")])
-async def test_whatever_ends_it_another_one_is_opened(
+async def test_whatever_ends_a_stream_another_one_is_opened(
     scripted: Scripted, end: Exception | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "airflow_provider_flyte")
@@ -384,7 +384,7 @@ async def test_pauses_grow_until_there_is_progress(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize(("cost", "pays"), [(0.99, True), (1.0, False), (3.0, False)])
-async def test_one_that_is_cut_twice_before_it_has_paid_is_left_alone_for_an_hour(
+async def test_a_stream_that_is_cut_twice_before_it_has_paid_is_left_closed_for_an_hour(
     scripted: Scripted, cost: float, pays: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "airflow_provider_flyte")
@@ -409,7 +409,7 @@ async def test_one_that_is_cut_twice_before_it_has_paid_is_left_alone_for_an_hou
         assert await scripted.want(HERE) == [HERE]
 
 
-async def test_only_cuts_in_a_row_are_held_against_it(scripted: Scripted) -> None:
+async def test_only_cuts_in_a_row_count(scripted: Scripted) -> None:
     await scripted.want(HERE)
     for stays in (10.0, 297.0, 10.0, 297.0):
         scripted.now += 3.0
@@ -422,7 +422,7 @@ async def test_only_cuts_in_a_row_are_held_against_it(scripted: Scripted) -> Non
     assert max(scripted.pauses[1::2]) <= 1.6
 
 
-async def test_one_that_is_cut_a_moment_too_early_has_not_paid(scripted: Scripted) -> None:
+async def test_a_stream_that_is_cut_a_moment_too_early_has_not_paid(scripted: Scripted) -> None:
     await scripted.want(HERE)
     for _ in range(2):
         scripted.now += 3.0
@@ -432,7 +432,7 @@ async def test_one_that_is_cut_a_moment_too_early_has_not_paid(scripted: Scripte
     assert not scripted.streams.tasks
 
 
-async def test_what_is_missed_before_the_first_message_of_a_dear_one(scripted: Scripted) -> None:
+async def test_what_is_missed_before_the_first_message_of_an_expensive_stream(scripted: Scripted) -> None:
     await scripted.want(HERE)
     scripted.now += 3.0
     await scripted.send(message())
@@ -450,7 +450,7 @@ async def test_what_is_missed_before_the_first_message_of_a_dear_one(scripted: S
     assert scripted.streams.tasks == [task]
 
 
-async def test_one_that_has_not_begun_is_neither_late_nor_behind(scripted: Scripted) -> None:
+async def test_a_stream_that_has_not_begun_is_neither_late_nor_behind(scripted: Scripted) -> None:
     scripted.streams.want([HERE])
     scripted.streams.want([HERE])
     scripted.streams.missed(HERE, 1)
@@ -476,5 +476,5 @@ async def test_all_are_closed_together(scripted: Scripted) -> None:
     scripted.streams.close()
     await scripted.turns()
     assert [opened.closed for opened in scripted.opened] == [True, True]
-    # Whoever comes next gets others.
+    # New waits get other streams.
     assert await scripted.want(HERE) == [HERE]

@@ -48,7 +48,7 @@ def test_a_token_is_asked_for_once() -> None:
     assert token.metadata == (("authorization", "Bearer token-1"),)
 
 
-def test_one_that_cannot_be_renewed_is_used_up(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_token_that_cannot_be_renewed_is_used_up(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "airflow_provider_flyte")
     server = Server()
     server.text()
@@ -69,7 +69,7 @@ def test_one_that_cannot_be_renewed_is_used_up(caplog: pytest.LogCaptureFixture)
     server.now = 1100.0
     with pytest.raises(TokenServerError):
         server.text()
-    # It is said once.
+    # It is logged once.
     assert [record.getMessage() for record in caplog.records] == [
         f"The token for Flyte could not be renewed; the old one is good for 20 s more. {away()}"
     ]
@@ -82,7 +82,7 @@ def test_one_that_cannot_be_renewed_is_used_up(caplog: pytest.LogCaptureFixture)
 
 
 def test_whoever_waited_for_a_request_that_went_well_asks_again_where_that_is_no_help() -> None:
-    """The token server gave the one that is refused once more."""
+    """The token server returned the token that is refused once more."""
     server = Server()
     server.text()
     server.tokens._raise_if_just_failed(-1)
@@ -132,7 +132,7 @@ def test_which_refusals_are_about_the_token(error: RpcError, method: Any, helps:
     assert Server().tokens.may_help(error, method, after=None) is helps
 
 
-def test_the_cause_of_another_error_is_another_matter() -> None:
+def test_the_cause_of_another_error_does_not_count() -> None:
     error = refused(Status.UNAVAILABLE)
     error.__cause__ = refused(Status.UNAUTHENTICATED)
     assert Server().tokens.may_help(error, READ, after=None) is False

@@ -44,7 +44,7 @@ class Triggerer:
         return made
 
     async def event(self, made: Any) -> Any:
-        """Its only event, and when it came."""
+        """Its only event; ``at`` is when it came."""
         [event] = [event.payload async for event in made.run()]
         self.at = self.loop.time()
         return event
@@ -86,7 +86,7 @@ async def test_the_end_of_a_run(triggerer: Triggerer, phase: int, ending: str) -
     assert triggerer.lines[-1].startswith("INFO: The wait for Flyte run r1 is over: run r1 ")
     assert triggerer.lines[-1].endswith(".")
     assert len(triggerer.lines) == 2
-    # Given back, once.
+    # Released, once.
     assert triggerer.shared["flyte_default"].users == 0
     await made.cleanup()
     assert triggerer.shared["flyte_default"].users == 0
@@ -244,7 +244,7 @@ async def test_ends_are_logged_one_by_one_and_then_seldom(triggerer: Triggerer) 
     assert ends[20:] == [f"INFO: {number} of 70 Flyte runs have ended." for number in (32, 64, 70)]
 
 
-async def test_of_one_run_nothing_is_counted(triggerer: Triggerer) -> None:
+async def test_for_one_run_nothing_is_counted(triggerer: Triggerer) -> None:
     triggerer.flyte.run("r1", FAILED)
     await triggerer.event(triggerer.trigger())
     assert not [line for line in triggerer.lines if " of " in line and "Flyte runs" in line]
@@ -390,7 +390,7 @@ def test_what_is_stored() -> None:
         {"fail_fast": "yes"},
     ],
 )
-def test_what_cannot_be_meant_is_refused(wrong: dict[str, Any]) -> None:
+def test_arguments_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     [name] = wrong
     with pytest.raises(FlyteArgumentError, match=name):
         FlyteRunTrigger("r1", **wrong)

@@ -88,7 +88,7 @@ def failed(kind: type[FlyteRunError], cause: Exception | None) -> FlyteRunError:
         (FlyteLaunchUncertain, uncertain(None), False),
     ],
 )
-def test_which_attempts_are_worth_another(
+def test_which_attempts_are_repeated(
     clock: list[float], log: Log, kind: type[FlyteRunError], cause: Exception | None, waits: bool
 ) -> None:
     trouble = LaunchTrouble(60.0, log)

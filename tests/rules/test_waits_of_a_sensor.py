@@ -299,7 +299,7 @@ def test_what_another_try_has_settled_is_nothing(world: World, changed: dict[str
     assert (trigger["run_name"], kept.try_number) == ("r1", 2)
 
 
-def test_where_airflow_has_lost_it_the_try_began_with_the_task(world: World) -> None:
+def test_where_airflow_has_lost_what_was_settled_the_try_began_with_the_task(world: World) -> None:
     world.flyte.run("r1", RUNNING)
     driven = world.sensor()
     driven.ti.start_date = datetime.now(timezone.utc) - timedelta(seconds=1000)
@@ -371,7 +371,7 @@ def test_a_whole_wait_by_pokes(world: World, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("soft_fail", [False, True])
-def test_a_poking_one_that_runs_out_of_time(world: World, soft_fail: bool) -> None:
+def test_a_poking_sensor_that_runs_out_of_time(world: World, soft_fail: bool) -> None:
     world.flyte.run("r1", SUCCEEDED)
     world.flyte.run("r2", RUNNING)
     driven = world.sensor(run_names=["r1", "r2"], deferrable=False, timeout=0.0, poke_interval=0.1, soft_fail=soft_fail)
@@ -398,7 +398,7 @@ def test_a_poking_one_that_runs_out_of_time(world: World, soft_fail: bool) -> No
         ({"run_names": ["r1", "No!"]}, "No!"),
     ],
 )
-def test_names_that_cannot_be_meant(world: World, never_fail: bool, arguments: dict[str, Any], words: str) -> None:
+def test_names_that_make_no_sense(world: World, never_fail: bool, arguments: dict[str, Any], words: str) -> None:
     driven = world.sensor(never_fail=never_fail, **arguments)
     with pytest.raises(AirflowSkipException if never_fail else exceptions.FlyteArgumentError, match=words):
         driven.execute()
@@ -428,7 +428,7 @@ def test_names_of_any_kind_of_list(world: World) -> None:
         {"timeout": float("inf")},
     ],
 )
-def test_other_arguments_that_cannot_be_meant(world: World, wrong: dict[str, Any]) -> None:
+def test_other_arguments_that_make_no_sense(world: World, wrong: dict[str, Any]) -> None:
     [name] = wrong
     with pytest.raises(exceptions.FlyteArgumentError, match=name):
         world.sensor(**wrong)

@@ -111,7 +111,7 @@ async def test_a_time_limit_ends_the_iteration(world: World) -> None:
     assert world.watcher._deadlines._timer is None
 
 
-async def test_who_leaves_takes_the_time_limit_along(world: World) -> None:
+async def test_a_caller_that_leaves_removes_its_time_limit(world: World) -> None:
     world.begin()
     results = world.watcher.wait_each(["r1"], timeout=100.0)
     results.close()
@@ -380,6 +380,6 @@ async def test_lines_are_given_in_the_callers_own_context(world: World) -> None:
         (0.0, True, "last answered 0 s ago and sends updates by stream."),
     ],
 )
-def test_how_the_waiting_goes_in_words(answered_ago: float | None, stream: bool, line: str) -> None:
+def test_the_progress_of_a_wait_in_words(answered_ago: float | None, stream: bool, line: str) -> None:
     status = WatcherStatus(3, 10, 1, stream, 1, 2, answered_ago)
     assert str(status) == f"Still waiting (3 waits share this connection to Flyte). Flyte {line}"

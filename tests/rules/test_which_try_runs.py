@@ -153,14 +153,14 @@ class Log:
     ("deferrable", "task_id", "may"),
     [(True, "train", True), (False, "train", False), (True, "inner", False), (False, "inner", False)],
 )
-def test_who_may_defer(deferrable: bool, task_id: str, may: bool) -> None:
+def test_which_tasks_may_defer(deferrable: bool, task_id: str, may: bool) -> None:
     operator = SimpleNamespace(task_id=task_id, deferrable=deferrable, log=Log())
     assert may_defer(context(), operator) is may
     assert len(operator.log.lines) == (deferrable and not may)
     assert all(line.startswith("inner is executed inside another task") for line in operator.log.lines)
 
 
-def test_who_is_inside_another() -> None:
+def test_which_operators_are_inside_another() -> None:
     assert is_inside_another(context(), INSIDE) is True
     assert is_inside_another(context(), OPERATOR) is False
     nobody: Any = {}
@@ -261,6 +261,8 @@ def test_whether_the_start_is_only_a_date(dates: dict[str, Any], dated: bool) ->
         ({}, None),
     ],
 )
-def test_its_trace(monkeypatch: pytest.MonkeyPatch, shows: bool, carrier: dict[str, Any], trace: str | None) -> None:
+def test_the_trace_of_a_dag_run(
+    monkeypatch: pytest.MonkeyPatch, shows: bool, carrier: dict[str, Any], trace: str | None
+) -> None:
     monkeypatch.setattr(task_instance, "trace_shows_resets", lambda: shows)
     assert dag_run_marks(context(dag_run(), **carrier)).trace == (trace if shows else None)
