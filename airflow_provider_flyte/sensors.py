@@ -79,6 +79,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     :param resume_after: minimum seconds between a deferral and its end. Airflow's scheduler fails some tasks that
         resume a few seconds after they deferred (apache/airflow#66374); 0 takes that risk, and so does a
         ``poke_interval`` below ten seconds in reschedule mode.
+    :param log_progress: log how far the child actions of the run are while the task waits, of several runs those of the
+        first five: on change, every 30 s at most.
     :param redact_env: replace the values of the run's environment variables by ``***`` in XCom.
     """
 
@@ -104,6 +106,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         missing_after: float | timedelta | None = MISSING_AFTER,
         unreachable_after: float | timedelta | None = UNREACHABLE_AFTER,
         resume_after: float | timedelta = RESUME_AFTER,
+        log_progress: bool = False,
         redact_env: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -128,6 +131,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             self.missing_after = optional_seconds("missing_after", missing_after)
             self.unreachable_after = optional_seconds("unreachable_after", unreachable_after)
             self.resume_after = seconds("resume_after", resume_after)
+            self.log_progress = switch("log_progress", log_progress)
             self.redact_env = switch("redact_env", redact_env)
 
     def execute(self, context: Context) -> Any:
@@ -297,6 +301,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                 run_names=self._several,
                 any_one=self.wait_for == "any",
                 fail_fast=self.fail_fast,
+                log_progress=self.log_progress,
             ),
             method_name="execute_complete",
             kwargs=settled.keep(context, self.log),
@@ -371,6 +376,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             began=began,
             endpoint=settled.endpoint if settled else None,
             log=self.log,
+            # Of a task that is about to defer the trigger logs it.
+            log_progress=self.log_progress and settled is None,
         )
         # Each time: Airflow clears XCom between two pokes of a rescheduled task.
         show_link(self, context, wait.url)

@@ -8,7 +8,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -66,10 +66,14 @@ class FlyteRunTrigger(BaseTrigger):
     :param run_names: the runs, each once, instead of ``run_name``.
     :param any_one: one success among ``run_names`` is enough, instead of all.
     :param fail_fast: the first of ``run_names`` that ends without success ends the wait.
+    :param log_progress: log how far the child actions of the run are, of several those of the first five.
     """
 
     _waiting: Collection[str] = ()
     """Names of further arguments, which a subclass takes for this class."""
+
+    _following: Sequence[asyncio.Task[None]] = ()
+    """What logs the progress; a wait without it has nothing of its own."""
 
     def __init__(
         self,
@@ -87,6 +91,7 @@ class FlyteRunTrigger(BaseTrigger):
         run_names: list[str] | None = None,
         any_one: bool = False,
         fail_fast: bool = True,
+        log_progress: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.run_name = run_name
@@ -104,6 +109,7 @@ class FlyteRunTrigger(BaseTrigger):
             self.keep_waiting = switch("keep_waiting", keep_waiting)
             self.any_one = switch("any_one", any_one)
             self.fail_fast = switch("fail_fast", fail_fast)
+            self.log_progress = switch("log_progress", log_progress)
         self._lease: Lease | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -159,6 +165,8 @@ class FlyteRunTrigger(BaseTrigger):
                 on_trouble=self._warn,
                 on_progress=self._log_progress,
             ) as results:
+                if self.log_progress:
+                    self._follow(watcher)
                 counts: Counter[Outcome] | None = None
                 async for result in results:
                     if counts is None:
@@ -191,6 +199,9 @@ class FlyteRunTrigger(BaseTrigger):
                 self._what,
             )
             return self._ended(Ending.CRASHED, message=f"{type(error).__name__}: {error}")
+        finally:
+            for following in self._following:
+                following.cancel()
 
     @property
     def _deadlines(self) -> dict[Ending, float | None]:
@@ -220,6 +231,17 @@ class FlyteRunTrigger(BaseTrigger):
     def _log_beginning(self) -> None:
         # Not where the wait is: structlog inspects the frame that logs, which makes an object that lasts as long.
         self.log.info("Waiting for %s over the Airflow connection %r.", self._what, self.flyte_conn_id)
+
+    def _follow(self, watcher: RunWatcher) -> None:
+        """Log the progress of what runs inside. Tasks of their own: nothing of it can end or delay the wait."""
+        from airflow_provider_flyte.wait.progress import MOST_FOLLOWED
+
+        self._following = [
+            asyncio.create_task(
+                watcher.progress.follow(name, self.project, self.domain, on_progress=self._log_progress)
+            )
+            for name in self._names[:MOST_FOLLOWED]
+        ]
 
     def _log_end(self, result: WaitResult, ended: int) -> None:
         """Log the end of one of several runs: a line each for the first ones; a task may wait for thousands."""

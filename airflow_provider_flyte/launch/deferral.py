@@ -49,6 +49,8 @@ def defer(task: FlyteRunOperator, context: Context, settled: Settled, unreachabl
             abort_on_timeout=task.abort_on_timeout,
             endpoint=settled.endpoint,
             launched=launched,
+            # There is nothing to follow before the launch.
+            log_progress=task.log_progress and launched,
         ),
         method_name="execute_complete",
         kwargs=settled.keep(context, task.log),

@@ -57,6 +57,8 @@ class LaunchedWait:
             endpoint=run.endpoint,
             log=task.log,
             advise=self._advise,
+            # Of a task that defers the trigger logs it, and one that does not wait has nothing to log.
+            log_progress=task.log_progress and task.wait and not task.deferrable,
         )
 
     def end(self, settled: Settled, event: RunEvent | None) -> Any:

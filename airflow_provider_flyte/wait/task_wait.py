@@ -37,6 +37,7 @@ from airflow_provider_flyte.report.xcom import xcom_value
 from airflow_provider_flyte.task_log import TaskLog, TroubleLog
 from airflow_provider_flyte.tries.held_client import HeldClient
 from airflow_provider_flyte.wait.event import Ending, RunEvent
+from airflow_provider_flyte.wait.progress import WorkerProgress
 from airflow_provider_flyte.wait.resumption import Settled
 from airflow_provider_flyte.wait.run_wait import DETAILS_LAG, PAUSE, Advice, RunWait, advise_waiter, trouble_of
 
@@ -81,6 +82,7 @@ class TaskWait:
     :param endpoint: where Flyte was when the task settled on these runs; by default where it is now.
     :param log: the task's log.
     :param advise: what it means for the task if a run fails.
+    :param log_progress: log how far the child actions of the first runs are, between polls.
     :raises FlyteConfigurationError: without a connection, a project or a domain.
     """
 
@@ -99,6 +101,7 @@ class TaskWait:
         endpoint: str | None = None,
         log: TaskLog,
         advise: Callable[[Verdict], Advice] = advise_waiter,
+        log_progress: bool = False,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -122,6 +125,7 @@ class TaskWait:
             )
             for key in keys
         ]
+        self._progress = WorkerProgress(keys, log, now) if log_progress else None
         self._several = several
         self._any_one = any_one
         self._fail_fast = fail_fast
@@ -202,6 +206,8 @@ class TaskWait:
         verdict = self._observe(end)
         if any(run.stuck for run in self._runs) and self._refresh_client():
             verdict = self._observe(end)
+        if self._progress is not None and not verdict.over:
+            self._progress.look(self.client)
         return verdict
 
     def _refresh_client(self) -> bool:

@@ -95,9 +95,12 @@ def test_airflows_own_times_of_a_sensor(name: str, value: float) -> None:
 
 
 SWITCHES: list[tuple[Callable[..., Any], str]] = [
-    *((operator, name) for name in ("wait", "deferrable", "abort_on_kill", "abort_on_timeout", "redact_env")),
+    *(
+        (operator, name)
+        for name in ("wait", "deferrable", "abort_on_kill", "abort_on_timeout", "log_progress", "redact_env")
+    ),
     *((operator, name) for name in ("overwrite_cache", "interruptible")),
-    *((sensor, name) for name in ("deferrable", "fail_fast", "redact_env")),
+    *((sensor, name) for name in ("deferrable", "fail_fast", "log_progress", "redact_env")),
     *((FlyteRunTrigger, name) for name in ("keep_waiting", "any_one", "fail_fast")),
     *((FlyteLaunchedRunTrigger, name) for name in ("abort_on_kill", "abort_on_timeout")),
     *((config, name) for name in ("insecure", "verify")),

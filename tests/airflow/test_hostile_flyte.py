@@ -27,6 +27,7 @@ from airflow_provider_flyte.client.flows.launch import launch
 from airflow_provider_flyte.client.flows.launch_request import Launch
 from airflow_provider_flyte.client.flows.log_tail import tail_log
 from airflow_provider_flyte.client.flows.named_runs import list_by_name, observe_run
+from airflow_provider_flyte.client.flows.progress import ProgressOfRun
 from airflow_provider_flyte.client.flows.runs_of_task import runs_of_task
 from airflow_provider_flyte.client.flows.tasks import find_task
 from airflow_provider_flyte.client.phase import RunPhase
@@ -77,9 +78,9 @@ def _spoil(message: Any, field: Any, choice: int, depth: int) -> None:
         else:
             setattr(message, field.name, odd)
     elif field.message_type.GetOptions().map_entry:
-        of = field.message_type.fields_by_name["value"]
+        of, by = (field.message_type.fields_by_name[name] for name in ("value", "key"))
         if of.message_type is None:
-            value[HOSTILE] = _ODD.get(of.cpp_type, 2)
+            value[_ODD.get(by.cpp_type, 2)] = _ODD.get(of.cpp_type, 2)
         else:
             value[HOSTILE].CopyFrom(spoilt(type(value[HOSTILE]), choice, depth - 1))
     elif hasattr(value, "add"):
@@ -252,6 +253,25 @@ def test_failed_child_actions(choice: int) -> None:
 
 
 @both_results
+def test_progress(choice: int) -> None:
+    def of_the_root(method: str, answer: Any) -> None:
+        if method == "WatchActions":
+            for each in answer.enriched_actions:
+                each.action.id.name = calls.ROOT_ACTION
+        if method == "ListActions":
+            for action in answer.actions:
+                action.status.phase = RunPhase.FAILED
+
+    progress = ProgressOfRun(KEY, "", lambda: 0.0)
+    flyte = Hostile(choice, change=of_the_root)
+    flyte.answer(progress.ask())
+    check(progress.line(), most=100)
+    progress._counts = {RunPhase.FAILED: 1}
+    flyte.answer(progress.name_failed())
+    check(progress.line(), most=1000)
+
+
+@both_results
 def test_whose_run_it_is(choice: int) -> None:
     ours = Ours("dag", "task", "manual__1")
 
@@ -296,6 +316,7 @@ def test_all_methods_are_asked(caplog: pytest.LogCaptureFixture) -> None:
     test_what_a_launch_and_an_abort_become(0)
     test_the_end_of_a_log(0)
     test_failed_child_actions(0)
+    test_progress(0)
     test_whose_run_it_is(0)
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py") if not {"testing", "idl"} & set(path.parts))
     used = {method.name for method in rpc.METHODS if method.name.replace("/", ".") in sources}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from airflow_provider_flyte.client.flows.failed_actions import FailedActions, failed_actions
+from airflow_provider_flyte.client.flows.progress import ProgressOfRun
 from airflow_provider_flyte.client.phase import RunPhase
 from tests.contract.conftest import ORG, Backend
 
@@ -39,3 +42,26 @@ def test_a_run_without_any(backend: Backend) -> None:
 
 def test_a_run_that_is_not_there(backend: Backend) -> None:
     assert failed(backend, backend.new_name()) == FailedActions()
+
+
+def test_how_far_they_are(backend: Backend) -> None:
+    name = backend.launch()
+    backend.move(name, RunPhase.RUNNING)
+    progress = ProgressOfRun(backend.client.config.key(name), ORG, time.monotonic)
+    backend.client.execute(progress.ask())
+    assert progress.line() == ""
+    for action in ("c0", "c1", "c2", "c3"):
+        backend.child(name, action)
+        backend.status(name, RunPhase.RUNNING, action=action)
+    backend.status(name, RunPhase.SUCCEEDED, action="c0")
+    backend.status(name, RunPhase.FAILED, action="c1")
+    backend.status(name, RunPhase.PAUSED, action="c2")
+    backend.client.execute(progress.ask())
+    backend.client.execute(progress.name_failed())
+    failed = f"1 failed ({backend.task.name} c1)"
+    assert progress.line() == f"Flyte run {name}: 2 of 4 actions done, 1 running, {failed}, 1 paused."
+    assert progress.line() == ""
+    assert not progress.over
+    backend.move(name, RunPhase.SUCCEEDED)
+    backend.client.execute(progress.ask())
+    assert progress.over

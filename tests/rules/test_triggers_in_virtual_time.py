@@ -369,10 +369,12 @@ def test_what_is_stored() -> None:
         "run_names": None,
         "any_one": True,
         "fail_fast": False,
+        "log_progress": True,
     }
     assert FlyteRunTrigger(**given).serialize() == ("airflow_provider_flyte.triggers.FlyteRunTrigger", given)  # type: ignore[arg-type]
     defaults = FlyteRunTrigger("r1").serialize()[1]
     assert (defaults["any_one"], defaults["fail_fast"], defaults["keep_waiting"]) == (False, True, False)
+    assert defaults["log_progress"] is False
     assert (defaults["run_name"], defaults["run_names"], FlyteRunTrigger().run_name) == ("r1", None, "")
 
 
@@ -388,6 +390,7 @@ def test_what_is_stored() -> None:
         {"keep_waiting": "yes"},
         {"any_one": "yes"},
         {"fail_fast": "yes"},
+        {"log_progress": "yes"},
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:

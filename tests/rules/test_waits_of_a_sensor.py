@@ -119,6 +119,7 @@ def test_what_it_defers_with(world: World) -> None:
         "run_names": None,
         "any_one": False,
         "fail_fast": True,
+        "log_progress": False,
     }
     assert (settled.kind, settled.try_number, settled.run_names) == (SENSOR, 2, ["r1"])
     assert (settled.project, settled.domain, settled.endpoint) == ("p", "development", "flyte.example:443")

@@ -74,6 +74,9 @@ class ScriptedFlyte:
         self.streams: dict[ProjectDomain, asyncio.Queue[Any]] = {}
         """What the open stream of a project is to send: a message, an exception, None for its end."""
 
+        self.actions: dict[RunKey, asyncio.Queue[Any]] = {}
+        """What the open stream of a run's actions is to send, as with ``streams``."""
+
         self.client = self.new_client()
 
     def new_client(self) -> FlyteClient:
@@ -94,6 +97,13 @@ class ScriptedFlyte:
         for name in names:
             self._add(response.runs.add(), where.run(name))
         self.streams[where].put_nowait(response)
+
+    def counts(self, name: str, counts: dict[int, int], phase: int = RunPhase.RUNNING) -> None:
+        """Let the stream of a run's actions send how many of them are in which phase."""
+        response = run_service_pb2.WatchActionsResponse()
+        root = response.enriched_actions.add(children_phase_counts=counts)
+        root.action.id.name, root.action.status.phase = "a0", phase  # type: ignore[assignment]  # an open enum
+        self.actions[HERE.run(name)].put_nowait(response)
 
     def _add(self, run: Any, key: RunKey) -> None:
         run.action.id.run.project, run.action.id.run.domain = key.project, key.domain
@@ -179,24 +189,37 @@ class ScriptedFlyte:
                 self._add(response.runs.add(), key)
         return response
 
-    async def server_stream(self, method: Any, request: Any, **_: Any) -> AsyncGenerator[Any, None]:
-        where = ProjectDomain(request.project_id.name, request.project_id.domain)
-        asked = Asked("WatchRuns", self._clock(), where, ())
+    async def server_stream(
+        self, method: Any, request: Any, timeout: float | None = None, **_: Any
+    ) -> AsyncGenerator[Any, None]:
+        if method.name.endswith("WatchActions"):
+            run = request.run_id
+            streams: dict[Any, asyncio.Queue[Any]] = self.actions
+            topic: Any = RunKey(run.project, run.domain, run.name)
+            asked = Asked("WatchActions", self._clock(), topic.project_domain, (run.name,), request=request)
+        else:
+            streams, topic = self.streams, ProjectDomain(request.project_id.name, request.project_id.domain)
+            asked = Asked("WatchRuns", self._clock(), topic, ())
         self.asked.append(asked)
         if error := self.fails(asked):
             raise error
-        sends: asyncio.Queue[Any] = asyncio.Queue()
-        self.streams[where] = sends
-        there = [key.name for key in self.runs if key.project_domain == where]
-        self.sends(*there[: self.first_batch], where=where)
+        sends = streams[topic] = asyncio.Queue()
+        if asked.rpc == "WatchRuns":
+            there = [key.name for key in self.runs if key.project_domain == topic]
+            self.sends(*there[: self.first_batch], where=topic)
+        ending = None
+        if timeout is not None:
+            ending = asyncio.get_running_loop().call_later(timeout, sends.put_nowait, None)
         try:
             while (sent := await sends.get()) is not None:
                 if isinstance(sent, Exception):
                     raise sent
                 yield sent
         finally:
-            if self.streams.get(where) is sends:
-                del self.streams[where]
+            if ending is not None:
+                ending.cancel()
+            if streams.get(topic) is sends:
+                del streams[topic]
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -30,6 +30,7 @@ from airflow_provider_flyte.client.watch.pacing import (
     Pace,
 )
 from airflow_provider_flyte.client.watch.poller import Poller
+from airflow_provider_flyte.client.watch.progress import Progress
 from airflow_provider_flyte.client.watch.project_polls import Means, ProjectPolls, start, waits_of
 from airflow_provider_flyte.client.watch.results import WaitResult, WaitResults, only_result
 from airflow_provider_flyte.client.watch.status import WatcherStatus
@@ -72,6 +73,7 @@ class RunWatcher:
         self._longest = seconds("poll_interval", poll_interval, above_least=True)
         self._open = OpenWaits(self._longest)
         self._streams = Streams(self._current.get, self._on_update, self._has_runs, clock, sleep) if stream else None
+        self.progress = Progress(self._current.get, clock, sleep)
         budget = Budget(positive("max_calls_per_second", max_calls_per_second), clock, sleep)
         self._poller = Poller(self._current.get, budget, clock)
         self._turns = Turns(self._leave_empty, self._stop)

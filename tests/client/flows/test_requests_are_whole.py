@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,6 +28,7 @@ from airflow_provider_flyte.client.errors import ConfigError, FlyteError, NoSuch
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.failed_actions import failed_actions
 from airflow_provider_flyte.client.flows.named_runs import observe_run
+from airflow_provider_flyte.client.flows.progress import ProgressOfRun
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
@@ -148,6 +150,9 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
         client.execute(observe_run(client.config.key(name), client.config.org))
     flyte.run("parent").move("RUNNING").child("c1").fails()
     assert client.execute(failed_actions(client.config.key("parent"), client.config.org)).first
+    progress = ProgressOfRun(client.config.key("parent"), client.config.org, time.monotonic)
+    client.execute(progress.ask(within=0.5))
+    assert progress.line()
     details = RunDetails.get("over", client)
     RunDetails.get_details(details.action_id.run, client)
     details.inputs()
