@@ -12,11 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 Key = ec.EllipticCurvePrivateKey
 
 
-def make_certificate(name: str, *, expired: bool = False) -> tuple[bytes, bytes]:
-    """A self-signed certificate for a host name, valid for an hour or expired a minute ago, and its key; as PEM."""
+def make_certificate(name: str, *others: x509.GeneralName, expired: bool = False) -> tuple[bytes, bytes]:
+    """A self-signed certificate for a host name, valid for an hour or expired a minute ago, and its key; as PEM.
+
+    :param others: what it names before the host.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     owner = _named(name)
-    made = _for_host(_builder(owner, owner, key, expired=expired), name).sign(key, hashes.SHA256())
+    made = _for_host(_builder(owner, owner, key, expired=expired), name, *others).sign(key, hashes.SHA256())
     return made.public_bytes(serialization.Encoding.PEM), _pem(key)
 
 
@@ -71,12 +74,12 @@ def _builder(owner: x509.Name, by: x509.Name, key: Key, *, expired: bool = False
     )
 
 
-def _for_host(builder: x509.CertificateBuilder, name: str) -> x509.CertificateBuilder:
+def _for_host(builder: x509.CertificateBuilder, name: str, *others: x509.GeneralName) -> x509.CertificateBuilder:
     try:
         host: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         host = x509.DNSName(name)
-    return builder.add_extension(x509.SubjectAlternativeName([host]), critical=False)
+    return builder.add_extension(x509.SubjectAlternativeName([*others, host]), critical=False)
 
 
 def _issued_by(key: Key) -> x509.AuthorityKeyIdentifier:

@@ -186,10 +186,14 @@ def trusting(route: Route) -> Route:
         context = replace(route, roots=shown.encode(), verify=True).new_tls()
         context.check_hostname = False
         with _connect(route) as raw, _handshake(context, raw, route) as secure:
-            names: Any = (secure.getpeercert() or {})["subjectAltName"]
-    except (_ProxyRefusedError, OSError, UnicodeError, ValueError, KeyError):
+            names: Any = (secure.getpeercert() or {}).get("subjectAltName", ())
+    except (_ProxyRefusedError, OSError, UnicodeError, ValueError):
         return route
-    return replace(route, roots=shown.encode(), server_name=names[0][1].replace("*", "any"), verify=True)
+    # A certificate may also name a directory, which is no text, a workload (spiffe://) or an e-mail address.
+    hosts = [name for kind, name in names if kind in ("DNS", "IP Address")]
+    if not hosts:
+        return route
+    return replace(route, roots=shown.encode(), server_name=hosts[0].replace("*", "any"), verify=True)
 
 
 def _handshake(context: ssl.SSLContext, raw: socket.socket, route: Route) -> ssl.SSLSocket:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
 from airflow_provider_flyte.client.credentials import ClientCredentials
@@ -256,6 +257,23 @@ def test_a_certificate_that_is_not_checked(
         for _ in range(2):
             assert read(config, on_a_loop=on_a_loop).name == "r1"
     assert caplog.text.count(f"The certificate of {flyte.endpoint} is NOT checked") == 1
+
+
+@both
+@pytest.mark.parametrize(
+    "first",
+    [
+        x509.DirectoryName(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "flyte")])),
+        x509.UniformResourceIdentifier("spiffe://cluster.local/ns/flyte/sa/flyte"),
+    ],
+    ids=["directory", "workload"],
+)
+def test_a_certificate_that_is_not_checked_may_name_more_than_hosts(
+    protocol: str, first: x509.GeneralName, on_a_loop: bool
+) -> None:
+    with LocalFlyte(transports=(protocol,), tls=make_certificate("flyte.example.com", first)) as flyte:
+        flyte.run("r1")
+        assert read(config_for(flyte, insecure=False, verify=False), on_a_loop=on_a_loop).name == "r1"
 
 
 @both
