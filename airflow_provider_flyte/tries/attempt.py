@@ -191,7 +191,8 @@ class TryRuns:
             # Perhaps because they are elsewhere: a retry uses the connection as it is by then.
             self._log.info(
                 "No earlier try of this task has a run in Flyte project %s, domain %s, so this try launches one. If "
-                "the connection's project, domain or host was changed since, a run may still be running there.",
+                "the connection's host, organisation, project, domain or run name prefix was changed since, an earlier "
+                "try's run may still be running by the old settings.",
                 self.key.project,
                 self.key.domain,
             )
