@@ -1,12 +1,13 @@
 """The Test button: one step after the other, each with its own message when it fails.
 
 It runs in the API server or in an executor that forks tasks later, so it is over within ten seconds, opens only files
-that the configuration allows, and leaves no channel behind.
+that the configuration allows, leaves no channel behind, and keeps no process from exiting.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import replace
 from pathlib import Path
@@ -35,30 +36,52 @@ def check(config: FlyteConfig, *, patience: float = PATIENCE) -> tuple[bool, str
     :param config: the connection's settings.
     :param patience: seconds for all steps together.
     """
-    from airflow_provider_flyte.client.client import FlyteClient
-    from airflow_provider_flyte.client.errors import FlyteError
-
+    # In a thread, because no deadline can be set for a DNS lookup, nor for a file on a server that is away. A daemon:
+    # Python waits for the threads of a ThreadPoolExecutor before it exits.
+    outcome: Future[tuple[bool, str]] = Future()
+    made: list[FlyteClient] = []
+    arguments = (config, made, outcome)
+    threading.Thread(target=_check, args=arguments, name="flyte-connection-check", daemon=True).start()
     try:
-        _refuse_files(config)
-        client = FlyteClient(replace(config, timeout=min(config.timeout, _A_CALL)))
-    except (_FailedError, FlyteError) as error:
-        return False, f"Settings: {error}"
-    # In a thread of its own, because no deadline can be set for a DNS lookup and a handshake.
-    steps = ThreadPoolExecutor(1, thread_name_prefix="flyte-connection-check")
-    try:
-        return True, steps.submit(_steps, client).result(patience)
+        return outcome.result(patience)
     except NotInTime:
+        for client in made:
+            # Ends the call that the thread is in.
+            client.close()
         return False, (
             f"Endpoint: no answer from {config.endpoint} within {patience:g} s. Check the connection's host and port, "
             "and that this machine can reach it."
         )
-    except FlyteError as error:
-        return False, f"{_step(error)}: {error}"
-    except _FailedError as error:
-        return False, str(error)
-    finally:
-        client.close()
-        steps.shutdown(wait=False)
+
+
+def _check(config: FlyteConfig, made: list[FlyteClient], outcome: Future[tuple[bool, str]]) -> None:
+    """Go through the steps, and give what they show to whoever still waits for it.
+
+    :param made: gets the client as soon as there is one.
+    """
+    from airflow_provider_flyte.client.client import FlyteClient
+    from airflow_provider_flyte.client.errors import FlyteError
+
+    try:
+        try:
+            _refuse_files(config)
+            client = FlyteClient(replace(config, timeout=min(config.timeout, _A_CALL)))
+        except (_FailedError, FlyteError) as error:
+            outcome.set_result((False, f"Settings: {error}"))
+            return
+        made.append(client)
+        try:
+            outcome.set_result((True, _steps(client)))
+        except FlyteError as error:
+            outcome.set_result((False, f"{_step(error)}: {error}"))
+        except _FailedError as error:
+            outcome.set_result((False, str(error)))
+        finally:
+            client.close()
+    except BaseException as error:
+        if outcome.done():
+            raise
+        outcome.set_exception(error)
 
 
 def _steps(client: FlyteClient) -> str:

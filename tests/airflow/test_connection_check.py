@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +98,25 @@ def test_it_ends_in_time_where_nobody_answers(silent_port: int) -> None:
         f"Endpoint: no answer from localhost:{silent_port} within 0.2 s. Check the connection's host and port, and "
         "that this machine can reach it."
     )
+
+
+_IN_A_PROCESS = """
+import sys
+from airflow_provider_flyte.client import FlyteConfig
+from airflow_provider_flyte.connection.check import check
+
+print(check(FlyteConfig(endpoint="localhost:1", ca_bundle=sys.argv[1]), patience=0.2))
+"""
+
+
+def test_a_file_that_never_ends_keeps_no_process_from_exiting(tmp_path: Path) -> None:
+    """As one on a file server that is away: neither the check's time nor the end of the API server waits for it."""
+    pipe = tmp_path / "roots.pem"
+    os.mkfifo(pipe)
+    environment = os.environ | {"AIRFLOW__FLYTE__TEST_CONNECTION_FOLDERS": str(tmp_path)}
+    command = [sys.executable, "-c", _IN_A_PROCESS, str(pipe)]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=True)
+    assert process.stdout.startswith('(False, "Endpoint: no answer from localhost:1 within 0.2 s.')
 
 
 def test_it_leaves_nothing_behind(local_flyte: LocalFlyte) -> None:

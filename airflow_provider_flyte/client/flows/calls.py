@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from airflow_provider_flyte.client.errors import RpcError
+from airflow_provider_flyte.client.errors import GarbledAnswerError, RpcError, Status
 from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.idl.project import project_service_pb2
@@ -28,6 +28,9 @@ ROOT_ACTION = "a0"
 
 PAGE_SIZE = 200
 """Runs on a page; ListRuns refuses more."""
+
+MOST_PAGES = 50
+"""Pages that are read of a list: five times what the longest one needs."""
 
 NAMES_A_CALL = 2000
 """Maximum number of names in one ListRuns; 2,500 cost the server 7 ms."""
@@ -198,15 +201,33 @@ def find_runs(
 def all_pages(listing: Call[RunsPage]) -> Flow[dict[RunKey, int]]:
     """The phases on this page of ListRuns and on those after it."""
     found: dict[RunKey, int] = {}
+    tokens: list[str] = []
     while True:
         page = yield listing
         found.update(page.phases)
         if not page.next_token:
             return found
+        check_list_ends(listing.method, tokens, page.next_token)
         request = run_service_pb2.ListRunsRequest()
         request.CopyFrom(listing.request)
         request.request.token = page.next_token
         listing = replace(listing, request=request)
+
+
+def check_list_ends(method: Unary[Any, Any], tokens: list[str], token: str) -> None:
+    """Take a page's token to those of the pages before it.
+
+    :raises GarbledAnswerError: where that list would never end.
+    """
+    if token in tokens:
+        why = "the token of its next page is that of an earlier one"
+    elif len(tokens) + 1 >= MOST_PAGES:
+        why = f"there is a page after {MOST_PAGES}"
+    else:
+        tokens.append(token)
+        return
+    details = f"the list does not end: {why}"
+    raise GarbledAnswerError(Status.INTERNAL, details, method=method.name, endpoint="the Flyte endpoint")
 
 
 def counted(asked: Call[T] | Flow[T], count: Callable[[], None]) -> Flow[T]:

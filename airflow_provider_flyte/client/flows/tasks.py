@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from airflow_provider_flyte.client.errors import NoSuchTaskError, NotFoundError
-from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Call, Flow
+from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Call, Flow, check_list_ends
 from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2, task_service_pb2
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
@@ -17,7 +17,6 @@ SHOWN = 10
 """How many names an error lists."""
 
 _MOST_MEANT = 2
-_MOST_PAGES = 25
 
 
 def find_task(
@@ -72,15 +71,20 @@ def there_are(what: str, names: Sequence[str]) -> str:
 
 
 def all_of(page: Callable[[str], Call[tuple[list[str], str]]]) -> Flow[list[str]]:
-    """The rows of all pages; a server whose pages never end is cut off."""
+    """The rows of all pages.
+
+    :raises GarbledAnswerError: where the pages never end.
+    """
     found: list[str] = []
+    tokens: list[str] = []
     token = ""
-    for _ in range(_MOST_PAGES):
-        names, token = yield page(token)
+    while True:
+        call = page(token)
+        names, token = yield call
         found += [one_line(each, LONGEST_NAME) for each in names]
         if not token:
-            break
-    return found
+            return found
+        check_list_ends(call.method, tokens, token)
 
 
 def _get_task_details(task: task_definition_pb2.TaskName, version: str) -> Call[task_definition_pb2.TaskDetails]:
