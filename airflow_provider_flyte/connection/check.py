@@ -40,7 +40,8 @@ def check(config: FlyteConfig, *, patience: float = PATIENCE) -> tuple[bool, str
     # Python waits for the threads of a ThreadPoolExecutor before it exits.
     outcome: Future[tuple[bool, str]] = Future()
     made: list[FlyteClient] = []
-    arguments = (config, made, outcome)
+    # Asked for here: none of our threads calls into Airflow.
+    arguments = (config, readable_folders(), made, outcome)
     threading.Thread(target=_check, args=arguments, name="flyte-connection-check", daemon=True).start()
     try:
         return outcome.result(patience)
@@ -54,9 +55,12 @@ def check(config: FlyteConfig, *, patience: float = PATIENCE) -> tuple[bool, str
         )
 
 
-def _check(config: FlyteConfig, made: list[FlyteClient], outcome: Future[tuple[bool, str]]) -> None:
+def _check(
+    config: FlyteConfig, folders: list[Path], made: list[FlyteClient], outcome: Future[tuple[bool, str]]
+) -> None:
     """Go through the steps, and give what they show to whoever still waits for it.
 
+    :param folders: below which files may be opened.
     :param made: gets the client as soon as there is one.
     """
     from airflow_provider_flyte.client.client import FlyteClient
@@ -64,7 +68,7 @@ def _check(config: FlyteConfig, made: list[FlyteClient], outcome: Future[tuple[b
 
     try:
         try:
-            _refuse_files(config)
+            _refuse_files(config, folders)
             client = FlyteClient(replace(config, timeout=min(config.timeout, _A_CALL)))
         except (_FailedError, FlyteError) as error:
             outcome.set_result((False, f"Settings: {error}"))
@@ -133,9 +137,8 @@ def _step(error: Exception) -> str:
     return "Flyte"
 
 
-def _refuse_files(config: FlyteConfig) -> None:
+def _refuse_files(config: FlyteConfig, folders: list[Path]) -> None:
     """Refuse files that the API server could be made to read through a connection."""
-    folders = readable_folders()
     for field, path in paths_in(config).items():
         if not any(Path(path).resolve().is_relative_to(folder) for folder in folders):
             raise _FailedError(

@@ -60,8 +60,7 @@ def test_as_many_pages_as_there_may_be(read: Any) -> None:
     ids=["always another", "the same", "in turns"],
 )
 def test_pages_without_an_end(read: Any, token_of: Callable[[int], str], words: str) -> None:
-    with pytest.raises(
-        GarbledAnswerError, match=f"at Flyte failed with INTERNAL: the list does not end: {words}"
-    ) as raised:
+    message = f"at the Flyte endpoint failed with INTERNAL: the list does not end: {words}"
+    with pytest.raises(GarbledAnswerError, match=message) as raised:
         read(token_of)
     assert not is_lasting(raised.value)
