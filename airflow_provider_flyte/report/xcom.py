@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.literals.values import NOT_STORABLE, TOO_LARGE
-from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, storable
+from airflow_provider_flyte.client.outside import LONGEST_NAME, REPLACED, one_line, storable
 from airflow_provider_flyte.report.redaction import REDACTED
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ def push_outputs(ti: Any, details: RunDetails, outputs: dict[str, Any], log: Tas
     :raises Exception: what XCom raises when it takes not even a description under ``outputs``; a retry finds the run.
     """
     storing = _Storing(ti, details, log)
-    stored = {storable(name): storing.fit(name, value) for name, value in outputs.items()}
+    # Without its NUL a name could be another output's, and take its key.
+    stored = {storable(name.replace("\0", REPLACED)): storing.fit(name, value) for name, value in outputs.items()}
     keys = _keys(details)
     for name in [each for each in stored if each in keys]:
         stored[name] = storing.push(name, stored[name])
@@ -124,7 +125,7 @@ def push_outputs(ti: Any, details: RunDetails, outputs: dict[str, Any], log: Tas
             one_line(", ".join(map(repr, without)), _LONGEST_REASON),
             LONGEST_NAME,
         )
-    storing.push_all(storing.bounded(_ALL, stored))
+    storing.push_all(storing.whole(stored))
 
 
 def _keys(details: RunDetails) -> set[str]:
@@ -150,6 +151,14 @@ class _Storing:
             reason = one_line(str(error), _LONGEST_REASON)
             self._warn(f"Output {_shown(name)}", reason)
             return self._description(reason)
+
+    def whole(self, outputs: dict[str, Any]) -> Any:
+        """The form in which XCom gets all outputs: their names are the keys of a dict, too."""
+        if reserved := _reserved_keys(outputs):
+            reason = _kept_by_airflow(reserved)
+            self._warn(_ALL, reason)
+            return self._description(reason)
+        return self.bounded(_ALL, outputs)
 
     def bounded(self, what: str, value: Any) -> Any:
         """The value, if it is not too large.
@@ -239,7 +248,7 @@ def _storable(value: Any, otherwise: Callable[[str], Any]) -> Any:
 
     if isinstance(value, dict):
         if reserved := _reserved_keys(value):
-            return otherwise(f"it has the dict key {' and '.join(reserved)}, which Airflow keeps for itself")
+            return otherwise(_kept_by_airflow(reserved))
         if unspell(value) is not value:
             return otherwise(f"it has a dict that stands for a {value['type']} in XCom")
         stored = {storable(str(key)): _storable(item, otherwise) for key, item in value.items()}
@@ -257,6 +266,10 @@ def _reserved_keys(value: Mapping[Any, Any]) -> list[str]:
     """
     found = [key for key in ("__classname__", "__id__") if key in value]
     return found or (["__type", "__var"] if "__type" in value and "__var" in value else [])
+
+
+def _kept_by_airflow(keys: list[str]) -> str:
+    return f"it has the dict key {' and '.join(keys)}, which Airflow keeps for itself"
 
 
 def _redact_values(variables: Any) -> None:

@@ -317,6 +317,20 @@ def test_an_output_that_the_task_does_not_declare(caplog: pytest.LogCaptureFixtu
     )
 
 
+@pytest.mark.parametrize("others", [{"o0\0": 2}, {"\0o0": 2}])
+def test_an_output_takes_no_key_of_another_s(others: dict[str, int]) -> None:
+    assert pushed({"o0": 1, **others}, declared=["o0"])["o0"] == 1
+
+
+@pytest.mark.parametrize("names", [["__classname__"], ["__id__"], ["__type", "__var"]])
+def test_outputs_whose_names_airflow_keeps_for_itself_are_described(names: list[str]) -> None:
+    """All together they are a dict, of which it would make something else."""
+    xcoms = pushed({"o0": 1, **dict.fromkeys(names, "x")})
+    assert xcoms["o0"] == 1
+    assert xcoms["outputs"]["type"] == "not_in_xcom"
+    assert " and ".join(names) in xcoms["outputs"]["reason"]
+
+
 @given(st.dictionaries(ANY, ANY, max_size=5))
 def test_any_text_can_be_stored_and_only_names_are_keys(outputs: dict[str, str]) -> None:
     declared = [name for name in outputs if storable(name) == name]
