@@ -85,6 +85,8 @@ def xcom_value(details: RunDetails, *, redact_env: bool) -> dict[str, Any]:
 
     :param redact_env: whether the values of ``runSpec.envs`` and of the ``env`` of the task's container and pod are
         replaced by ``***``. Their names stay.
+    :return: at most :data:`MOST` bytes of JSON. In the place of a part that is too large stands
+        ``{"type": "too_large", "size": ...}``; what is small stays.
     """
     value = details.to_dict()
     if redact_env:
@@ -96,7 +98,37 @@ def xcom_value(details: RunDetails, *, redact_env: bool) -> dict[str, Any]:
             for container in pod.get(group) or ():
                 _redact_values(container.get("env") or ())
     stored: dict[str, Any] = _storable(value, lambda reason: {"type": NOT_STORABLE, "reason": reason})
-    return stored
+    fitted: dict[str, Any] = without_the_largest(stored, MOST)
+    return fitted
+
+
+def without_the_largest(value: Any, most: int) -> Any:
+    """The value, with the largest parts of its dicts left out where it is too large.
+
+    :param value: what JSON can hold.
+    :param most: bytes of JSON that it may have.
+    """
+    size = _size(value)
+    if size <= most:
+        return value
+    if isinstance(value, dict):
+        rest = most - 2 - sum(_size(key) + _SEPARATORS + _PLACE for key in value)
+        if rest >= 0:
+            kept: dict[str, Any] = {}
+            # The smallest first, so that only the largest are left out.
+            for key, item in sorted(value.items(), key=lambda each: _size(each[1])):
+                kept[key] = without_the_largest(item, rest + _PLACE)
+                rest -= max(0, _size(kept[key]) - _PLACE)
+            return {key: kept[key] for key in value}
+    return {"type": TOO_LARGE, "size": size}
+
+
+_PLACE, _SEPARATORS = 50, 4
+"""Bytes that are kept free for what stands in the place of a part, and those between a key and the next one."""
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value, default=str).encode())
 
 
 def push_outputs(ti: Any, details: RunDetails, outputs: dict[str, Any], log: TaskLog) -> None:
@@ -165,7 +197,7 @@ class _Storing:
 
         :param what: its name in the log.
         """
-        size = len(json.dumps(value, default=str).encode())
+        size = _size(value)
         if size <= MOST:
             return value
         self._warn(what, f"it has {size} bytes of JSON, at most {MOST} are allowed")

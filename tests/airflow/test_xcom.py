@@ -26,7 +26,7 @@ from airflow_provider_flyte.client.literals.values import Unfit
 from airflow_provider_flyte.client.literals.writer import literal_of
 from airflow_provider_flyte.client.outside import storable
 from airflow_provider_flyte.client.run_details import RunDetails
-from airflow_provider_flyte.report.xcom import push_outputs, xcom_value
+from airflow_provider_flyte.report.xcom import MOST, push_outputs, without_the_largest, xcom_value
 from tests.support.driving import TaskInstance
 from tests.support.xcoms import through_xcom
 
@@ -337,3 +337,32 @@ def test_any_text_can_be_stored_and_only_names_are_keys(outputs: dict[str, str])
     for key, value in pushed(outputs, declared=declared).items():
         json.dumps(value, ensure_ascii=False).encode()
         assert key == "outputs" or re.fullmatch("[A-Za-z0-9][A-Za-z0-9_.-]*", key)
+
+
+# -- sizes
+
+
+def test_details_are_bounded_and_say_what_they_lack() -> None:
+    """A task's template or its attempts may be of any size; why the run failed stays."""
+    made = details(
+        action={
+            "task": {"taskTemplate": {"type": "python", "custom": {"much": "x" * 1_000_000, "little": "y"}}},
+            "errorInfo": {"message": "no rows"},
+            "attempts": [{"attempt": number} for number in range(20_000)],
+        }
+    )
+    value = xcom_value(made, redact_env=True)
+    assert len(json.dumps(value)) <= MOST
+    action = value["action"]
+    assert action["errorInfo"]["message"] == "no rows"
+    assert action["task"]["taskTemplate"]["type"] == "python"
+    assert action["task"]["taskTemplate"]["custom"] == {"much": {"type": "too_large", "size": 1_000_002}, "little": "y"}
+    assert (action["attempts"]["type"], action["attempts"]["size"] > MOST) == ("too_large", True)
+
+
+@given(st.recursive(st.text(max_size=99), lambda part: st.dictionaries(st.text(max_size=20), part), max_leaves=300))
+def test_any_details_are_bounded(value: Any) -> None:
+    fitted = without_the_largest(value, 2000)
+    size = len(json.dumps(value))
+    assert len(json.dumps(fitted)) <= 2000
+    assert fitted == value or size > 2000
