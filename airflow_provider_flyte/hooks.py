@@ -19,6 +19,7 @@ from airflow_provider_flyte.compat import (
     amask_secret,
     aunread_variable,
     failing_backends,
+    mask_here,
     mask_secret,
     unread_variable,
 )
@@ -177,7 +178,8 @@ class FlyteHook(BaseHook):
         from airflow_provider_flyte.report.metrics import count_garbled_answer
 
         try:
-            return FlyteClient(config, on_garbled=partial(count_garbled_answer, self.flyte_conn_id))
+            garbled = partial(count_garbled_answer, self.flyte_conn_id)
+            return FlyteClient(config, on_garbled=garbled, on_token=mask_here)
         except ConfigError as error:
             raise FlyteConfigurationError(f"Flyte connection {self.flyte_conn_id!r}: {error}") from error
 

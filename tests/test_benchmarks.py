@@ -17,7 +17,7 @@ SMALL = ("--waits", "5", "--rate", "20", "--idle", "0.3")
 
 def start(name: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, BENCHMARKS / name, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=110, env=os.environ | environment)
 
 
 def run(name: str, *arguments: str | Path) -> str:
@@ -108,7 +108,7 @@ if int(version("apache-airflow").split(".")[0]) >= 3:
         environment = {"PYTHONPATH": str(BENCHMARKS / "triggerer_dags")}
         environment |= dict.fromkeys(("BENCH_MANY", "BENCH_SENSORS", "BENCH_PAIRS"), "3")
         command = [sys.executable, "-c", "import triggerer_dags"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | environment)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=110, env=os.environ | environment)
         assert done.returncode == 0, done.stderr
 
 

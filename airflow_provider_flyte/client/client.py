@@ -54,6 +54,8 @@ class FlyteClient:
     :param retry: clock and sleep of the retries; by default the real ones, for ``config.retry_budget`` seconds.
     :param on_garbled: called for each answer that could not be read although Flyte was reached before; on whichever
         thread or loop has made the call.
+    :param on_token: called with each token of its credentials before it is used for the first time; on whichever thread
+        or loop makes the call.
     """
 
     def __init__(
@@ -62,8 +64,10 @@ class FlyteClient:
         *,
         retry: RetryPolicy | None = None,
         on_garbled: Callable[[], None] = lambda: None,
+        on_token: Callable[[str], None] = lambda token: None,
     ) -> None:
         self.config = config
+        self._on_token = on_token
         self._judge = Judge(config, on_garbled)
         self._retry = retry or RetryPolicy(config.retry_budget)
         # Found here and not with the channel, which may be made on an event loop.
@@ -178,12 +182,12 @@ class FlyteClient:
     def _with_token(self, inner: Transport) -> Transport:
         if self.config.credentials is None:
             return inner
-        return AuthTransport(inner, tokens_of(self.config), self._retry, self.config.timeout)
+        return AuthTransport(inner, tokens_of(self.config), self._retry, self.config.timeout, self._on_token)
 
     def _with_token_on_loop(self, inner: AsyncTransport) -> AsyncTransport:
         if self.config.credentials is None:
             return inner
-        return AsyncAuthTransport(inner, tokens_of(self.config), self._retry, self.config.timeout)
+        return AsyncAuthTransport(inner, tokens_of(self.config), self._retry, self.config.timeout, self._on_token)
 
     def close(self) -> None:
         """Close the blocking channel; the client can be used again."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from airflow_provider_flyte.client.arguments import seconds, sendable, switch
 from airflow_provider_flyte.client.credentials import Credentials, Secret, hide
-from airflow_provider_flyte.client.endpoint import is_endpoint
+from airflow_provider_flyte.client.endpoint import is_endpoint, without_user
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.run_key import RunKey, check_run_name_prefix, run_key
 
@@ -100,8 +100,8 @@ class FlyteConfig:
     def __post_init__(self) -> None:
         if not is_endpoint(self.endpoint):
             raise ConfigError(
-                f"endpoint {self.endpoint!r} is not host:port. Give the Flyte API's host and port without a scheme, "
-                "for instance 'localhost:8090' or 'flyte.example.com:443'."
+                f"endpoint {without_user(self.endpoint)!r} is not host:port. Give the Flyte API's host and port "
+                "without a scheme, for instance 'localhost:8090' or 'flyte.example.com:443'."
             )
         for name in ("endpoint", "org", "project", "domain", "console_url", "server_name"):
             sendable(name, getattr(self, name))
@@ -127,8 +127,18 @@ class FlyteConfig:
                 self._check_allowed(part, getattr(self, part))
         if self.run_name_prefix:
             check_run_name_prefix(self.run_name_prefix)
-        if self.console_url and urlsplit(self.console_url).scheme not in ("http", "https"):
-            raise ConfigError(f"console_url {self.console_url!r} must begin with http:// or https://.")
+        if self.console_url:
+            self._check_console_url()
+
+    def _check_console_url(self) -> None:
+        scheme, _, rest = self.console_url.partition("://")
+        if scheme.lower() not in ("http", "https"):
+            raise ConfigError(f"console_url {without_user(self.console_url)!r} must begin with http:// or https://.")
+        if "@" in rest.partition("/")[0]:
+            raise ConfigError(
+                "console_url has an @ in its host, before which a user or a password stands; every link would show it. "
+                "Enter the URL without."
+            )
 
     def _check_security(self) -> None:
         header = self.metadata_header

@@ -36,6 +36,12 @@ def tls_endpoint(text: str) -> str:
     return endpoint
 
 
+def without_user(address: str) -> str:
+    """An address as it may be shown: what stands before an @ may be a password."""
+    _, at, host = address.rpartition("@")
+    return f"***@{host}" if at else address
+
+
 def is_local(host: str) -> bool:
     """Whether this host is the machine itself, so that nothing leaves it."""
     host = host.strip("[]").lower().rstrip(".")

@@ -39,8 +39,8 @@
         +-- CancelledError              CANCELLED by the server
             +-- ClosedError                 the client was closed while it was used
 
-No error of grpc or httpx leaves the transports. httpx's is the ``__cause__``; grpc's is not, because a traceback would
-show the server's text in it as it came.
+No error of grpc or httpx leaves the transports, not as ``__cause__`` either: a traceback would show the server's text
+in it as it came.
 """
 
 from __future__ import annotations

@@ -7,7 +7,10 @@ are invisible. A lone surrogate cannot be encoded at all: one in an event ends A
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote
 
 LONGEST = 2000
 """Characters of a text in an error or a log."""
@@ -20,6 +23,15 @@ LONGEST_NAME = 200
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 """Stands for a character that cannot be printed."""
+
+HIDDEN = "***"
+"""Stands for a credential that a server repeats."""
+
+_SHORTEST_HIDDEN = 5
+"""Airflow does not mask shorter texts either: they would stand in every other word."""
+
+_TELLS_ENOUGH = 12
+"""Characters of a credential's beginning that are hidden too: servers show, and cut, what they refuse."""
 
 _LEFT_OUT = " ... "
 _READ = 4
@@ -54,6 +66,38 @@ def some_lines(text: str, most: int = LONGEST) -> str:
 def marked(text: str) -> str:
     """Several lines for a log, each but the first marked, so that none can be taken for one of the log's own."""
     return text.replace("\n", _SHOWN_BEFORE)
+
+
+def without(text: str, credentials: Iterable[str]) -> str:
+    """The text without credentials that a server may repeat. To be done before a text is cut.
+
+    :param text: from outside.
+    :param credentials: what was sent; with an authentication scheme (``Bearer ...``) it is hidden without that, too.
+    """
+    forms = [form for credential in credentials for form in _forms(credential)]
+    for form in forms:
+        text = text.replace(form, HIDDEN)
+    for form in forms:
+        text = _without_beginnings(text, form)
+    return text
+
+
+def _forms(credential: str) -> Iterator[str]:
+    """As it was sent, and as it stands in a URL or in JSON; the longest parts first."""
+    for part in dict.fromkeys((credential, credential.partition(" ")[2])):
+        if len(part) >= _SHORTEST_HIDDEN:
+            yield from dict.fromkeys((part, quote(part, safe=""), json.dumps(part)[1:-1]))
+
+
+def _without_beginnings(text: str, secret: str) -> str:
+    begin, at = secret[:_TELLS_ENOUGH], 0
+    while (at := text.find(begin, at)) >= 0:
+        end = at + len(begin)
+        while end < len(text) and end - at < len(secret) and text[end] == secret[end - at]:
+            end += 1
+        text = text[:at] + HIDDEN + text[end:]
+        at += len(HIDDEN)
+    return text
 
 
 def storable(text: str) -> str:

@@ -315,6 +315,9 @@ def _endpoint(connection: StoredConnection, otherwise: str, insecure: bool, prob
     port = connection.port if (connection.host or "").strip() else None
     if not host:
         raise problem("it has no host. Enter the Flyte API's host, for instance flyte.example.com.")
+    if "@" in host:
+        # Not shown: what stands before it may be a password.
+        raise problem("host has an @, before which a user or a password stands; enter the host alone.")
     scheme, separator, rest = host.partition("://")
     if separator:
         # As in every URL, case does not matter.
@@ -326,8 +329,8 @@ def _endpoint(connection: StoredConnection, otherwise: str, insecure: bool, prob
         if scheme == "http" and not insecure:
             raise problem("host begins with http://, which is plaintext: switch Insecure on, or enter https://.")
         host = rest.removeprefix("/").removesuffix("/")
-    if any(sign in host for sign in "/?#@"):
-        raise problem(f"host is {host!r}; enter a host without path or user, Flyte's API has none.")
+    if any(sign in host for sign in "/?#"):
+        raise problem(f"host is {host!r}; enter a host without path, Flyte's API has none.")
     if "%" in host:
         raise problem(
             f"host is {host!r}; enter an address without a zone (what follows %), or a name: a zone names an interface "

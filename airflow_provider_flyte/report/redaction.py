@@ -1,12 +1,22 @@
-"""A dict that does not show its values."""
+"""What nobody is to read: a dict that does not show its values, and the values of environment variables."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 REDACTED = "***"
 """The substitute for a hidden value, in XCom too."""
+
+_ENV = re.compile(
+    r"(?:^|[._-])env(?:s|[._-]?[vV]ars?|ironment)?(?:$|[._-])|[a-z]Env(?:s|Vars?|ironment|Yaml)?(?:$|[._-])", re.ASCII
+)
+"""Keys of environment variables: ``env`` of a container, ``envVars``, ``runtimeEnvYaml`` of Ray,
+``spark.executorEnv.NAME`` of Spark."""
+
+_NAMES = ("name", "key", "valueFrom")
+"""What an entry of a list of environment variables has beside its value."""
 
 
 class HiddenValues(Mapping[str, str]):
@@ -36,3 +46,27 @@ class HiddenValues(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return REDACTED if self.unfit else repr(dict.fromkeys(self._values, REDACTED))
+
+
+def without_env_values(value: Any, *, inside: bool = False) -> Any:
+    """A copy of a part of ``to_dict()`` with ``***`` for the values of environment variables.
+
+    :param inside: whether this is what a key of environment variables holds.
+    """
+    if isinstance(value, dict):
+        return {
+            name: each
+            if name in ("labels", "annotations") and not inside
+            else without_env_values(each, inside=inside or bool(_ENV.search(name)))
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            _entry(each) if inside and isinstance(each, dict) else without_env_values(each, inside=inside)
+            for each in value
+        ]
+    return REDACTED if inside and value not in ("", None) else value
+
+
+def _entry(variable: dict[str, Any]) -> dict[str, Any]:
+    return {name: each if name in _NAMES else without_env_values(each, inside=True) for name, each in variable.items()}

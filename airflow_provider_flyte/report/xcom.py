@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.literals.values import NOT_STORABLE, TOO_LARGE
 from airflow_provider_flyte.client.outside import LONGEST_NAME, REPLACED, one_line, storable
-from airflow_provider_flyte.report.redaction import REDACTED
+from airflow_provider_flyte.report.redaction import without_env_values
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.run_details import RunDetails
@@ -83,20 +83,19 @@ def push_details(task: Any, context: Context, wait: TaskWait | None) -> None:
 def xcom_value(details: RunDetails, *, redact_env: bool) -> dict[str, Any]:
     """``details.to_dict()`` for XCom.
 
-    :param redact_env: whether the values of ``runSpec.envs`` and of the ``env`` of the task's container and pod are
-        replaced by ``***``. Their names stay.
+    :param redact_env: whether the values of environment variables are replaced by ``***``: of ``runSpec.envs``, and
+        everywhere in ``taskTemplate`` (container, pod, custom, config). Their names stay.
     :return: at most :data:`MOST` bytes of JSON. In the place of a part that is too large stands
         ``{"type": "too_large", "size": ...}``; what is small stays.
     """
     value = details.to_dict()
     if redact_env:
-        _redact_values(value.get("runSpec", {}).get("envs", {}).get("values", ()))
-        template = value.get("action", {}).get("task", {}).get("taskTemplate", {})
-        _redact_values(template.get("container", {}).get("env", ()))
-        pod = template.get("k8sPod", {}).get("podSpec", {})
-        for group in ("containers", "initContainers", "ephemeralContainers"):
-            for container in pod.get(group) or ():
-                _redact_values(container.get("env") or ())
+        for part, name in (
+            (value.get("runSpec", {}), "envs"),
+            (value.get("action", {}).get("task", {}), "taskTemplate"),
+        ):
+            if name in part:
+                part[name] = without_env_values({name: part[name]})[name]
     stored: dict[str, Any] = _storable(value, lambda reason: {"type": NOT_STORABLE, "reason": reason})
     fitted: dict[str, Any] = without_the_largest(stored, MOST)
     return fitted
@@ -298,6 +297,7 @@ def _reserved_keys(value: Mapping[Any, Any]) -> list[str]:
     """
     found = [key for key in ("__classname__", "__id__") if key in value]
     return found or (["__type", "__var"] if "__type" in value and "__var" in value else [])
+<<<<<<< HEAD
 
 
 def _kept_by_airflow(keys: list[str]) -> str:
@@ -308,3 +308,5 @@ def _redact_values(variables: Any) -> None:
     for variable in variables:
         if "value" in variable:
             variable["value"] = REDACTED
+=======
+>>>>>>> d9e67fe (Take out of errors what a server repeats of a call's credentials, before they are cut, and give each new token to Airflow's masker, because tokens stood in events and in the Test button's text; refuse a password in an address without showing it, and hide environment variables in the whole template of a task)

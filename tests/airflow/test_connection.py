@@ -14,7 +14,7 @@ import airflow
 import pytest
 from airflow.models.connection import Connection
 
-from airflow_provider_flyte.client import FlyteConfig
+from airflow_provider_flyte.client import ConfigError, FlyteConfig
 from airflow_provider_flyte.client.credentials import ClientCredentials, StaticToken, TokenFile
 from airflow_provider_flyte.connection.fields import FIELDS
 from airflow_provider_flyte.connection.reader import ConnectionProblem, config_from, secrets_in
@@ -207,8 +207,8 @@ def test_a_pem_text_gets_its_line_breaks_back(lost: str) -> None:
         ({"host": "ftp://flyte"}, "host begins with ftp://; enter a host name"),
         ({"host": "https://flyte", "insecure": True}, "host begins with https://, but Insecure is on"),
         ({"host": "http://flyte"}, "host begins with http://, which is plaintext: switch Insecure on"),
-        ({"host": "flyte/api"}, "enter a host without path or user"),
-        ({"host": "me@flyte"}, "enter a host without path or user"),
+        ({"host": "flyte/api"}, "enter a host without path"),
+        ({"host": "me@flyte"}, "host has an @, before which a user or a password stands; enter the host alone"),
         ({"host": "flyte:1", "port": 2}, "host names port 1 and Port is 2: enter one of them"),
         ({"host": "flyte:x"}, "is not host:port"),
         ({"host": "FTP://flyte"}, "host begins with ftp://; enter a host name"),
@@ -265,6 +265,23 @@ def test_a_broken_secret_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
             read(**extra)
         assert SECRETS[0] not in f"{problem.value!r} {problem.value.__cause__!r}"
     assert SECRETS[0] not in caplog.text
+
+
+@pytest.mark.parametrize("before", ["", "https://", "http://", "dns:///", "x://"])
+def test_a_password_in_an_address_is_not_shown(before: str) -> None:
+    address = f"{before}me:{SECRETS[0]}@flyte.example.com:443"
+    login = {"authentication": "client_credentials", "login": "id", "password": "made-up"}
+    for where, extra in (
+        (address, {}),
+        ("flyte", {"console_url": address}),
+        ("flyte", login | {"oauth_endpoint": address}),
+    ):
+        with pytest.raises(ConnectionProblem) as problem:
+            read(where, **extra)
+        assert SECRETS[0] not in f"{problem.value!r} {problem.value.__cause__!r}"
+    with pytest.raises(ConfigError) as wrong:
+        FlyteConfig(endpoint=address)
+    assert SECRETS[0] not in repr(wrong.value)
 
 
 def test_a_mistyped_field_is_pointed_out(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+from typing import Any
 
 import pytest
 
 from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteUnreachable
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.hooks import FlyteHook
+from airflow_provider_flyte.testing import Fault, LocalFlyte
+from airflow_provider_flyte.testing.calls import Call, Refusal
 from tests.support.driving import Try
 from tests.support.oauth2 import OAuth2Server
 from tests.support.own_airflow import connection_json
@@ -72,3 +76,51 @@ def test_nothing_shows_a_secret(
     }
     assert '"KEY"' in sources["what it returns"]
     assert found(SECRETS | tokens, sources.items()) == []
+    # What other code of the task logs is masked by Airflow.
+    used = {each["authorization"].removeprefix("Bearer ") for each in sent}
+    assert used <= set(tokens.values())
+    assert {masked(f"got {token}.") for token in used} == {"got ***."}
+
+
+def masked(text: str) -> str:
+    """As Airflow masks it in this process: 3.1 and newer, 3.0, 2.11."""
+    homes = (f"airflow.{home}.secrets_masker" for home in ("sdk._shared", "sdk.execution_time", "utils.log"))
+    maskers: list[Any] = [sys.modules[home] for home in homes if home in sys.modules]
+    return str(maskers[0]._secrets_masker().redact(text))
+
+
+class Repeats(Fault):
+    """Refuses a call with all that it has brought."""
+
+    def before(self, method: str, call: Call) -> None:
+        raise Refusal("PERMISSION_DENIED", f"not allowed: {dict(call.metadata)}")
+
+
+@pytest.mark.parametrize("arguments", [{"deferrable": False}, {"deferrable": True}], ids=["poke", "deferred"])
+def test_a_server_that_repeats_the_token(
+    local_flyte: LocalFlyte,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    arguments: dict[str, bool],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secret = "correct-horse-battery"
+    stored = json.loads(connection_json(local_flyte, authentication="token")) | {"password": secret}
+    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", json.dumps(stored))
+    local_flyte.run("r1").move("RUNNING")
+    for method in ("GetRunDetails", "ListRuns", "WatchRuns", "ListProjects"):
+        local_flyte.inject(method, Repeats())
+    task = Try(run_name="r1", **arguments)
+    with pytest.raises(FlyteUnreachable) as refused:
+        task.run()
+    good, text = FlyteHook().test_connection()
+    sources = {
+        "the log": caplog.text,
+        "events": json.dumps(task.events),
+        "the refusal": shown_by(refused.value),
+        "the Test button": text,
+    }
+    assert not good
+    assert "not allowed: " in sources["the refusal"]
+    assert "not allowed: " in text
+    assert found({"token": secret}, sources.items()) == []

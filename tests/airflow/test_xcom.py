@@ -59,6 +59,39 @@ def test_the_values_of_environment_variables_are_taken_out_everywhere() -> None:
     assert env == [{"name": "PASSWORD", "value": "***"}, {"name": "B", "valueFrom": {"x": "y"}}]
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        {"custom": {"sidecars": [{"name": "proxy", "env": [{"name": "PASSWORD", "value": SECRET}]}]}},
+        {"custom": {"driverPod": {"podSpec": {"containers": [{"env": [{"name": "PASSWORD", "value": SECRET}]}]}}}},
+        {"custom": {"sparkConf": {"spark.executorEnv.PASSWORD": SECRET, "spark.yarn.appMasterEnv.PASSWORD": SECRET}}},
+        {"custom": {"runtimeEnvYaml": f"env_vars: {{PASSWORD: {SECRET}}}"}},
+        {"custom": {"runtime_env": {"env_vars": {"PASSWORD": SECRET, "name": SECRET}}}},
+        {"custom": {"envVars": {"PASSWORD": SECRET}, "environment": [f"PASSWORD={SECRET}"]}},
+        {"config": {"env.PASSWORD": SECRET, "env": f"PASSWORD={SECRET}"}},
+        {"k8sPod": {"podSpec": {"ephemeralContainers": [{"env": [{"name": "PASSWORD", "value": SECRET}]}]}}},
+    ],
+)
+def test_they_are_taken_out_of_what_plugins_are_given(template: dict[str, Any]) -> None:
+    value = json.dumps(xcom_value(details(action={"task": {"taskTemplate": template}}), redact_env=True))
+    assert SECRET not in value
+    assert "***" in value
+
+
+def test_what_only_looks_like_one_stays() -> None:
+    template = {
+        "k8sPod": {"metadata": {"labels": {"env": "prod"}, "annotations": {"env": "prod"}}},
+        "interface": {"inputs": {"variables": [{"key": "env", "value": {"type": {"simple": "STRING"}}}]}},
+        "custom": {"envelope": "a", "seven": "b", "sparkConf": {"spark.driver.memory": "1g"}},
+        "config": {"primary_container_name": "main"},
+    }
+    made = details(
+        runSpec={"labels": {"values": {"env": "prod"}}},
+        action={"task": {"environment": {"name": "demo"}, "taskTemplate": template}},
+    )
+    assert xcom_value(made, redact_env=True) == made.to_dict()
+
+
 def test_the_author_can_have_them() -> None:
     made = details(runSpec={"envs": {"values": [{"key": "PASSWORD", "value": SECRET}]}})
     assert xcom_value(made, redact_env=False) == made.to_dict()

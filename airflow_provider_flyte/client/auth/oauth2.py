@@ -21,7 +21,7 @@ from airflow_provider_flyte.client.arguments import LONGEST
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.credentials import ClientCredentials, Secret, check_token
 from airflow_provider_flyte.client.errors import ConfigError, Status, TokenError, TokenServerError
-from airflow_provider_flyte.client.outside import one_line
+from airflow_provider_flyte.client.outside import one_line, without
 from airflow_provider_flyte.client.transport.answers import LARGEST_PAGE, beginning
 from airflow_provider_flyte.client.transport.connect_protocol import read_json
 from airflow_provider_flyte.client.transport.deadline import Deadline, for_httpx
@@ -75,15 +75,17 @@ class TokenServer:
             form["scope"] = " ".join(scopes)
         if audience:
             form["audience"] = audience
-        with self._as_token_errors(timeout):
-            got = self._read(*self._post(_basic(credentials), form, timeout), credentials)
+        authorization = _basic(credentials)
+        sent = (credentials.client_secret, authorization, *self._route.proxy_credentials)
+        with self._as_token_errors(timeout, sent):
+            got = self._read(*self._post(authorization, form, timeout), sent)
         # Raised only here, where no local variable holds an answer that a traceback could show.
         if isinstance(got, TokenError):
             raise got
         return got
 
     @contextmanager
-    def _as_token_errors(self, timeout: float) -> Iterator[None]:
+    def _as_token_errors(self, timeout: float, sent: tuple[str, ...]) -> Iterator[None]:
         """Turn httpx's errors into ours. Without the cause: its traceback would hold the request and so the secret."""
         try:
             yield
@@ -91,7 +93,7 @@ class TokenServer:
         except (httpx.TimeoutException, TimeoutError):
             status, details = Status.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s"
         except (httpx.HTTPError, OSError) as error:
-            status, details = Status.UNAVAILABLE, str(error) or type(error).__name__
+            status, details = Status.UNAVAILABLE, without(str(error), sent) or type(error).__name__
         raise self._unusable(details, status) from None
 
     def _post(self, authorization: Secret, form: dict[str, str], timeout: float) -> tuple[int, bytes]:
@@ -125,16 +127,17 @@ class TokenServer:
                     break
             return response.status_code, beginning(bytes(body))
 
-    def _read(self, status: int, body: bytes, credentials: ClientCredentials) -> Grant | TokenError:
+    def _read(self, status: int, body: bytes, sent: tuple[str, ...]) -> Grant | TokenError:
         answer = read_json(body)
         if not isinstance(answer, dict):
             answer = {}
         if status == 200:
             return self._grant(answer)
         error, details = answer.get("error"), answer.get("error_description")
-        reason = error if isinstance(error, str) and _ERROR.fullmatch(error) else f"HTTP {status}"
+        reason = without(error, sent) if isinstance(error, str) and _ERROR.fullmatch(error) else f"HTTP {status}"
         if isinstance(details, str) and details:
-            reason += f" ({_without(credentials, details)})"
+            # The server may repeat what it refuses.
+            reason += f" ({one_line(without(details, sent), _LONGEST_TEXT)})"
         if status >= 500 or status in _MAY_PASS:
             return self._unusable(f"HTTP {status}" if reason == f"HTTP {status}" else f"HTTP {status}, {reason}")
         if status < 400:
@@ -164,10 +167,3 @@ class TokenServer:
 def _basic(credentials: ClientCredentials) -> Secret:
     pair = f"{quote(credentials.client_id, safe='')}:{quote(credentials.client_secret, safe='')}"
     return Secret("Basic " + base64.b64encode(pair.encode()).decode())
-
-
-def _without(credentials: ClientCredentials, details: str) -> str:
-    """A server's text on one line, cut, and without the secret in case the server repeats it."""
-    for secret in (credentials.client_secret, quote(credentials.client_secret, safe=""), _basic(credentials)[6:]):
-        details = details.replace(secret, "***")
-    return one_line(details, _LONGEST_TEXT)

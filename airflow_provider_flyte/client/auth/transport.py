@@ -6,10 +6,12 @@ refused is made once more with a new one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from airflow_provider_flyte.client.auth.token_cache import Tokens
+from airflow_provider_flyte.client.auth.token_cache import Token, Tokens
+from airflow_provider_flyte.client.credentials import Secret
 from airflow_provider_flyte.client.errors import RpcError
 from airflow_provider_flyte.client.rpc import AuthMetadataService, Method, Unary
 from airflow_provider_flyte.client.transport.base import AsyncTransport, Metadata, Transport
@@ -25,12 +27,15 @@ class _Auth(Layer):
 
     :param policy: how long a token is asked for again before a write.
     :param timeout: seconds for a stream's token.
+    :param on_token: called with each token before it is used for the first time.
     """
 
-    def __init__(self, tokens: Tokens, policy: RetryPolicy, timeout: float) -> None:
+    def __init__(self, tokens: Tokens, policy: RetryPolicy, timeout: float, on_token: Callable[[Secret], None]) -> None:
         self._tokens = tokens
         self._policy = policy
         self._timeout = timeout
+        self._on_token = on_token
+        self._announced: Token | None = None
 
     def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
         tokens, refused = self._tokens, None
@@ -44,6 +49,9 @@ class _Auth(Layer):
                 lambda: policy.retrying(_FOR_A_TOKEN)(get), lambda: policy.async_retrying(_FOR_A_TOKEN)(aget)
             )
         while True:
+            if token.is_another_than(self._announced):
+                self._announced = token
+                self._on_token(token.text)
             try:
                 return (yield Send((*metadata, *token.metadata)))
             except RpcError as error:
@@ -61,8 +69,15 @@ class AuthTransport(_Auth, BlockingLayer):
     :param inner: makes them.
     """
 
-    def __init__(self, inner: Transport, tokens: Tokens, policy: RetryPolicy, timeout: float) -> None:
-        super().__init__(tokens, policy, timeout)
+    def __init__(
+        self,
+        inner: Transport,
+        tokens: Tokens,
+        policy: RetryPolicy,
+        timeout: float,
+        on_token: Callable[[Secret], None] = lambda token: None,
+    ) -> None:
+        super().__init__(tokens, policy, timeout, on_token)
         self._inner = inner
 
     def _through(self, transport: str) -> Transport:
@@ -75,8 +90,15 @@ class AuthTransport(_Auth, BlockingLayer):
 class AsyncAuthTransport(_Auth, AsyncLayer):
     """Calls on one event loop that carry a token."""
 
-    def __init__(self, inner: AsyncTransport, tokens: Tokens, policy: RetryPolicy, timeout: float) -> None:
-        super().__init__(tokens, policy, timeout)
+    def __init__(
+        self,
+        inner: AsyncTransport,
+        tokens: Tokens,
+        policy: RetryPolicy,
+        timeout: float,
+        on_token: Callable[[Secret], None] = lambda token: None,
+    ) -> None:
+        super().__init__(tokens, policy, timeout, on_token)
         self._inner = inner
 
     def _through(self, transport: str) -> AsyncTransport:

@@ -16,7 +16,6 @@ from airflow_provider_flyte import __version__
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import (
     PROXY_STATUSES,
-    BadAnswerError,
     ClosedError,
     InvalidArgumentError,
     LoginPageError,
@@ -25,7 +24,6 @@ from airflow_provider_flyte.client.errors import (
     RpcError,
     SpeaksTlsError,
     Status,
-    error_for,
 )
 from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
 from airflow_provider_flyte.client.transport import connect_protocol as connect
@@ -39,6 +37,7 @@ from airflow_provider_flyte.client.transport.answers import (
     unpack,
 )
 from airflow_provider_flyte.client.transport.base import Metadata
+from airflow_provider_flyte.client.transport.call_errors import CallErrors
 from airflow_provider_flyte.client.transport.deadline import Deadline, for_httpx
 from airflow_provider_flyte.client.transport.layer import adrive, drive
 from airflow_provider_flyte.client.transport.route import Route
@@ -83,6 +82,7 @@ class _Wire:
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
         self._config = config
+        self._route = route
         self._base = f"{'http' if config.insecure else 'https'}://{config.endpoint}"
         self._urls: dict[str, httpx.URL] = {}
         self._headers = [
@@ -105,13 +105,16 @@ class _Wire:
             "trust_env": False,
         }
 
+    def errors(self, method: Method[Any, Any], run: str | None, metadata: Metadata) -> CallErrors:
+        return CallErrors(method, run, self._config, self._route, metadata)
+
     def unary(
-        self, method: Unary[Req, Resp], request: Req, timeout: float, run: str | None, metadata: Metadata
+        self, method: Unary[Req, Resp], request: Req, timeout: float, metadata: Metadata, errors: CallErrors
     ) -> Steps[Resp]:
         """Make a unary call."""
         deadline = Deadline(timeout)
         response = yield self.request(method, request, deadline, read_timeout=deadline, metadata=metadata)
-        return self._message(method, response, (yield from self.body(response)), run)
+        return self._message(method, response, (yield from self.body(response)), errors)
 
     def body(self, response: httpx.Response) -> Steps[bytes]:
         """Read the body of an answer as it comes, as much of it as is wanted and one part more."""
@@ -122,12 +125,12 @@ class _Wire:
         return bytes(body)
 
     @contextmanager
-    def failures(self, method: Method[Any, Any], timeout: float | None, run: str | None) -> Iterator[None]:
-        """Raise our error for one of httpx's."""
+    def failures(self, timeout: float | None, errors: CallErrors) -> Iterator[None]:
+        """Raise our error for one of httpx's, without that: it may quote what a server has written."""
         try:
             yield
         except _FAILURES as error:
-            raise self._failure(error, method, timeout or 0.0, run) from error
+            raise self._failure(error, timeout or 0.0, errors) from None
 
     def request(
         self,
@@ -163,13 +166,13 @@ class _Wire:
             extensions={"timeout": limits} | self._sni,
         )
 
-    def _message(self, method: Method[Any, Resp], response: httpx.Response, body: bytes, run: str | None) -> Resp:
+    def _message(self, method: Method[Any, Resp], response: httpx.Response, body: bytes, errors: CallErrors) -> Resp:
         """The message of a unary answer, or the error that the answer is."""
         if not self._is_message(response):
-            raise self.refusal(method, response, body, run)
+            raise self.refusal(response, body, errors)
         if len(body) > LARGEST:
-            raise self._bad(method, too_large("the answer", LARGEST), run)
-        return self._parse(method, body, run)
+            raise errors.unreadable(too_large("the answer", LARGEST))
+        return self._parse(method, body, errors)
 
     @staticmethod
     def _is_message(response: httpx.Response) -> bool:
@@ -180,7 +183,7 @@ class _Wire:
         return response.status_code == 200 and _content_type(response) == connect.STREAM
 
     def unpack(
-        self, method: Method[Any, Resp], response: httpx.Response, flags: int, payload: bytes, run: str | None
+        self, method: Method[Any, Resp], response: httpx.Response, flags: int, payload: bytes, errors: CallErrors
     ) -> Resp | None:
         """The message in an envelope, or None for the last one; raises the error in it."""
         if flags & connect.COMPRESSED:
@@ -190,54 +193,42 @@ class _Wire:
                     raise ValueError(f"an envelope is compressed as {encoding!r}")
                 payload = unpack(payload, LARGEST_PAGE if flags & connect.LAST else LARGEST)
             except ValueError as error:
-                raise self.bad_envelope(method, error, run) from error
+                raise self.bad_envelope(error, errors) from error
         if not flags & connect.LAST:
-            return self._parse(method, payload, run)
+            return self._parse(method, payload, errors)
         if len(payload) > LARGEST_PAGE:
-            raise self._bad(method, too_large("the last envelope", LARGEST_PAGE), run)
+            raise errors.unreadable(too_large("the last envelope", LARGEST_PAGE))
         end = connect.read_json(payload)
         if not isinstance(end, dict):
-            raise self._bad(method, "the last envelope is no JSON", run)
+            raise errors.unreadable("the last envelope is no JSON")
         if end.get("error") is not None:
             status, details = connect.read_error(end["error"]) or (Status.UNKNOWN, "an error without a code")
-            raise self._error(method, status, details, run, answered=True)
+            raise self._answered(errors.error(status, details))
         return None
 
-    def broke_off(self, method: Method[Any, Any], run: str | None) -> RpcError:
-        """The error of a stream that ended without its last envelope."""
-        return self._error(method, Status.UNAVAILABLE, "the stream broke off", run)
-
-    def _late(self, method: Method[Any, Any], timeout: float, run: str | None) -> RpcError:
-        return self._error(method, Status.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s", run)
-
-    def _failure(self, error: BaseException, method: Method[Any, Any], timeout: float, run: str | None) -> RpcError:
+    def _failure(self, error: BaseException, timeout: float, errors: CallErrors) -> RpcError:
         if self.closed:
-            return ClosedError(
-                Status.CANCELLED, "the client was closed", method=method.name, endpoint=self._config.endpoint, run=run
-            )
+            return errors.of(ClosedError, Status.CANCELLED, "the client was closed")
         if isinstance(error, httpx.TimeoutException | TimeoutError | asyncio.TimeoutError):
-            return self._late(method, timeout, run)
-        details = str(error) or type(error).__name__
-        return self._error(method, Status.UNAVAILABLE, details, run)
+            return errors.error(Status.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s")
+        return errors.error(Status.UNAVAILABLE, str(error) or type(error).__name__)
 
-    def _parse(self, method: Method[Any, Resp], body: bytes, run: str | None) -> Resp:
+    def _parse(self, method: Method[Any, Resp], body: bytes, errors: CallErrors) -> Resp:
         message = read(method, body)
         if isinstance(message, Unreadable):
-            raise self._bad(method, message.details, run)
+            raise errors.unreadable(message.details)
         return message
 
-    def refusal(self, method: Method[Any, Any], response: httpx.Response, body: bytes, run: str | None) -> RpcError:
+    def refusal(self, response: httpx.Response, body: bytes, errors: CallErrors) -> RpcError:
         """The error for an answer that is neither a message nor a stream."""
         body = beginning(body)
         if _content_type(response) == connect.JSON and response.status_code != 200:
             read = connect.read_error(connect.read_json(body))
             if read is not None:
-                return self._error(method, *read, run, answered=True)
-        return self._from_elsewhere(method, response, body, run)
+                return self._answered(errors.error(*read))
+        return self._from_elsewhere(response, body, errors)
 
-    def _from_elsewhere(
-        self, method: Method[Any, Any], response: httpx.Response, body: bytes, run: str | None
-    ) -> RpcError:
+    def _from_elsewhere(self, response: httpx.Response, body: bytes, errors: CallErrors) -> RpcError:
         """The error for an answer that Flyte did not give: a proxy's page, a web server's, a login's."""
         number, kind = response.status_code, _content_type(response)
         title = _TITLE.search(body)
@@ -245,13 +236,13 @@ class _Wire:
         server = _SERVER.match(response.headers.get("server", ""))
         by = f" from {server[0]}" if server else ""
         details = f"HTTP {number}{by} with {content} instead of an answer of Flyte's"
-        error = self._error(method, connect.status_of_http(number), details, run)
+        error = errors.error(connect.status_of_http(number), details)
         cls: type[RpcError] | None = None
         if number in _REDIRECTS:
             # Without the query: a login page's may hold a secret. Not parsed: it may be no URL.
             location = re.split("[?#]", response.headers.get("location", ""))[0]
-            error.details = f"HTTP {number}, a redirect to {location}"
-            to_tls = location.startswith("https:") and location.endswith(method.path)
+            error.details = errors.cleaned(f"HTTP {number}, a redirect to {location}")
+            to_tls = location.startswith("https:") and location.endswith(errors.method.path)
             cls = SpeaksTlsError if to_tls and self._config.insecure else LoginPageError
         elif number == 200:
             cls = LoginPageError if kind == "text/html" else NotFlyteError
@@ -266,19 +257,15 @@ class _Wire:
         error.http_status = number
         return error
 
-    def _error(
-        self, method: Method[Any, Any], status: Status, details: str, run: str | None, *, answered: bool = False
-    ) -> RpcError:
-        error = error_for(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
-        error.answered = answered
+    @staticmethod
+    def _answered(error: RpcError) -> RpcError:
+        error.answered = True
         return error
 
-    def bad_envelope(self, method: Method[Any, Any], error: ValueError, run: str | None) -> RpcError:
+    @staticmethod
+    def bad_envelope(error: ValueError, errors: CallErrors) -> RpcError:
         """The error of a stream whose envelopes are none."""
-        return self._bad(method, f"an envelope cannot be read: {error}", run)
-
-    def _bad(self, method: Method[Any, Any], details: str, run: str | None) -> RpcError:
-        return BadAnswerError(Status.INTERNAL, details, method=method.name, endpoint=self._config.endpoint, run=run)
+        return errors.unreadable(f"an envelope cannot be read: {error}")
 
 
 class _Stream(Generic[Resp]):
@@ -290,12 +277,12 @@ class _Stream(Generic[Resp]):
         method: ServerStream[Req, Resp],
         request: Req,
         timeout: float | None,
-        run: str | None,
         metadata: Metadata,
+        errors: CallErrors,
     ) -> None:
         self._wire = wire
         self._method = method
-        self._run = run
+        self._errors = errors
         silence = None if timeout is None else Deadline(timeout + _GRACE)
         self._request = wire.request(method, request, timeout, read_timeout=silence, metadata=metadata)
         self._response: httpx.Response | None = None
@@ -309,13 +296,13 @@ class _Stream(Generic[Resp]):
                 self._response = yield self._request
                 if not self._wire.is_stream(self._response):
                     body = yield from self._wire.body(self._response)
-                    raise self._wire.refusal(self._method, self._response, body, self._run)
+                    raise self._wire.refusal(self._response, body, self._errors)
             while True:
                 if (arrived := self._envelope()) is not None:
-                    return self._wire.unpack(self._method, self._response, *arrived, self._run)
+                    return self._wire.unpack(self._method, self._response, *arrived, self._errors)
                 part = yield None
                 if part is None:
-                    raise self._wire.broke_off(self._method, self._run)
+                    raise self._errors.error(Status.UNAVAILABLE, "the stream broke off")
                 self._arrived = self._envelopes.feed(part)
         except httpx.ReadTimeout:
             # Only with a time: the server did not end the stream itself.
@@ -325,7 +312,7 @@ class _Stream(Generic[Resp]):
         try:
             return next(self._arrived, None)
         except ValueError as error:
-            raise self._wire.bad_envelope(self._method, error, self._run) from error
+            raise self._wire.bad_envelope(error, self._errors) from error
 
 
 class _Exchange:
@@ -367,8 +354,9 @@ class ConnectTransport:
     def unary(
         self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
     ) -> Resp:
-        with self._wire.failures(method, timeout, run), closing(_Exchange(self._for_calls)) as exchange:
-            return drive(self._wire.unary(method, request, timeout, run, metadata), exchange.do)
+        errors = self._wire.errors(method, run, metadata)
+        with self._wire.failures(timeout, errors), closing(_Exchange(self._for_calls)) as exchange:
+            return drive(self._wire.unary(method, request, timeout, metadata, errors), exchange.do)
 
     def server_stream(
         self,
@@ -379,8 +367,9 @@ class ConnectTransport:
         run: str | None = None,
         metadata: Metadata = (),
     ) -> Generator[Resp, None, None]:
-        with self._wire.failures(method, timeout, run), closing(_Exchange(self._streams)) as exchange:
-            stream = _Stream(self._wire, method, request, timeout, run, metadata)
+        errors = self._wire.errors(method, run, metadata)
+        with self._wire.failures(timeout, errors), closing(_Exchange(self._streams)) as exchange:
+            stream = _Stream(self._wire, method, request, timeout, metadata, errors)
             while (message := drive(stream.next(), exchange.do)) is not None:
                 yield message
 
@@ -454,9 +443,10 @@ class AsyncConnectTransport:
     ) -> Resp:
         if self._for_calls.retired:
             self._for_calls = self._pool(_CALLS)
-        with self._wire.failures(method, timeout, run):
+        errors = self._wire.errors(method, run, metadata)
+        with self._wire.failures(timeout, errors):
             async with aclosing(_AsyncExchange(self._for_calls)) as exchange:
-                steps = self._wire.unary(method, request, timeout, run, metadata)
+                steps = self._wire.unary(method, request, timeout, metadata, errors)
                 return await adrive(steps, exchange.do)
 
     async def server_stream(
@@ -468,9 +458,10 @@ class AsyncConnectTransport:
         run: str | None = None,
         metadata: Metadata = (),
     ) -> AsyncGenerator[Resp, None]:
-        with self._wire.failures(method, timeout, run):
+        errors = self._wire.errors(method, run, metadata)
+        with self._wire.failures(timeout, errors):
             async with aclosing(_AsyncExchange(self._pool(_STREAMS, retired=True))) as exchange:
-                stream = _Stream(self._wire, method, request, timeout, run, metadata)
+                stream = _Stream(self._wire, method, request, timeout, metadata, errors)
                 while (message := await adrive(stream.next(), exchange.do)) is not None:
                     yield message
 

@@ -16,16 +16,15 @@ from airflow_provider_flyte import __version__
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import (
     PROXY_STATUSES,
-    BadAnswerError,
     ClosedError,
     ProxyError,
     RpcError,
     Status,
-    error_for,
 )
 from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
 from airflow_provider_flyte.client.transport.answers import LARGEST, Unreadable, reader, too_large
 from airflow_provider_flyte.client.transport.base import Metadata
+from airflow_provider_flyte.client.transport.call_errors import CallErrors
 from airflow_provider_flyte.client.transport.route import Route
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
@@ -108,6 +107,7 @@ class _Calls:
 
     def __init__(self, api: Any, config: FlyteConfig, route: Route) -> None:
         self._config = config
+        self._route = route
         options = _options(config, route)
         self._channel = (
             api.insecure_channel(config.endpoint, options=options)
@@ -124,14 +124,16 @@ class _Calls:
         )
         return call(request, timeout=timeout, metadata=(*self._config.metadata, *metadata))
 
-    def _ours(self, error: BaseException, method: Method[Any, Any], run: str | None) -> RpcError:
+    def _errors(self, method: Method[Any, Any], run: str | None, metadata: Metadata) -> CallErrors:
+        return CallErrors(method, run, self._config, self._route, metadata)
+
+    def _ours(self, error: BaseException, errors: CallErrors) -> RpcError:
         if self._closed or not isinstance(error, grpc.RpcError):
-            details = "the client was closed"
-            return ClosedError(Status.CANCELLED, details, method=method.name, endpoint=self._config.endpoint, run=run)
+            return errors.of(ClosedError, Status.CANCELLED, "the client was closed")
         status, details = _status(error.code()), error.details() or ""
         if status is Status.RESOURCE_EXHAUSTED and _TOO_LARGE.search(details):
-            return self._bad(too_large("the answer", LARGEST), method, run)
-        ours = error_for(status, details, method=method.name, endpoint=self._config.endpoint, run=run)
+            return errors.unreadable(too_large("the answer", LARGEST))
+        ours = errors.error(status, details)
         ours.answered = status in _ONLY_FROM_FLYTE
         if not ours.answered and (found := _HTTP_STATUS.fullmatch(details)):
             ours.http_status = int(found[1])
@@ -139,18 +141,15 @@ class _Calls:
                 ours = ours.turned_into(ProxyError)
         return ours
 
-    def _readable(self, answer: Resp | Unreadable, method: Method[Any, Resp], run: str | None) -> Resp:
+    def _readable(self, answer: Resp | Unreadable, errors: CallErrors) -> Resp:
         """The answer, or an error where it cannot be read."""
         if isinstance(answer, Unreadable):
-            raise self._bad(answer.details, method, run)
+            raise errors.unreadable(answer.details)
         return answer
 
-    def _bad(self, details: str, method: Method[Any, Any], run: str | None) -> RpcError:
-        return BadAnswerError(Status.INTERNAL, details, method=method.name, endpoint=self._config.endpoint, run=run)
-
-    def _raise_unless_over(self, error: BaseException, method: Method[Any, Any], run: str | None, until: float) -> None:
+    def _raise_unless_over(self, error: BaseException, errors: CallErrors, until: float) -> None:
         """Raise our error for one of a stream's, unless it ended because its time is over."""
-        ours = self._ours(error, method, run)
+        ours = self._ours(error, errors)
         if ours.status is not Status.DEADLINE_EXCEEDED or time.monotonic() < until - _CLOCKS_DIFFER:
             raise ours from None
 
@@ -164,12 +163,13 @@ class GrpcTransport(_Calls):
     def unary(
         self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
     ) -> Resp:
+        errors = self._errors(method, run, metadata)
         try:
             answer: Resp | Unreadable = self._begin(method, request, timeout, metadata)
         except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
             # Without grpc's own, whose details are as the server wrote them, and which has no other facts.
-            raise self._ours(error, method, run) from None
-        return self._readable(answer, method, run)
+            raise self._ours(error, errors) from None
+        return self._readable(answer, errors)
 
     def server_stream(
         self,
@@ -180,13 +180,14 @@ class GrpcTransport(_Calls):
         run: str | None = None,
         metadata: Metadata = (),
     ) -> Generator[Resp, None, None]:
+        errors = self._errors(method, run, metadata)
         call, until = None, time.monotonic() + (math.inf if timeout is None else timeout)
         try:
             call = self._begin(method, request, timeout, metadata)
             for answer in call:
-                yield self._readable(answer, method, run)
+                yield self._readable(answer, errors)
         except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
-            self._raise_unless_over(error, method, run, until)
+            self._raise_unless_over(error, errors, until)
         finally:
             if call is not None:
                 call.cancel()
@@ -205,13 +206,14 @@ class AsyncGrpcTransport(_Calls):
     async def unary(
         self, method: Unary[Req, Resp], request: Req, *, timeout: float, run: str | None = None, metadata: Metadata = ()
     ) -> Resp:
+        errors = self._errors(method, run, metadata)
         try:
             answer: Resp | Unreadable = await self._begin(method, request, timeout, metadata)
         except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
             self._pass_on_cancellation(error)
             # Without grpc's own, whose details are as the server wrote them, and which has no other facts.
-            raise self._ours(error, method, run) from None
-        return self._readable(answer, method, run)
+            raise self._ours(error, errors) from None
+        return self._readable(answer, errors)
 
     async def server_stream(
         self,
@@ -222,14 +224,15 @@ class AsyncGrpcTransport(_Calls):
         run: str | None = None,
         metadata: Metadata = (),
     ) -> AsyncGenerator[Resp, None]:
+        errors = self._errors(method, run, metadata)
         call, until = None, time.monotonic() + (math.inf if timeout is None else timeout)
         try:
             call = self._begin(method, request, timeout, metadata)
             async for answer in call:
-                yield self._readable(answer, method, run)
+                yield self._readable(answer, errors)
         except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
             self._pass_on_cancellation(error)
-            self._raise_unless_over(error, method, run, until)
+            self._raise_unless_over(error, errors, until)
         finally:
             if call is not None:
                 call.cancel()

@@ -6,13 +6,12 @@ mistake that waiting cannot mend.
 
 from __future__ import annotations
 
-import base64
 import socket
 import ssl
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from airflow_provider_flyte.client.transport.deadline import Deadline
 from airflow_provider_flyte.client.transport.route import Route
@@ -97,9 +96,8 @@ def _connect(route: Route) -> socket.socket:
     try:
         target = f"[{route.host}]:{route.port}" if ":" in route.host else f"{route.host}:{route.port}"
         lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
-        if proxy.username is not None:
-            pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-            lines.append(f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
+        if route.proxy_authorization:
+            lines.append(f"Proxy-Authorization: {route.proxy_authorization}")
         raw.sendall("\r\n".join([*lines, "", ""]).encode())
         answer, deadline = b"", Deadline(TIMEOUT)
         while b"\r\n\r\n" not in answer:
@@ -111,7 +109,8 @@ def _connect(route: Route) -> socket.socket:
         [_, number, *_] = [*answer.split(None, 2), b"", b""]
         raw.settimeout(TIMEOUT)
         if number != b"200":
-            raise _ProxyRefusedError(f"which answers CONNECT with HTTP {number.decode('ascii', 'replace')}")
+            status = f"HTTP {number.decode()}" if number.isdigit() else "no HTTP"
+            raise _ProxyRefusedError(f"which answers CONNECT with {status}")
     except BaseException:
         raw.close()
         raise

@@ -6,6 +6,7 @@ nor ``SSL_CERT_FILE`` nor the upper-case ``HTTPS_PROXY``, and httpx reads all of
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import re
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.credentials import Secret
@@ -59,6 +60,21 @@ class Route:
     def proxy_name(self) -> str:
         """The proxy without its password."""
         return _without_password(self.proxy)
+
+    @property
+    def proxy_authorization(self) -> Secret | None:
+        """What the proxy is sent to be let through (HTTP's Basic)."""
+        parts = urlsplit(self.proxy or "")
+        if parts.username is None:
+            return None
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        return Secret("Basic " + base64.b64encode(pair.encode()).decode())
+
+    @property
+    def proxy_credentials(self) -> tuple[Secret, ...]:
+        """What of the proxy's address nobody is to read, in each form."""
+        sent = self.proxy_authorization
+        return (sent, Secret(unquote(urlsplit(self.proxy or "").password or ""))) if sent else ()
 
     @property
     def unverified(self) -> bool:

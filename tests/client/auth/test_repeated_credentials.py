@@ -1,0 +1,127 @@
+"""A server that repeats what it was sent puts no credential into an error of ours, however it writes or cuts it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig
+from airflow_provider_flyte.client.credentials import ClientCredentials, Credentials, StaticToken, TokenFile
+from airflow_provider_flyte.client.errors import RpcError
+from airflow_provider_flyte.client.flows.calls import get_run_details, run_identifier, watch_runs
+from airflow_provider_flyte.client.outside import LONGEST, without
+from airflow_provider_flyte.testing import Fault, LocalFlyte
+from airflow_provider_flyte.testing.calls import Call, Refusal
+from tests.client.conftest import config_for
+from tests.support.oauth2 import OAuth2Server
+
+TOKEN = 'eyJhbGciOi"JIUzI1NiJ9.c3ViamVjdA==/+~'
+HEADER = "made-up+header/of=a proxy"
+SECRET = "correct horse+battery/staple="
+
+
+def pieces(secret: str, size: int = 12) -> list[str]:
+    """What nobody may see of it."""
+    return [secret[start : start + size] for start in range(0, len(secret) - size + 1, size)]
+
+
+@dataclass(frozen=True)
+class Repeats(Fault):
+    """Answers with what the call has brought, written in some way."""
+
+    write: Callable[[str], str]
+    code: str
+
+    def before(self, method: str, call: Call) -> None:
+        sent = [value for name, value in call.metadata.items() if name in ("authorization", "x-proxy-key")]
+        raise Refusal(self.code, f"refused: {' and '.join(map(self.write, sent))}.")
+
+
+WAYS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in JSON": json.dumps,
+    "in a URL": lambda sent: quote(sent, safe=""),
+    "without its scheme": lambda sent: sent.removeprefix("Bearer "),
+    "cut": lambda sent: f"{sent[:24]}...",
+    "where long texts are cut": lambda sent: (
+        f"{'x' * (LONGEST // 2 - 30)}{sent}{'y' * (LONGEST // 2)}{sent}{'z' * 960}"
+    ),
+    "in three lines": lambda sent: f"\n{sent}\n",
+}
+
+
+@pytest.fixture(params=["static", "file", "granted"])
+def credentials(request: pytest.FixtureRequest, tmp_path: Path) -> Credentials:
+    if request.param == "static":
+        return StaticToken(TOKEN)
+    if request.param == "file":
+        (tmp_path / "token").write_text(TOKEN)
+        return TokenFile(str(tmp_path / "token"))
+    server = request.getfixturevalue("oauth2")
+    server.secrets["my-id"] = SECRET
+    return ClientCredentials("my-id", SECRET, oauth_endpoint=server.url)
+
+
+@pytest.fixture
+def oauth2() -> Any:
+    with OAuth2Server() as server:
+        yield server
+
+
+def one(call: Any) -> Any:
+    yield call
+
+
+def failure(config: FlyteConfig, call: Any, *, on_a_loop: bool) -> RpcError:
+    async def on_loop() -> None:
+        async with FlyteClient(config) as client:
+            await client.aexecute(one(call))
+
+    def blocking() -> None:
+        with FlyteClient(config) as client:
+            client.execute(one(call))
+
+    with pytest.raises(RpcError) as failed:
+        asyncio.run(on_loop()) if on_a_loop else blocking()
+    return failed.value
+
+
+@pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_server_repeats(
+    local_flyte: LocalFlyte, credentials: Credentials, way: str, on_a_loop: bool, request: pytest.FixtureRequest
+) -> None:
+    config = config_for(local_flyte, credentials=credentials, metadata=(("x-proxy-key", HEADER),), retry_budget=0.1)
+    key = config.key("r1", "flytesnacks", "development")
+    calls = [get_run_details(run_identifier(key, "")), watch_runs(key.project, key.domain, "")]
+    for method, call in zip(("GetRunDetails", "WatchRuns"), calls, strict=True):
+        for code in ("PERMISSION_DENIED", "UNAUTHENTICATED"):
+            local_flyte.inject(method, Repeats(WAYS[way], code))
+            error = failure(config, call, on_a_loop=on_a_loop)
+            shown = f"{error} {error!r} {error.__cause__!r} {error.args} {vars(error)}"
+            sent = local_flyte.calls(method)[-1].metadata
+            secrets = [sent["authorization"].removeprefix("Bearer "), HEADER]
+            assert "***" in error.details
+            assert [each for secret in secrets for each in pieces(secret) if each in shown] == []
+            local_flyte.clear_faults(method)
+
+
+@given(st.text(min_size=5, max_size=60), st.text(max_size=40), st.text(max_size=40))
+def test_no_credential_is_left_of_any_text(credential: str, before: str, after: str) -> None:
+    for write in (str, json.dumps, lambda sent: quote(sent, safe="")):
+        left = without(f"{before}{write(credential)}{after}", [credential])
+        assert write(credential) not in left or write(credential) in f"{before}***{after}"
+
+
+@pytest.mark.parametrize("text", ["", "no such project", "t1", "Bearer", "eyJhbGciOi"])
+def test_another_text_is_left_alone(text: str) -> None:
+    assert without(text, [f"Bearer {TOKEN}", "t1", "Bear", ""]) == text
