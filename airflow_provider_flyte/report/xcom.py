@@ -297,16 +297,7 @@ def _reserved_keys(value: Mapping[Any, Any]) -> list[str]:
     """
     found = [key for key in ("__classname__", "__id__") if key in value]
     return found or (["__type", "__var"] if "__type" in value and "__var" in value else [])
-<<<<<<< HEAD
 
 
 def _kept_by_airflow(keys: list[str]) -> str:
     return f"it has the dict key {' and '.join(keys)}, which Airflow keeps for itself"
-
-
-def _redact_values(variables: Any) -> None:
-    for variable in variables:
-        if "value" in variable:
-            variable["value"] = REDACTED
-=======
->>>>>>> d9e67fe (Take out of errors what a server repeats of a call's credentials, before they are cut, and give each new token to Airflow's masker, because tokens stood in events and in the Test button's text; refuse a password in an address without showing it, and hide environment variables in the whole template of a task)
