@@ -7,6 +7,7 @@ are invisible. A lone surrogate cannot be encoded at all: one in an event ends A
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,8 @@ _SHORTEST_HIDDEN = 5
 
 _TELLS_ENOUGH = 12
 """Characters of a credential's beginning that are hidden too: servers show, and cut, what they refuse."""
+
+_URLSAFE = str.maketrans("+/", "-_")
 
 _LEFT_OUT = " ... "
 _READ = 4
@@ -83,10 +86,20 @@ def without(text: str, credentials: Iterable[str]) -> str:
 
 
 def _forms(credential: str) -> Iterator[str]:
-    """As it was sent, and as it stands in a URL or in JSON; the longest parts first."""
+    """As it was sent, and as it stands in a URL, in JSON or in base64; the longest parts first."""
     for part in dict.fromkeys((credential, credential.partition(" ")[2])):
         if len(part) >= _SHORTEST_HIDDEN:
             yield from dict.fromkeys((part, quote(part, safe=""), json.dumps(part)[1:-1]))
+            for offset in range(3):
+                inside = _inside_base64(part.encode(), offset)
+                yield from dict.fromkeys((inside, inside.translate(_URLSAFE)))
+
+
+def _inside_base64(data: bytes, offset: int) -> str:
+    """What base64 of any text has in it where this data stands there, so many bytes after a multiple of three."""
+    encoded = base64.b64encode(b"\0" * offset + data)
+    # Characters that depend on what stands before or after are left out.
+    return encoded[-(-offset * 8 // 6) : (offset + len(data)) * 8 // 6].decode()
 
 
 def _without_beginnings(text: str, secret: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from airflow_provider_flyte.testing import Fault, LocalFlyte
 from airflow_provider_flyte.testing.calls import Call, Refusal
 from tests.client.conftest import config_for
 from tests.support.oauth2 import OAuth2Server
+from tests.support.secret_search import found
 
 TOKEN = 'eyJhbGciOi"JIUzI1NiJ9.c3ViamVjdA==/+~'
 HEADER = "made-up+header/of=a proxy"
@@ -125,3 +127,11 @@ def test_no_credential_is_left_of_any_text(credential: str, before: str, after: 
 @pytest.mark.parametrize("text", ["", "no such project", "t1", "Bearer", "eyJhbGciOi"])
 def test_another_text_is_left_alone(text: str) -> None:
     assert without(text, [f"Bearer {TOKEN}", "t1", "Bear", ""]) == text
+
+
+@pytest.mark.parametrize("before", ["", "m", "me", "me:"])
+@pytest.mark.parametrize("written", [base64.b64encode, base64.urlsafe_b64encode], ids=["base64", "base64url"])
+def test_base64_of_a_longer_text(written: Callable[[bytes], bytes], before: str) -> None:
+    text = f"refused: {written(f'{before}{SECRET}:None'.encode()).decode()}."
+    assert found({"it": SECRET}, [("it", text)])
+    assert found({"it": SECRET}, [("it", without(text, [SECRET]))]) == []
