@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before anything imports Airflow.
 from tests.support.own_airflow import connection_json
@@ -20,6 +21,10 @@ from tests.support.own_airflow import connection_json
 if TYPE_CHECKING:
     from airflow_provider_flyte.testing import LocalFlyte
 
+
+# How long an example takes says something of the machine, not of the code.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 if int(version("apache-airflow").split(".")[0]) > 2:
     # Its pages are of Airflow 2.11; those of 3.3 need a browser: tests/e2e/test_connection_form.py.

@@ -96,9 +96,12 @@ def test_the_first_dag_waits(flyte_of_the_readme: LocalFlyte) -> None:
     dag.task_dict["wait"].resume_after = 0
 
     def end() -> None:
-        # Only a trigger opens a stream.
-        flyte_of_the_readme.wait_for_call("WatchRuns", timeout=60)
-        run.succeeds()
+        try:
+            # Only a trigger opens a stream.
+            flyte_of_the_readme.wait_for_call("WatchRuns", timeout=90)
+        finally:
+            # Whatever happens: the sensor waits for days.
+            run.succeeds()
 
     with ThreadPoolExecutor() as threads:
         ending = threads.submit(end)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -31,7 +31,6 @@ STARTED = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 MARKS = DagRunMarks(started=STARTED, clear_number=0)
 LATER = STARTED + timedelta(hours=1)
 # A busy machine is no failure.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 GOING = [RunPhase.QUEUED, RunPhase.RUNNING, RunPhase.PAUSED, 99]
 FAILED = [RunPhase.FAILED, RunPhase.ABORTED, RunPhase.TIMED_OUT]
@@ -52,7 +51,6 @@ _texts = st.text(max_size=300)
 _prefixes = st.from_regex(r"[a-z][-a-z0-9]{0,14}", fullmatch=True)
 
 
-@unhurried
 @given(_prefixes, _texts, _texts, _texts, st.integers(-1, 10_000), st.integers(1, 1000))
 def test_a_name_is_one_that_flyte_takes(prefix: str, dag: str, task: str, run: str, index: int, number: int) -> None:
     name = run_name(prefix, dag, task, run, index, number)
@@ -65,7 +63,6 @@ def test_a_name_is_one_that_flyte_takes(prefix: str, dag: str, task: str, run: s
 _identities = st.tuples(_texts, _texts, _texts, st.integers(-1, 99), st.integers(1, 99))
 
 
-@unhurried
 @given(_identities, _identities)
 def test_names_differ_where_anything_does(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
     assert (run_name("af-", *one) == run_name("af-", *other)) == (one == other)
@@ -509,4 +506,3 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = unhurried

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 from google.protobuf.json_format import ParseDict
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_flyte.client import restored
@@ -216,7 +216,6 @@ LEAVES = st.one_of(
 VALUES = st.recursive(LEAVES, lambda inner: st.one_of(st.lists(inner), st.dictionaries(TEXTS, inner)), max_leaves=8)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(VALUES)
 @example(datetime.max.replace(tzinfo=timezone.utc))
 @example(datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=timezone.utc))

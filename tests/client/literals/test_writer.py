@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import ParseDict
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flyte.client.idl.core import literals_pb2, types_pb2
@@ -29,7 +29,6 @@ RECORDED = {
     case["name"]: case for case in json.loads((Path(__file__).parents[2] / "recordings" / "literals.json").read_text())
 }
 # A busy machine is no failure.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PICKLED = {"bytes", "any"}
 
@@ -373,7 +372,6 @@ def _typed(draw: st.DrawFn, depth: int = 3) -> tuple[dict[str, Any], Any]:
     return {"unionType": {"variants": variants}}, draw(st.sampled_from([value, None]))
 
 
-@unhurried
 @given(_typed())
 def test_what_is_written_is_read_as_it_was(typed: tuple[dict[str, Any], Any]) -> None:
     shape, value = typed
@@ -389,7 +387,6 @@ _json = st.recursive(
 )
 
 
-@unhurried
 @given(st.dictionaries(_texts, _json, max_size=4))
 def test_an_untyped_dict_is_read_as_it_was(value: dict[str, Any]) -> None:
     assert value_of(literal_of(value, recorded_type("dict_untyped"))) == value
@@ -405,7 +402,6 @@ _anything = st.recursive(
 )
 
 
-@unhurried
 @given(_anything, st.sampled_from(sorted(RECORDED)))
 def test_anything_either_fits_or_is_unfit(value: Any, name: str) -> None:
     """No other error leaves, whatever a DAG gives; and what fits can be read."""

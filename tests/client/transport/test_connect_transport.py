@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import pytest
 
 from airflow_provider_flyte.client import FlyteConfig, errors
@@ -425,3 +426,29 @@ async def test_a_call_that_is_cancelled_while_it_connects_leaves_no_connection(m
             await asyncio.sleep(0)
         assert connections_to(never_answers.getsockname()[1]) == 0
         await transport.close()
+
+
+async def test_a_connection_that_comes_after_its_call_was_cancelled_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As anyio before 4.16 makes one in the moment of a cancellation, and forgets it."""
+    connected, closed = asyncio.Event(), asyncio.Event()
+
+    class Stream(httpcore.AsyncNetworkStream):
+        async def aclose(self) -> None:
+            closed.set()
+
+    async def connect(*_: Any) -> Stream:
+        await connected.wait()
+        return Stream()
+
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", connect)
+    config = config_of("localhost:1")
+    transport = AsyncConnectTransport(config, route_to(config))
+    method = RunService.ListRuns
+    calling = asyncio.ensure_future(transport.unary(method, method.request(), timeout=60))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    calling.cancel()
+    await asyncio.wait([calling])
+    connected.set()
+    await asyncio.wait_for(closed.wait(), 60)
+    await transport.close()

@@ -160,7 +160,6 @@ def test_every_wait_ends_as_its_run_did(protocol: str) -> None:
         settings=settings(
             max_examples=12,
             stateful_step_count=30,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=True,
         ),
