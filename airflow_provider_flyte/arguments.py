@@ -24,6 +24,10 @@ RESUME_AFTER = 10.0
 """Minimum seconds between a deferral and its end, unless the author sets another value."""
 
 
+LOGICAL_DATE = "logical_date"
+"""The argument ``run_start_time`` of an operator whose runs are told the date that the DAG run processes."""
+
+
 @contextmanager
 def argument_errors() -> Iterator[None]:
     """Raise the client's error about an argument as one that Airflow does not retry."""

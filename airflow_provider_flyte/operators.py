@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.arguments import (
     DEFAULT_DEFERRABLE,
     LEAST_INTERVAL,
+    LOGICAL_DATE,
     POLL_INTERVAL,
     RESUME_AFTER,
     argument_errors,
@@ -24,18 +25,17 @@ from airflow_provider_flyte.client.arguments import (
     switch,
     whole_number,
 )
-from airflow_provider_flyte.client.errors import ConfigError, NotATextError
+from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.compat import BaseOperator, XComArg
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.links import FlyteRunLink, link_was_shown, show_link
 from airflow_provider_flyte.report.redaction import HiddenValues
-from airflow_provider_flyte.templates import ABOUT_NATIVE, KeepsTexts
+from airflow_provider_flyte.templates import KeepsTexts
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_flyte.client import Launch
     from airflow_provider_flyte.compat import Context
     from airflow_provider_flyte.tries.attempt import TryRun
     from airflow_provider_flyte.tries.held_client import HeldClient
@@ -63,6 +63,9 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     :param trigger_name: a Flyte trigger of the task: the run counts as fired by it, and has its version, inputs and
         settings where the arguments set nothing else.
     :param inputs: plain values by name; what fits which type stands in docs/launch.md.
+    :param run_start_time: when the run started, as it is told (``flyte.ctx().run_start_time``): a datetime, a date or
+        ISO 8601 text, in UTC where it has no zone. By default ``"logical_date"``: the DAG run's logical date, else its
+        ``run_after``. None leaves it to Flyte. Tasks of Flyte's SDK before 2.3.6 do not read it.
     :param project: the Flyte project of task and run; by default the connection's.
     :param domain: their Flyte domain; by default the connection's.
     :param flyte_conn_id: the Airflow connection, of type ``flyte``.
@@ -105,6 +108,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         "version",
         "trigger_name",
         "inputs",
+        "run_start_time",
         "project",
         "domain",
         "flyte_conn_id",
@@ -135,6 +139,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         version: str | None = None,
         trigger_name: str | None = None,
         inputs: Mapping[str, Any] | None = None,
+        run_start_time: str | date | None = LOGICAL_DATE,
         project: str | None = None,
         domain: str | None = None,
         flyte_conn_id: str = DEFAULT_CONN_ID,
@@ -170,6 +175,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         self.version = version
         self.trigger_name = trigger_name
         self.inputs = inputs
+        self.run_start_time = run_start_time
         self.project = project
         self.domain = domain
         self.flyte_conn_id = flyte_conn_id
@@ -276,12 +282,13 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         self, context: Context, client: HeldClient, stopping: Stopping, before: Settled | None, event: RunEvent | None
     ) -> tuple[TryRun, Settled]:
         from airflow_provider_flyte.launch.launching import Launching
+        from airflow_provider_flyte.launch.wanted import wanted_by
         from airflow_provider_flyte.wait.deferral import execution_deadline
         from airflow_provider_flyte.wait.resumption import OPERATOR, Settled
 
         if before is not None:
             self.project, self.domain, self.run_name = before.project, before.domain, before.asked_name
-        run = Launching(self, context, client, stopping).run(self._wanted(), before, event)
+        run = Launching(self, context, client, stopping).run(wanted_by(self, context), before, event)
         now = time.time()
         return run, Settled(
             OPERATOR,
@@ -319,39 +326,3 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage:
         """The run and how it ended; for a failed task too."""
         return self.get_openlineage_facets_on_start()
-
-    # -- the run of this try
-
-    def _wanted(self) -> Launch:
-        """The launch that the arguments describe. Templates are rendered only now."""
-        from airflow_provider_flyte.client.flows.launch_request import Launch
-
-        try:
-            self._check_arguments()
-            return Launch(
-                task_name=self.task_name,
-                version=self.version,
-                inputs=self.as_written("inputs") or {},
-                trigger_name=self.trigger_name,
-                project=self.project,
-                domain=self.domain,
-                labels=self.labels or {},
-                annotations=self.annotations or {},
-                env_vars=self.env_vars or {},
-                queue=self.flyte_queue,
-                interruptible=self.interruptible,
-                overwrite_cache=self.overwrite_cache,
-                service_account=self.service_account,
-                raw_data_prefix=self.raw_data_prefix,
-                max_action_concurrency=self.max_action_concurrency,
-            )
-        except ConfigError as error:
-            about = ABOUT_NATIVE if isinstance(error, NotATextError) and self.rendered_natively else ""
-            raise FlyteArgumentError(f"{error}{about}") from error
-
-    def _check_arguments(self) -> None:
-        if isinstance(self.env_vars, HiddenValues) and self.env_vars.unfit:
-            raise ConfigError(
-                f"env_vars is a {self.env_vars.unfit}. Give a dict of strings by name; a template gives a text unless "
-                "its DAG has render_template_as_native_obj=True."
-            )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_flyte.client.errors import ConfigError
@@ -20,7 +19,6 @@ from airflow_provider_flyte.exceptions import (
 from airflow_provider_flyte.launch.deferral import defer
 from airflow_provider_flyte.launch.trouble import LaunchTrouble
 from airflow_provider_flyte.report.metrics import count_launch
-from airflow_provider_flyte.report.openlineage import parent_annotations
 from airflow_provider_flyte.report.xcom import push_run
 from airflow_provider_flyte.templates import ABOUT_NATIVE, ABOUT_TEXTS
 from airflow_provider_flyte.tries.attempt import TryRun, TryRuns
@@ -114,11 +112,10 @@ class Launching:
             trying = try_of(self._context, client.config.run_name_prefix, task.run_name, task, resumes)
         except ConfigError as error:
             raise FlyteArgumentError(str(error)) from error
-        annotations = {**parent_annotations(self._context["ti"], task.log), **wanted.annotations}
         return TryRuns(
             client,
             trying,
-            replace(wanted, annotations=annotations),
+            wanted,
             retry_as=task.retry_as,
             about_templates=ABOUT_NATIVE if task.rendered_natively else ABOUT_TEXTS,
             retry_for=WaitRules(unreachable_after=self._limit).at_most(BRIEFLY),

@@ -48,6 +48,7 @@ def test_the_recorded_task_is_launched_with_its_defaults(backend: Backend) -> No
             annotations={"note": "a note"},
             env_vars={"STAGE": "test"},
             interruptible=True,
+            run_start_time="2026-11-23T12:00:00Z",
         )
     )
     details = backend.details(run.name)
@@ -59,6 +60,7 @@ def test_the_recorded_task_is_launched_with_its_defaults(backend: Backend) -> No
     assert dict(spec.annotations.values) == {"note": "a note"}
     assert [(each.key, each.value) for each in spec.envs.values] == [("STAGE", "test")]
     assert spec.interruptible.value
+    assert spec.run_start_time.ToJsonString() == "2026-11-23T12:00:00Z"
 
 
 def test_the_same_name_is_one_run_with_its_first_inputs(backend: Backend) -> None:

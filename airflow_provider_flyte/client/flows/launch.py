@@ -107,6 +107,8 @@ def prepare(config: FlyteConfig, wanted: Launch) -> Flow[PreparedLaunch]:
         request.inputs.CopyFrom(make_inputs(details, wanted.inputs))
         request.task_id.CopyFrom(details.task_id)
         request.task_id.org = config.org
+    if (start := wanted.start_time()) is not None:
+        request.run_start_time.FromDatetime(start)
     request.run_spec.CopyFrom(run_spec(wanted, related, config.org, saved))
     # A Flyte trigger may bring any of them.
     run_as = request.run_spec.security_context.run_as

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from airflow_provider_flyte.client.arguments import MOST_CONCURRENT, sendable, whole_number
@@ -19,6 +20,7 @@ from airflow_provider_flyte.client.flows.kubernetes import (
 from airflow_provider_flyte.client.idl.common import run_pb2 as common_run_pb2
 from airflow_provider_flyte.client.idl.core import literals_pb2, security_pb2
 from airflow_provider_flyte.client.idl.task import run_pb2
+from airflow_provider_flyte.client.literals.values import Unfit, moment
 from airflow_provider_flyte.client.run_key import RunKey, check_run_name
 
 RELATIONS = {"rerun": common_run_pb2.RELATION_TYPE_RERUN, "recover": common_run_pb2.RELATION_TYPE_RECOVER}
@@ -59,6 +61,10 @@ class Launch:
 
     env_vars: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Environment variables of the run. Kept out of the repr, because they may hold secrets."""
+
+    run_start_time: datetime | date | str | None = None
+    """When the run started, as tasks are told (``flyte.ctx().run_start_time``, from Flyte's SDK 2.3.6 on): a datetime,
+    a date, or ISO 8601 text, in UTC where it has no zone. None leaves it to Flyte: the time of the launch."""
 
     queue: str | None = None
     """Queue to run in; None leaves it to the task and to Flyte."""
@@ -111,6 +117,8 @@ class Launch:
             )
         if not isinstance(self.inputs, Mapping):
             raise ConfigError(f"inputs is a {type(self.inputs).__name__}. Give a dict of values by the inputs' names.")
+        if self.run_start_time is not None:
+            self.start_time()
         self._check_texts()
         for name in ("interruptible", "overwrite_cache"):
             if not isinstance(getattr(self, name), bool | None) or (name, getattr(self, name)) == (
@@ -125,6 +133,20 @@ class Launch:
         if self.max_action_concurrency is not None:
             whole_number("max_action_concurrency", self.max_action_concurrency, least=1, most=MOST_CONCURRENT)
         self._check_relation()
+
+    def start_time(self) -> datetime | None:
+        """``run_start_time`` in UTC.
+
+        :raises ConfigError: where it is no time.
+        """
+        if self.run_start_time is None:
+            return None
+        try:
+            return moment(self.run_start_time)
+        except Unfit as error:
+            raise ConfigError(
+                f"run_start_time: {error.why}. Give a time, a date or ISO 8601 text, or None to leave it to Flyte."
+            ) from None
 
     def _check_texts(self) -> None:
         for name in ("labels", "annotations", "env_vars"):
@@ -165,7 +187,7 @@ def run_spec(wanted: Launch, related: RunKey | None, org: str, saved: run_pb2.Ru
     spec = run_pb2.RunSpec()
     if saved is not None:
         spec.CopyFrom(saved)
-        for own in ("relation", "related_to", "recover"):
+        for own in ("relation", "related_to", "recover", "run_start_time"):
             spec.ClearField(own)
     if wanted.queue is not None:
         spec.queue = wanted.queue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from airflow_provider_flyte.client.errors import (
     UnknownError,
 )
 from airflow_provider_flyte.client.flows import launch as launching
+from airflow_provider_flyte.client.idl.task import run_pb2
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.transport.retry import RetryPolicy
@@ -224,10 +226,53 @@ def test_a_task_that_a_broken_database_hides_is_not_reported_missing(flyte: Loca
         launch(flyte, way, version="v1", inputs={"rows": 1})
 
 
+NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (NOON, NOON),
+        (NOON.replace(tzinfo=None), NOON),
+        (NOON.astimezone(timezone(timedelta(hours=5, minutes=30))), NOON),
+        ("2026-11-23T13:00:00.000001+01:00", NOON + timedelta(microseconds=1)),
+        ("2026-11-23 12:00:00+00:00", NOON),
+        (NOON.date(), NOON - timedelta(hours=12)),
+        ("2026-11-23", NOON - timedelta(hours=12)),
+    ],
+    ids=str,
+)
+def test_a_run_is_told_when_it_started(flyte: LocalFlyte, way: str, given: Any, told: datetime) -> None:
+    run = launch(flyte, way, inputs={"rows": 1}, run_start_time=given)
+    assert sent(flyte).run_start_time.ToDatetime(timezone.utc) == told
+    with FlyteClient(config_for(flyte)):
+        assert RunDetails.get(run.name).pb2.run_spec.run_start_time.ToDatetime(timezone.utc) == told
+
+
+def test_a_start_time_is_flytes_unless_it_is_given(flyte: LocalFlyte, way: str) -> None:
+    launch(flyte, way, inputs={"rows": 1})
+    assert not sent(flyte).HasField("run_start_time")
+
+
+def test_a_start_time_goes_over_a_triggers(flyte: LocalFlyte, way: str) -> None:
+    """A backend takes the one in the settings first."""
+    saved = run_pb2.RunSpec()
+    saved.run_start_time.FromSeconds(1)
+    flyte.deploy_trigger("nightly", task="demo.train", inputs={"rows": 1}, run_spec=saved)
+    launch(flyte, way, trigger_name="nightly", run_start_time=NOON)
+    [run] = flyte.runs()
+    assert run.run_spec.run_start_time.ToDatetime(timezone.utc) == NOON
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
         ({"task_name": ""}, "task_name"),
+        ({"run_start_time": "yesterday"}, "run_start_time: 'yesterday' .*is not a datetime"),
+        ({"run_start_time": ""}, "run_start_time: '' .*is not a datetime"),
+        ({"run_start_time": 1764000000}, "run_start_time: 1764000000 .*is not a datetime"),
+        ({"run_start_time": "\ud800"}, "run_start_time: .* lone surrogate"),
+        ({"run_start_time": "0001-01-01T00:00:00+01:00"}, "run_start_time: .* is not between the years 1 and 9999"),
         ({"task_name": None}, "task_name"),
         ({"version": ""}, "version"),
         ({"run_name": "Bad_Name"}, "run_name"),
