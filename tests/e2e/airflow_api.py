@@ -279,9 +279,13 @@ class AirflowApi:
             self._authorize()
             self._authorized = True
         answer = self._http.request(method, path, **request)
-        # SQLite refuses a writer whose snapshot has become old, however long it would wait.
+        # SQLite refuses a writer whose snapshot has become old, however long it would wait. And Airflow may read an old
+        # one: no DAG run 0.3 s after it has shown it, one that is running and was queued just now.
+        again = {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.CONFLICT}
+        if missing is ...:
+            again.add(httpx.codes.NOT_FOUND)
         for _ in range(_REPEATS):
-            if "Database error" not in answer.text[:100] and answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            if "Database error" not in answer.text[:100] and answer.status_code not in again:
                 break
             time.sleep(0.2)
             answer = self._http.request(method, path, **request)
