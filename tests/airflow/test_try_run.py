@@ -152,6 +152,7 @@ def test_what_was_cleared_is_aborted_first(local_flyte: LocalFlyte, client: Flyt
 def test_a_prefix_that_was_changed_hides_earlier_runs_and_the_log_says_so(
     client: FlyteClient, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     launched_by(client, Try(TASK, 1, 2, prefix="old-"))
     assert runs_of(client, Try(TASK, 2, 2, prefix="new-"), since=SINCE).get().new
     assert "or run name prefix was changed since, an earlier try's run may still be running" in caplog.text
