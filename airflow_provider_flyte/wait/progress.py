@@ -20,7 +20,7 @@ MOST_FOLLOWED = 5
 
 
 class WorkerProgress:
-    """Logs the progress between polls: one question of a second at a time, about each run every 30 s at most.
+    """Logs the progress between polls: one call of a second at a time, about each run every 30 s at most.
 
     :param keys: the task's runs.
     :param log: the task's log.

@@ -75,7 +75,7 @@ class AuthTransport(_Auth, BlockingLayer):
         tokens: Tokens,
         policy: RetryPolicy,
         timeout: float,
-        on_token: Callable[[Secret], None] = lambda token: None,
+        on_token: Callable[[Secret], None],
     ) -> None:
         super().__init__(tokens, policy, timeout, on_token)
         self._inner = inner
@@ -96,7 +96,7 @@ class AsyncAuthTransport(_Auth, AsyncLayer):
         tokens: Tokens,
         policy: RetryPolicy,
         timeout: float,
-        on_token: Callable[[Secret], None] = lambda token: None,
+        on_token: Callable[[Secret], None],
     ) -> None:
         super().__init__(tokens, policy, timeout, on_token)
         self._inner = inner

@@ -86,7 +86,7 @@ class ProgressOfRun:
         return StreamCall(RunService.WatchActions, request, self._read, timeout, self.key.name)
 
     def ask(self, within: float = SETTLES_WITHIN) -> Flow[None]:
-        """The same as a question: what comes within so many seconds is the answer."""
+        """The same as one call: what comes within so many seconds is the answer."""
         yield from self.prepare()
         yield self.watch(within)
 
