@@ -18,8 +18,8 @@ _UNTIL_UP = 20.0
 _UNTIL_LOGGED = 60.0
 
 _WHOLE = """
+{user}
 daemon off;
-master_process off;
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log info;
@@ -59,7 +59,9 @@ class Server:
 
 
 class Nginx:
-    """Serve while the ``with`` block lasts.
+    """Serve while the ``with`` block lasts: a master, which has the ports, and a worker, as people run it.
+
+    With one process for both, a crash of nginx closes all ports for the tests that follow.
 
     :param servers: By a name of their own.
     :param certificate: Certificate and key as PEM, for those that speak TLS.
@@ -82,7 +84,9 @@ class Nginx:
             f"    server {{ listen 127.0.0.1:{self.ports[name]} {server.listen}; {server.body} }}"
             for name, server in self.servers.items()
         )
-        (self._folder / "nginx.conf").write_text(_WHOLE.format(folder=self._folder, servers=blocks))
+        # Its worker serves from a folder of ours, which nobody else may enter; who is not root has no choice.
+        user = "user root;" if os.geteuid() == 0 else ""
+        (self._folder / "nginx.conf").write_text(_WHOLE.format(user=user, folder=self._folder, servers=blocks))
         assert PROGRAM
         self._process = subprocess.Popen(
             [PROGRAM, "-p", str(self._folder), "-c", str(self._folder / "nginx.conf"), "-e", "stderr"],
@@ -98,6 +102,13 @@ class Nginx:
         self._process.communicate(timeout=20)
 
     def endpoint(self, name: str) -> str:
+        """``localhost:port`` of a server.
+
+        :raises RuntimeError: nginx has ended; with what it logged.
+        """
+        if (code := self._process.poll()) is not None:
+            log = (self._folder / "error.log").read_text(errors="replace")
+            raise RuntimeError(f"nginx ended with {code}:\n{log[-4000:]}")
         return f"localhost:{self.ports[name]}"
 
     async def logged(self, mark: str, path: str = "") -> list[str]:
