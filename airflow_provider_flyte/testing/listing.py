@@ -33,14 +33,15 @@ MAX_LIMIT = 200
 ACTION_COLUMNS: Columns[Action] = {
     "run_name": lambda action: action.key[2],
     # An IntEnum member prints as its name before Python 3.11.
-    "phase": lambda action: int(action.phase),
+    "phase": lambda action: str(int(action.phase)),
     "task_name": lambda action: action.task_id.name,
     "run_source": lambda action: RunSource.Name(action.metadata.source),
     "created_at": lambda action: action.created_ns,
     "updated_at": lambda action: action.updated_ns,
     "ended_at": lambda action: action.ended_ns,
 }
-"""The columns that runs and actions can be filtered by. The real backend has more, but none for a run's labels."""
+"""The columns that runs and actions can be filtered by, as texts but for times. The real backend has more, but none for
+a run's labels."""
 
 TIMES = frozenset({"created_at", "updated_at", "ended_at"})
 """The columns that are times, in nanoseconds; None where one is not set."""
@@ -132,16 +133,20 @@ def matches(
 
     :param scope: How many arguments of the SQL statement come before the filters'; an error text counts them.
     """
+    # All are read before one is applied, because a bad one is refused whatever the others leave. One after the other
+    # over all rows: for the two thousand names of a call that takes a third of the time of all filters a row.
     wanted = [(columns[given.field], _passes(given, scope + index)) for index, given in enumerate(filters)]
-    return [row for row in rows if all(passes(column(row)) for column, passes in wanted)]
+    left = list(rows)
+    for column, passes in wanted:
+        left = [row for row in left if passes(column(row))]
+    return left
 
 
 def _passes(given: list_pb2.Filter, index: int) -> Callable[[Any], bool]:
     if given.field in TIMES:
         compare, moment = COMPARISONS[given.function], _moment(given)
         return lambda value: value is not None and compare(value, moment)
-    values = _values(given, index)
-    return lambda value: str(value) in values
+    return _values(given, index).__contains__
 
 
 def _moment(given: list_pb2.Filter) -> int:
