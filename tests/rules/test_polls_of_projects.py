@@ -238,6 +238,40 @@ async def test_calls_are_counted_and_at_most_ten_at_once(world: World) -> None:
     assert world.watcher.status.calls == len(world.flyte.asked)
 
 
+@pytest.mark.parametrize(
+    ("streaming", "takes", "at_once"),
+    [
+        pytest.param(True, 0.001, 1, id="a-stream"),
+        pytest.param(True, 0.02, 2, id="a-stream-and-slow-answers"),
+        pytest.param(False, 0.001, 20, id="no-stream"),
+    ],
+)
+async def test_lists_do_not_hold_up_ends_that_the_stream_sends(
+    world: World, streaming: bool, takes: float, at_once: int
+) -> None:
+    """Twenty groups are polled within a quarter of the interval of 1 s, and otherwise one after the other."""
+    world.begin(min_poll_interval=1.0, poll_interval=1.0)
+    world.wait("r1")
+    await until(0.1)
+    [polls] = world.watcher._projects.values()
+    now = most = 0
+
+    async def poll() -> bool:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(takes)
+        now -= 1
+        return True
+
+    for _ in range(2):
+        # How long an answer takes is known from the round before.
+        most = 0
+        assert await polls._make([poll] * 20, streaming=streaming) == [True] * 20
+    assert most == at_once
+    assert await polls._make([], streaming=streaming) == []
+
+
 async def test_a_group_that_is_empty_by_now_is_not_polled(world: World) -> None:
     """The stream may end the last waits of a group between a round and its poll."""
     answer = await world.begin()._poller.list_ended(HERE, Group(0.0))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,15 @@ from airflow_provider_flyte.client.watch.waits import Group, ProjectWaits
 
 log = logging.getLogger(__name__)
 
+_POLLS_MAY_TAKE = 0.25
+"""The share of the interval within which all groups are polled where the stream sends the ends."""
+
 _STREAM_MAY_TAKE = 1.0
 """Seconds by which a poll may be quicker than the stream's update about the same end."""
+
+
+Poll = Callable[[], Awaitable[bool | None]]
+"""Makes one poll; returns whether Flyte answered, None where it refuses such a list."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,9 @@ class ProjectPolls:
         self._in_turns: OrderedDict[str, None] = OrderedDict()
         """Where lists are refused: names in the order in which they are asked for."""
 
+        self._poll_takes = 0.0
+        """Seconds until the slowest answer of the last round."""
+
         self._warned: set[int] = set()
         self._wake = asyncio.Event()
 
@@ -117,7 +128,8 @@ class ProjectPolls:
         if new and not streaming:
             pace.hurry()
         if self._means.poller.can_list(self.where):
-            answered = await self._list_all(new if only_new else list(waits.young.names), only_new=only_new)
+            young = new if only_new else list(waits.young.names)
+            answered = await self._list_all(young, only_new=only_new, streaming=streaming)
         else:
             answered = await self._ask_in_turns(new, only_new=only_new)
         if answered:
@@ -127,9 +139,9 @@ class ProjectPolls:
         seldom = streaming and not waits.young.names and self._means.budget.is_short
         return pace.next(self._means.wanted(), self._means.clock() - began, seldom=seldom)
 
-    async def _list_all(self, young: Sequence[str], *, only_new: bool) -> bool | None:
+    async def _list_all(self, young: Sequence[str], *, only_new: bool, streaming: bool) -> bool | None:
         """Poll all groups; returns whether Flyte answered, None where there was nothing to poll."""
-        waits, polls = self.waits, list[Callable[[], Awaitable[bool | None]]]()
+        waits, polls = self.waits, list[Poll]()
         if young:
             polls.append(partial(self._prove, waits.young, young))
         if not only_new:
@@ -145,10 +157,34 @@ class ProjectPolls:
             if answers == [False]:
                 self._fail_others()
                 polls.clear()
-        answers += await asyncio.gather(*(poll() for poll in polls))
+        answers += await self._make(polls, streaming=streaming)
         if None in answers:
             return await self._ask_in_turns(young, only_new=False)
         return any(answers) if answers else None
+
+    async def _make(self, polls: Sequence[Poll], *, streaming: bool) -> list[bool | None]:
+        """Poll all groups, as many at once as the answers' time asks for; returns what each poll returned.
+
+        Where the stream sends the ends they are not to queue behind lists, in Flyte or in this loop: fifteen lists at
+        once held 1 % of the ends up for 13 ms and more.
+        """
+        at_once, slowest = len(polls), 0.0
+        if streaming:
+            at_once = math.ceil(len(polls) * self._poll_takes / (self._pace.last * _POLLS_MAY_TAKE)) or 1
+        left = iter(polls)
+
+        async def some() -> list[bool | None]:
+            nonlocal slowest
+            answers = []
+            for poll in left:
+                began = self._means.clock()
+                answers.append(await poll())
+                slowest = max(slowest, self._means.clock() - began)
+            return answers
+
+        answers = await asyncio.gather(*(some() for _ in range(min(at_once, len(polls)))))
+        self._poll_takes = slowest
+        return [answer for some_answers in answers for answer in some_answers]
 
     def _fail_others(self) -> None:
         """Note the failure of one poll for the other groups too, whose polls are not made."""
