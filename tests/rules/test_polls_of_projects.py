@@ -239,37 +239,79 @@ async def test_calls_are_counted_and_at_most_ten_at_once(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("streaming", "takes", "at_once"),
+    ("takes", "at_once", "begun_after"),
     [
-        pytest.param(True, 0.001, 1, id="a-stream"),
-        pytest.param(True, 0.02, 2, id="a-stream-and-slow-answers"),
-        pytest.param(False, 0.001, 20, id="no-stream"),
+        pytest.param(0.001, 1, 0.019, id="quick-answers"),
+        pytest.param(0.02, 2, 0.2375, id="slow-answers"),
+        pytest.param(0.5, 20, 0.2375, id="answers-that-hang"),
     ],
 )
 async def test_lists_do_not_hold_up_ends_that_the_stream_sends(
-    world: World, streaming: bool, takes: float, at_once: int
+    world: World, takes: float, at_once: int, begun_after: float
 ) -> None:
-    """Twenty groups are polled within a quarter of the interval of 1 s, and otherwise one after the other."""
+    """Twenty groups are polled one after the other, and all have begun within a quarter of the interval of 1 s."""
     world.begin(min_poll_interval=1.0, poll_interval=1.0)
     world.wait("r1")
     await until(0.1)
     [polls] = world.watcher._projects.values()
+    loop = asyncio.get_running_loop()
+    began: list[float] = []
     now = most = 0
 
     async def poll() -> bool:
         nonlocal now, most
+        began.append(loop.time())
         now += 1
         most = max(most, now)
         await asyncio.sleep(takes)
         now -= 1
         return True
 
-    for _ in range(2):
-        # How long an answer takes is known from the round before.
-        most = 0
-        assert await polls._make([poll] * 20, streaming=streaming) == [True] * 20
+    assert await polls._one_after_the_other([poll] * 20) == [True] * 20
     assert most == at_once
-    assert await polls._make([], streaming=streaming) == []
+    assert began[-1] - began[0] == pytest.approx(begun_after)
+    assert await polls._one_after_the_other([]) == []
+
+
+async def test_polls_end_with_the_round_that_began_them(world: World) -> None:
+    world.begin(min_poll_interval=1.0, poll_interval=1.0)
+    world.wait("r1")
+    await until(0.1)
+    [polls] = world.watcher._projects.values()
+    ended: list[str] = []
+
+    async def poll() -> bool:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+        return True
+
+    for moment in (0.1, 5.0):
+        # While polls are begun, and when all have begun.
+        ended.clear()
+        polling = asyncio.ensure_future(polls._one_after_the_other([poll] * 3))
+        await asyncio.sleep(moment)
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+        await asyncio.sleep(0)
+        assert len(ended) == (2 if moment == 0.1 else 3)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_groups_are_polled_at_once_where_only_polls_show_ends(
+    world: World, stream: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.client.watch.waits.NAMES_A_CALL", 1)
+    world.begin(stream=stream)
+    for number in range(5):
+        world.flyte.run(f"r{number}", RUNNING)
+        world.wait(f"r{number}")
+    await until(20)
+    world.flyte.takes, world.flyte.most_at_once = 0.01, 0
+    await until(30)
+    assert world.flyte.most_at_once == (1 if stream else 5)
 
 
 async def test_a_group_that_is_empty_by_now_is_not_polled(world: World) -> None:
