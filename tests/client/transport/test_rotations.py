@@ -23,8 +23,8 @@ from tests.client.conftest import config_for
 from tests.support.oauth2 import OAuth2Server
 
 ROTATIONS = 800
-MARK = "correct-horse-"
-"""What each secret begins with."""
+MARK = "secret-of-rotation-"
+"""What each secret begins with, and no other test's: theirs may be reached from the client's modules, too."""
 
 
 def contexts() -> int:
