@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules
 from airflow_provider_flyte.client.watch.pacing import CALLS_AT_ONCE
+from airflow_provider_flyte.client.watch.project_polls import ProjectPolls
 from airflow_provider_flyte.client.watch.waits import Group
 from tests.support.scripted_flyte import HERE, THERE, Asked
 from tests.support.virtual_time import until
@@ -238,6 +239,14 @@ async def test_calls_are_counted_and_at_most_ten_at_once(world: World) -> None:
     assert world.watcher.status.calls == len(world.flyte.asked)
 
 
+async def polled_each_second(world: World) -> ProjectPolls:
+    world.begin(min_poll_interval=1.0, poll_interval=1.0)
+    world.wait("r1")
+    await until(0.1)
+    [polls] = world.watcher._projects.values()
+    return polls
+
+
 @pytest.mark.parametrize(
     ("takes", "at_once", "begun_after"),
     [
@@ -250,10 +259,7 @@ async def test_lists_do_not_hold_up_ends_that_the_stream_sends(
     world: World, takes: float, at_once: int, begun_after: float
 ) -> None:
     """Twenty groups are polled one after the other, and all have begun within a quarter of the interval of 1 s."""
-    world.begin(min_poll_interval=1.0, poll_interval=1.0)
-    world.wait("r1")
-    await until(0.1)
-    [polls] = world.watcher._projects.values()
+    polls = await polled_each_second(world)
     loop = asyncio.get_running_loop()
     began: list[float] = []
     now = most = 0
@@ -273,30 +279,28 @@ async def test_lists_do_not_hold_up_ends_that_the_stream_sends(
     assert await polls._one_after_the_other([]) == []
 
 
-async def test_polls_end_with_the_round_that_began_them(world: World) -> None:
-    world.begin(min_poll_interval=1.0, poll_interval=1.0)
-    world.wait("r1")
-    await until(0.1)
-    [polls] = world.watcher._projects.values()
-    ended: list[str] = []
+@pytest.mark.parametrize(
+    ("after", "begun"), [pytest.param(0.1, 2, id="some-have-begun"), pytest.param(5.0, 3, id="all-have-begun")]
+)
+async def test_polls_end_with_the_round_that_began_them(world: World, after: float, begun: int) -> None:
+    polls = await polled_each_second(world)
+    cancelled = 0
 
     async def poll() -> bool:
+        nonlocal cancelled
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
-            ended.append("cancelled")
+            cancelled += 1
             raise
         return True
 
-    for moment in (0.1, 5.0):
-        # While polls are begun, and when all have begun.
-        ended.clear()
-        polling = asyncio.ensure_future(polls._one_after_the_other([poll] * 3))
-        await asyncio.sleep(moment)
-        polling.cancel()
-        await asyncio.gather(polling, return_exceptions=True)
-        await asyncio.sleep(0)
-        assert len(ended) == (2 if moment == 0.1 else 3)
+    polling = asyncio.ensure_future(polls._one_after_the_other([poll] * 3))
+    await asyncio.sleep(after)
+    polling.cancel()
+    await asyncio.gather(polling, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert cancelled == begun
 
 
 @pytest.mark.parametrize("stream", [False, True])
