@@ -71,7 +71,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     :param flyte_conn_id: the Airflow connection, of type ``flyte``.
     :param run_name: a name for the run instead of a computed one; a run that exists under it is waited for, no
         matter who launched it. A retry that launches anew appends ``-2``, ``-3`` ...
-    :param labels: labels of the run.
+    :param labels: labels of the run; over those of DAG, task, DAG run, try, owner and team that it gets by itself.
     :param annotations: annotations of the run; Airflow's own are added.
     :param env_vars: environment variables of the run. Their values are hidden in Rendered Templates.
     :param flyte_queue: the Flyte queue to run in (``queue`` is Airflow's own argument).

@@ -1,5 +1,5 @@
-"""The section ``[flyte]`` of Airflow's configuration: how a triggerer polls, what the Test button may read, and which
-Airflow this is.
+"""The section ``[flyte]`` of Airflow's configuration: how a triggerer polls, what the Test button may read, which
+Airflow this is, and how the labels of its runs are called.
 """
 
 from __future__ import annotations
@@ -62,6 +62,16 @@ AIRFLOW_ID = Option(
     "of [api] (Airflow 2: of [webserver]).",
 )
 
+LABEL_PREFIX = Option(
+    "label_prefix",
+    "airflow-",
+    "What the labels begin with that a launched run gets of its task: dag-id, task-id, run-id, try-number, map-index, "
+    "owner, team. May have a domain before it, as in example.com/airflow-. Empty: no labels but the task's own.",
+)
+
+LABELS = ("dag-id", "task-id", "run-id", "try-number", "map-index", "owner", "team")
+"""The labels, behind their prefix."""
+
 _NO_BASE_URL = "http://localhost:8080"
 """The base_url of an Airflow that has none set."""
 
@@ -69,8 +79,8 @@ _NO_BASE_URL = "http://localhost:8080"
 def config_section() -> dict[str, Any]:
     """The section, for ``get_provider_info``."""
     return {
-        "description": "How a triggerer polls for the Flyte runs that it waits for, what the Test button may read, and "
-        "which Airflow this is.",
+        "description": "How a triggerer polls for the Flyte runs that it waits for, what the Test button may read, "
+        "which Airflow this is, and how the labels of its runs are called.",
         "options": {
             option.name: {
                 "description": option.help,
@@ -79,7 +89,7 @@ def config_section() -> dict[str, Any]:
                 "example": None,
                 "default": str(option.default),
             }
-            for option in (*OPTIONS, READABLE, AIRFLOW_ID)
+            for option in (*OPTIONS, READABLE, AIRFLOW_ID, LABEL_PREFIX)
         },
     }
 
@@ -102,6 +112,24 @@ def airflow_id() -> str:
     from airflow_provider_flyte.compat import base_url
 
     return _text(AIRFLOW_ID) or base_url().strip().rstrip("/") or _NO_BASE_URL
+
+
+def label_prefix() -> str:
+    """What the labels that a run gets of its task begin with; '' where it gets none.
+
+    :raises FlyteConfigurationError: where no label can begin with it.
+    """
+    from airflow_provider_flyte.client.flows.kubernetes import is_label_key
+    from airflow_provider_flyte.exceptions import FlyteConfigurationError
+
+    prefix = _text(LABEL_PREFIX)
+    if prefix and not all(is_label_key(prefix + name) for name in LABELS):
+        raise FlyteConfigurationError(
+            f"[{SECTION}] {LABEL_PREFIX.name} in Airflow's configuration is {prefix!r}, which no label of Kubernetes "
+            "can begin with; enter at most 53 letters, digits, '-', '_' or '.', a letter or digit at first (before "
+            "that, if anything, a domain and a '/'), leave it empty for no labels, or leave it out."
+        )
+    return prefix
 
 
 def _text(option: Option) -> str:

@@ -10,6 +10,7 @@ from airflow_provider_flyte.arguments import LOGICAL_DATE
 from airflow_provider_flyte.client.errors import ConfigError, NotATextError
 from airflow_provider_flyte.client.flows.launch_request import Launch
 from airflow_provider_flyte.exceptions import FlyteArgumentError
+from airflow_provider_flyte.launch.labels import task_labels
 from airflow_provider_flyte.report.openlineage import parent_annotations
 from airflow_provider_flyte.report.redaction import HiddenValues
 from airflow_provider_flyte.templates import ABOUT_NATIVE
@@ -35,7 +36,7 @@ def wanted_by(task: FlyteRunOperator, context: Context) -> Launch:
             trigger_name=task.trigger_name,
             project=task.project,
             domain=task.domain,
-            labels=task.labels or {},
+            labels=_labels(task, context),
             annotations=_annotations(task, context),
             env_vars=task.env_vars or {},
             run_start_time=_run_start_time(task, context),
@@ -62,6 +63,12 @@ def processed_date(context: Context) -> datetime | None:
 
 def _run_start_time(task: FlyteRunOperator, context: Context) -> Any:
     return processed_date(context) if task.run_start_time == LOGICAL_DATE else task.run_start_time
+
+
+def _labels(task: FlyteRunOperator, context: Context) -> Any:
+    given = task.labels or {}
+    # What is none is left for the launch to refuse.
+    return {**task_labels(task, context), **given} if isinstance(given, Mapping) else given
 
 
 def _annotations(task: FlyteRunOperator, context: Context) -> Any:

@@ -7,6 +7,7 @@ import pytest
 from airflow_provider_flyte.client import Abort, Launch
 from airflow_provider_flyte.client.errors import InputsError, NoSuchTaskError, NoSuchTriggerError
 from airflow_provider_flyte.client.flows.calls import Call
+from airflow_provider_flyte.client.flows.kubernetes import label_value
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.core import types_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2, task_service_pb2
@@ -17,6 +18,12 @@ from airflow_provider_flyte.client.rpc import TaskService, TriggerService
 from airflow_provider_flyte.testing import literals
 from tests.client.literals.test_writer import GIVEN, recorded_literal, recorded_type
 from tests.contract.conftest import DOMAIN, ORG, PROJECT, Backend
+
+LABELS = {
+    "team": "data",
+    "airflow-run-id": label_value("manual__2026-01-01T00:00:00+00:00"),
+    "example.com/airflow-dag-id": "a.b",
+}
 
 CASES = [name for name in GIVEN if name != "float_nan"]
 
@@ -44,7 +51,7 @@ def test_the_recorded_task_is_launched_with_its_defaults(backend: Backend) -> No
             backend.task.name,
             version=backend.task.version,
             inputs={"rows": 2**53 + 1, "day": "today"},
-            labels={"team": "data"},
+            labels=LABELS,
             annotations={"note": "a note"},
             env_vars={"STAGE": "test"},
             interruptible=True,
@@ -56,7 +63,7 @@ def test_the_recorded_task_is_launched_with_its_defaults(backend: Backend) -> No
     assert inputs["rows"] == 2**53 + 1
     assert inputs["rate"] == 0.5
     spec = details.pb2.run_spec
-    assert dict(spec.labels.values) == {"team": "data"}
+    assert dict(spec.labels.values) == LABELS
     assert dict(spec.annotations.values) == {"note": "a note"}
     assert [(each.key, each.value) for each in spec.envs.values] == [("STAGE", "test")]
     assert spec.interruptible.value

@@ -6,6 +6,7 @@ ever. So they are checked before anything is launched.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -16,6 +17,8 @@ _PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_DNS_LABEL}(\.{_DNS_LABEL})*")
 _VARIABLE = re.compile(r"[\x20-\x3c\x3e-\x7e]+")
+_DIGEST_LENGTH = 16
+_DIGESTED = re.compile(rf"(.*-)?[0-9a-f]{{{_DIGEST_LENGTH}}}")
 MOST_ANNOTATION_BYTES = 256 * 1024
 """Of all keys and values together."""
 
@@ -40,6 +43,24 @@ def check_labels(labels: Mapping[str, str]) -> None:
                 f"labels[{key!r}] is {value!r}, which cannot be a label: use at most 63 letters, digits, '-', '_' or "
                 "'.', with a letter or digit at both ends. Annotations take any text."
             )
+
+
+def label_value(text: str) -> str:
+    """The text as a label's value: as it is where it fits, else what can be kept of it and a hash of the whole.
+
+    Different texts have different values: one that fits and looks as if it had a hash gets a hash, too.
+    """
+    if _PART.fullmatch(text) and not _DIGESTED.fullmatch(text):
+        return text
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_DIGEST_LENGTH]
+    kept = re.sub(r"[^A-Za-z0-9_.]+", "-", text)[: 62 - _DIGEST_LENGTH].strip("-_.")
+    return f"{kept}-{digest}" if kept else digest
+
+
+def is_label_key(key: str) -> bool:
+    """Whether Kubernetes takes it as the key of a label: a name, perhaps with a domain and a ``/`` before it."""
+    prefix, slash, rest = key.rpartition("/")
+    return bool(_PART.fullmatch(rest) and (not slash or _SUBDOMAIN.fullmatch(prefix)))
 
 
 def check_annotations(annotations: Mapping[str, str]) -> None:
@@ -67,8 +88,7 @@ def check_service_account(name: str) -> None:
 
 
 def _check_key(name: str, key: str) -> None:
-    prefix, slash, rest = key.rpartition("/")
-    if not _PART.fullmatch(rest) or (slash and not _SUBDOMAIN.fullmatch(prefix)):
+    if not is_label_key(key):
         raise ConfigError(
             f"{name} has the key {key!r}: use at most 63 letters, digits, '-', '_' or '.', with a letter or digit at "
             "both ends, and before that, if anything, a domain and a '/', as in example.com/team."
