@@ -74,6 +74,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     :param labels: labels of the run; over those of DAG, task, DAG run, try, owner and team that it gets by itself.
     :param annotations: annotations of the run; Airflow's own are added.
     :param env_vars: environment variables of the run. Their values are hidden in Rendered Templates.
+    :param run_context: what each action of the run reads as ``flyte.ctx().custom_context``: texts by name, outside of
+        the cache's key. Where OpenTelemetry is active, ``traceparent`` is added.
     :param flyte_queue: the Flyte queue to run in (``queue`` is Airflow's own argument).
     :param interruptible: whether the run may use machines that can be taken away; by default as the task is defined.
     :param overwrite_cache: compute anew what Flyte has cached.
@@ -116,13 +118,14 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         "labels",
         "annotations",
         "env_vars",
+        "run_context",
         "flyte_queue",
         "service_account",
         "raw_data_prefix",
     )
-    text_collections = ("labels", "annotations", "env_vars")
+    text_collections = ("labels", "annotations", "env_vars", "run_context")
     typed_fields = ("inputs",)
-    template_fields_renderers = {"inputs": "json", "labels": "json", "annotations": "json"}  # noqa: RUF012
+    template_fields_renderers = dict.fromkeys(("inputs", "labels", "annotations", "run_context"), "json")
     operator_extra_links = (FlyteRunLink(),)
     ui_color = "#e9dfff"
 
@@ -147,6 +150,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         labels: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
         env_vars: Mapping[str, str] | None = None,
+        run_context: Mapping[str, str] | None = None,
         flyte_queue: str | None = None,
         interruptible: bool | None = None,
         overwrite_cache: bool = False,
@@ -183,6 +187,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         self.labels = labels
         self.annotations = annotations
         self.env_vars = env_vars
+        self.run_context = run_context
         self.flyte_queue = flyte_queue
         self.service_account = service_account
         self.raw_data_prefix = raw_data_prefix

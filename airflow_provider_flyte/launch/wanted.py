@@ -13,6 +13,7 @@ from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.launch.labels import task_labels
 from airflow_provider_flyte.report.openlineage import parent_annotations
 from airflow_provider_flyte.report.redaction import HiddenValues
+from airflow_provider_flyte.report.tracing import trace_context
 from airflow_provider_flyte.templates import ABOUT_NATIVE
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def wanted_by(task: FlyteRunOperator, context: Context) -> Launch:
             labels=_labels(task, context),
             annotations=_annotations(task, context),
             env_vars=task.env_vars or {},
+            run_context=task.run_context or {},
+            trace_context=trace_context(task.log),
             run_start_time=_run_start_time(task, context),
             queue=task.flyte_queue,
             interruptible=task.interruptible,

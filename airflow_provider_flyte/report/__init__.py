@@ -1,1 +1,1 @@
-"""What is reported to Airflow about a run: XCom, metrics, OpenLineage; and what must not be shown."""
+"""What is reported to Airflow about a run: XCom, metrics, OpenLineage, OpenTelemetry; and what must not be shown."""

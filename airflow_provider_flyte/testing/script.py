@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias, cast, get_args
 
 from airflow_provider_flyte.client.idl.task import common_pb2
 from airflow_provider_flyte.client.phase import RunPhase, is_known
@@ -83,6 +83,12 @@ class RunHandle:
     def inputs(self) -> Mapping[str, Any]:
         """The inputs as literals, defaults filled in."""
         return {pair.name: pair.value for pair in self._mover.store.files[self._action.inputs_uri].literals}
+
+    @property
+    def context(self) -> Mapping[str, str]:
+        """The context that came with the inputs, which each action of the run reads."""
+        inputs = cast(common_pb2.Inputs, self._mover.store.files[self._action.inputs_uri])
+        return {pair.key: pair.value for pair in inputs.context}
 
     # -- what happens to it
 

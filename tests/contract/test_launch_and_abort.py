@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_flyte.client import Abort, Launch
 from airflow_provider_flyte.client.errors import InputsError, NoSuchTaskError, NoSuchTriggerError
-from airflow_provider_flyte.client.flows.calls import Call
+from airflow_provider_flyte.client.flows.calls import Call, get_action_data
 from airflow_provider_flyte.client.flows.kubernetes import label_value
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.core import types_pb2
@@ -55,6 +55,7 @@ def test_the_recorded_task_is_launched_with_its_defaults(backend: Backend) -> No
             annotations={"note": "a note"},
             env_vars={"STAGE": "test"},
             interruptible=True,
+            run_context={"day": "x", "empty": ""},
             run_start_time="2026-11-23T12:00:00Z",
         )
     )
@@ -62,6 +63,8 @@ def test_the_recorded_task_is_launched_with_its_defaults(backend: Backend) -> No
     inputs = details.inputs()
     assert inputs["rows"] == 2**53 + 1
     assert inputs["rate"] == 0.5
+    data = backend.client.execute(get_action_data(backend.action_id(run.name)))
+    assert {pair.key: pair.value for pair in data.inputs.context} == {"day": "x", "empty": ""}
     spec = details.pb2.run_spec
     assert dict(spec.labels.values) == LABELS
     assert dict(spec.annotations.values) == {"note": "a note"}

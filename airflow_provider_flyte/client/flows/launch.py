@@ -14,6 +14,7 @@ from airflow_provider_flyte.client.errors import (
     ConfigError,
     DeadlineExceededError,
     FlyteError,
+    InputsError,
     InvalidArgumentError,
     LaunchUncertainError,
     NotFoundError,
@@ -25,7 +26,7 @@ from airflow_provider_flyte.client.errors import (
 )
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.calls import Call, Flow
-from airflow_provider_flyte.client.flows.launch_request import Launch, run_spec
+from airflow_provider_flyte.client.flows.launch_request import Launch, inputs_context, run_spec
 from airflow_provider_flyte.client.flows.named_runs import details_of, phase_of
 from airflow_provider_flyte.client.flows.tasks import find_task
 from airflow_provider_flyte.client.flows.triggers import find_trigger, fire
@@ -107,6 +108,16 @@ def prepare(config: FlyteConfig, wanted: Launch) -> Flow[PreparedLaunch]:
         request.inputs.CopyFrom(make_inputs(details, wanted.inputs))
         request.task_id.CopyFrom(details.task_id)
         request.task_id.org = config.org
+    if request.HasField("offloaded_input_data"):
+        if wanted.run_context:
+            raise InputsError(
+                f"Trigger {wanted.trigger_name} keeps its inputs and their context where only Flyte's tasks can read "
+                "them, so run_context cannot be added to them. Give all inputs too, or leave run_context out."
+            )
+    else:
+        context = inputs_context(wanted, request.inputs.context)
+        del request.inputs.context[:]
+        request.inputs.context.extend(context)
     if (start := wanted.start_time()) is not None:
         request.run_start_time.FromDatetime(start)
     request.run_spec.CopyFrom(run_spec(wanted, related, config.org, saved))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -25,6 +25,11 @@ from airflow_provider_flyte.client.run_key import RunKey, check_run_name
 
 RELATIONS = {"rerun": common_run_pb2.RELATION_TYPE_RERUN, "recover": common_run_pb2.RELATION_TYPE_RECOVER}
 """How a run may be related to an earlier one."""
+
+_RESERVED = "_u_"
+"""The beginning of keys by which the SDK passes on what no task reads (SDK 2.12.1, convert.py)."""
+
+_TRACE = "traceparent"
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,14 @@ class Launch:
 
     env_vars: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Environment variables of the run. Kept out of the repr, because they may hold secrets."""
+
+    run_context: Mapping[str, str] = field(default_factory=dict)
+    """What each action of the run reads as ``flyte.ctx().custom_context``: texts by name, outside of the
+    cache's key. Cannot be sent where a trigger's uploaded inputs are taken as they are."""
+
+    trace_context: Mapping[str, str] = field(default_factory=dict)
+    """The trace that the run belongs to (W3C: ``traceparent``, ``tracestate``). Sent in the context too, unless that
+    has a ``traceparent`` or cannot be sent."""
 
     run_start_time: datetime | date | str | None = None
     """When the run started, as tasks are told (``flyte.ctx().run_start_time``, from Flyte's SDK 2.3.6 on): a datetime,
@@ -149,11 +162,17 @@ class Launch:
             ) from None
 
     def _check_texts(self) -> None:
-        for name in ("labels", "annotations", "env_vars"):
+        for name in ("labels", "annotations", "env_vars", "run_context", "trace_context"):
             check_texts(name, getattr(self, name))
         check_labels(self.labels)
         check_annotations(self.annotations)
         check_env_vars(self.env_vars)
+        for key in (*self.run_context, *self.trace_context):
+            if sendable("a key of run_context", key).startswith(_RESERVED):
+                raise ConfigError(
+                    f"run_context has the key {key!r}: what begins with {_RESERVED!r} is the Flyte SDK's own. Give it "
+                    "another name."
+                )
         if self.service_account:
             check_service_account(self.service_account)
 
@@ -176,6 +195,17 @@ class Launch:
             raise ConfigError(
                 f"force_rerun_actions is {self.force_rerun_actions!r}. Give the actions' names as a list."
             )
+
+
+def inputs_context(wanted: Launch, saved: Iterable[literals_pb2.KeyValuePair]) -> list[literals_pb2.KeyValuePair]:
+    """The context that goes with the inputs: a trace's first, over it a trigger's, over both the launch's.
+
+    :param saved: the context of a Flyte trigger.
+    """
+    context = {pair.key: pair.value for pair in saved} | dict(wanted.run_context)
+    if _TRACE not in context:
+        context = {**wanted.trace_context, **context}
+    return [literals_pb2.KeyValuePair(key=key, value=value) for key, value in context.items()]
 
 
 def run_spec(wanted: Launch, related: RunKey | None, org: str, saved: run_pb2.RunSpec | None = None) -> run_pb2.RunSpec:

@@ -143,6 +143,34 @@ def test_everything_that_run_spec_has_is_sent(flyte: LocalFlyte, way: str) -> No
     assert list(spec.recover.force_rerun_actions) == ["a3"]
 
 
+TRACE = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "vendor=1"}
+
+
+@pytest.mark.parametrize(
+    ("context", "trace", "means"),
+    [
+        ({"day": "2026-11-27", "empty": ""}, {}, {"day": "2026-11-27", "empty": ""}),
+        ({"day": "x"}, TRACE, TRACE | {"day": "x"}),
+        ({"traceparent": "mine"}, TRACE, {"traceparent": "mine"}),
+        ({"tracestate": "mine"}, TRACE, TRACE | {"tracestate": "mine"}),
+        ({}, {}, {}),
+    ],
+)
+def test_the_context_goes_with_the_inputs(
+    flyte: LocalFlyte, way: str, context: dict[str, str], trace: dict[str, str], means: dict[str, str]
+) -> None:
+    launch(flyte, way, inputs={"rows": 1}, run_context=context, trace_context=trace)
+    assert flyte.runs()[0].context == means
+    assert {pair.name for pair in sent(flyte).inputs.literals} == {"rows", "rate"}
+    assert sent(flyte).run_spec.ByteSize() == 0
+
+
+def test_what_takes_no_inputs_has_a_context_too(flyte: LocalFlyte, way: str) -> None:
+    flyte.deploy("demo.train", version="v2", inputs={})
+    launch(flyte, way, run_context={"day": "x"})
+    assert flyte.runs()[0].context == {"day": "x"}
+
+
 def test_what_nobody_set_is_not_sent(flyte: LocalFlyte, way: str) -> None:
     launch(flyte, way, inputs={"rows": 1})
     assert sent(flyte).run_spec.ByteSize() == 0
@@ -296,6 +324,12 @@ def test_a_start_time_goes_over_a_triggers(flyte: LocalFlyte, way: str) -> None:
         ({"raw_data_prefix": "s3://\ud800"}, "raw_data_prefix is .* lone surrogate"),
         ({"env_vars": {"A=B": "secret"}}, "env_vars has the key 'A=B'"),
         ({"env_vars": {"KEY": "secret\0"}}, "env_vars\\['KEY'\\] holds a NUL"),
+        ({"run_context": "a"}, "run_context is a str"),
+        ({"run_context": {"": "x"}}, "run_context has the key ''"),
+        ({"run_context": {"rows": 1}}, "run_context\\['rows'\\] is of type int"),
+        ({"run_context": {"day": "\ud800"}}, "run_context\\['day'\\] holds a lone surrogate"),
+        ({"run_context": {"\ud800": "x"}}, "a key of run_context is .* lone surrogate"),
+        ({"run_context": {"_u_kickoff_time_input_arg": "day"}}, "begins with '_u_' is the Flyte SDK's own"),
         ({"service_account": "Trainer"}, "service_account 'Trainer'"),
         ({"service_account": ""}, "service_account"),
         ({"queue": " "}, "queue"),

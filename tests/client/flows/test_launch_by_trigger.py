@@ -95,6 +95,29 @@ def test_the_input_that_is_the_time_of_the_start_is_left_to_flyte(flyte: LocalFl
     assert {pair.key: pair.value for pair in request.inputs.context} == {"other": "x"}
 
 
+def test_the_context_of_the_launch_stands_over_the_triggers(flyte: LocalFlyte, way: str) -> None:
+    flyte.deploy_trigger("nightly", task="demo.train", inputs={"rate": 0.5}, context={MARK: "rows", "a": "1", "b": "2"})
+    trace = {"traceparent": "ours", "tracestate": "ours"}
+    launch(flyte, way, trigger_name="nightly", run_context={"b": "3"}, trace_context=trace)
+    assert flyte.runs()[0].context == {MARK: "rows", "a": "1", "b": "3"} | trace
+    flyte.deploy_trigger("traced", task="demo.train", inputs={"rows": 1}, context={"traceparent": "theirs"})
+    run = launch(flyte, way, trigger_name="traced", trace_context=trace)
+    [context] = [each.context for each in flyte.runs() if each.name == run.name]
+    assert context == {"traceparent": "theirs"}
+
+
+def test_nothing_can_be_added_to_the_context_of_inputs_in_the_store(flyte: LocalFlyte, way: str) -> None:
+    flyte.deploy_trigger("nightly", task="demo.train", inputs={"rows": 7, "rate": 0.25}, uploaded=True)
+    with pytest.raises(InputsError, match=r"Trigger nightly keeps .* so run_context cannot be added"):
+        launch(flyte, way, trigger_name="nightly", run_context={"a": "1"})
+    assert not flyte.calls("CreateRun")
+    run = launch(flyte, way, trigger_name="nightly", trace_context={"traceparent": "ours"})
+    assert inputs_of(flyte, run.name) == {"rows": 7, "rate": 0.25}
+    assert flyte.runs()[0].context == {}
+    launch(flyte, way, trigger_name="nightly", inputs={"rows": 8, "rate": 1.5}, run_context={"a": "1"})
+    assert {pair.key: pair.value for pair in flyte.calls("CreateRun")[-1].request.inputs.context} == {"a": "1"}
+
+
 def test_settings_of_the_launch_stand_over_the_triggers(flyte: LocalFlyte, way: str) -> None:
     saved = run_pb2.RunSpec(
         labels=run_pb2.Labels(values={"team": "data", "kind": "nightly"}),
