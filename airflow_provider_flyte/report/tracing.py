@@ -16,9 +16,7 @@ def trace_context(log: TaskLog) -> dict[str, str]:
     try:
         from opentelemetry import trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-    except ImportError:
-        return {}
-    try:
+
         # Airflow 3.3 gives each task a span also where nothing traces it, and 2.11 traces without a global provider.
         if not trace.get_current_span().is_recording() and isinstance(
             trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider
@@ -26,6 +24,8 @@ def trace_context(log: TaskLog) -> dict[str, str]:
             return {}
         carrier: dict[str, str] = {}
         TraceContextTextMapPropagator().inject(carrier)
+    except ImportError:
+        return {}
     except Exception as error:
         log.warning(
             "The Flyte run gets no traceparent, because OpenTelemetry's could not be made. %s: %s",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -140,8 +141,21 @@ def test_without_opentelemetry(flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatc
     assert not [line for line in lines if "OpenTelemetry" in line]
 
 
-def test_a_broken_opentelemetry_launches_all_the_same(flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "nobody's")
+class Broken(ModuleType):
+    """A module that fails while it is imported, as one does that does not fit the installed protobuf."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise TypeError("Descriptors cannot be created directly.")
+
+
+@pytest.mark.parametrize("while_imported", [False, True])
+def test_a_broken_opentelemetry_launches_all_the_same(
+    flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, while_imported: bool
+) -> None:
+    if while_imported:
+        monkeypatch.setitem(sys.modules, "opentelemetry.trace.propagation.tracecontext", Broken("tracecontext"))
+    else:
+        monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "nobody's")
     lines = launch()
     assert contexts(flyte) == [{}]
     [line] = [line for line in lines if "traceparent" in line]

@@ -29,7 +29,8 @@ def main(endpoint: str, run: str) -> None:
     flyte.init(endpoint=f"dns:///{endpoint}", insecure=True, org="testorg", project="flytesnacks", domain="development")
     trigger = TriggerDetails.get(name="nightly", task_name="demo.train")
     plain = flyte.run(trigger)
-    changed = flyte.with_runcontext(labels={"kind": "by-hand"}, env_vars={"B": "3"}).run(trigger, rows=8)
+    by_hand = flyte.with_runcontext(labels={"kind": "by-hand"}, env_vars={"B": "3"}, custom_context={"b": "3"})
+    changed = by_hand.run(trigger, rows=8)
     log = [line.message for line in Logs.tail(RunDetails.get(name=run).action_id)]
     json.dump({"plain": plain.name, "changed": changed.name, "log": log}, sys.stdout)
 

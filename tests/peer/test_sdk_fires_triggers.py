@@ -13,7 +13,12 @@ from airflow_provider_flyte.client.idl.task import run_pb2
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.peer.conftest import run_sdk
 
-CHANGED: dict[str, Any] = {"inputs": {"rows": 8}, "labels": {"kind": "by-hand"}, "env_vars": {"B": "3"}}
+CHANGED: dict[str, Any] = {
+    "inputs": {"rows": 8},
+    "labels": {"kind": "by-hand"},
+    "env_vars": {"B": "3"},
+    "run_context": {"b": "3"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +29,8 @@ def answered(flyte: LocalFlyte) -> dict[str, Any]:
         envs=run_pb2.Envs(values=[literals_pb2.KeyValuePair(key=key, value=key) for key in "AB"]),
     )
     inputs = {"rows": 7, "rate": 0.25}
-    flyte.deploy_trigger("nightly", task="demo.train", version="v7", inputs=inputs, run_spec=saved)
+    context = {"a": "1", "b": "2"}
+    flyte.deploy_trigger("nightly", task="demo.train", version="v7", inputs=inputs, context=context, run_spec=saved)
     flyte.run("chatty").move("RUNNING").logs("epoch 1", "epoch 2").fails()
     answer: dict[str, Any] = json.loads(run_sdk("PEER_CONNECT", "sdk_fires.py", flyte.connect_endpoint, "chatty"))
     return answer
@@ -40,13 +46,17 @@ def client(flyte: LocalFlyte) -> Any:
 
 
 @pytest.mark.parametrize(("kind", "changed"), [("plain", {}), ("changed", CHANGED)])
-def test_the_same_run(answered: dict[str, Any], client: FlyteClient, kind: str, changed: dict[str, Any]) -> None:
+def test_the_same_run(
+    flyte: LocalFlyte, answered: dict[str, Any], client: FlyteClient, kind: str, changed: dict[str, Any]
+) -> None:
     ours = RunDetails.get(client.launch(Launch("demo.train", trigger_name="nightly", **changed)).name, client)
     theirs = RunDetails.get(answered[kind], client)
     assert ours.inputs() == theirs.inputs()
     mine, yours = ours.pb2.action.metadata, theirs.pb2.action.metadata
     assert (mine.task, mine.trigger_id, mine.trigger_name) == (yours.task, yours.trigger_id, yours.trigger_name)
     assert ours.pb2.run_spec.labels == theirs.pb2.run_spec.labels
+    contexts = {run.name: run.context for run in flyte.runs() if run.name in (ours.name, theirs.name)}
+    assert contexts[ours.name] == contexts[theirs.name] == {"a": "1", "b": "2"} | changed.get("run_context", {})
     # The SDK adds what its own logging is set to.
     assert variables(ours).items() <= variables(theirs).items()
     assert set(variables(theirs)) - set(variables(ours)) <= {"LOG_FORMAT", "LOG_LEVEL", "USER_LOG_LEVEL"}
