@@ -11,7 +11,7 @@ from typing import SupportsIndex, TypeAlias
 from urllib.parse import urlsplit
 
 from airflow_provider_flyte.client.arguments import sendable
-from airflow_provider_flyte.client.endpoint import is_local, tls_endpoint
+from airflow_provider_flyte.client.endpoint import is_local, plain_host, tls_endpoint
 from airflow_provider_flyte.client.errors import ConfigError
 
 
@@ -35,6 +35,7 @@ def hide(settings: object, *names: str) -> None:
 
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_LONGEST_URL = 2000
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,18 @@ class ClientCredentials:
     client_secret: str = field(repr=False)
 
     scopes: tuple[str, ...] = ()
-    """What to ask for; by default the scopes that the Flyte deployment publishes."""
+    """What to ask for; by default the scopes that the Flyte deployment publishes over verified TLS."""
 
     audience: str = ""
-    """For whom the token is meant; by default the audience that the Flyte deployment publishes."""
+    """For whom the token is meant; by default the audience that the Flyte deployment publishes over verified TLS."""
 
     oauth_endpoint: str = ""
-    """URL that gives tokens, only where it is not the one that the Flyte deployment names."""
+    """URL that gives tokens; by default the one that the Flyte deployment names over verified TLS, where the secret may
+    go to its host."""
+
+    allowed_oauth_hosts: tuple[str, ...] = ()
+    """Hosts of token servers that the Flyte deployment may name, beside its own host, the domain that this is in and
+    the names directly in that domain."""
 
     def __post_init__(self) -> None:
         for name in ("client_id", "client_secret"):
@@ -66,12 +72,18 @@ class ClientCredentials:
         for scope in self.scopes:
             if not _TOKEN.fullmatch(scope):
                 raise ConfigError(f"scopes has {scope!r}: a scope is printable ASCII without blanks. Enter one by one.")
+        for host in self.allowed_oauth_hosts:
+            if not plain_host(host):
+                raise ConfigError(
+                    f"allowed_oauth_hosts has {host!r}: enter names of hosts, such as login.example.com, without "
+                    "https://, port and path."
+                )
         if self.oauth_endpoint:
             check_token_url(self.oauth_endpoint, "oauth_endpoint")
 
     def without_secret(self) -> tuple[object, ...]:
         """Whose they are; the same with another secret."""
-        return self.client_id, self.scopes, self.audience, self.oauth_endpoint
+        return self.client_id, self.scopes, self.audience, self.oauth_endpoint, self.allowed_oauth_hosts
 
 
 @dataclass(frozen=True)
@@ -126,7 +138,9 @@ def check_token_url(url: str, what: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme not in ("http", "https") or parts.username is not None or parts.fragment:
+    # httpx refuses the others, with an error of its own.
+    sane = len(url) <= _LONGEST_URL and url.isprintable() and " " not in url
+    if not sane or not host or parts.scheme not in ("http", "https") or parts.username is not None or parts.fragment:
         raise ConfigError(
             f"{what} is no URL of a server that gives tokens. Enter one such as "
             "https://login.example.com/oauth2/token, without a user or a fragment in it."

@@ -9,6 +9,8 @@ from airflow_provider_flyte.client.errors import ConfigError
 
 # What HTTP/2 takes: grpc's own errors for anything else come late, and differ between blocking and asyncio calls.
 _HOST = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\s/:@?#\[\]]+")
+_NAME = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_LONGEST_NAME = 253
 _TLS_SCHEMES = ("dns:///", "https://")
 
 
@@ -51,3 +53,26 @@ def is_local(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IPv4 or IPv6 address, without brackets."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def plain_host(host: str) -> str:
+    """A host as it can be compared: an address, or a name in lower case without a dot behind it; else ''.
+
+    Names are ASCII, and their last label begins with a letter: what does not (``0x7f.1``) may be read as an address.
+    """
+    host = host.lower()
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if is_address(host):
+        return str(ipaddress.ip_address(host))
+    host = host.removesuffix(".")
+    return host if len(host) <= _LONGEST_NAME and _NAME.fullmatch(host) else ""

@@ -40,6 +40,8 @@ class Field:
     """The meaning of an empty field, for the documentation."""
 
 
+_PUBLISHED = "what Flyte publishes, over verified TLS alone"
+
 FIELDS = (
     Field(
         "insecure",
@@ -90,16 +92,26 @@ FIELDS = (
     Field(
         "scopes",
         "Scopes",
-        "For client_credentials: scopes to ask for, separated by commas.",
+        "For client_credentials and api_key: scopes to ask for, separated by commas.",
         "list",
-        unset="what Flyte publishes",
+        unset=_PUBLISHED,
     ),
-    Field("audience", "Audience", "For client_credentials: the audience to ask for.", unset="what Flyte publishes"),
+    Field("audience", "Audience", "For client_credentials and api_key: the audience to ask for.", unset=_PUBLISHED),
     Field(
         "oauth_endpoint",
         "OAuth2 endpoint",
-        "For client_credentials: URL that gives tokens, only where Flyte does not publish it or publishes a wrong one.",
-        unset="what Flyte publishes",
+        "For client_credentials and api_key: URL that gives tokens. Needed with insecure and skip_verification, and "
+        "where Flyte does not publish it or publishes a wrong one.",
+        unset=_PUBLISHED,
+    ),
+    # Not by the name of what they give: Airflow would mask "token".
+    Field(
+        "allowed_oauth_hosts",
+        "Allowed OAuth2 hosts",
+        "For client_credentials and api_key: further hosts that Flyte may name as the server that gives tokens, and "
+        "that then get the client secret, separated by commas.",
+        "list",
+        unset="Flyte's host, its domain, and the names directly in that",
     ),
     Field(
         "metadata_header",

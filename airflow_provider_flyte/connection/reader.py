@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_flyte.connection.fields import FIELDS, MASKS, Field
@@ -272,16 +273,16 @@ def _credentials(
 
     kind = values.pop("authentication", "")
     path = values.pop("credentials_file", "")
-    asked = {name: values.pop(name) for name in ("scopes", "audience", "oauth_endpoint") if name in values}
+    asked = {name: values.pop(name) for name in _OF_A_GRANT if name in values}
     secret = (connection.password or "").strip()
     if secret and not kind:
         raise problem(
             "it has a Secret (password), but no authentication: enter api_key, client_credentials or token; or none, "
             "and the Secret is not used."
         )
-    if asked and kind != "client_credentials":
+    if asked and kind not in ("client_credentials", "api_key"):
         log.warning(
-            "Flyte connection %r: %s mean something with client_credentials only; authentication is %s.",
+            "Flyte connection %r: %s mean something with client_credentials and api_key only; authentication is %s.",
             connection.conn_id,
             ", ".join(asked),
             kind or "none",
@@ -297,7 +298,8 @@ def _credentials(
         raise problem(f"authentication is {kind}, but Secret (password) is empty: enter {_SECRETS[kind]} there.")
     _refuse_mask("Secret (password)", secret, problem)
     if kind == "api_key":
-        return api_key(secret)
+        endpoint, credentials, org = api_key(secret)
+        return endpoint, replace(credentials, **asked), org
     if kind == "token":
         return "", StaticToken(secret), ""
     login = (connection.login or "").strip()
@@ -306,6 +308,7 @@ def _credentials(
     return "", ClientCredentials(login, secret, **asked), ""
 
 
+_OF_A_GRANT = ("scopes", "audience", "oauth_endpoint", "allowed_oauth_hosts")
 _SECRETS = {"api_key": "the API key", "client_credentials": "the client secret", "token": "the token"}
 
 

@@ -62,6 +62,7 @@ ALL_FIELDS = {
     "scopes": "read, write",
     "audience": "flyte",
     "oauth_endpoint": "https://login.example.com/token",
+    "allowed_oauth_hosts": "login.example.com, other.example.com",
     "metadata_header": "flyte-authorization",
     "ca_bundle": CERTIFICATE,
     "client_certificate": "/certificates/client.pem",
@@ -86,7 +87,12 @@ MEANING = FlyteConfig(
     domain="d",
     org="o",
     credentials=ClientCredentials(
-        "me", SECRETS[0], scopes=("read", "write"), audience="flyte", oauth_endpoint="https://login.example.com/token"
+        "me",
+        SECRETS[0],
+        scopes=("read", "write"),
+        audience="flyte",
+        oauth_endpoint="https://login.example.com/token",
+        allowed_oauth_hosts=("login.example.com", "other.example.com"),
     ),
     metadata_header="flyte-authorization",
     ca_bundle=CERTIFICATE,
@@ -180,6 +186,13 @@ def test_an_api_key_is_all_that_it_takes() -> None:
     assert (other.endpoint, other.org) == ("proxy:8443", "o")
 
 
+def test_an_api_key_asks_for_what_the_connection_says() -> None:
+    """The key names none of these, and Flyte's word for them does not count everywhere."""
+    given = {name: ALL_FIELDS[name] for name in ("scopes", "audience", "oauth_endpoint", "allowed_oauth_hosts")}
+    config = read(None, authentication="api_key", password=key("flyte", "me", SECRETS[0], ""), **given)
+    assert config.credentials == MEANING.credentials
+
+
 def test_a_token_and_a_file_with_one() -> None:
     assert read(authentication="token", password=SECRETS[0]).credentials == StaticToken(SECRETS[0])
     assert read(authentication="token_file", credentials_file="/t").credentials == TokenFile("/t")
@@ -243,6 +256,14 @@ def test_a_pem_text_gets_its_line_breaks_back(lost: str) -> None:
         ({"client_private_key": "***"}, "client_private_key is ***, which Airflow shows instead of a secret: type it"),
         ({"secret_metadata": {"x-key": "***"}}, "secret_metadata is ***, which Airflow shows instead of a secret"),
         ({"client_certificate": "/client.pem"}, "client_private_key"),
+        (
+            {
+                "authentication": "api_key",
+                "password": key("flyte", "me", "made-up", ""),
+                "allowed_oauth_hosts": "https://login.example.com",
+            },
+            "allowed_oauth_hosts has 'https://login.example.com': enter names of hosts",
+        ),
     ],
 )
 def test_a_connection_that_cannot_work_says_what_to_change(arguments: dict[str, Any], words: str) -> None:
@@ -294,7 +315,7 @@ def test_a_mistyped_field_is_pointed_out(caplog: pytest.LogCaptureFixture) -> No
 def test_a_setting_of_another_authentication_is_pointed_out(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         read(authentication="token", password="p", scopes="a")
-    assert "scopes mean something with client_credentials only; authentication is token" in caplog.text
+    assert "scopes mean something with client_credentials and api_key only; authentication is token" in caplog.text
 
 
 def test_airflow_masks_secrets_by_their_names_and_nothing_else() -> None:

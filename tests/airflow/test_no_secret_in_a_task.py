@@ -39,16 +39,20 @@ def test_nothing_shows_a_secret(
     arguments: dict[str, bool],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    extra = {"authentication": "client_credentials", "secret_metadata": {"x-proxy-key": SECRETS["header"]}}
-    login = {"login": "my-id", "password": SECRETS["client secret"]}
-    stored = json.dumps(json.loads(connection_json(local_flyte, **extra)) | login)
-    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", stored)
     local_flyte.deploy("t", envs={"KEY": SECRETS["env of the container"]})
     for name in ("good", "bad", "refused"):
         local_flyte.run(name, task="t", envs={"KEY": SECRETS["env of the run"]}).phases("RUNNING", every=0.2)
     with OAuth2Server() as oauth2:
         oauth2.secrets["my-id"] = SECRETS["client secret"]
         oauth2.guard(local_flyte)
+        extra = {
+            "authentication": "client_credentials",
+            "oauth_endpoint": oauth2.url,
+            "secret_metadata": {"x-proxy-key": SECRETS["header"]},
+        }
+        login = {"login": "my-id", "password": SECRETS["client secret"]}
+        stored = json.dumps(json.loads(connection_json(local_flyte, **extra)) | login)
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", stored)
         tasks = {name: Try(run_name=name, **arguments) for name in ("good", "bad", "refused")}
         local_flyte.run("good").phases("RUNNING", "SUCCEEDED", every=0.5)
         local_flyte.run("bad").phases("RUNNING", "FAILED", every=0.5)

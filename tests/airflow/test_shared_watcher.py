@@ -53,11 +53,11 @@ async def test_a_thousand_triggers_go_on_when_the_secret_is_replaced(
         oauth2.guard(flyte)
         for name in names:
             flyte.run(name).move("RUNNING")
-        put_secret(monkeypatch, flyte, "correct-horse")
+        put_secret(monkeypatch, flyte, oauth2, "correct-horse")
         waits = [asyncio.ensure_future(ending(trigger(run_name=name))) for name in names]
         await flyte.wait_for_call_async("ListRuns", 10, timeout=20)
         oauth2.secrets["my-id"] = "battery-staple"
-        put_secret(monkeypatch, flyte, "battery-staple")
+        put_secret(monkeypatch, flyte, oauth2, "battery-staple")
         oauth2.revoke_all()
         while len(oauth2.issued) < 2:
             await asyncio.sleep(0.02)
@@ -71,8 +71,8 @@ async def test_a_thousand_triggers_go_on_when_the_secret_is_replaced(
     assert len(oauth2.forms) <= 4
 
 
-def put_secret(monkeypatch: pytest.MonkeyPatch, flyte: LocalFlyte, secret: str) -> None:
-    stored = json.loads(connection_json(flyte, authentication="client_credentials"))
+def put_secret(monkeypatch: pytest.MonkeyPatch, flyte: LocalFlyte, oauth2: OAuth2Server, secret: str) -> None:
+    stored = json.loads(connection_json(flyte, authentication="client_credentials", oauth_endpoint=oauth2.url))
     monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", json.dumps(stored | {"login": "my-id", "password": secret}))
 
 

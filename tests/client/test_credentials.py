@@ -78,6 +78,10 @@ def test_a_broken_api_key_says_what_is_broken_and_is_not_shown(broken: str, word
             "oauth_endpoint is no URL",
         ),
         (
+            lambda: ClientCredentials("id", "correct-horse", oauth_endpoint="https://login/a\tb"),
+            "oauth_endpoint is no URL",
+        ),
+        (
             lambda: ClientCredentials("id", "correct-horse", oauth_endpoint="http://login.example.com/token"),
             "plaintext",
         ),

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.idl.core import tasks_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status
@@ -48,7 +47,6 @@ class Canary:
     def __enter__(self) -> Canary:
         for server in (self.oauth2, self.flyte, self.with_tls):
             self._open.enter_context(server)
-        self.flyte.auth.oauth2 = auth_service_pb2.GetOAuth2MetadataResponse(token_endpoint=self.oauth2.url)
         self.flyte.inject("*", status("UNAUTHENTICATED", "who are you?"), when=self._refused)
         self._api_key = base64.b64encode(
             f"{self.flyte.endpoint}:{CLIENT_ID}:{self._secrets['client_secret']}:None".encode()
@@ -103,8 +101,12 @@ class Canary:
     def connections(self) -> Iterator[dict[str, Any]]:
         """As the REST API takes them."""
         plain = {"insecure": True}
-        yield self._connection("api_key", plain | {"authentication": "api_key"}, self._api_key)
-        yield self._connection("client_credentials", plain | {"authentication": "client_credentials"}, "client_secret")
+        # Over plaintext Flyte's word for a token server does not count.
+        granted = plain | {"oauth_endpoint": self.oauth2.url}
+        yield self._connection("api_key", granted | {"authentication": "api_key"}, self._api_key)
+        yield self._connection(
+            "client_credentials", granted | {"authentication": "client_credentials"}, "client_secret"
+        )
         yield self._connection("token", plain | {"authentication": "token"}, "token")
         file = {"authentication": "token_file", "credentials_file": str(self._folder / "token")}
         yield self._connection("token_file", plain | file)
@@ -116,7 +118,7 @@ class Canary:
             "client_private_key": self._secrets["client_private_key"],
         }
         yield self._connection("client_private_key", tls, flyte=self.with_tls)
-        yield self._connection("refused", plain | {"authentication": "client_credentials"}, "wrong_secret")
+        yield self._connection("refused", granted | {"authentication": "client_credentials"}, "wrong_secret")
         yield self._connection("unusable", plain | {"authentication": "api_key"}, "broken_key")
 
     def _connection(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_flyte.client.credentials import ClientCredentials
 from airflow_provider_flyte.client.errors import TokenServerError, is_transient
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.proxy.forward import ForwardProxy
@@ -17,7 +16,6 @@ from tests.proxy.test_through_nginx import both, read
 from tests.support.oauth2 import OAuth2Server
 from tests.support.secret_search import found, shown_by
 
-CREDENTIALS = ClientCredentials("my-id", "correct-horse")
 NOWHERE = "http://user:battery-staple@127.0.0.1:1"
 encrypted = pytest.mark.parametrize("tls", [True, False], ids=["TLS", "plaintext"])
 
@@ -63,7 +61,7 @@ def test_it_goes_through_the_proxy(
 ) -> None:
     monkeypatch.setenv("NO_PROXY", flyte.endpoint)
     monkeypatch.setenv(variable, forward.url())
-    assert read(settings(flyte, tls=False, credentials=CREDENTIALS), on_a_loop=on_a_loop) == "r1"
+    assert read(settings(flyte, tls=False, credentials=oauth2.credentials()), on_a_loop=on_a_loop) == "r1"
     wait_until_seen(forward, oauth2.port)
     assert not forward.saw(flyte.port)
     assert len(oauth2.issued) == 1
@@ -83,7 +81,7 @@ def test_a_token_server_that_is_excepted(
     for each in ("HTTPS_PROXY", "HTTP_PROXY"):
         monkeypatch.setenv(each, forward.url())
     monkeypatch.setenv(name, f"localhost:{oauth2.port}")
-    assert read(settings(flyte, tls=False, credentials=CREDENTIALS), on_a_loop=on_a_loop) == "r1"
+    assert read(settings(flyte, tls=False, credentials=oauth2.credentials()), on_a_loop=on_a_loop) == "r1"
     wait_until_seen(forward, flyte.port)
     assert not forward.saw(oauth2.port)
 
@@ -91,12 +89,12 @@ def test_a_token_server_that_is_excepted(
 @both
 @encrypted
 def test_a_proxy_that_is_down_is_named(
-    flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, variable: str, on_a_loop: bool
+    flyte: LocalFlyte, oauth2: OAuth2Server, monkeypatch: pytest.MonkeyPatch, variable: str, on_a_loop: bool
 ) -> None:
     monkeypatch.setenv("NO_PROXY", flyte.endpoint)
     monkeypatch.setenv(variable, NOWHERE)
     with pytest.raises(TokenServerError, match=r"through the proxy 127\.0\.0\.1:1\.") as raised:
-        read(settings(flyte, tls=False, credentials=CREDENTIALS), on_a_loop=on_a_loop)
+        read(settings(flyte, tls=False, credentials=oauth2.credentials()), on_a_loop=on_a_loop)
     assert is_transient(raised.value)
     secrets = {"password of the proxy": "battery-staple", "client secret": "correct-horse"}
     assert found(secrets, [("the error", shown_by(raised.value))]) == []
@@ -105,12 +103,17 @@ def test_a_proxy_that_is_down_is_named(
 @both
 @encrypted
 def test_a_proxy_that_wants_another_password_is_named(
-    flyte: LocalFlyte, forward: ForwardProxy, monkeypatch: pytest.MonkeyPatch, variable: str, on_a_loop: bool
+    flyte: LocalFlyte,
+    oauth2: OAuth2Server,
+    forward: ForwardProxy,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    on_a_loop: bool,
 ) -> None:
     monkeypatch.setenv("NO_PROXY", flyte.endpoint)
     monkeypatch.setenv(variable, forward.url("battery-staple"))
     words = rf"407.* through the proxy 127\.0\.0\.1:{forward.port}\."
     with pytest.raises(TokenServerError, match=words) as raised:
-        read(settings(flyte, tls=False, credentials=CREDENTIALS), on_a_loop=on_a_loop)
+        read(settings(flyte, tls=False, credentials=oauth2.credentials()), on_a_loop=on_a_loop)
     secrets = {"password of the proxy": "battery-staple", "client secret": "correct-horse"}
     assert found(secrets, [("the error", shown_by(raised.value))]) == []

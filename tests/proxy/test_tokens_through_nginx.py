@@ -14,6 +14,7 @@ from airflow_provider_flyte.client.errors import NotFlyteError, TokenError, Unau
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.transport import discovery
 from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing.servers.connect_server import server_context
 from tests.proxy.test_through_nginx import both, read
 from tests.proxy.ways import TOKEN
 from tests.support.oauth2 import OAuth2Server
@@ -26,9 +27,9 @@ whatever_it_says = pytest.mark.parametrize("status", [401, 500])
 
 
 @pytest.fixture
-def oauth2(flyte: LocalFlyte) -> Iterator[OAuth2Server]:
+def oauth2(flyte: LocalFlyte, certificate: tuple[bytes, bytes]) -> Iterator[OAuth2Server]:
     flyte.run("r1")
-    with OAuth2Server() as server:
+    with OAuth2Server(tls=server_context(certificate)) as server:
         flyte.auth.oauth2 = auth_service_pb2.GetOAuth2MetadataResponse(token_endpoint=server.url)
         yield server
         flyte.auth.oauth2 = None

@@ -51,10 +51,11 @@ def guarded_flytes(folder: Path) -> Iterator[dict[str, GuardedFlyte]]:
         file = folder / "token"
         file.write_text(_FILED)
         key = f"{flytes['api_key'].endpoint}:key-id:{_KEY_SECRET}:None"
+        named: dict[str, str | bool] = {"oauth_endpoint": oauth2.url}
         special: dict[str, tuple[dict[str, str | bool], Callable[[str], bool]]] = {
             "none": ({}, lambda authorization: not authorization),
-            "api_key": ({"password": base64.b64encode(key.encode()).decode()}, oauth2.accepts),
-            "client_credentials": ({"login": "my-id", "password": "correct-horse"}, oauth2.accepts),
+            "api_key": (named | {"password": base64.b64encode(key.encode()).decode()}, oauth2.accepts),
+            "client_credentials": (named | {"login": "my-id", "password": "correct-horse"}, oauth2.accepts),
             "token": ({"password": TOKEN}, _guard(flytes["token"], TOKEN)),
             "token_file": ({"credentials_file": str(file)}, _guard(flytes["token_file"], _FILED)),
         }

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, unquote
 from oauthlib.oauth2 import BackendApplicationServer, RequestValidator
 from oauthlib.oauth2.rfc6749.errors import CustomOAuth2Error
 
+from airflow_provider_flyte.client.credentials import ClientCredentials
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.testing import LocalFlyte, status
 
@@ -118,6 +119,10 @@ class OAuth2Server:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+    def credentials(self, secret: str = "correct-horse") -> ClientCredentials:
+        """A client's that name this server, as they have to where Flyte is reached over plaintext."""
+        return ClientCredentials("my-id", secret, oauth_endpoint=self.url)
 
     def issue(self, token: str) -> None:
         self.issued.append(token)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from airflow_provider_flyte.client.auth.oauth2 import TokenServer
+from airflow_provider_flyte.client.auth.token_hosts import ENTER_IT, check_named, is_believed, why_not_believed
 from airflow_provider_flyte.client.config import AUTHORIZATION, METADATA_KEY, FlyteConfig
 from airflow_provider_flyte.client.credentials import (
     ClientCredentials,
@@ -18,7 +19,6 @@ from airflow_provider_flyte.client.credentials import (
     StaticToken,
     TokenFile,
     check_token,
-    check_token_url,
 )
 from airflow_provider_flyte.client.errors import (
     ConfigError,
@@ -110,30 +110,34 @@ class _Deployment:
                 self._public = nothing
         return self._public
 
-    def token_endpoint(self, timeout: float) -> str:
+    def token_endpoint(self, timeout: float, allowed: tuple[str, ...]) -> str:
         """URL of the server that gives tokens.
 
+        :param allowed: hosts that Flyte may name, beside its own and that one's neighbours.
         :raises TokenError: where Flyte names none that may be used.
         """
         if self._token_endpoint:
             return self._token_endpoint
         method, why = AuthMetadataService.GetOAuth2Metadata, ""
-        try:
-            url = self._ask(method, timeout).token_endpoint
-            self._token_endpoint = check_token_url(url, "the token endpoint that it names") if url else ""
-        except _NO_DISCOVERY as error:
-            why = f"{error.status.name} ({error.details})"
-        except ConfigError as error:
-            why = str(error)
-        if not self._token_endpoint:
-            raise TokenError(
-                Status.UNAUTHENTICATED,
-                f"Flyte names no server that gives tokens: {why or 'its answer has no token endpoint'}. Enter that "
-                "server's URL as OAuth endpoint in the Flyte connection",
-                method=method.name,
-                endpoint=self._config.endpoint,
-            )
+        if not is_believed(self._config):
+            why = why_not_believed(self._config)
+        else:
+            try:
+                self._token_endpoint = check_named(self._ask(method, timeout).token_endpoint, self._config, allowed)
+            except _NO_DISCOVERY as error:
+                why = f"Flyte names no server that gives tokens: {error.status.name} ({error.details}). {ENTER_IT}"
+            except ConfigError as error:
+                why = str(error)
+        if why:
+            raise TokenError(Status.UNAUTHENTICATED, why, method=method.name, endpoint=self._config.endpoint)
         return self._token_endpoint
+
+    def wanted(self, credentials: ClientCredentials, timeout: float) -> tuple[tuple[str, ...], str]:
+        """Scopes and audience to ask for: the connection's, else what Flyte publishes where it is believed."""
+        if (credentials.scopes and credentials.audience) or not is_believed(self._config):
+            return credentials.scopes, credentials.audience
+        public = self.public(timeout)
+        return credentials.scopes or tuple(public.scopes), credentials.audience or public.audience
 
     def forget(self) -> None:
         """Forget Flyte's answers, so that they are asked for again."""
@@ -165,9 +169,8 @@ class _Granted:
 
         wanted, deployment = self._credentials, self._deployment
         header = deployment.header(left())
-        url = wanted.oauth_endpoint or deployment.token_endpoint(left())
-        scopes = wanted.scopes or tuple(deployment.public(left()).scopes)
-        audience = wanted.audience or deployment.public(left()).audience
+        url = wanted.oauth_endpoint or deployment.token_endpoint(left(), wanted.allowed_oauth_hosts)
+        scopes, audience = deployment.wanted(wanted, left())
         try:
             grant = TokenServer(self._config, url).ask(wanted, scopes, audience, left())
         except TokenError:

@@ -20,7 +20,6 @@ from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, 
 from airflow_provider_flyte.client.credentials import ClientCredentials, StaticToken, TokenFile
 from airflow_provider_flyte.client.errors import FlyteError, is_lasting, is_transient
 from airflow_provider_flyte.client.flows.calls import Call
-from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.testing import LocalFlyte, status
 from tests.client.conftest import config_for
@@ -28,8 +27,6 @@ from tests.support.oauth2 import OAuth2Server
 from tests.support.secret_search import found, shown_by
 
 both = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
-
-CREDENTIALS = ClientCredentials("my-id", "correct-horse")
 
 
 @pytest.fixture
@@ -66,27 +63,6 @@ def sent(flyte: LocalFlyte, method: str, header: str = "authorization") -> list[
 
 
 @both
-def test_everything_is_found_by_asking_flyte(local_flyte: LocalFlyte, oauth2: OAuth2Server, on_a_loop: bool) -> None:
-    local_flyte.run("r1")
-    oauth2.guard(local_flyte, header="flyte-authorization")
-    local_flyte.auth.public.scopes.extend(["all", "offline"])
-    local_flyte.auth.public.audience = oauth2.audience = "https://flyte.example.com"
-    oauth2.secrets["an id: 100 %"] = "p+ss/w:rd ü&="
-    config = config_for(local_flyte, credentials=ClientCredentials("an id: 100 %", "p+ss/w:rd ü&="))
-    assert read(config, on_a_loop=on_a_loop, times=3) == "r1"
-    assert oauth2.forms == [
-        {
-            "grant_type": ["client_credentials"],
-            "scope": ["all offline"],
-            "audience": ["https://flyte.example.com"],
-        }
-    ]
-    assert sent(local_flyte, "GetRunDetails", "flyte-authorization") == [f"Bearer {oauth2.issued[0]}"] * 3
-    for method in ("GetOAuth2Metadata", "GetPublicClientConfig"):
-        assert sent(local_flyte, method, "flyte-authorization") == [None]
-
-
-@both
 def test_everything_may_be_given(local_flyte: LocalFlyte, oauth2: OAuth2Server, on_a_loop: bool) -> None:
     local_flyte.run("r1")
     oauth2.guard(local_flyte, header="x-token")
@@ -97,29 +73,9 @@ def test_everything_may_be_given(local_flyte: LocalFlyte, oauth2: OAuth2Server, 
     assert oauth2.forms == [{"grant_type": ["client_credentials"], "scope": ["offline"], "audience": ["mine"]}]
 
 
-@both
-def test_a_deployment_without_an_authorization_server(
-    local_flyte: LocalFlyte, oauth2: OAuth2Server, on_a_loop: bool
-) -> None:
-    with pytest.raises(errors.TokenError, match="Enter that server's URL as OAuth endpoint") as raised:
-        read(config_for(local_flyte, credentials=CREDENTIALS), on_a_loop=on_a_loop)
-    assert "runs.authMetadata.externalAuthServerBaseUrl" in str(raised.value)
-    assert is_lasting(raised.value)
-    local_flyte.run("r1")
-    given = ClientCredentials("my-id", "correct-horse", oauth_endpoint=oauth2.url)
-    assert read(config_for(local_flyte, credentials=given), on_a_loop=on_a_loop) == "r1"
-
-
-@both
-def test_a_deployment_that_names_a_plaintext_token_server(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
-    local_flyte.auth.oauth2 = auth_service_pb2.GetOAuth2MetadataResponse(token_endpoint="http://login.example.com/t")
-    with pytest.raises(errors.TokenError, match="is plaintext"):
-        read(config_for(local_flyte, credentials=CREDENTIALS), on_a_loop=on_a_loop)
-
-
 def test_one_token_for_all_callers_of_a_process(guarded: LocalFlyte, oauth2: OAuth2Server) -> None:
     """Blocking ones in threads, and those of an event loop, at the same time and afterwards."""
-    config = config_for(guarded, credentials=CREDENTIALS)
+    config = config_for(guarded, credentials=oauth2.credentials())
     gate = threading.Barrier(9)
 
     def blocking() -> str:
@@ -149,7 +105,7 @@ async def test_a_call_that_is_cancelled_does_not_take_the_token_from_the_others(
         assert go_on.wait(10)
 
     oauth2.before = hold
-    async with FlyteClient(config_for(guarded, credentials=CREDENTIALS)):
+    async with FlyteClient(config_for(guarded, credentials=oauth2.credentials())):
         first, second = (asyncio.ensure_future(RunDetails.get.aio("r1")) for _ in range(2))
         await asyncio.to_thread(asked.wait, 10)
         first.cancel()
@@ -169,7 +125,8 @@ def test_a_child_process_gets_a_token_of_its_own(guarded: LocalFlyte, oauth2: OA
         from airflow_provider_flyte.client.auth.token_cache import _tokens as of_process
         client = FlyteClient(FlyteConfig(
             endpoint={guarded.endpoint!r}, insecure=True, transport={protocol!r}, project="flytesnacks",
-            domain="development", credentials=ClientCredentials("my-id", "correct-horse"),
+            domain="development",
+            credentials=ClientCredentials("my-id", "correct-horse", oauth_endpoint={oauth2.url!r}),
         ))
         assert RunDetails.get("r1", client=client).name == "r1"
         for entry in of_process.values():
@@ -192,7 +149,7 @@ def test_a_token_that_was_revoked_is_replaced_once(
 ) -> None:
     local_flyte.run("r1")
     oauth2.guard(local_flyte, code=code)
-    config = config_for(local_flyte, credentials=CREDENTIALS, retry_budget=0.01)
+    config = config_for(local_flyte, credentials=oauth2.credentials(), retry_budget=0.01)
     assert read(config, on_a_loop=on_a_loop)
     oauth2.revoke_all()
     assert read(config, on_a_loop=on_a_loop, times=2) == "r1"
@@ -205,7 +162,7 @@ def test_where_a_new_token_is_refused_too_it_is_that_error(
     guarded: LocalFlyte, oauth2: OAuth2Server, code: str, on_a_loop: bool
 ) -> None:
     guarded.inject("GetRunDetails", status(code, "whoever you are"))
-    config = config_for(guarded, credentials=CREDENTIALS, retry_budget=0.01)
+    config = config_for(guarded, credentials=oauth2.credentials(), retry_budget=0.01)
     expected = {"UNAUTHENTICATED": errors.UnauthenticatedError, "UNKNOWN": errors.UnknownError}[code]
     for _ in range(3):
         with pytest.raises(expected, match="whoever you are"):
@@ -221,7 +178,7 @@ def test_a_write_that_may_have_been_done_is_not_repeated(
     request = RunService.AbortRun.request()
     request.run_id.name = "r1"
     abort = Call(RunService.AbortRun, request, lambda response: response)
-    client = FlyteClient(config_for(guarded, credentials=CREDENTIALS))
+    client = FlyteClient(config_for(guarded, credentials=oauth2.credentials()))
 
     async def on_loop() -> None:
         async with client:
@@ -243,7 +200,7 @@ def test_a_write_waits_for_its_token(guarded: LocalFlyte, oauth2: OAuth2Server, 
     request = RunService.AbortRun.request()
     request.run_id.name, request.run_id.project, request.run_id.domain = "r1", "flytesnacks", "development"
     abort = Call(RunService.AbortRun, request, lambda response: response)
-    client = FlyteClient(config_for(guarded, credentials=CREDENTIALS))
+    client = FlyteClient(config_for(guarded, credentials=oauth2.credentials()))
 
     async def on_loop() -> None:
         async with client:
@@ -263,7 +220,7 @@ def test_a_stream_whose_token_was_revoked_is_opened_again(
 ) -> None:
     request = RunService.WatchRuns.request()
     request.project_id.name, request.project_id.domain = "flytesnacks", "development"
-    config = config_for(guarded, credentials=CREDENTIALS)
+    config = config_for(guarded, credentials=oauth2.credentials())
     assert read(config, on_a_loop=on_a_loop)
     oauth2.revoke_all()
 
@@ -328,7 +285,7 @@ def test_what_the_token_server_refuses_is_lasting(
     # However busy the machine is.
     monkeypatch.setattr("airflow_provider_flyte.client.auth.token_cache._AGAIN_AFTER", 600.0)
     wrong(oauth2)
-    config = config_for(guarded, credentials=CREDENTIALS)
+    config = config_for(guarded, credentials=oauth2.credentials())
     for _ in range(2):
         with pytest.raises(errors.TokenError, match=words) as raised:
             read(config, on_a_loop=on_a_loop)
@@ -357,18 +314,18 @@ def test_what_may_pass_is_asked_again(
 ) -> None:
     wrong(oauth2)
     with pytest.raises(errors.TokenServerError, match=words) as raised:
-        read(config_for(guarded, credentials=CREDENTIALS, retry_budget=0.01), on_a_loop=on_a_loop)
+        read(config_for(guarded, credentials=oauth2.credentials(), retry_budget=0.01), on_a_loop=on_a_loop)
     assert is_transient(raised.value)
     while len(oauth2.answers) > 1:
         oauth2.answers.pop()
-    assert read(config_for(guarded, credentials=CREDENTIALS), on_a_loop=on_a_loop) == "r1"
+    assert read(config_for(guarded, credentials=oauth2.credentials()), on_a_loop=on_a_loop) == "r1"
 
 
 @both
 def test_a_token_server_that_is_slow_or_away(guarded: LocalFlyte, oauth2: OAuth2Server, on_a_loop: bool) -> None:
     go_on = threading.Event()
     oauth2.before = lambda: assert_true(go_on.wait(10))
-    config = config_for(guarded, credentials=CREDENTIALS, retry_budget=0.01, timeout=0.3)
+    config = config_for(guarded, credentials=oauth2.credentials(), retry_budget=0.01, timeout=0.3)
     try:
         with pytest.raises(errors.TokenServerError, match="no answer within"):
             read(config, on_a_loop=on_a_loop)
@@ -466,7 +423,7 @@ def test_no_token_and_no_secret_is_shown(
     guarded: LocalFlyte, oauth2: OAuth2Server, caplog: pytest.LogCaptureFixture, on_a_loop: bool
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    config = config_for(guarded, credentials=CREDENTIALS, retry_budget=0.01, timeout=5.0)
+    config = config_for(guarded, credentials=oauth2.credentials(), retry_budget=0.01, timeout=5.0)
     read(config, on_a_loop=on_a_loop)
     failures: list[FlyteError] = []
     for code in ("UNAUTHENTICATED", "UNAVAILABLE", "INTERNAL", "PERMISSION_DENIED"):
@@ -513,7 +470,7 @@ def test_plaintext_to_a_host_that_is_not_local_is_warned_of_once(caplog: pytest.
 def test_a_lifetime_that_is_odd_spoils_no_token(guarded: LocalFlyte, oauth2: OAuth2Server, lifetime: str) -> None:
     oauth2.issue("good")
     answering(200, f'{{"access_token": "good", "expires_in": {lifetime}}}')(oauth2)
-    config = config_for(guarded, credentials=CREDENTIALS)
+    config = config_for(guarded, credentials=oauth2.credentials())
     assert read(config, on_a_loop=False, times=2) == "r1"
     assert read(config, on_a_loop=True) == "r1"
     assert len(oauth2.forms) == 1

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig
-from airflow_provider_flyte.client.credentials import ClientCredentials, Credentials, StaticToken, TokenFile
+from airflow_provider_flyte.client.credentials import Credentials, StaticToken, TokenFile
 from airflow_provider_flyte.client.errors import RpcError
 from airflow_provider_flyte.client.flows.calls import get_run_details, run_identifier, watch_runs
 from airflow_provider_flyte.client.outside import LONGEST, without
@@ -68,9 +68,9 @@ def credentials(request: pytest.FixtureRequest, tmp_path: Path) -> Credentials:
     if request.param == "file":
         (tmp_path / "token").write_text(TOKEN)
         return TokenFile(str(tmp_path / "token"))
-    server = request.getfixturevalue("oauth2")
+    server: OAuth2Server = request.getfixturevalue("oauth2")
     server.secrets["my-id"] = SECRET
-    return ClientCredentials("my-id", SECRET, oauth_endpoint=server.url)
+    return server.credentials(SECRET)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_flyte.client import FlyteClient, RunWatcher, errors
 from airflow_provider_flyte.client.auth.token_cache import Token, Tokens
 from airflow_provider_flyte.client.auth.token_sources import Fresh
-from airflow_provider_flyte.client.credentials import ClientCredentials, Secret
+from airflow_provider_flyte.client.credentials import Secret
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError, RpcError, Status
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.verdict import Outcome
@@ -182,8 +182,8 @@ async def test_a_thousand_waits_go_on_when_the_secret_is_rotated(local_flyte: Lo
     lifetime = 2.0
     with OAuth2Server(lifetime=lifetime) as oauth2:
         oauth2.guard(local_flyte)
-        config = config_for(local_flyte, credentials=ClientCredentials("my-id", "correct-horse"))
-        rotated = dataclasses.replace(config, credentials=ClientCredentials("my-id", "battery-staple"))
+        config = config_for(local_flyte, credentials=oauth2.credentials())
+        rotated = dataclasses.replace(config, credentials=oauth2.credentials("battery-staple"))
         renewed: list[FlyteClient] = []
 
         async def renew() -> FlyteClient | None:

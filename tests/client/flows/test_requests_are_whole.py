@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,7 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
 
 
 def vars_of(config: FlyteConfig) -> dict[str, Any]:
-    return {name: getattr(config, name) for name in ("endpoint", "insecure", "transport", "retry_budget")}
+    return {name: getattr(config, name) for name in ("endpoint", "insecure", "ca_bundle", "transport", "retry_budget")}
 
 
 async def wait(flyte: LocalFlyte, config: FlyteConfig) -> None:
@@ -190,13 +191,14 @@ async def wait(flyte: LocalFlyte, config: FlyteConfig) -> None:
 
 
 @pytest.mark.parametrize("transport", ["grpc", CONNECT])
-def test_every_request_is_whole(transport: str) -> None:
-    with LocalFlyte(transports=(transport,), keep_calls=10_000) as flyte:
-        config = config_for(flyte)
+def test_every_request_is_whole(transport: str, certificate: tuple[bytes, bytes]) -> None:
+    """Over TLS: without it Flyte is not asked where tokens are given."""
+    with LocalFlyte(transports=(transport,), keep_calls=10_000, tls=certificate) as flyte:
+        config = config_for(flyte, insecure=False, ca_bundle=certificate[0].decode())
         with FlyteClient(config) as client:
             use_everything(flyte, client)
         # What is asked before there is a token, and to find out what leads to Flyte.
-        whatever(lambda: source_for(config_for(flyte, credentials=ClientCredentials("id", "secret")))(1))
+        whatever(lambda: source_for(replace(config, credentials=ClientCredentials("id", "secret")))(1))
         for each in (config, FlyteConfig(**vars_of(config))):
             for metadata in ((), (("authorization", "Bearer x"),)):
                 discovery.find(each, route_to(each), metadata)

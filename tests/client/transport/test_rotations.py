@@ -16,7 +16,6 @@ from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
 from airflow_provider_flyte.client.auth import token_cache
 from airflow_provider_flyte.client.credentials import ClientCredentials, Credentials, StaticToken
 from airflow_provider_flyte.client.errors import UnavailableError
-from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.transport import discovery
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.client.conftest import config_for
@@ -58,9 +57,9 @@ def secrets(*roots: Any) -> set[str]:
     return found
 
 
-CREDENTIALS: dict[str, Callable[[int], Credentials]] = {
-    "static token": lambda number: StaticToken(f"{MARK}{number}"),
-    "client credentials": lambda number: ClientCredentials("my-id", f"{MARK}{number}"),
+CREDENTIALS: dict[str, Callable[[OAuth2Server, int], Credentials]] = {
+    "static token": lambda server, number: StaticToken(f"{MARK}{number}"),
+    "client credentials": lambda server, number: server.credentials(f"{MARK}{number}"),
 }
 
 
@@ -74,12 +73,11 @@ def flyte(certificate: tuple[bytes, bytes], protocol: str) -> Iterator[LocalFlyt
 @pytest.mark.parametrize("kind", CREDENTIALS)
 async def test_nothing_is_kept_of_old_secrets(flyte: LocalFlyte, certificate: tuple[bytes, bytes], kind: str) -> None:
     with OAuth2Server() as oauth2:
-        flyte.auth.oauth2 = auth_service_pb2.GetOAuth2MetadataResponse(token_endpoint=oauth2.url)
         config = config_for(flyte, insecure=False, ca_bundle=certificate[0].decode())
         before = contexts()
         for number in range(ROTATIONS):
             rotated = replace(
-                config, credentials=CREDENTIALS[kind](number), metadata=(("x-api-key", f"{MARK}m{number}"),)
+                config, credentials=CREDENTIALS[kind](oauth2, number), metadata=(("x-api-key", f"{MARK}m{number}"),)
             )
             oauth2.secrets["my-id"] = f"{MARK}{number}"
             async with FlyteClient(rotated) as client:

@@ -13,7 +13,6 @@ import pytest
 from cryptography import x509
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
-from airflow_provider_flyte.client.credentials import ClientCredentials
 from airflow_provider_flyte.client.errors import (
     CertificateError,
     ClientCertificateError,
@@ -355,8 +354,7 @@ def test_the_token_server_is_always_verified(
         flyte.run("r1")
         oauth2.guard(flyte)
         trust = {"ca_bundle": (authority.pem + certificate[0]).decode()} if verify else {"verify": False}
-        credentials = ClientCredentials("my-id", "correct-horse")
-        config = config_for(flyte, insecure=False, credentials=credentials, retry_budget=0.01, **trust)
+        config = config_for(flyte, insecure=False, credentials=oauth2.credentials(), retry_budget=0.01, **trust)
         if verify and host == "localhost":
             assert read(config, on_a_loop=on_a_loop).name == "r1"
         else:
