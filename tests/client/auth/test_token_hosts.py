@@ -98,6 +98,7 @@ def test_these_may_have_the_secret(host: str, flyte: str) -> None:
         # Addresses have no neighbours.
         ("127.0.0.1", "localhost"),
         ("10.0.0.8", "10.0.0.7"),
+        ("11.0.0.7", "10.0.0.7"),
         ("0.0.7", "10.0.0.7"),
         ("evil.0.0.7", "10.0.0.7"),
         ("2001:db8::2", "[2001:db8::1]"),
