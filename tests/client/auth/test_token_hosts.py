@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, errors
+from airflow_provider_flyte.client import FlyteConfig, errors
 from airflow_provider_flyte.client.auth.oauth2 import TokenServer
 from airflow_provider_flyte.client.auth.token_hosts import check_named, may_have_secret
 from airflow_provider_flyte.client.credentials import ClientCredentials
@@ -20,12 +19,11 @@ from airflow_provider_flyte.client.errors import ConfigError, is_lasting
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.testing.servers.connect_server import server_context
+from tests.client.auth.test_auth import both, read
 from tests.client.conftest import config_for
 from tests.support.certificates import Authority
 from tests.support.oauth2 import OAuth2Server
 from tests.support.replay_server import Answer, ReplayServer
-
-both = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
 
 FLYTE = "flyte.example.com"
 
@@ -213,21 +211,6 @@ def settings(flyte: LocalFlyte, authority: Authority, **changed: Any) -> FlyteCo
     tls = {"insecure": False, "ca_bundle": authority.pem.decode()}
     credentials = {"credentials": ClientCredentials("my-id", "correct-horse")}
     return config_for(flyte, **tls | credentials | changed)
-
-
-def read(config: FlyteConfig, *, on_a_loop: bool, times: int = 1) -> str:
-    async def on_loop() -> str:
-        async with FlyteClient(config):
-            for _ in range(times):
-                details = await RunDetails.get.aio("r1")
-            return details.name
-
-    if on_a_loop:
-        return asyncio.run(on_loop())
-    with FlyteClient(config):
-        for _ in range(times):
-            details = RunDetails.get("r1")
-        return details.name
 
 
 def names(flyte: LocalFlyte, url: str) -> None:
