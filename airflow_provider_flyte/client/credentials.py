@@ -46,10 +46,12 @@ class ClientCredentials:
     client_secret: str = field(repr=False)
 
     scopes: tuple[str, ...] = ()
-    """What to ask for; by default the scopes that the Flyte deployment publishes over verified TLS."""
+    """What to ask for; by default the scopes that the Flyte deployment publishes over verified TLS. It is an
+    error where one may be another service's."""
 
     audience: str = ""
-    """For whom the token is meant; by default the audience that the Flyte deployment publishes over verified TLS."""
+    """For whom the token is meant; by default the audience that the Flyte deployment publishes over verified TLS. It is
+    an error where that is not its own host."""
 
     oauth_endpoint: str = ""
     """URL that gives tokens; by default the one that the Flyte deployment names over verified TLS, where the secret may

@@ -202,7 +202,7 @@ class UnauthenticatedError(RpcError):
 class TokenError(UnauthenticatedError):
     """No token can be had: the token server refuses, or its address is not known."""
 
-    advice = "Check client id, client secret, scopes, audience and OAuth endpoint in the Flyte connection."
+    advice = "Check client id, client secret, scopes, audience and OAuth2 endpoint in the Flyte connection."
 
 
 class TokenServerError(TokenError):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.client import FlyteConfig
+from airflow_provider_flyte.client.credentials import ClientCredentials
 from airflow_provider_flyte.connection.check import check
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte, status
@@ -51,12 +52,18 @@ def test_a_good_connection(local_flyte: LocalFlyte, protocol: str, changes: dict
             "Domain: project 'flytesnacks' has no domain 'test'; it has: development, production",
         ),
         ({"insecure": False}, "TLS: "),
+        (
+            {"credentials": ClientCredentials("my-id", SECRET)},
+            "Credentials: The request for a token at {flyte} failed with UNAUTHENTICATED: Flyte is reached over "
+            "plaintext (insecure), so it is not asked which server gives tokens",
+        ),
     ],
 )
 def test_a_setting_that_is_wrong(local_flyte: LocalFlyte, changes: dict[str, Any], words: str) -> None:
     good, message = check(config(local_flyte, **changes))
     assert not good
-    assert message.startswith(words)
+    assert message.startswith(words.replace("{flyte}", local_flyte.endpoint))
+    assert SECRET not in message
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_deployment_that_names_no_token_server(
     config: Callable[..., FlyteConfig], flyte: LocalFlyte, way: str, on_a_loop: bool
 ) -> None:
     assert flyte.auth.oauth2 is None
-    with pytest.raises(TokenError, match="Enter that server's URL as OAuth endpoint"):
+    with pytest.raises(TokenError, match="Enter that server's URL as OAuth2 endpoint"):
         read(config(f"bearer-401-{way}", credentials=CREDENTIALS), on_a_loop=on_a_loop)
 
 

@@ -27,6 +27,9 @@ from airflow_provider_flyte.client.transport.connect_protocol import read_json
 from airflow_provider_flyte.client.transport.deadline import Deadline, for_httpx
 from airflow_provider_flyte.client.transport.route import Route, environment_proxy, roots_of, system_roots
 
+REQUEST = "The request for a token"
+"""What failed, in errors."""
+
 _ERROR = re.compile(r"[a-z_]{1,60}")
 """The error codes of RFC 6749, 5.2, and what servers add to them."""
 
@@ -142,7 +145,7 @@ class TokenServer:
             return self._unusable(f"HTTP {status}" if reason == f"HTTP {status}" else f"HTTP {status}, {reason}")
         if status < 400:
             reason = f"HTTP {status} instead of a token"
-        return TokenError(Status.UNAUTHENTICATED, reason, method="The request for a token", endpoint=self.name)
+        return TokenError(Status.UNAUTHENTICATED, reason, method=REQUEST, endpoint=self.name)
 
     def _grant(self, answer: dict[str, object]) -> Grant | TokenError:
         token, lifetime = answer.get("access_token"), answer.get("expires_in")
@@ -161,7 +164,7 @@ class TokenServer:
     def _unusable(self, details: str, status: Status = Status.UNAVAILABLE) -> TokenServerError:
         if self._route.proxy:
             details += f", through the proxy {self._route.proxy_name}"
-        return TokenServerError(status, details, method="The request for a token", endpoint=self.name)
+        return TokenServerError(status, details, method=REQUEST, endpoint=self.name)
 
 
 def _basic(credentials: ClientCredentials) -> Secret:

@@ -1,12 +1,14 @@
-"""Which token servers get the client secret where Flyte names them: a rule, without input and output.
+"""What Flyte may say about the way to a token: which servers get the client secret, and for what a token is asked.
 
-Whatever answers as Flyte could else have the secret sent anywhere. A connection that names the server itself
-(``oauth_endpoint``) does not need the rule.
+Rules, without input and output. Whatever answers as Flyte could else have the secret sent anywhere, and get tokens for
+any other service that the token server serves. What a connection says itself (``oauth_endpoint``, ``scopes``,
+``audience``) does not need the rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 from airflow_provider_flyte.client.config import FlyteConfig
@@ -15,7 +17,12 @@ from airflow_provider_flyte.client.endpoint import is_address, plain_host
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 
-ENTER_IT = "Enter that server's URL as OAuth endpoint (oauth_endpoint) in the Flyte connection"
+ENTER_IT = "Enter that server's URL as OAuth2 endpoint (oauth_endpoint) in the Flyte connection"
+
+_SCOPES = frozenset({"all", "offline", "openid", "profile", "email", "offline_access"})
+"""Flyte's own scopes and those of OpenID, which open no other service."""
+
+_WORD = re.compile(r"[\x21-\x7e]+")
 
 _SHORTEST_OWN = {True: 4, False: 3}
 """Letters that a domain of two labels has at least to count as somebody's own, by whether it ends in a country's code:
@@ -29,17 +36,24 @@ _HANDED_OUT = (
     "azurewebsites.net",
     "cloudfront.net",
     "duckdns.org",
+    "elasticbeanstalk.com",
+    "fly.dev",
     "github.io",
+    "googleusercontent.com",
     "herokuapp.com",
-    "ngrok.io",
-    "ngrok.app",
     "ngrok-free.app",
+    "ngrok.app",
+    "ngrok.io",
     "nip.io",
+    "ondigitalocean.app",
+    "onrender.com",
     "run.app",
     "sslip.io",
     "trafficmanager.net",
+    "trycloudflare.com",
     "vercel.app",
     "windows.net",
+    "workers.dev",
 )
 """Domains below which strangers get names, those most likely to be met; not all."""
 
@@ -102,7 +116,7 @@ def check_named(url: str, config: FlyteConfig, allowed: Iterable[str]) -> str:
             f"Flyte names a token server at {host} that is plaintext, also on this machine: the client secret would "
             f"be readable on the way. {ENTER_IT}"
         )
-    own = config.server_name or config.endpoint.rpartition(":")[0]
+    own = _host_of(config)
     if not may_have_secret(host, own, allowed):
         raise ConfigError(
             f"Flyte names a token server at {host}, which is neither {own} nor its domain nor a name in that domain, "
@@ -110,3 +124,50 @@ def check_named(url: str, config: FlyteConfig, allowed: Iterable[str]) -> str:
             "hosts (allowed_oauth_hosts) in the Flyte connection"
         )
     return url
+
+
+def check_scopes(scopes: Sequence[str], config: FlyteConfig) -> tuple[str, ...]:
+    """Return the scopes that Flyte publishes.
+
+    :raises ConfigError: where one is neither usual nor named after Flyte's host, with what to enter.
+    """
+    for scope in scopes:
+        if scope not in _SCOPES and not _is_named_after(scope, config):
+            shown = one_line(", ".join(scopes), LONGEST_NAME)
+            raise ConfigError(
+                f"Flyte publishes the scopes {shown}, of which {one_line(scope, LONGEST_NAME)} may be another "
+                "service's, so no token was asked for. Enter those that are right as Scopes (scopes) in the Flyte "
+                "connection"
+            )
+    return tuple(scopes)
+
+
+def check_audience(audience: str, config: FlyteConfig) -> str:
+    """Return the audience that Flyte publishes.
+
+    :raises ConfigError: where it is not Flyte's host, with what to enter.
+    """
+    if audience and not _is_named_after(audience, config):
+        shown = one_line(audience, LONGEST_NAME)
+        raise ConfigError(
+            f"Flyte publishes the audience {shown}, which is not {_host_of(config)} and may be another service's, so "
+            "no token was asked for. If it is the right one, enter it as Audience (audience) in the Flyte connection"
+        )
+    return audience
+
+
+def _is_named_after(identifier: str, config: FlyteConfig) -> bool:
+    """Whether a scope or an audience, a URL or a host, is Flyte's own; a neighbour is another service."""
+    # A blank would begin a second scope.
+    if not _WORD.fullmatch(identifier):
+        return False
+    try:
+        host = plain_host(urlsplit(identifier).hostname or "" if "://" in identifier else identifier)
+    except ValueError:
+        return False
+    return bool(host) and host == plain_host(_host_of(config))
+
+
+def _host_of(config: FlyteConfig) -> str:
+    """The name for which Flyte's certificate is verified."""
+    return config.server_name or config.endpoint.rpartition(":")[0]

@@ -10,8 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from airflow_provider_flyte.client.auth.oauth2 import TokenServer
-from airflow_provider_flyte.client.auth.token_hosts import ENTER_IT, check_named, is_believed, why_not_believed
+from airflow_provider_flyte.client.auth.oauth2 import REQUEST, TokenServer
+from airflow_provider_flyte.client.auth.token_hosts import (
+    ENTER_IT,
+    check_audience,
+    check_named,
+    check_scopes,
+    is_believed,
+    why_not_believed,
+)
 from airflow_provider_flyte.client.config import AUTHORIZATION, METADATA_KEY, FlyteConfig
 from airflow_provider_flyte.client.credentials import (
     ClientCredentials,
@@ -118,30 +125,46 @@ class _Deployment:
         """
         if self._token_endpoint:
             return self._token_endpoint
-        method, why = AuthMetadataService.GetOAuth2Metadata, ""
+        why = ""
         if not is_believed(self._config):
             why = why_not_believed(self._config)
         else:
             try:
-                self._token_endpoint = check_named(self._ask(method, timeout).token_endpoint, self._config, allowed)
+                answer = self._ask(AuthMetadataService.GetOAuth2Metadata, timeout)
+                self._token_endpoint = check_named(answer.token_endpoint, self._config, allowed)
             except _NO_DISCOVERY as error:
                 why = f"Flyte names no server that gives tokens: {error.status.name} ({error.details}). {ENTER_IT}"
             except ConfigError as error:
                 why = str(error)
         if why:
-            raise TokenError(Status.UNAUTHENTICATED, why, method=method.name, endpoint=self._config.endpoint)
+            raise self._refused(why)
         return self._token_endpoint
 
     def wanted(self, credentials: ClientCredentials, timeout: float) -> tuple[tuple[str, ...], str]:
-        """Scopes and audience to ask for: the connection's, else what Flyte publishes where it is believed."""
-        if (credentials.scopes and credentials.audience) or not is_believed(self._config):
-            return credentials.scopes, credentials.audience
+        """Scopes and audience to ask for: the connection's, else what Flyte publishes where it is believed.
+
+        :raises TokenError: where Flyte publishes what may be another service's.
+        """
+        scopes, audience = credentials.scopes, credentials.audience
+        if (scopes and audience) or not is_believed(self._config):
+            return scopes, audience
         public = self.public(timeout)
-        return credentials.scopes or tuple(public.scopes), credentials.audience or public.audience
+        try:
+            return (
+                scopes or check_scopes(public.scopes, self._config),
+                audience or check_audience(public.audience, self._config),
+            )
+        except ConfigError as error:
+            why = str(error)
+            self._public = None
+        raise self._refused(why)
 
     def forget(self) -> None:
         """Forget Flyte's answers, so that they are asked for again."""
         self._public, self._token_endpoint = None, ""
+
+    def _refused(self, why: str) -> TokenError:
+        return TokenError(Status.UNAUTHENTICATED, why, method=REQUEST, endpoint=self._config.endpoint)
 
     def _ask(self, method: Unary[Req, Resp], timeout: float) -> Resp:
         # A way of its own, and not kept: its TLS context is a megabyte, and this is asked once or twice a process.

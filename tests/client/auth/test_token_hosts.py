@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_flyte.client import FlyteConfig, errors
 from airflow_provider_flyte.client.auth.oauth2 import TokenServer
-from airflow_provider_flyte.client.auth.token_hosts import check_named, may_have_secret
+from airflow_provider_flyte.client.auth.token_hosts import check_audience, check_named, check_scopes, may_have_secret
 from airflow_provider_flyte.client.credentials import ClientCredentials
 from airflow_provider_flyte.client.errors import ConfigError, is_lasting
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
@@ -138,6 +138,46 @@ def test_flytes_host_is_the_one_that_its_certificate_is_checked_for(changed: dic
                 check_named(url, config, ())
 
 
+@pytest.mark.parametrize(
+    "own",
+    [FLYTE, f"https://{FLYTE}", f"https://{FLYTE}:8443/api", f"api://{FLYTE}/.default", "https://Flyte.Example.com."],
+)
+def test_scopes_and_audience_that_are_named_after_flyte_are_believed(own: str) -> None:
+    config = FlyteConfig(f"{FLYTE}:443")
+    assert check_scopes(["all", "offline", own], config) == ("all", "offline", own)
+    assert check_audience(own, config) == own
+    assert check_audience("", config) == ""
+    assert check_scopes([], config) == ()
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "https://graph.microsoft.com/.default",
+        "api://default",
+        "https://example.com",
+        "https://payroll.example.com/read",
+        "payroll.example.com",
+        f"https://{FLYTE}@evil.com/",
+        f"https://{FLYTE}.evil.com/",
+        f"https://{FLYTE}/ admin",
+        f"https://{FLYTE}/\ud800",
+        "https://[flyte",
+        "https://",
+        "admin",
+        " ",
+    ],
+)
+def test_others_have_to_be_entered(foreign: str) -> None:
+    config = FlyteConfig(f"{FLYTE}:443")
+    with pytest.raises(ConfigError, match=r"Scopes \(scopes\)") as raised:
+        check_scopes(["all", foreign], config)
+    assert str(raised.value).isprintable()
+    with pytest.raises(ConfigError, match=rf"not {FLYTE} and may .*Audience \(audience\)") as raised:
+        check_audience(foreign, config)
+    assert str(raised.value).isprintable()
+
+
 LABELS = st.sampled_from(["a", "flyte", "auth", "example", "evil", "co", "com", "uk", "io", "10", "0"])
 NAMES = st.lists(LABELS, min_size=1, max_size=5).map(".".join)
 
@@ -223,12 +263,12 @@ def test_everything_is_found_by_asking_flyte(
 ) -> None:
     oauth2.guard(flyte, header="flyte-authorization")
     flyte.auth.public.scopes.extend(["all", "offline"])
-    flyte.auth.public.audience = oauth2.audience = "https://flyte.example.com"
+    flyte.auth.public.audience = oauth2.audience = "https://localhost"
     oauth2.secrets["an id: 100 %"] = "p+ss/w:rd ü&="
     config = settings(flyte, authority, credentials=ClientCredentials("an id: 100 %", "p+ss/w:rd ü&="))
     assert read(config, on_a_loop=on_a_loop, times=3) == "r1"
     assert oauth2.forms == [
-        {"grant_type": ["client_credentials"], "scope": ["all offline"], "audience": ["https://flyte.example.com"]}
+        {"grant_type": ["client_credentials"], "scope": ["all offline"], "audience": ["https://localhost"]}
     ]
     sent = [call.metadata.get("flyte-authorization") for call in flyte.calls("GetRunDetails")]
     assert sent == [f"Bearer {oauth2.issued[0]}"] * 3
@@ -250,6 +290,38 @@ def test_a_server_at_another_host_has_to_be_confirmed(
     assert read(settings(flyte, authority, credentials=confirmed), on_a_loop=on_a_loop) == "r1"
     given = ClientCredentials("my-id", "correct-horse", oauth_endpoint=stranger.url)
     assert read(settings(flyte, authority, credentials=given), on_a_loop=on_a_loop) == "r1"
+
+
+@both
+@pytest.mark.parametrize(
+    ("published", "entered", "sent"),
+    [
+        ({"audience": "https://payroll.example.com"}, {"audience": "mine"}, {"audience": ["mine"]}),
+        ({"scopes": ["all", "payroll:read"]}, {"scopes": ("all",)}, {"scope": ["all"]}),
+    ],
+)
+def test_a_token_for_another_service_is_not_asked_for(
+    flyte: LocalFlyte,
+    oauth2: OAuth2Server,
+    authority: Authority,
+    published: dict[str, Any],
+    entered: dict[str, Any],
+    sent: dict[str, Any],
+    on_a_loop: bool,
+) -> None:
+    """Whoever answers as Flyte would get it; also where the connection names the token server."""
+    oauth2.guard(flyte)
+    flyte.auth.public.MergeFrom(auth_service_pb2.GetPublicClientConfigResponse(**published))
+    (field,) = published
+    for credentials in (ClientCredentials("my-id", "correct-horse"), oauth2.credentials()):
+        with pytest.raises(errors.TokenError, match=rf"(?s)may be another service's.*\({field}\)") as raised:
+            read(settings(flyte, authority, credentials=credentials), on_a_loop=on_a_loop)
+        assert is_lasting(raised.value)
+        assert oauth2.forms == []
+    confirmed = ClientCredentials("my-id", "correct-horse", **entered)
+    oauth2.audience = entered.get("audience", "")
+    assert read(settings(flyte, authority, credentials=confirmed), on_a_loop=on_a_loop) == "r1"
+    assert oauth2.forms == [{"grant_type": ["client_credentials"]} | sent]
 
 
 @both
@@ -292,7 +364,7 @@ def test_without_verified_tls_flyte_is_not_asked(
         config = config_for(flyte, ca_bundle=authority.pem.decode(), **tls)
         for hosts in ((), ("localhost",)):
             unnamed = ClientCredentials("my-id", "correct-horse", allowed_oauth_hosts=hosts)
-            with pytest.raises(errors.TokenError, match=rf"\({how}\).*OAuth endpoint \(oauth_endpoint\)"):
+            with pytest.raises(errors.TokenError, match=rf"\({how}\).*OAuth2 endpoint \(oauth_endpoint\)"):
                 read(replace(config, credentials=unnamed), on_a_loop=on_a_loop)
         assert not oauth2.forms
         assert not flyte.calls("GetOAuth2Metadata")
@@ -305,7 +377,7 @@ def test_without_verified_tls_flyte_is_not_asked(
 def test_a_deployment_without_an_authorization_server(
     flyte: LocalFlyte, oauth2: OAuth2Server, authority: Authority, on_a_loop: bool
 ) -> None:
-    with pytest.raises(errors.TokenError, match="Enter that server's URL as OAuth endpoint") as raised:
+    with pytest.raises(errors.TokenError, match="Enter that server's URL as OAuth2 endpoint") as raised:
         read(settings(flyte, authority), on_a_loop=on_a_loop)
     assert "runs.authMetadata.externalAuthServerBaseUrl" in str(raised.value)
     assert is_lasting(raised.value)
