@@ -101,6 +101,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     :param resume_after: minimum seconds between a deferral and its end. Airflow's scheduler fails some tasks that
         resume a few seconds after they deferred (apache/airflow#66374); 0 takes that risk.
     :param log_progress: log how far the run's child actions are while the task waits, on change, every 30 s at most.
+    :param stream_logs: write the run's log into the task's while it waits, line by line, up to 50 a second; None: as
+        the connection says, else ``[flyte] stream_logs``, which is False.
     :param log_lines: how many of the last lines of a failed attempt's log go into the task's log; 0: none.
     :param redact_env: replace the values of the run's environment variables by ``***`` in XCom.
     """
@@ -170,6 +172,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         launch_unreachable_after: float | timedelta | None = 60.0,
         resume_after: float | timedelta = RESUME_AFTER,
         log_progress: bool = False,
+        stream_logs: bool | None = None,
         log_lines: int = 50,
         redact_env: bool = True,
         **kwargs: Any,
@@ -209,6 +212,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
             self.launch_unreachable_after = optional_seconds("launch_unreachable_after", launch_unreachable_after)
             self.resume_after = seconds("resume_after", resume_after)
             self.log_progress = switch("log_progress", log_progress)
+            self.stream_logs = switch("stream_logs", stream_logs, optional=True)
             self.log_lines = whole_number("log_lines", log_lines, otherwise=", 0 for none")
             self.redact_env = switch("redact_env", redact_env)
             if max_action_concurrency is not None:

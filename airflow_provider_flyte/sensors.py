@@ -81,6 +81,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         ``poke_interval`` below ten seconds in reschedule mode.
     :param log_progress: log how far the child actions of the run are while the task waits, of several runs those of the
         first five: on change, every 30 s at most.
+    :param stream_logs: write the log of the run into the task's while it waits, line by line, up to 50 a second; of
+        several runs those of the first five. None: as the connection says, else ``[flyte] stream_logs``, which is
+        False. Not in reschedule mode, where a poke lasts a moment.
     :param redact_env: replace the values of the run's environment variables by ``***`` in XCom.
     """
 
@@ -107,6 +110,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         unreachable_after: float | timedelta | None = UNREACHABLE_AFTER,
         resume_after: float | timedelta = RESUME_AFTER,
         log_progress: bool = False,
+        stream_logs: bool | None = None,
         redact_env: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -132,6 +136,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             self.unreachable_after = optional_seconds("unreachable_after", unreachable_after)
             self.resume_after = seconds("resume_after", resume_after)
             self.log_progress = switch("log_progress", log_progress)
+            self.stream_logs = switch("stream_logs", stream_logs, optional=True)
             self.redact_env = switch("redact_env", redact_env)
 
     def execute(self, context: Context) -> Any:
@@ -234,7 +239,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         from airflow_provider_flyte.report.xcom import push_details
         from airflow_provider_flyte.wait.event import Ending
 
-        wait = None
+        wait, settled = None, settled.after(event)
         # Only the trigger knows for how long a run has been missing: one empty list proves nothing to a new process.
         began = settled.began if event and event.missing else time.time()
         try:
@@ -302,6 +307,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                 any_one=self.wait_for == "any",
                 fail_fast=self.fail_fast,
                 log_progress=self.log_progress,
+                stream_logs=self.stream_logs,
+                logs=settled.logs,
             ),
             method_name="execute_complete",
             kwargs=settled.keep(context, self.log),
@@ -378,6 +385,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             log=self.log,
             # Of a task that is about to defer the trigger logs it.
             log_progress=self.log_progress and settled is None,
+            stream_logs=self.stream_logs if settled is None and not self.reschedule else False,
         )
         # Each time: Airflow clears XCom between two pokes of a rescheduled task.
         show_link(self, context, wait.url)

@@ -1,5 +1,5 @@
-"""The section ``[flyte]`` of Airflow's configuration: how a triggerer polls, what the Test button may read, which
-Airflow this is, and how the labels of its runs are called.
+"""The section ``[flyte]`` of Airflow's configuration: how a triggerer polls, whether tasks write their runs' logs, what
+the Test button may read, which Airflow this is, and how the labels of its runs are called.
 """
 
 from __future__ import annotations
@@ -7,9 +7,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.watch.pacing import MAX_CALLS_PER_SECOND, MIN_POLL_INTERVAL, POLL_INTERVAL
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client.config import FlyteConfig
 
 SECTION = "flyte"
 
@@ -72,6 +75,13 @@ LABEL_PREFIX = Option(
 LABELS = ("dag-id", "task-id", "run-id", "try-number", "map-index", "owner", "team")
 """The labels, behind their prefix."""
 
+STREAM_LOGS = Option(
+    "stream_logs",
+    False,
+    "Whether tasks write the logs of their runs into their own while they wait, where neither the task nor its "
+    "connection says so.",
+)
+
 _NO_BASE_URL = "http://localhost:8080"
 """The base_url of an Airflow that has none set."""
 
@@ -79,8 +89,8 @@ _NO_BASE_URL = "http://localhost:8080"
 def config_section() -> dict[str, Any]:
     """The section, for ``get_provider_info``."""
     return {
-        "description": "How a triggerer polls for the Flyte runs that it waits for, what the Test button may read, "
-        "which Airflow this is, and how the labels of its runs are called.",
+        "description": "How a triggerer polls for the Flyte runs that it waits for, whether tasks write their logs, "
+        "what the Test button may read, which Airflow this is, and how the labels of its runs are called.",
         "options": {
             option.name: {
                 "description": option.help,
@@ -89,7 +99,7 @@ def config_section() -> dict[str, Any]:
                 "example": None,
                 "default": str(option.default),
             }
-            for option in (*OPTIONS, READABLE, AIRFLOW_ID, LABEL_PREFIX)
+            for option in (*OPTIONS, STREAM_LOGS, READABLE, AIRFLOW_ID, LABEL_PREFIX)
         },
     }
 
@@ -100,6 +110,18 @@ def watcher_settings() -> dict[str, Any]:
     :raises FlyteConfigurationError: naming the option and what to enter.
     """
     return {option.name: _read(option) for option in OPTIONS}
+
+
+def streams_logs(asked: bool | None, config: FlyteConfig) -> bool:
+    """Whether a task writes the logs of its runs into its own.
+
+    :param asked: its argument ``stream_logs``.
+    :param config: of its connection.
+    :raises FlyteConfigurationError: naming the option and what to enter.
+    """
+    if asked is None:
+        asked = config.stream_logs
+    return bool(_read(STREAM_LOGS)) if asked is None else asked
 
 
 def readable_folders() -> list[Path]:

@@ -9,6 +9,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from dataclasses import replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +33,7 @@ from airflow_provider_flyte.wait.shared_watcher import Lease
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunWatcher
     from airflow_provider_flyte.client.watch.results import WaitResult
+    from airflow_provider_flyte.wait.run_logs import FollowedLogs
 
 T = TypeVar("T")
 
@@ -67,6 +69,9 @@ class FlyteRunTrigger(BaseTrigger):
     :param any_one: one success among ``run_names`` is enough, instead of all.
     :param fail_fast: the first of ``run_names`` that ends without success ends the wait.
     :param log_progress: log how far the child actions of the run are, of several those of the first five.
+    :param stream_logs: write the log of the run into the task's, of several those of the first five; None: by
+        connection and configuration.
+    :param logs: how far they were written before, by the names of the runs.
     """
 
     _waiting: Collection[str] = ()
@@ -74,6 +79,9 @@ class FlyteRunTrigger(BaseTrigger):
 
     _following: Sequence[asyncio.Task[None]] = ()
     """What logs the progress; a wait without it has nothing of its own."""
+
+    _logs: FollowedLogs | None = None
+    """The logs of runs that are written."""
 
     def __init__(
         self,
@@ -92,6 +100,8 @@ class FlyteRunTrigger(BaseTrigger):
         any_one: bool = False,
         fail_fast: bool = True,
         log_progress: bool = False,
+        stream_logs: bool | None = False,
+        logs: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.run_name = run_name
@@ -110,6 +120,8 @@ class FlyteRunTrigger(BaseTrigger):
             self.any_one = switch("any_one", any_one)
             self.fail_fast = switch("fail_fast", fail_fast)
             self.log_progress = switch("log_progress", log_progress)
+            self.stream_logs = switch("stream_logs", stream_logs, optional=True)
+        self.logs = logs
         self._lease: Lease | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -129,6 +141,8 @@ class FlyteRunTrigger(BaseTrigger):
             except asyncio.CancelledError:
                 self._cancelled()
                 raise
+            if self._logs is not None:
+                event = replace(event, logs=self._stop_logs(self._logs))
             # Outside the try above: ``dag.test()`` takes the event and closes the loop, which cancels what is left of
             # this.
             yield TriggerEvent(event.to_payload())
@@ -167,6 +181,8 @@ class FlyteRunTrigger(BaseTrigger):
             ) as results:
                 if self.log_progress:
                     self._follow(watcher)
+                if self.stream_logs is not False:
+                    self._begin_logs(watcher)
                 counts: Counter[Outcome] | None = None
                 async for result in results:
                     if counts is None:
@@ -243,6 +259,21 @@ class FlyteRunTrigger(BaseTrigger):
             for name in self._names[:MOST_FOLLOWED]
         ]
 
+    def _begin_logs(self, watcher: RunWatcher) -> None:
+        """Write the runs' logs, where that is wanted, until the event: lines still come right after the end."""
+        from airflow_provider_flyte.settings import streams_logs
+        from airflow_provider_flyte.wait.run_logs import FollowedLogs
+
+        reader = watcher.run_logs
+        if streams_logs(self.stream_logs, reader.config):
+            keys = [reader.config.key(name, self.project, self.domain) for name in self._names]
+            self._logs = FollowedLogs(keys, reader.config.org, self.logs, on_log=self._log_progress, clock=reader.clock)
+            self._logs.follow(reader)
+
+    def _stop_logs(self, logs: FollowedLogs) -> dict[str, Any]:
+        logs.stop()
+        return logs.written
+
     def _log_end(self, result: WaitResult, ended: int) -> None:
         """Log the end of one of several runs: a line each for the first ones; a task may wait for thousands."""
         if not self.run_names:
@@ -307,6 +338,8 @@ class FlyteRunTrigger(BaseTrigger):
         return f"{len(self.run_names)} Flyte runs" if self.run_names else f"Flyte run {self.run_name}"
 
     def _release(self) -> None:
+        if self._logs is not None:
+            self._logs.stop()
         lease, self._lease = self._lease, None
         if lease is not None:
             lease.release()

@@ -22,6 +22,7 @@ from airflow_provider_flyte.client.flows.calls import Call, Flow, StreamCall
 from airflow_provider_flyte.client.flows.launch import LaunchedRun, launch
 from airflow_provider_flyte.client.flows.launch_request import Launch
 from airflow_provider_flyte.client.flows.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
+from airflow_provider_flyte.client.flows.run_log import LogPosition
 from airflow_provider_flyte.client.transport.base import AsyncTransport, Transport
 from airflow_provider_flyte.client.transport.layer import adrive, drive
 from airflow_provider_flyte.client.transport.retry import RetryPolicy
@@ -138,6 +139,7 @@ class FlyteClient:
         within: float = WITHIN,
         project: str | None = None,
         domain: str | None = None,
+        written: LogPosition | None = None,
     ) -> Bound[LogTail]:
         """The last lines that an attempt of a run logged (DataProxyService/TailLogs); also ``client.tail_log.aio``.
 
@@ -149,10 +151,11 @@ class FlyteClient:
         :param within: seconds; what came until then is the result.
         :param project: by default the config's.
         :param domain: by default the config's.
+        :param written: how far the log was read before; what is left of it is the result.
         """
         check_tail(attempt, lines, within)
         key = self.config.key(run_name, project, domain)
-        return self, tail_log(key, self.config.org, attempt, lines, within)
+        return self, tail_log(key, self.config.org, attempt, lines, within, written)
 
     def transport(self) -> Transport:
         """The blocking transport of this process."""
@@ -198,10 +201,13 @@ class FlyteClient:
 
     async def aclose(self) -> None:
         """Close the channel of the running loop, and the blocking one."""
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            entry = self._async.pop(loop, None)
         self.close()
+        await self.close_on_loop()
+
+    async def close_on_loop(self) -> None:
+        """Close the channel of the running loop alone: another thread may be using the blocking one."""
+        with self._lock:
+            entry = self._async.pop(asyncio.get_running_loop(), None)
         if entry and entry[0] == os.getpid():
             await entry[1].close()
 

@@ -97,6 +97,9 @@ class FlyteConfig:
     run_name_prefix: str = ""
     """What the names of launched runs begin with."""
 
+    stream_logs: bool | None = None
+    """Whether tasks that do not say it themselves write the logs of their runs into their own; None: not set."""
+
     def __post_init__(self) -> None:
         if not is_endpoint(self.endpoint):
             raise ConfigError(
@@ -109,6 +112,7 @@ class FlyteConfig:
             raise ConfigError(f"transport {self.transport!r} is unknown; enter one of {', '.join(TRANSPORTS)}.")
         for name in ("insecure", "verify"):
             object.__setattr__(self, name, switch(name, getattr(self, name)))
+        object.__setattr__(self, "stream_logs", switch("stream_logs", self.stream_logs, optional=True))
         for name in ("timeout", "retry_budget", "keepalive"):
             # 0 switches pings off.
             above_least = name != "keepalive"

@@ -182,6 +182,13 @@ FIELDS = (
         unset="af-",
     ),
     Field(
+        "stream_logs",
+        "Stream logs",
+        "Whether tasks whose stream_logs is not set write the logs of their runs into their own while they wait.",
+        "boolean",
+        unset="stream_logs of [flyte] in Airflow's configuration",
+    ),
+    Field(
         "allowed_projects",
         "Allowed projects",
         "Projects that this connection may be used for, separated by commas; others are refused before a call.",

@@ -51,6 +51,8 @@ def defer(task: FlyteRunOperator, context: Context, settled: Settled, unreachabl
             launched=launched,
             # There is nothing to follow before the launch.
             log_progress=task.log_progress and launched,
+            stream_logs=task.stream_logs if launched else False,
+            logs=settled.logs,
         ),
         method_name="execute_complete",
         kwargs=settled.keep(context, task.log),

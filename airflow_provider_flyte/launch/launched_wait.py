@@ -59,6 +59,7 @@ class LaunchedWait:
             advise=self._advise,
             # Of a task that defers the trigger logs it, and one that does not wait has nothing to log.
             log_progress=task.log_progress and task.wait and not task.deferrable,
+            stream_logs=task.stream_logs if task.wait and not task.deferrable else False,
         )
 
     def end(self, settled: Settled, event: RunEvent | None) -> Any:
@@ -68,7 +69,9 @@ class LaunchedWait:
         :param event: the trigger's event; None: there is none about this run.
         :returns: what the task returns.
         """
-        with self._stopping.watching(self._run.key, self._run.url, lambda: self._run):
+        settled = settled.after(event)
+        self.wait.written = settled.logs or {}
+        with self._stopping.watching(self._run.key, self._run.url, lambda: self._run), self.wait.writing_logs():
             if self._task.wait:
                 return self._observe_or_defer(settled, event)
             self.wait.observe(BRIEFLY)

@@ -60,17 +60,22 @@ class Mover:
         :param error_later: The error is not there until the function that this returns is called.
         """
         error = _error(kind, message)
-        first = self._begin()
-        last = first + attempts - 1
-        for attempt in range(first, last):
-            self._event(RunPhase.FAILED, attempt, error=error)
-            self._status(RunPhase.QUEUED, attempt + 1)
-            self._report(RunPhase.RUNNING, attempt + 1)
+        last = self._begin()
+        for _ in range(1, attempts):
+            last = self.retry(kind, message)
         bring_error = partial(self._event, RunPhase.FAILED, last, error=error)
         if not error_later:
             bring_error()
         self._status(RunPhase.FAILED, last)
         return bring_error
+
+    def retry(self, kind: Kind, message: str) -> int:
+        """Fail the attempt that runs, and run another; returns its number."""
+        attempt = self._begin()
+        self._event(RunPhase.FAILED, attempt, error=_error(kind, message))
+        self._status(RunPhase.QUEUED, attempt + 1)
+        self._report(RunPhase.RUNNING, attempt + 1)
+        return attempt + 1
 
     def child(self, name: str, task: str, group: str) -> Mover:
         """An action below this one, as RecordAction makes it; the same again is the same action."""

@@ -165,6 +165,12 @@ class RunHandle:
             raise ValueError(f"kind is one of {', '.join(get_args(Kind))}, and attempts 1 or more")
         return self._then(partial(self._fail, kind, message, attempts, error_after))
 
+    def retries(self, kind: Kind = "USER", message: str = "task failed") -> RunHandle:
+        """Fail the attempt that runs, and begin another, after what is still due."""
+        if kind not in get_args(Kind):
+            raise ValueError(f"kind is one of {', '.join(get_args(Kind))}")
+        return self._then(partial(self._retry, kind, message))
+
     def error_arrives(self) -> RunHandle:
         """Bring the error that ``fails(error_after=None)`` held back."""
         with self._lock:
@@ -220,6 +226,9 @@ class RunHandle:
             self._faults.set_for_run(self._action.key[:3], step)
         else:
             self._mover.to_phase(step)
+
+    def _retry(self, kind: Kind, message: str) -> None:
+        self._mover.retry(kind, message)
 
     def _fail(self, kind: Kind, message: str, attempts: int, error_after: float | None) -> None:
         send = self._mover.fail(kind, message, attempts, error_later=error_after != 0)

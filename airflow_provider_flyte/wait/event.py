@@ -7,7 +7,7 @@ worker reads the run again anyway.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,8 @@ class RunEvent:
     """How many runs have been missing for the whole grace period."""
 
     version: int = VERSION
+    logs: dict[str, Any] = field(default_factory=dict)
+    """How far the logs of runs were written into the task's, by their names (``wait/run_logs.py``)."""
 
     def __post_init__(self) -> None:
         # Also those that are read: what has written them may be another version, or no trigger at all.
@@ -85,7 +87,10 @@ class RunEvent:
 
     def to_payload(self) -> dict[str, Any]:
         """The event as JSON types, a few hundred bytes."""
-        return asdict(self) | {"ending": self.ending.value}
+        payload = asdict(self) | {"ending": self.ending.value}
+        if not self.logs:
+            del payload["logs"]
+        return payload
 
     @classmethod
     def from_payload(cls, payload: object) -> RunEvent:
@@ -110,7 +115,10 @@ class RunEvent:
             raise EventError("the event does not fit: phase must be a number or null")
         if not isinstance(missing, int) or isinstance(missing, bool) or missing < 0:
             raise EventError("the event does not fit: missing must be a number")
-        return cls(ending, run_name, phase, message, missing)
+        logs = payload.get("logs", {})
+        if not isinstance(logs, Mapping):
+            raise EventError("the event does not fit: logs must be a mapping")
+        return cls(ending, run_name, phase, message, missing, logs=dict(logs))
 
 
 def log_traceback(kwargs: Mapping[str, Any], log: TaskLog) -> None:

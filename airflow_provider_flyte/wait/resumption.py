@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import Context
     from airflow_provider_flyte.task_log import TaskLog
+    from airflow_provider_flyte.wait.event import RunEvent
 
 XCOM_KEY = "_flyte_resumption"
 
@@ -68,6 +69,9 @@ class Settled:
     queued_until: float | None = None
     """When the run has to have left its queue."""
 
+    logs: dict[str, Any] | None = None
+    """How far the logs of the runs were written into the task's, by their names."""
+
     def belongs_to(self, context: Context, kind: str, log: TaskLog) -> bool:
         """Whether it was settled in the try that runs now, by a task of the same kind."""
         if kind != self.kind:
@@ -92,6 +96,10 @@ class Settled:
                 self.try_number,
             )
         return bool(number == self.try_number)
+
+    def after(self, event: RunEvent | None) -> Settled:
+        """The same after a trigger's event, which tells how far it has written logs."""
+        return replace(self, logs={**(self.logs or {}), **event.logs}) if event and event.logs else self
 
     @property
     def late(self) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteWaitBroken,
 )
 from airflow_provider_flyte.report.xcom import xcom_value
+from airflow_provider_flyte.settings import streams_logs
 from airflow_provider_flyte.task_log import TaskLog, TroubleLog
 from airflow_provider_flyte.tries.held_client import HeldClient
 from airflow_provider_flyte.wait.event import Ending, RunEvent
@@ -44,6 +46,7 @@ from airflow_provider_flyte.wait.run_wait import DETAILS_LAG, PAUSE, Advice, Run
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunDetails
     from airflow_provider_flyte.client.run_key import RunKey
+    from airflow_provider_flyte.wait.run_logs import WorkerLogs
 
 _NAMED = 20
 """How many runs a message names, and a log; a task may wait for thousands."""
@@ -83,6 +86,8 @@ class TaskWait:
     :param log: the task's log.
     :param advise: what it means for the task if a run fails.
     :param log_progress: log how far the child actions of the first runs are, between polls.
+    :param stream_logs: write the logs of the first runs into the task's while it waits; None: by connection and
+        configuration.
     :raises FlyteConfigurationError: without a connection, a project or a domain.
     """
 
@@ -102,6 +107,7 @@ class TaskWait:
         log: TaskLog,
         advise: Callable[[Verdict], Advice] = advise_waiter,
         log_progress: bool = False,
+        stream_logs: bool | None = False,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -126,6 +132,11 @@ class TaskWait:
             for key in keys
         ]
         self._progress = WorkerProgress(keys, log, now) if log_progress else None
+        self._streams_logs = stream_logs is not False and streams_logs(stream_logs, self.client.config)
+        self._logs: WorkerLogs | None = None
+        self.written: Mapping[str, Any] = {}
+        """How far the logs of runs were written into the task's, by their names."""
+
         self._several = several
         self._any_one = any_one
         self._fail_fast = fail_fast
@@ -146,6 +157,7 @@ class TaskWait:
 
     def close(self) -> None:
         """Close the client; more than once does no harm."""
+        self.stop_logs()
         self._held.close()
 
     @property
@@ -208,7 +220,30 @@ class TaskWait:
             verdict = self._observe(end)
         if self._progress is not None and not verdict.over:
             self._progress.look(self.client)
+        if self._streams_logs and not verdict.over:
+            self._begin_logs()
         return verdict
+
+    def _begin_logs(self) -> None:
+        if self._logs is None:
+            from airflow_provider_flyte.wait.run_logs import WorkerLogs
+
+            keys = [run.key for run in self._runs]
+            # A run's client is replaced at once, where ``self.client`` might be made by two threads.
+            self._logs = WorkerLogs(lambda: self._runs[0].client, keys, self.written, self._log)
+
+    @contextmanager
+    def writing_logs(self) -> Iterator[None]:
+        """Write the runs' logs no longer than this block takes."""
+        try:
+            yield
+        finally:
+            self.stop_logs()
+
+    def stop_logs(self) -> None:
+        """Write no more of the runs' logs; more than once does no harm."""
+        if self._logs is not None:
+            self.written = self._logs.end()
 
     def _refresh_client(self) -> bool:
         """Read the connection again: its secret may have been replaced during the wait."""
@@ -323,13 +358,22 @@ class TaskWait:
         details = self.details
         if not lines or details is None:
             return
+        from airflow_provider_flyte.client.flows.run_log import LogPosition
+
+        self.stop_logs()
         attempt = max(1, details.pb2.action.status.attempts)
+        written = LogPosition.from_json(self.written.get(details.name))
         tail = self.client.tail_log(
-            details.name, attempt=attempt, lines=lines, project=details.key.project, domain=details.key.domain
+            details.name,
+            attempt=attempt,
+            lines=lines,
+            project=details.key.project,
+            domain=details.key.domain,
+            written=written,
         )
         if tail.lines:
             self._log.info("The end of the log of attempt %d:%s", attempt, marked("\n".join(["", *tail.lines])))
-        else:
+        elif written.attempt != attempt or not written.count:
             why = tail.trouble or "Flyte sent no lines of it."
             self._log.info("No log of attempt %d: %s The run's page: %s", attempt, why, self.url)
 

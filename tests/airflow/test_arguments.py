@@ -99,11 +99,11 @@ SWITCHES: list[tuple[Callable[..., Any], str]] = [
         (operator, name)
         for name in ("wait", "deferrable", "abort_on_kill", "abort_on_timeout", "log_progress", "redact_env")
     ),
-    *((operator, name) for name in ("overwrite_cache", "interruptible")),
-    *((sensor, name) for name in ("deferrable", "fail_fast", "log_progress", "redact_env")),
-    *((FlyteRunTrigger, name) for name in ("keep_waiting", "any_one", "fail_fast")),
+    *((operator, name) for name in ("overwrite_cache", "interruptible", "stream_logs")),
+    *((sensor, name) for name in ("deferrable", "fail_fast", "log_progress", "stream_logs", "redact_env")),
+    *((FlyteRunTrigger, name) for name in ("keep_waiting", "any_one", "fail_fast", "stream_logs")),
     *((FlyteLaunchedRunTrigger, name) for name in ("abort_on_kill", "abort_on_timeout")),
-    *((config, name) for name in ("insecure", "verify")),
+    *((config, name) for name in ("insecure", "verify", "stream_logs")),
 ]
 
 

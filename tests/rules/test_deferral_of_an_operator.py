@@ -70,6 +70,8 @@ def test_a_run_that_is_there(deferral: Any) -> None:
         "endpoint": "f:443",
         "launched": True,
         "log_progress": False,
+        "stream_logs": None,
+        "logs": None,
     }
     assert made.deferred.method_name == "execute_complete"
     assert Settled(**made.deferred.kwargs) == made.settled
@@ -90,11 +92,11 @@ def test_a_run_that_is_there(deferral: Any) -> None:
 def test_which_runs_a_trigger_may_abort(
     deferral: Any, launched: bool | None, ours: bool, aborts: bool, is_there: bool
 ) -> None:
-    trigger = deferral({"log_progress": True}, launched=launched, ours=ours).trigger
+    trigger = deferral({"log_progress": True, "stream_logs": True}, launched=launched, ours=ours).trigger
     assert trigger["abort_for"] == (MINE if aborts else None)
     assert trigger["launched"] is is_there
     # Before the launch there is nothing to follow.
-    assert trigger["log_progress"] is is_there
+    assert trigger["log_progress"] is trigger["stream_logs"] is is_there
     # Before the launch the answer that there is no such run is the answer.
     assert trigger["missing_after"] == (8.0 if is_there else 0.0)
 

@@ -36,6 +36,8 @@ def test_what_an_event_may_leave_out() -> None:
     assert RunEvent.from_payload({**PAYLOAD, "phase": None}).phase is None
     assert RunEvent.from_payload({name: PAYLOAD[name] for name in PAYLOAD if name != "missing"}).missing == 0
     assert RunEvent.from_payload({**PAYLOAD, "missing": 0}).missing == 0
+    logs = {"r1": {"attempt": 2}}
+    assert RunEvent.from_payload({**PAYLOAD, "logs": logs}).to_payload() == {**PAYLOAD, "logs": logs}
 
 
 @pytest.mark.parametrize(

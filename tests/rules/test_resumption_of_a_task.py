@@ -79,6 +79,7 @@ def test_what_an_older_version_did_not_settle() -> None:
         "execution_deadline": None,
         "ours": False,
         "queued_until": None,
+        "logs": None,
     }
     assert asdict(SETTLED) == expected
 

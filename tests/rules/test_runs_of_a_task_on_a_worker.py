@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_flyte import exceptions
 from airflow_provider_flyte.client import FlyteClient
 from airflow_provider_flyte.client.errors import Status
+from airflow_provider_flyte.client.flows.run_log import LogPosition
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules
 from airflow_provider_flyte.tries.held_client import HeldClient
@@ -623,7 +624,10 @@ def test_the_last_lines_of_the_run(
     wait.log_last_lines(0)
     assert asked == {}
     wait.log_last_lines(7)
-    assert asked == {"name": "r1", "attempt": 2, "lines": 7, "project": "p", "domain": "development"}
+    written = LogPosition()
+    assert asked == {
+        "name": "r1", "attempt": 2, "lines": 7, "project": "p", "domain": "development", "written": written
+    }  # fmt: skip
     assert lines(caplog)[-1].startswith(words)
     wait.details.pb2.action.status.attempts = 0
     wait.log_last_lines(7)

@@ -370,11 +370,14 @@ def test_what_is_stored() -> None:
         "any_one": True,
         "fail_fast": False,
         "log_progress": True,
+        "stream_logs": True,
+        "logs": {"r1": {"attempt": 2}},
     }
     assert FlyteRunTrigger(**given).serialize() == ("airflow_provider_flyte.triggers.FlyteRunTrigger", given)  # type: ignore[arg-type]
     defaults = FlyteRunTrigger("r1").serialize()[1]
     assert (defaults["any_one"], defaults["fail_fast"], defaults["keep_waiting"]) == (False, True, False)
-    assert defaults["log_progress"] is False
+    assert defaults["log_progress"] is defaults["stream_logs"] is False
+    assert defaults["logs"] is None
     assert (defaults["run_name"], defaults["run_names"], FlyteRunTrigger().run_name) == ("r1", None, "")
 
 
@@ -391,6 +394,7 @@ def test_what_is_stored() -> None:
         {"any_one": "yes"},
         {"fail_fast": "yes"},
         {"log_progress": "yes"},
+        {"stream_logs": "yes"},
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from airflow_provider_flyte.client.arguments import seconds, whole_number
 from airflow_provider_flyte.client.errors import NotFoundError, RpcError, UnimplementedError
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.calls import Flow, StreamCall
+from airflow_provider_flyte.client.flows.run_log import Known, LogPosition, Times
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.outside import one_line
@@ -29,16 +30,23 @@ class LogTail:
     """Why there is no more: the pod is gone, the backend serves no logs, the credentials are not enough ..."""
 
 
-def tail_log(key: RunKey, org: str, attempt: int, lines: int, within: float) -> Flow[LogTail]:
-    """Read the log of an attempt of the root action, and keep its end.
+def tail_log(
+    key: RunKey, org: str, attempt: int, lines: int, within: float, written: LogPosition | None = None
+) -> Flow[LogTail]:
+    """Read the log of an attempt of the root action, and keep its end, without what was written of it before.
 
     Never a failed call: a log is an addition to another message. The backend sends the log from its beginning,
     and a hosted one leaves the stream open, so what came until then counts.
     """
     kept: deque[str] = deque(maxlen=lines)
+    before = written if written is not None and written.attempt == attempt else LogPosition()
+    known, times = Known(before, gap=True), Times()
 
     def read(message: dataproxy_service_pb2.TailLogsResponse) -> None:
-        kept.extend(one_line(line.message) for log in message.logs for line in log.lines)
+        for log in message.logs:
+            for line in log.lines:
+                if (times.of(line), line.message) not in known:
+                    kept.append(one_line(line.message))
 
     request = dataproxy_service_pb2.TailLogsRequest(
         action_id=identifier_pb2.ActionIdentifier(run=calls.run_identifier(key, org), name=calls.ROOT_ACTION),

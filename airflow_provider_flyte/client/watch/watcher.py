@@ -33,6 +33,7 @@ from airflow_provider_flyte.client.watch.poller import Poller
 from airflow_provider_flyte.client.watch.progress import Progress
 from airflow_provider_flyte.client.watch.project_polls import Means, ProjectPolls, start, waits_of
 from airflow_provider_flyte.client.watch.results import WaitResult, WaitResults, only_result
+from airflow_provider_flyte.client.watch.run_logs import RunLogs
 from airflow_provider_flyte.client.watch.status import WatcherStatus
 from airflow_provider_flyte.client.watch.stream import Streams
 from airflow_provider_flyte.client.watch.turns import Turns
@@ -74,6 +75,7 @@ class RunWatcher:
         self._open = OpenWaits(self._longest)
         self._streams = Streams(self._current.get, self._on_update, self._has_runs, clock, sleep) if stream else None
         self.progress = Progress(self._current.get, clock, sleep)
+        self.run_logs = RunLogs(self._current.get, clock, sleep)
         budget = Budget(positive("max_calls_per_second", max_calls_per_second), clock, sleep)
         self._poller = Poller(self._current.get, budget, clock)
         self._turns = Turns(self._leave_empty, self._stop)

@@ -1,0 +1,198 @@
+"""The logs of runs, for those who ask for them while they wait.
+
+A stream each, and few of them. Nothing here ends a wait or holds it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+from airflow_provider_flyte.client.backoff import backoff
+from airflow_provider_flyte.client.client import FlyteClient
+from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.errors import FlyteError, NotFoundError
+from airflow_provider_flyte.client.flows.run_log import REFUSALS, LogOfRun, no_log_yet, not_served
+
+log = logging.getLogger(__name__)
+
+MOST_FOLLOWED = 20
+"""Maximum number of these streams in one process."""
+
+BYTES_A_SECOND = 4 << 20
+"""How much of one log is read at most, so that a long one takes little of an event loop; what is sent quicker than
+that waits at the server."""
+
+LOOK_EVERY = 30.0
+"""Seconds of silence after which it is asked whether the attempt is over: a hosted backend leaves its stream open."""
+
+_RENEWED_AFTER = 600.0
+"""Seconds of silence after which a stream is opened again: it may be dead."""
+
+_TICK = 5.0
+_FIRST_PAUSE, _PAUSE_BEFORE, _LONGEST_PAUSE = 1.0, 5.0, 30.0
+"""Seconds between two calls about a run: at first, the most before it runs, and the most then."""
+
+_SAID_AFTER = 5
+"""How many times a run that is running has no log until that is said."""
+
+
+class Places:
+    """How many streams there may be.
+
+    :param most: the number.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken = 0
+
+    def take(self) -> bool:
+        """Take a place, if one is free."""
+        if self._taken >= self._most:
+            return False
+        self._taken += 1
+        return True
+
+    def give_back(self) -> None:
+        """Free a place."""
+        self._taken -= 1
+
+
+_PLACES = Places(MOST_FOLLOWED)
+
+
+class RunLogs:
+    """Follows the logs of runs.
+
+    :param client: gives the client to ask with; it may be another one each time.
+    :param clock: seconds that only grow.
+    :param sleep: how a pause is spent.
+    :param places: the streams that there may be; by default those of the process.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[], FlyteClient],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        places: Places = _PLACES,
+    ) -> None:
+        self._client = client
+        self.clock = clock
+        self._sleep = sleep
+        self._places = places
+
+    @property
+    def config(self) -> FlyteConfig:
+        """The current client's config."""
+        return self._client().config
+
+    async def follow(self, run: LogOfRun) -> None:
+        """Have the lines of a run's log written as they come, one attempt after the other, until it is over.
+
+        Cancel it to end it sooner.
+
+        :param run: the run, which need not exist yet.
+        """
+        try:
+            if not self._places.take():
+                run.on_log(
+                    f"The log of Flyte run {run.key.name} follows later, because this process writes as many logs of "
+                    f"runs as it may at once ({MOST_FOLLOWED})."
+                )
+                while not self._places.take():
+                    await self._sleep(_TICK)
+            try:
+                await self._follow(run)
+            finally:
+                self._places.give_back()
+        except REFUSALS as error:
+            run.on_log(not_served(run.key, error))
+        except Exception:
+            log.exception("The log of a run could not be read because of an unexpected error.")
+
+    async def _follow(self, run: LogOfRun) -> None:
+        failures = 0
+        while True:
+            phase = run.phase
+            try:
+                await self._client().aexecute(run.look())
+                if run.phase != phase:
+                    failures = 0
+                if run.begun:
+                    was_over = run.attempt_is_over
+                    failures = 0 if await self._stream(run) else failures + 1
+                    if was_over:
+                        if not run.next_attempt():
+                            return
+                        continue
+                else:
+                    failures += 1
+            except REFUSALS:
+                raise
+            except FlyteError as error:
+                # Of an attempt that is over the pod is gone; else there is none yet.
+                if isinstance(error, NotFoundError) and run.attempt_is_over and not run.next_attempt():
+                    return
+                failures += 1
+                if failures == _SAID_AFTER and run.begun:
+                    run.on_log(no_log_yet(run.key, run.position.attempt, error))
+            await self._sleep(backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE if run.begun else _PAUSE_BEFORE))
+
+    async def _stream(self, run: LogOfRun) -> bool:
+        """Read a stream until it ends, or the attempt is over; returns whether there was anything new."""
+        reading = _Reading(self, run)
+        task = asyncio.create_task(reading.read(self._client()))
+        try:
+            looked_at = self.clock()
+            while not task.done():
+                await self._either(task, _TICK)
+                run.tell_left_out()
+                now = self.clock()
+                if now - reading.heard_at >= _RENEWED_AFTER:
+                    break
+                if now - max(looked_at, reading.heard_at) >= LOOK_EVERY:
+                    looked_at = now
+                    await self._client().aexecute(run.look())
+                    if run.attempt_is_over:
+                        break
+            # One that was cancelled lost its client, for which there is another one by now.
+            if task.done() and not task.cancelled():
+                task.result()
+            return reading.news
+        finally:
+            task.cancel()
+
+    async def _either(self, task: asyncio.Task[None], pause: float) -> None:
+        """Wait for the task, so many seconds at most."""
+        pausing = asyncio.ensure_future(self._sleep(pause))
+        try:
+            await asyncio.wait({task, pausing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pausing.cancel()
+
+
+class _Reading:
+    """One stream that is read."""
+
+    def __init__(self, logs: RunLogs, run: LogOfRun) -> None:
+        self._logs = logs
+        self._call = run.stream()
+        self.heard_at = logs.clock()
+        self.news = False
+        """Whether there was a line that is new."""
+
+    async def read(self, client: FlyteClient) -> None:
+        call, ahead = self._call, 0.0
+        messages = client.async_transport().server_stream(call.method, call.request, timeout=call.timeout, run=call.run)
+        async with aclosing(messages):
+            async for message in messages:
+                self.heard_at = self._logs.clock()
+                self.news |= call.read(message)
+                ahead += message.ByteSize() / BYTES_A_SECOND
+                if ahead >= 0.05:
+                    await self._logs._sleep(ahead)
+                    ahead = 0.0
