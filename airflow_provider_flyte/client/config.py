@@ -10,6 +10,7 @@ from airflow_provider_flyte.client.arguments import seconds, sendable, switch
 from airflow_provider_flyte.client.credentials import Credentials, Secret, hide
 from airflow_provider_flyte.client.endpoint import is_endpoint, without_user
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.metadata import may_be_secret
 from airflow_provider_flyte.client.run_key import RunKey, check_run_name_prefix, run_key
 
 AUTO, GRPC, CONNECT = TRANSPORTS = ("auto", "grpc", "connect")
@@ -56,6 +57,10 @@ class FlyteConfig:
 
     metadata: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Extra metadata of each call. Kept out of the repr, because it may carry a secret."""
+
+    secret_metadata_keys: tuple[str, ...] = ()
+    """Keys of ``metadata`` whose values are secrets; others are taken for secrets by their key or because they are no
+    ordinary words. Secrets are hidden where a server repeats them."""
 
     credentials: Credentials | None = None
     """Where the token of each call comes from; None sends none."""
@@ -164,6 +169,13 @@ class FlyteConfig:
         if self.insecure and (self.client_certificate or self.server_name or not self.verify):
             name = "client_certificate" if self.client_certificate else "server_name" if self.server_name else "verify"
             raise ConfigError(f"{name} has no meaning with plaintext. Switch insecure off, or leave {name} as it was.")
+
+    @property
+    def secret_values(self) -> tuple[str, ...]:
+        """The values of the metadata that nothing may show."""
+        return tuple(
+            value for key, value in self.metadata if key in self.secret_metadata_keys or may_be_secret(key, value)
+        )
 
     def key(self, name: object, project: str | None = None, domain: str | None = None) -> RunKey:
         """Key of a run, with this config's project and domain where the caller names none.

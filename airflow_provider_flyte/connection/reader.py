@@ -124,7 +124,9 @@ def config_from(connection: StoredConnection, extra: Mapping[str, Any]) -> Flyte
         if key_org:
             values.setdefault("org", key_org)
         values["verify"] = not values.pop("skip_verification", False)
-        values["metadata"] = (*values.get("metadata", ()), *values.pop("secret_metadata", ()))
+        secret = values.pop("secret_metadata", ())
+        values["metadata"] = (*values.get("metadata", ()), *secret)
+        values["secret_metadata_keys"] = tuple(key for key, _ in secret)
         return FlyteConfig(**values)
     except ConfigError as error:
         # Without the cause, whose frames hold the secrets.

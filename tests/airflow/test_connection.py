@@ -102,6 +102,7 @@ MEANING = FlyteConfig(
     server_name="flyte.internal",
     verify=False,
     metadata=(("x-team", "data"), ("x-proxy-key", SECRETS[1])),
+    secret_metadata_keys=("x-proxy-key",),
     console_url="http://localhost:8080",
     run_name_prefix="prod",
     stream_logs=True,

@@ -48,8 +48,8 @@ class CallErrors:
 
     def cleaned(self, text: str) -> str:
         """A text of a server without what the call carries: some repeat what they refuse."""
-        sent = (value for _, value in (*self._metadata, *self._config.metadata))
-        return without(text, (*sent, *self._route.proxy_credentials))
+        sent = (value for _, value in self._metadata)
+        return without(text, (*sent, *self._config.secret_values, *self._route.proxy_credentials))
 
     def _about(self) -> dict[str, Any]:
         return {"method": self.method.name, "endpoint": self._config.endpoint, "run": self._run}

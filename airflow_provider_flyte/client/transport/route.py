@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-import re
 import ssl
 import tempfile
 import urllib.request
@@ -23,13 +22,12 @@ from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.credentials import Secret
 from airflow_provider_flyte.client.endpoint import is_local
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.metadata import is_secret_name
 
 log = logging.getLogger(__name__)
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _BUNDLE = "ca-certificates.crt"
-_SECRET = re.compile(r"auth|token|secret|passw|key|cookie|credential")
-"""Matches names of metadata that is surely secret."""
 
 
 @dataclass(frozen=True)
@@ -253,7 +251,7 @@ def forget() -> None:
 
 def _warn(config: FlyteConfig) -> None:
     """Warn once a process of what makes a secret readable for others."""
-    secret = config.credentials or any(_SECRET.search(key) for key, _ in config.metadata)
+    secret = config.credentials or config.secret_metadata_keys or any(is_secret_name(key) for key, _ in config.metadata)
     if config.insecure and secret and not is_local(config.endpoint.rpartition(":")[0]):
         _warn_once(
             config.endpoint,

@@ -19,6 +19,7 @@ from airflow_provider_flyte.client import FlyteClient, FlyteConfig
 from airflow_provider_flyte.client.credentials import Credentials, StaticToken, TokenFile
 from airflow_provider_flyte.client.errors import RpcError
 from airflow_provider_flyte.client.flows.calls import get_run_details, run_identifier, watch_runs
+from airflow_provider_flyte.client.metadata import may_be_secret
 from airflow_provider_flyte.client.outside import LONGEST, without
 from airflow_provider_flyte.testing import Fault, LocalFlyte
 from airflow_provider_flyte.testing.calls import Call, Refusal
@@ -115,6 +116,55 @@ def test_what_a_server_repeats(
             assert "***" in error.details
             assert [each for secret in secrets for each in pieces(secret) if each in shown] == []
             local_flyte.clear_faults(method)
+
+
+@dataclass(frozen=True)
+class RepeatsAll(Fault):
+    """Answers with all that the call has brought."""
+
+    def before(self, method: str, call: Call) -> None:
+        raise Refusal("PERMISSION_DENIED", f"no domain production for the data-team: {dict(call.metadata)}")
+
+
+@pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
+def test_ordinary_words_of_the_metadata_stay_readable(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
+    """Else an error without the domain or the team says nothing. Credentials go, under whatever key."""
+    ordinary = (("x-stage", "production"), ("x-team", "data-team"), ("x-zone", "eu-west-1"))
+    secret = (("x-pass-on", HEADER), ("x-session", "correcthorse"), ("x-word", "battery"))
+    config = config_for(local_flyte, metadata=(*ordinary, *secret), secret_metadata_keys=("x-word",), retry_budget=0.1)
+    local_flyte.inject("GetRunDetails", RepeatsAll())
+    key = config.key("r1", "flytesnacks", "development")
+    error = failure(config, get_run_details(run_identifier(key, "")), on_a_loop=on_a_loop)
+    assert error.details.startswith("no domain production for the data-team: ")
+    assert "eu-west-1" in error.details
+    shown = f"{error} {error!r} {error.args} {vars(error)}"
+    assert [value for _, value in secret if value in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "secret"),
+    [
+        ("x-stage", "production", False),
+        ("x-team", "Data Team", False),
+        ("x-zone", "eu-west-1", False),
+        ("x-cost-center", "4711", False),
+        ("x-forwarded-host", "flyte.example.com:443", False),
+        ("x-tenant", "ACME", False),
+        ("x-empty", "", True),
+        ("cookie", "production", True),
+        ("proxy-authorization", "production", True),
+        ("x-api-key", "production", True),
+        ("x-stage", "eyJhbGciOiJIUzI1NiJ9.e30.", True),
+        ("x-stage", "Basic bXktaWQ6Y29ycmVjdA==", True),
+        ("x-stage", "550e8400-e29b-41d4-a716-446655440000", True),
+        ("x-stage", "ghp_16C7e42F292c6912E7710c838347Ae178B4a", True),
+        ("x-stage", "AKIAIOSFODNN7EXAMPLE", True),
+        ("x-stage", "kqzvhwpxnbtrmdfjlscg", True),
+        ("x-stage", "d41d8cd98f00b204", True),
+    ],
+)
+def test_which_metadata_may_be_secret(key: str, value: str, secret: bool) -> None:
+    assert may_be_secret(key, value) is secret
 
 
 @given(st.text(min_size=5, max_size=60), st.text(max_size=40), st.text(max_size=40))
