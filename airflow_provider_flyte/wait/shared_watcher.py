@@ -132,10 +132,13 @@ class _Shared:
         try:
             await self._closed.wait()
         finally:
-            if self._watcher is not None:
-                await self._watcher.aclose()
-            if self._client:
-                await self._client.aclose()
+            # Both, also where the loop ends while the watcher is being closed.
+            try:
+                if self._watcher is not None:
+                    await self._watcher.aclose()
+            finally:
+                if self._client:
+                    await self._client.aclose()
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

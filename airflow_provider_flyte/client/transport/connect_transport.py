@@ -7,7 +7,7 @@ import re
 import ssl
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from contextlib import aclosing, closing, contextmanager
+from contextlib import AsyncExitStack, aclosing, closing, contextmanager
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import httpx
@@ -395,6 +395,11 @@ class _AsyncPool:
         self.retired = retired
         self.calls = 0
 
+    async def aclose(self) -> None:
+        from airflow_provider_flyte.client.transport.connections import close_pool
+
+        await close_pool(self.connections)
+
 
 class _AsyncExchange:
     """One request on an event loop, and the answer to it."""
@@ -427,7 +432,7 @@ class _AsyncExchange:
         finally:
             self._pool.calls -= 1
             if self._pool.retired and not self._pool.calls:
-                await self._pool.connections.aclose()
+                await self._pool.aclose()
 
 
 class AsyncConnectTransport:
@@ -472,8 +477,10 @@ class AsyncConnectTransport:
 
     async def close(self) -> None:
         self._wire.closed = True
-        for pool in list(self._pools):
-            await pool.connections.aclose()
+        # All of them, also where this is cancelled meanwhile.
+        async with AsyncExitStack() as closing:
+            for pool in self._pools:
+                closing.push_async_callback(pool.aclose)
 
 
 # RuntimeError: what a pool raises whose connections are closed under a call. OSError: a socket's error that httpx

@@ -11,7 +11,7 @@ import select
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import httpcore
@@ -30,6 +30,17 @@ def keep_deadlines(transport: httpx.HTTPTransport | httpx.AsyncHTTPTransport) ->
         pool._network_backend = _Sockets()
     else:
         pool._network_backend = _OnLoop()
+
+
+async def close_pool(transport: httpx.AsyncHTTPTransport) -> None:
+    """Close all connections, also where the closing is cancelled meanwhile, as at the end of ``asyncio.run``.
+
+    httpcore's pools forget their connections first and then close one after the other.
+    """
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(transport.aclose)
+        for connection in transport._pool.connections:
+            closing.push_async_callback(connection.aclose)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC, FlyteConfig
@@ -279,8 +280,10 @@ class AsyncSelectedTransport(_Selector, AsyncLayer):
 
     async def close(self) -> None:
         self._closed = True
-        for transport in self._open.values():
-            await transport.close()
+        # Both, also where this is cancelled meanwhile.
+        async with AsyncExitStack() as closing:
+            for transport in self._open.values():
+                closing.push_async_callback(transport.close)
 
     def _through(self, transport: str) -> AsyncTransport:
         if self._closed and transport not in self._open:

@@ -428,6 +428,34 @@ async def test_a_call_that_is_cancelled_while_it_connects_leaves_no_connection(m
         await transport.close()
 
 
+@pytest.mark.parametrize("turns", range(1, 6))
+async def test_all_connections_are_closed_though_the_closing_is_cancelled(turns: int) -> None:
+    """As by the end of ``asyncio.run``, which cancels all tasks."""
+    with LocalFlyte(transports=("connect",)) as flyte:
+        flyte.run("r1")
+        config = config_of(flyte.endpoint)
+        transport = AsyncConnectTransport(config, route_to(config))
+        lists, watches = RunService.ListRuns, RunService.WatchRuns
+        watched = watches.request()
+        watched.project_id.name, watched.project_id.domain = "flytesnacks", "development"
+        stream = transport.server_stream(watches, watched)
+        await anext(stream)
+        await asyncio.gather(*(transport.unary(lists, lists.request(), timeout=60) for _ in range(3)))
+        port = int(flyte.endpoint.rpartition(":")[2])
+        assert connections_to(port) == 4
+        closing = asyncio.ensure_future(transport.close())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+        # What is closed goes in one of the next turns.
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert connections_to(port) == 0
+        with contextlib.suppress(RpcError):
+            await stream.aclose()
+
+
 async def test_a_connection_that_comes_after_its_call_was_cancelled_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As anyio before 4.16 makes one in the moment of a cancellation, and forgets it."""
     connected, closed = asyncio.Event(), asyncio.Event()
