@@ -146,7 +146,10 @@ class LaunchedWait:
                 "The error is the run's own code's, so the task is not retried (fail_fast_on='user'). Look at {url}; "
                 "when the code is mended, clear this task.",
             )
-        return Advice(False, f"Look at {{url}}; a retry launches another run (retry_as={task.retry_as!r}).")
+        # Whether there is one, Airflow decides, by what is left of ``retries`` and by a ``retry_policy``.
+        return Advice(
+            False, f"Look at {{url}}; a retry, if there is one, launches another run (retry_as={task.retry_as!r})."
+        )
 
     def _conclude(self, verdict: Verdict) -> Any:
         """Return the details of a success, else raise."""

@@ -117,7 +117,7 @@ def test_a_try_that_starts_again_finds_its_run(flyte_default: LocalFlyte, operat
 
 def test_a_retry_after_a_failure_launches_anew(flyte_default: LocalFlyte, operator: Make) -> None:
     flyte_default.on_launch(lambda run: run.fails(kind="SYSTEM", message="node lost"))
-    words = r"FAILED \(SYSTEM error\): node lost\n.*a retry launches another run"
+    words = r"FAILED \(SYSTEM error\): node lost\n.*a retry, if there is one, launches another run"
     with pytest.raises(FlyteRunFailed, match=words) as failed:
         operator(1, 1).run()
     assert not isinstance(failed.value, AirflowFailException)

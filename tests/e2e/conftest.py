@@ -91,18 +91,30 @@ def canary_run(airflow: StandaloneAirflow, canary: Canary, processes: ProcessNot
 def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte, canary_run: str) -> Iterator[Mapping[str, str]]:
     """DAG id -> id of its run. The Flyte runs go on until a test ends them, or until their tasks have seen them."""
     examples = sorted(path.stem for path in FOLDERS["examples"].glob("*.py"))
-    dags = ("e2e_deferred", "e2e_connect", "e2e_failed", "e2e_missing", "e2e_timed_out", *examples, "e2e_many")
+    own = ("deferred", "connect", "failed", "missing", "timed_out", "retries")
+    dags = (*(f"e2e_{name}" for name in own), *examples, "e2e_many")
     flyte.run("e2e-deferred", envs={"API_KEY": SECRET}).phases("RUNNING")
     for name in ENDED_BY_TESTS:
         flyte.run(name).phases("RUNNING")
     example_launches.deploy(flyte)
-    flyte.on_launch(example_launches.plays(every=1))
+    examples_play = example_launches.plays(every=1)
+    for kind in ("user", "system"):
+        flyte.deploy(f"e2e.{kind}")
+    flyte.on_launch(lambda run: _fails_at_first(run) if run.task[0].startswith("e2e.") else examples_play(run))
     airflow.api.create_pool(POOL)
     airflow.api.wait_for_dags(*dags)
     # A task looks at its run just before it defers: these end 0 to 10 s after that.
     ends = {name: _succeeds_after(number * 10 / MANY) for number, name in enumerate(MANY_RUNS)}
     with AfterFirstPoll(flyte, ends | {"hourly-scoring": RunHandle.succeeds}):
         yield {dag_id: airflow.api.trigger(dag_id) for dag_id in dags}
+
+
+def _fails_at_first(run: RunHandle) -> RunHandle:
+    """The script of a run of ``e2e.user`` or ``e2e.system``: the first try's fails in this way."""
+    run.phases("QUEUED", "RUNNING", "RUNNING", every=1)
+    if run.run_spec.labels.values["airflow-try-number"] == "1":
+        return run.fails(kind="USER" if run.task[0] == "e2e.user" else "SYSTEM")
+    return run.succeeds()
 
 
 def _succeeds_after(seconds: float) -> Callable[[RunHandle], RunHandle]:

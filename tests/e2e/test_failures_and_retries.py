@@ -1,0 +1,39 @@
+"""FlyteRetryPolicy in a real Airflow: the scheduler goes by its decision, and its reason is where Airflow keeps it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+
+import pytest
+
+from tests.e2e.airflow_process import StandaloneAirflow
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def test_what_is_retried_and_why(airflow: StandaloneAirflow, dag_runs: Mapping[str, str]) -> None:
+    api, dag_run = airflow.api, dag_runs["e2e_retries"]
+    assert api.wait_for_run("e2e_retries", dag_run) == "failed"
+    user, system = (api.task("e2e_retries", dag_run, kind) for kind in ("user", "system"))
+    assert (user["state"], user["try_number"]) == ("failed", 1)
+    assert (system["state"], system["try_number"]) == ("success", 2)
+    fails, retries = _decision(airflow, user, 1), _decision(airflow, system, 1)
+    assert (fails["action"], retries["action"]) == ("fail", "retry")
+    assert fails["reason"].startswith("The error is the run's own code's (USER error), so the task is not retried.")
+    assert retries["reason"] == "Flyte or its cluster failed the run (SYSTEM error). The next try is due in 0 s."
+    # No page of Airflow 3.3.2 and nothing of its API shows it.
+    with closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
+        kept = database.execute(
+            "SELECT task_id, try_number, retry_delay_override, retry_reason FROM task_instance_history "
+            "WHERE dag_id = 'e2e_retries' AND run_id = ?",
+            (dag_run,),
+        ).fetchall()
+    assert kept == [("system", 1, 0.0, retries["reason"])]
+
+
+def _decision(airflow: StandaloneAirflow, task: dict[str, object], try_number: int) -> dict[str, str]:
+    """The line of a try's log that says what the policy has decided."""
+    [line] = [line for line in airflow.api.task_log(task, try_number) if line["event"] == "Retry policy decision"]
+    return line
