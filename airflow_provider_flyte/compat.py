@@ -26,6 +26,12 @@ if TYPE_CHECKING:
         Context as Context,
         PokeReturnValue as PokeReturnValue,
         XComArg as XComArg,
+        task as task,
+    )
+    from airflow.sdk.bases.decorator import (
+        DecoratedOperator as DecoratedOperator,
+        determine_kwargs as determine_kwargs,
+        task_decorator_factory as task_decorator_factory,
     )
     from airflow.sdk.configuration import conf as conf
     from airflow.sdk.exceptions import (
@@ -54,11 +60,15 @@ _HOMES = {
     "BaseSensorOperator": ("airflow.sdk", "airflow.sensors.base"),
     "Connection": ("airflow.sdk", "airflow.models.connection"),
     "Context": ("airflow.sdk", "airflow.utils.context"),
+    "DecoratedOperator": ("airflow.sdk.bases.decorator", "airflow.decorators.base"),
     "PokeReturnValue": ("airflow.sdk", "airflow.sensors.base"),
     "XComArg": ("airflow.sdk", "airflow.models.xcom_arg"),
     "XCom": ("airflow.sdk.execution_time.xcom", "airflow.models.xcom"),
     "conf": ("airflow.sdk.configuration", "airflow.configuration"),
+    "determine_kwargs": ("airflow.sdk.bases.decorator", "airflow.utils.operator_helpers"),
     "mask_secret": ("airflow.sdk.log", "airflow.utils.log.secrets_masker"),
+    "task": ("airflow.sdk", "airflow.decorators"),
+    "task_decorator_factory": ("airflow.sdk.bases.decorator", "airflow.decorators.base"),
     "Stats": ("airflow.sdk.observability.stats", "airflow.stats"),
     "AirflowException": _EXCEPTIONS,
     "AirflowFailException": _EXCEPTIONS,
@@ -340,6 +350,11 @@ def _asking_for(ti: Any) -> dict[str, Any]:
     """How Airflow 3 is asked for the state of one task instance."""
     index = ti.map_index if ti.map_index is not None and ti.map_index >= 0 else None
     return {"dag_id": ti.dag_id, "task_ids": [ti.task_id], "run_ids": [ti.run_id], "map_index": index}
+
+
+def awaits_functions() -> bool:
+    """Whether ``@task`` takes async functions, which await what Airflow has to say: from 3.2 on."""
+    return _airflow_version() >= (3, 2)
 
 
 def trace_shows_resets() -> bool:

@@ -312,6 +312,10 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
             queued_until=None if self.queued_timeout is None else now + self.queued_timeout,
         )
 
+    def returned(self) -> str | None:
+        """What a function has returned for the launch, for the resumption; an operator has none (``decorators.py``)."""
+        return None
+
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after a trigger that crashed, too: what it waited for is read all the same."""
         from airflow_provider_flyte.wait.deferral import resumption

@@ -25,6 +25,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.operators"]}],
         "sensors": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.sensors"]}],
         "triggers": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.triggers"]}],
+        "task-decorators": [{"name": "flyte", "class-name": "airflow_provider_flyte.decorators.flyte_task"}],
         # Airflow 2.11 leaves out a serialized DAG's link that is not named here, and logs an error.
         "extra-links": ["airflow_provider_flyte.links.FlyteRunLink"],
         "config": {SECTION: config_section()},

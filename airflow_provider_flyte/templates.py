@@ -48,6 +48,12 @@ class KeepsTexts:
         rendered, written = self._written.get(name, (None, None))
         return written if rendered is value else value
 
+    def extend(self, name: str, more: Mapping[str, Any]) -> None:
+        """Add values to the dict of a typed field, as they are; those that are there keep their texts."""
+        value, written = ({**(each or {}), **more} for each in (getattr(self, name), self.as_written(name)))
+        setattr(self, name, value)
+        self._written = {**self._written, name: (value, written)}
+
     def render_template(
         self, content: Any, context: Any, jinja_env: jinja2.Environment | None = None, seen_oids: set[int] | None = None
     ) -> Any:

@@ -39,7 +39,16 @@ RELEASED = {
 
 UNIT_TESTS = (
     *("compat", "connection", "event", "hooks", "launch_in_dags", "links", "metrics", "operator", "run_wait"),
-    *("sensor_deferred", "sensor_flags", "sensor_poke", "several_runs", "triggers", "shared_watcher", "xcom"),
+    *(
+        "sensor_deferred",
+        "sensor_flags",
+        "sensor_poke",
+        "several_runs",
+        "task_flyte",
+        "triggers",
+        "shared_watcher",
+        "xcom",
+    ),
 )
 """Those of the tests that meet Airflow."""
 

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -134,16 +136,21 @@ def test_the_first_dag_that_launches(flyte_of_the_readme: LocalFlyte) -> None:
     assert publish.inputs["model"].scalar.primitive.string_value == "s3://models/7"
 
 
+def dag_file(page: str, dag_id: str) -> ModuleType:
+    """The DAG file of a page of the docs, as Airflow reads it."""
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / f"{page}.md").read_text(), re.M | re.S)
+    [block] = [block for block in blocks if f'"{dag_id}"' in block]
+    (DAGS_FOLDER / f"{dag_id}.py").write_text(for_this_airflow(block))
+    return load_dag_file(dag_id)
+
+
 def test_an_output_is_mapped_over(airflow_db: None, flyte_default: LocalFlyte) -> None:
     """The DAG of docs/launch.md that maps over an output and waits for what it has launched."""
     flyte_default.deploy("sales.find_regions", outputs={"o0": list[str]})
     flyte_default.deploy("sales.load", inputs={"region": str})
     regions = ["north", "south"]
     flyte_default.on_launch(lambda run: run.succeeds({"o0": regions} if run.task[0] == "sales.find_regions" else None))
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "launch.md").read_text(), re.M | re.S)
-    [block] = [block for block in blocks if '"load_each_region"' in block]
-    (DAGS_FOLDER / "load_each_region.py").write_text(for_this_airflow(block))
-    dag = load_dag_file("load_each_region").find.dag
+    dag = dag_file("launch", "load_each_region").find.dag
     for name in ("find", "all_loaded"):
         dag.task_dict[name].resume_after = 0
     states = [(ti.task_id, ti.map_index, str(ti.state)) for ti in dag.test().get_task_instances()]
@@ -156,6 +163,18 @@ def test_an_output_is_mapped_over(airflow_db: None, flyte_default: LocalFlyte) -
     ]
     given = [run.inputs["region"].scalar.primitive.string_value for run in flyte_default.runs()[1:]]
     assert sorted(given) == regions
+
+
+def test_inputs_come_from_a_function(airflow_db: None, flyte_default: LocalFlyte) -> None:
+    """The DAG of docs/launch.md whose function returns the inputs."""
+    flyte_default.deploy("train.fit", inputs={"region": str, "rows": int, "rate": float, "day": datetime})
+    flyte_default.on_launch(lambda run: run.succeeds())
+    dag = dag_file("launch", "train_each_region").dag
+    dag.task_dict["train"].partial_kwargs["resume_after"] = 0
+    states = [(ti.task_id, ti.map_index, str(ti.state)) for ti in dag.test().get_task_instances()]
+    assert sorted(states) == [("regions", -1, "success"), ("train", 0, "success"), ("train", 1, "success")]
+    given = [run.inputs["region"].scalar.primitive.string_value for run in flyte_default.runs()]
+    assert sorted(given) == ["north", "south"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

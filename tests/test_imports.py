@@ -74,6 +74,7 @@ def loaded_by(module: str) -> set[str]:
 
 AIRFLOW = f"""
 import airflow, airflow.triggers.base
+from airflow_provider_flyte.compat import DecoratedOperator, task_decorator_factory
 from airflow_provider_flyte.compat import BaseHook, BaseOperator, BaseOperatorLink, BaseSensorOperator, XCom, XComArg
 for name in [name for name in sys.modules if name.startswith({HEAVY})]:
     del sys.modules[name]
@@ -95,7 +96,22 @@ def test_a_dag_file_brings_in_the_surface_alone(order: tuple[str, str]) -> None:
     assert {name.partition(".")[2] for name in ours} == OF_A_DAG_FILE | of_airflow
 
 
+DECORATED = """
+@flyte_task("train.fit", deferrable=True)
+def fit(rows: int) -> dict[str, int]:
+    return {"rows": rows}
+fit(3)
+"""
+
+
+def test_a_decorated_function_costs_what_the_operator_does() -> None:
+    modules = loaded_after(f"from airflow_provider_flyte.decorators import flyte_task\n{DECORATED}")
+    ours = {name.partition(".")[2] for name in modules if name.partition(".")[0] == "airflow_provider_flyte"}
+    assert ours - OF_AIRFLOW == (OF_A_DAG_FILE | {"decorators"}) - {"sensors"} - OF_AIRFLOW
+
+
 LIGHT = (
+    "decorators",
     "operators",
     "sensors",
     "triggers",

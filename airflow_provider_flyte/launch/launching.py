@@ -142,6 +142,7 @@ class Launching:
             endpoint,
             launched=None if trouble.uncertain else False,
             asked_name=task.run_name,
+            returned=task.returned(),
             began=trouble.since or time.time(),
             execution_deadline=execution_deadline(task, self._context),
         )

@@ -54,6 +54,9 @@ class Settled:
     asked_name: str | None = None
     """An operator's ``run_name`` as it was rendered, for a launch that is still to come."""
 
+    returned: str | None = None
+    """What the function of ``@task.flyte`` returned, for a launch that is still to come (``launch/returned.py``)."""
+
     began: float = 0.0
     """When this try polled first; before a launch, since when Flyte has given no answer."""
 

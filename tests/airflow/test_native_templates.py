@@ -49,12 +49,13 @@ def test_a_native_dag(
         "plain": "success",
         "mapped": "success",
         "forced": "success",
+        "decorated": "success",
         "number": "failed",
         "input": "failed",
         "undefined": "failed",
     }
     runs = {run.run_spec.annotations.values["airflow.apache.org/task_id"]: run for run in flyte_default.runs()}
-    assert sorted(runs) == ["forced", "mapped", "plain"]
+    assert sorted(runs) == ["decorated", "forced", "mapped", "plain"]
     given = {
         "day": "20261126",
         "also": "20261126",
@@ -68,8 +69,9 @@ def test_a_native_dag(
     with FlyteHook().get_client():
         assert RunDetails.get(runs["plain"].name).inputs() == given
         assert RunDetails.get(runs["mapped"].name).inputs() == given
+        assert RunDetails.get(runs["decorated"].name).inputs() == given
         assert RunDetails.get(runs["forced"].name).inputs() == given | {"day": "3"}
-    for task in ("plain", "mapped"):
+    for task in ("plain", "mapped", "decorated"):
         spec = runs[task].run_spec
         assert runs[task].task == ("demo.train", "1.10")
         assert own_labels(runs[task]) == {"year": "2026", "day": "20261126", "yes": "True"}

@@ -86,11 +86,15 @@ def test_launches(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mappi
     api, dag_run = airflow.api, dag_runs["flyte_launch"]
     report = api.wait_for_task("flyte_launch", dag_run, "report", ("success",))
     assert api.xcom(report) == "accuracy 0.93"
+    from_function = "flyte_launch_from_function"
+    report = api.wait_for_task(from_function, dag_runs[from_function], "report", ("success",))
+    assert api.xcom(report) == "accuracy 0.93"
     total = api.wait_for_task("flyte_launch_mapped", dag_runs["flyte_launch_mapped"], "total", ("success",))
     assert api.xcom(total) == 300
     assert api.wait_for_run("flyte_launch_recover", dag_runs["flyte_launch_recover"]) == "success"
     launched = [run for run in flyte.runs() if run.run_spec.annotations.values]
-    assert sorted(run.task[0] for run in launched) == [*["sales.summarize"] * 3, "train.fit", *["train.pipeline"] * 2]
+    tasks = [*["sales.summarize"] * 3, *["train.fit"] * 2, *["train.pipeline"] * 2]
+    assert sorted(run.task[0] for run in launched) == tasks
     assert {run.enqueued for run in launched} == {1}
 
 

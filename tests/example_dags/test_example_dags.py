@@ -62,6 +62,7 @@ AIRFLOW = int(version("apache-airflow").split(".")[0])
 
 STATES: Mapping[str, dict[str, str]] = {
     "flyte_launch": {"train": "success", "report": "success"},
+    "flyte_launch_from_function": {"count": "success", "train": "success", "report": "success"},
     "flyte_launch_mapped": {"months": "success", "summarize": "success", "total": "success"},
     # On 2.11 in a DAG run of dag.test() on SQLite nothing tells a retry from the first try of another DAG run, so it
     # launches anew instead of recovering.
@@ -75,6 +76,7 @@ STATES: Mapping[str, dict[str, str]] = {
 }
 GIVES: Mapping[str, tuple[str, Any]] = {
     "flyte_launch": ("report", "accuracy 0.93"),
+    "flyte_launch_from_function": ("report", "accuracy 0.93"),
     "flyte_launch_mapped": ("total", 300),
 }
 

@@ -74,6 +74,7 @@ def test_what_an_older_version_did_not_settle() -> None:
         "endpoint": None,
         "launched": True,
         "asked_name": None,
+        "returned": None,
         "began": 0.0,
         "deadline": None,
         "execution_deadline": None,

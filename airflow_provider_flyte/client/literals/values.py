@@ -141,7 +141,8 @@ def moment(value: object) -> datetime:
 def duration(value: object) -> timedelta:
     """A timedelta, of a timedelta, seconds or an ISO 8601 text."""
     if isinstance(value, timedelta):
-        return value
+        # Of Airflow's dates the difference is pendulum's, whose days and seconds are others where it is negative.
+        return timedelta.__add__(timedelta(0), value)
     if isinstance(value, str) and isinstance(parsed := _parsed(text(value), timedelta), timedelta):
         return parsed
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -155,7 +156,7 @@ def duration(value: object) -> timedelta:
 
 def iso_duration(value: timedelta) -> str:
     """ISO 8601, as pydantic reads it."""
-    return str(msgspec.to_builtins(value))
+    return str(msgspec.to_builtins(duration(value)))
 
 
 def mapping(value: object) -> Mapping[Any, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow import DAG
 
+from airflow_provider_flyte.decorators import flyte_task
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.sensors import FlyteRunSensor
 
@@ -52,4 +53,10 @@ with DAG(dag_id="native", schedule=None, render_template_as_native_obj=True, par
         inputs=INPUTS | {"day": "{{ params.rows | string }}"},
         **ARGUMENTS | {"labels": {"rows": "{{ params.rows | string }}"}},
     )
+
+    @flyte_task(deferrable=False, inputs={name: INPUTS[name] for name in INPUTS if name != "json"}, **ARGUMENTS)
+    def decorated() -> dict[str, Any]:
+        return {"json": INPUTS["json"]}
+
+    decorated()
     FlyteRunOperator(task_id="undefined", inputs=INPUTS | {"day": "{{ yesterday_ }}"}, **ARGUMENTS)

@@ -13,6 +13,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pendulum
 import pytest
 from google.protobuf.json_format import ParseDict
 from hypothesis import given
@@ -255,6 +257,16 @@ def test_a_union_takes_the_variant_of_the_values_own_type() -> None:
         (None, "none"),
     ]:
         assert literal_of(value, union).scalar.union.type.structure.tag == tag
+
+
+def test_a_length_of_pendulums_is_the_same_length() -> None:
+    """Airflow's dates are pendulum's, and so is the difference of two of them."""
+    length = pendulum.datetime(2026, 1, 1) - pendulum.datetime(2026, 1, 2, 3)
+    assert isinstance(length, timedelta)
+    assert value_of(literal_of(length, kind(simple="DURATION"))) == timedelta(days=-1, hours=-3)
+    field = {"type": "object", "properties": {"pause": {"type": "string", "format": "duration"}}}
+    made = literal_of({"pause": length}, kind(simple="STRUCT", metadata=field))
+    assert msgspec.msgpack.decode(made.scalar.binary.value) == {"pause": "-P1DT10800S"}
 
 
 def test_a_union_takes_the_first_variant_that_fits_where_none_is_the_values_own() -> None:
