@@ -26,6 +26,8 @@ class Http2Server:
         """The headers of each."""
         self.page: int | None = None
         """The HTTP status of a page that answers instead."""
+        self.status = "0" if message else "5"
+        """gRPC's status at the end."""
         self._message = message
         self._flag = flag
         self._tls = tls
@@ -77,7 +79,7 @@ class Http2Server:
         if self._message:
             length = len(self._message).to_bytes(4, "big")
             frames.send_data(stream_id, bytes((self._flag,)) + length + self._message)
-        frames.send_headers(stream_id, [("grpc-status", "0" if self._message else "5")], end_stream=True)
+        frames.send_headers(stream_id, [("grpc-status", self.status)], end_stream=True)
 
 
 @contextmanager

@@ -141,8 +141,11 @@ class _Calls:
                 ours = ours.turned_into(ProxyError)
         return ours
 
-    def _readable(self, answer: Resp | Unreadable, errors: CallErrors) -> Resp:
+    def _readable(self, answer: Resp | Unreadable | None, errors: CallErrors) -> Resp:
         """The answer, or an error where it cannot be read."""
+        if answer is None:
+            # grpcio's word, on both of its sides, for a call that ends with OK and had no message.
+            raise errors.unreadable("the answer has no message")
         if isinstance(answer, Unreadable):
             raise errors.unreadable(answer.details)
         return answer
@@ -165,7 +168,7 @@ class GrpcTransport(_Calls):
     ) -> Resp:
         errors = self._errors(method, run, metadata)
         try:
-            answer: Resp | Unreadable = self._begin(method, request, timeout, metadata)
+            answer: Resp | Unreadable | None = self._begin(method, request, timeout, metadata)
         except (grpc.RpcError, _USED_AFTER_CLOSE) as error:
             # Without grpc's own, whose details are as the server wrote them, and which has no other facts.
             raise self._ours(error, errors) from None
@@ -208,7 +211,7 @@ class AsyncGrpcTransport(_Calls):
     ) -> Resp:
         errors = self._errors(method, run, metadata)
         try:
-            answer: Resp | Unreadable = await self._begin(method, request, timeout, metadata)
+            answer: Resp | Unreadable | None = await self._begin(method, request, timeout, metadata)
         except (grpc.RpcError, _USED_AFTER_CLOSE_AIO, asyncio.CancelledError) as error:
             self._pass_on_cancellation(error)
             # Without grpc's own, whose details are as the server wrote them, and which has no other facts.

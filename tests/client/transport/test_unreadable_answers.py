@@ -267,6 +267,16 @@ def test_a_stream_of_packed_or_garbled_messages(
         first(client_of(flyte))
 
 
+@pytest.mark.parametrize("row", [RunService.GetRunDetails, RunService.CreateRun], ids=lambda row: str(row.name))
+def test_a_success_without_a_message(way: str, row: Unary[Any, Any]) -> None:
+    """An OK and nothing before it, as a proxy may make it: grpcio gives None for that."""
+    with http2_server() as server:
+        server.status = "0"
+        client = client_of(Stranger(server.port, ["grpc"]), retry_budget=0.01)
+        with pytest.raises(errors.BadAnswerError, match="the answer has no message"):
+            run(client, way, Call(row, row.request(), lambda response: response))
+
+
 # -- what an unreadable answer means: before Flyte was reached see test_errors.py
 
 
