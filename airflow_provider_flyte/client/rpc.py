@@ -6,7 +6,7 @@ The transports make calls of these rows, the local server handlers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -45,8 +45,15 @@ class Unary(Method[Req, Resp]):
     """One request, one response."""
 
 
+@dataclass(frozen=True)
 class ServerStream(Method[Req, Resp]):
     """One request, any number of responses."""
+
+    largest: int | None = None
+    """Bytes of a response that is read; of a larger one ``instead`` is given, and the stream goes on. None: those of
+    the transports, where a larger one is an error."""
+
+    instead: Resp | None = field(default=None, compare=False)
 
 
 class RunService:

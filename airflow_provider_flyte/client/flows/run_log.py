@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -28,6 +28,14 @@ LINES_A_SECOND, LINES_AT_ONCE = 50, 500
 
 REFUSALS = (UnimplementedError, PermissionDeniedError)
 """What a backend answers that will not send the log of this run, now or later."""
+
+LARGEST = 1 << 20
+"""Bytes of a message that is read: a hundred lines of 10 kB. A line may have any size, and 20 logs are read at once."""
+
+_LEFT_OUT = dataproxy_service_pb2.TailLogsResponse()
+"""Stands for a larger message."""
+
+_TAIL_LOGS = replace(DataProxyService.TailLogs, largest=LARGEST, instead=_LEFT_OUT)
 
 _REMEMBERED = 20
 """How many lines of one moment are remembered by their content. Of more, which clocks of seconds and lines without a
@@ -100,10 +108,14 @@ class Known:
         self._lines = None if position.lines is None else Counter(position.lines)
         self._gap = position.gap if gap else None
 
+    @property
+    def all_again(self) -> bool:
+        """Whether all that was read before has come again, so that everything is new."""
+        return not self._left
+
     def __contains__(self, line: tuple[int, str]) -> bool:
         at, text = line
-        if not self._left:
-            # All of them have come again, so that everything is new.
+        if self.all_again:
             return False
         if at > self._at:
             self._left = 0
@@ -202,7 +214,7 @@ class LogOfRun:
         self._known, self._times = Known(self.position), Times()
         action = identifier_pb2.ActionIdentifier(run=calls.run_identifier(self.key, self._org), name=calls.ROOT_ACTION)
         request = dataproxy_service_pb2.TailLogsRequest(action_id=action, attempt=self.position.attempt)
-        return StreamCall(DataProxyService.TailLogs, request, self._read, run=self.key.name)
+        return StreamCall(_TAIL_LOGS, request, self._read, run=self.key.name)
 
     def stop(self) -> None:
         """Write nothing of it after this."""
@@ -222,6 +234,8 @@ class LogOfRun:
         position, news = self.position, False
         if self._stopped:
             return news
+        if response is _LEFT_OUT:
+            return self._tell_too_large()
         for log in response.logs:
             for line in log.lines:
                 at, text = self._times.of(line), line.message
@@ -236,6 +250,17 @@ class LogOfRun:
                 else:
                     self._left_out += 1
         return news
+
+    def _tell_too_large(self) -> bool:
+        if not self._known.all_again:
+            # It may have come before.
+            return False
+        if self._has_room(self.position.at):
+            self.on_log(
+                f"A part of the log of Flyte run {self.key.name} is left out here, because it has lines, or a line, of "
+                f"more than {LARGEST >> 20} MiB. The run's page has it."
+            )
+        return True
 
     def _announce(self) -> None:
         if not self._announced:

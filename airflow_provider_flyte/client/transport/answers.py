@@ -13,7 +13,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from airflow_provider_flyte.client.rpc import Method, Resp
+from airflow_provider_flyte.client.rpc import Method, Resp, ServerStream
 
 LARGEST = 64 << 20
 """Maximum bytes of a message, unpacked. Flyte itself reads no more than 10 MiB of inputs or outputs as it is deployed
@@ -26,6 +26,10 @@ _GZIP = b"\x1f\x8b\x08"
 """No message begins so: 1f would be a field of a wire type that does not exist."""
 
 _SHOWN = 16
+
+
+class TooLargeError(ValueError):
+    """Unpacked it is more than is read."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,18 @@ def read(method: Method[Any, Resp], data: bytes) -> Resp | Unreadable:
 
 def reader(method: Method[Any, Resp]) -> Callable[[bytes], Resp | Unreadable]:
     """:func:`read`, as grpc wants a deserializer."""
-    return lambda data: read(method, data)
+    if not isinstance(method, ServerStream) or method.largest is None or method.instead is None:
+        return lambda data: read(method, data)
+    most, instead = method.largest, method.instead
+    return lambda data: instead if len(data) > most else read(method, data)
 
 
 def unpack(data: bytes, most: int) -> bytes:
     """Unpack gzip.
 
     :param most: bytes that it may have when it is unpacked.
-    :raises ValueError: where it is cut or no gzip, or would be more than ``most``.
+    :raises TooLargeError: where it would be more than that.
+    :raises ValueError: where it is cut or no gzip.
     """
     packed = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
@@ -63,7 +71,7 @@ def unpack(data: bytes, most: int) -> bytes:
     except zlib.error as error:
         raise ValueError(f"it is no gzip ({error})") from error
     if len(unpacked) > most:
-        raise ValueError(too_large("unpacked it", most))
+        raise TooLargeError(too_large("unpacked it", most))
     if not packed.eof or packed.unused_data:
         raise ValueError("it is no whole gzip")
     return unpacked

@@ -108,22 +108,34 @@ class Envelopes:
     """Splits a stream's bytes, however they are cut, into envelopes.
 
     :param most: bytes that a payload may have.
+    :param kept: bytes of a message that are kept; a larger one passes without being held. None: all of it.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, kept: int | None = None) -> None:
         self._most = most
+        self._kept = most if kept is None else kept
         self._rest = bytearray()
+        self._passing = 0
+        """Bytes of a large message that are still to come."""
 
-    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Flags and payload of each envelope that these bytes complete.
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes | None]]:
+        """Flags and payload of each envelope that these bytes complete; no payload where it is not kept.
 
         :raises ValueError: as soon as an envelope announces more than it may have.
         """
-        self._rest += data
+        passing = min(self._passing, len(data))
+        self._passing -= passing
+        self._rest += data[passing:] if passing else data
         while len(self._rest) >= _PREFIX:
             size = int.from_bytes(self._rest[1:_PREFIX], "big")
             if size > self._most:
                 raise ValueError(f"it has {size} bytes, at most {self._most} are read")
+            if size > self._kept and not self._rest[0] & LAST:
+                flags = self._rest[0]
+                self._passing = max(0, _PREFIX + size - len(self._rest))
+                del self._rest[: _PREFIX + size]
+                yield flags, None
+                continue
             end = _PREFIX + size
             if len(self._rest) < end:
                 return

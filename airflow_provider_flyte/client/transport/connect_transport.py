@@ -30,6 +30,7 @@ from airflow_provider_flyte.client.transport import connect_protocol as connect
 from airflow_provider_flyte.client.transport.answers import (
     LARGEST,
     LARGEST_PAGE,
+    TooLargeError,
     Unreadable,
     beginning,
     read,
@@ -183,15 +184,26 @@ class _Wire:
         return response.status_code == 200 and _content_type(response) == connect.STREAM
 
     def unpack(
-        self, method: Method[Any, Resp], response: httpx.Response, flags: int, payload: bytes, errors: CallErrors
+        self,
+        method: ServerStream[Any, Resp],
+        response: httpx.Response,
+        flags: int,
+        payload: bytes | None,
+        errors: CallErrors,
     ) -> Resp | None:
         """The message in an envelope, or None for the last one; raises the error in it."""
+        if payload is None:
+            return method.instead
         if flags & connect.COMPRESSED:
             encoding = response.headers.get("connect-content-encoding", "")
             try:
                 if encoding != "gzip":
                     raise ValueError(f"an envelope is compressed as {encoding!r}")
-                payload = unpack(payload, LARGEST_PAGE if flags & connect.LAST else LARGEST)
+                payload = unpack(payload, LARGEST_PAGE if flags & connect.LAST else method.largest or LARGEST)
+            except TooLargeError as error:
+                if method.instead is not None and not flags & connect.LAST:
+                    return method.instead
+                raise self.bad_envelope(error, errors) from error
             except ValueError as error:
                 raise self.bad_envelope(error, errors) from error
         if not flags & connect.LAST:
@@ -286,8 +298,8 @@ class _Stream(Generic[Resp]):
         silence = None if timeout is None else Deadline(timeout + _GRACE)
         self._request = wire.request(method, request, timeout, read_timeout=silence, metadata=metadata)
         self._response: httpx.Response | None = None
-        self._envelopes = connect.Envelopes(LARGEST)
-        self._arrived: Iterator[tuple[int, bytes]] = iter(())
+        self._envelopes = connect.Envelopes(LARGEST, method.largest)
+        self._arrived: Iterator[tuple[int, bytes | None]] = iter(())
 
     def next(self) -> Steps[Resp | None]:
         """Read the next message; None where the stream has ended, by itself or because its time is over."""
@@ -308,7 +320,7 @@ class _Stream(Generic[Resp]):
             # Only with a time: the server did not end the stream itself.
             return None
 
-    def _envelope(self) -> tuple[int, bytes] | None:
+    def _envelope(self) -> tuple[int, bytes | None] | None:
         try:
             return next(self._arrived, None)
         except ValueError as error:

@@ -310,6 +310,7 @@ def _parse(row: Row, body: bytes) -> Message:
 def _only_envelope(body: bytes) -> bytes:
     try:
         [(flags, payload)] = connect.Envelopes(len(body)).feed(body)
+        assert payload is not None
     except ValueError:
         raise Refusal("INVALID_ARGUMENT", "protocol error: promised one envelope") from None
     return gzip.decompress(payload) if flags & connect.COMPRESSED else payload

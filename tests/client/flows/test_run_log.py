@@ -181,6 +181,25 @@ def test_what_was_left_out_last_is_not_known() -> None:
     assert left == [f"line {number}" for number in range(LINES_AT_ONCE, LINES_AT_ONCE + 30)]
 
 
+def test_what_is_too_large_is_said_once_it_is_new() -> None:
+    log = Log()
+    call = log.stream()
+    assert call.method.largest == 1 << 20
+    instead = call.method.instead
+    call.read(message((1, "one")))
+    assert call.read(instead)
+    said = (
+        "A part of the log of Flyte run r1 is left out here, because it has lines, or a line, of more than 1 MiB. "
+        "The run's page has it."
+    )
+    assert log.lines()[-1] == said
+    again = log.stream()
+    assert not again.read(instead)
+    again.read(message((1, "one"), (2, "two")))
+    again.read(instead)
+    assert [line.rpartition(": ")[2] for line in log.lines()] == ["two", said]
+
+
 def test_nothing_comes_after_the_end() -> None:
     log = Log()
     call = log.stream()

@@ -7,6 +7,7 @@ import tracemalloc
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,6 +161,57 @@ def test_a_message_through_each_transport(
         return
     with pytest.raises(errors.BadAnswerError, match="more than 1 MiB"):
         ask(config, DataProxyService.GetActionData, request, on_a_loop=on_a_loop)
+
+
+# -- streams that go on behind a large message
+
+INSTEAD = DataProxyService.TailLogs.response()
+SMALL = replace(DataProxyService.TailLogs, largest=1 << 20, instead=INSTEAD)
+
+
+def message_of(text: str) -> bytes:
+    message = DataProxyService.TailLogs.response()
+    message.logs.add().lines.add(message=text)
+    return message.SerializeToString()
+
+
+@both
+def test_a_large_message_of_a_stream_is_left_out(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
+    """The server sends a hundred lines a message."""
+    before, after = (["line"] * 100 for _ in range(2))
+    local_flyte.run("r1").move("RUNNING").logs(*before, "x" * (2 << 20), *before[1:], *after).fails()
+    config = config_for(local_flyte)
+    action = identifier_pb2.ActionIdentifier(run=run_identifier(config.key("r1"), ""), name="a0")
+    request = SMALL.request(action_id=action, attempt=1)
+    first, large, last = ask(config, SMALL, request, on_a_loop=on_a_loop)
+    assert large is INSTEAD
+    assert [line.message for each in (first, last) for line in each.logs[0].lines] == before + after
+    # As it is read otherwise.
+    assert len(ask(config, DataProxyService.TailLogs, request, on_a_loop=on_a_loop)[1].logs[0].lines) == 100
+
+
+@both
+@pytest.mark.parametrize("flags", [0, connect_protocol.COMPRESSED])
+def test_what_is_left_out_over_connect_is_not_held(flags: int, on_a_loop: bool) -> None:
+    large = packed(b"", 60) if flags else message_of("x" * (60 << 20))
+    headers = {"content-type": "application/connect+proto", "connect-content-encoding": "gzip"}
+    envelope = connect_protocol.envelope(large, flags)
+    parts = [envelope[start : start + 50_000] for start in range(0, len(envelope), 50_000)]
+    end = connect_protocol.envelope(message_of("end")) + connect_protocol.envelope(b"{}", connect_protocol.LAST)
+    with ReplayServer(Answer(200, headers, [*parts, end])) as server, at_most(8 << 20):
+        large_one, last = ask(config_of(server), SMALL, on_a_loop=on_a_loop, timeout=None)
+    assert large_one is INSTEAD
+    assert last.logs[0].lines[0].message == "end"
+
+
+def test_large_envelopes_may_be_cut_anywhere() -> None:
+    sent = [(0, b"one"), (0, b"x" * 30), (1, b"y" * 21), (0, b""), (2, b"z" * 40)]
+    data = b"".join(connect_protocol.envelope(payload, flags) for flags, payload in sent)
+    expected = [(0, b"one"), (0, None), (1, None), (0, b""), (2, b"z" * 40)]
+    for size in range(1, len(data) + 1):
+        envelopes = connect_protocol.Envelopes(100, 20)
+        parts = [data[start : start + size] for start in range(0, len(data), size)]
+        assert [each for part in parts for each in envelopes.feed(part)] == expected
 
 
 # -- token servers
