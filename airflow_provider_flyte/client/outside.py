@@ -43,6 +43,10 @@ _READ = 4
 _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 """A terminal's colours and movements (ECMA-48, 5.4), as programs write them into logs."""
 
+_FOLDS = re.compile("(::(?:end)?group:):")
+"""Airflow 3's page of a log folds what is between ``::group::`` and ``::endgroup::``, wherever they stand in a line: such
+a text from outside would hide the lines after it."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN_BEFORE = "\n  | "
 
@@ -53,7 +57,7 @@ def one_line(text: str, most: int = LONGEST) -> str:
     :param text: from outside.
     :param most: how many characters there may be.
     """
-    if len(text) <= most and text.isprintable():
+    if len(text) <= most and text.isprintable() and not _FOLDS.search(text):
         return text
     first, *others = _seen_lines(text, most) or [""]
     return _shortened(" ".join([first, *filter(None, map(str.strip, others))]), most)
@@ -61,7 +65,7 @@ def one_line(text: str, most: int = LONGEST) -> str:
 
 def some_lines(text: str, most: int = LONGEST) -> str:
     """The same for a text that may have several lines, such as a traceback. Show it by :func:`marked`."""
-    if len(text) <= most and all(map(str.isprintable, text.split("\n"))):
+    if len(text) <= most and all(map(str.isprintable, text.split("\n"))) and not _FOLDS.search(text):
         return text
     return _shortened("\n".join(_seen_lines(text, most)), most)
 
@@ -120,7 +124,7 @@ def storable(text: str) -> str:
 
 def _seen_lines(text: str, most: int) -> list[str]:
     lines = _ESCAPE_SEQUENCE.sub("", _shortened(text, _READ * most)).splitlines()
-    return ["".join(map(_seen, line)).rstrip() for line in lines]
+    return [_FOLDS.sub(r"\1 :", "".join(map(_seen, line))).rstrip() for line in lines]
 
 
 def _seen(character: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +44,15 @@ def test_what_can_be_printed_stays(text: str) -> None:
     assert one_line(text) == some_lines(text) == storable(text) == text
 
 
+@given(
+    st.lists(st.sampled_from(["::", ":", "group", "end", "\n", "\x1b[0m", "\0", "x"]), max_size=20).map("".join), MOST
+)
+def test_nothing_folds_a_log(text: str, most: int) -> None:
+    """Airflow 3 looks for these words anywhere in a line."""
+    for cleaned in (one_line(text, most), some_lines(text, most)):
+        assert not re.search("::(end)?group::", cleaned)
+
+
 @given(ANY)
 def test_a_value_stays_but_for_what_cannot_be_stored(text: str) -> None:
     stored = storable(text)
@@ -62,6 +73,10 @@ def test_a_value_stays_but_for_what_cannot_be_stored(text: str) -> None:
         ("    indented\n  more", "    indented more"),
         ("", ""),
         ("\n\n", ""),
+        ("::group::setup", "::group: :setup"),
+        ("a:::endgroup:::", "a:::endgroup: ::"),
+        (":\x1b[0m:group::", "::group: :"),
+        ("::group::a ::group::b", "::group: :a ::group: :b"),
     ],
 )
 def test_one_line_of(text: str, line: str) -> None:

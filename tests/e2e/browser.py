@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
@@ -41,6 +41,19 @@ class Said(NamedTuple):
 @contextmanager
 def connections_page(url: str, user: str, password: str) -> Iterator[ConnectionsPage]:
     """Admin > Connections, for somebody who has signed in."""
+    with _signed_in(url, user, password) as page:
+        yield ConnectionsPage(page, f"{url}/connections")
+
+
+@contextmanager
+def log_page(url: str, user: str, password: str) -> Iterator[LogPage]:
+    """The logs of tasks, for somebody who has signed in."""
+    with _signed_in(url, user, password) as page:
+        yield LogPage(page, url)
+
+
+@contextmanager
+def _signed_in(url: str, user: str, password: str) -> Iterator[Page]:
     expect.set_options(timeout=_PATIENCE * 1000)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=PROGRAM, args=_ARGUMENTS)
@@ -53,9 +66,26 @@ def connections_page(url: str, user: str, password: str) -> Iterator[Connections
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(f"{url}/")
         try:
-            yield ConnectionsPage(page, f"{url}/connections")
+            yield page
         finally:
             browser.close()
+
+
+class LogPage:
+    """The log of one task instance."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self._page = page
+        self._url = url
+
+    def open(self, task: Mapping[str, Any]) -> None:
+        """Show the log of a task instance, as the API gives it."""
+        self._page.goto(f"{self._url}/dags/{task['dag_id']}/runs/{task['dag_run_id']}/tasks/{task['task_id']}")
+
+    def shows(self, *lines: str) -> None:
+        """Wait until each of these lines is there."""
+        for line in lines:
+            expect(self._page.get_by_text(line).first).to_be_visible()
 
 
 class ConnectionsPage:
