@@ -44,8 +44,8 @@ _ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 """A terminal's colours and movements (ECMA-48, 5.4), as programs write them into logs."""
 
 _FOLDS = re.compile("(::(?:end)?group:):")
-"""Airflow 3's page of a log folds what is between ``::group::`` and ``::endgroup::``, wherever they stand in a line: such
-a text from outside would hide the lines after it."""
+"""Airflow 3's page of a log folds what is between ``::group::`` and ``::endgroup::``, wherever in a line they stand.
+Text from outside could hide the lines after it."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN_BEFORE = "\n  | "

@@ -108,10 +108,10 @@ class Mover:
             request.reason = reason
         self.launch.abort_run(request, Call())
 
-    def log(self, lines: Iterable[str], attempt: int | None) -> None:
+    def log(self, lines: Iterable[str], attempt: int | None, *, timed: bool) -> None:
         """Add lines to the log of an attempt."""
         with self.store.lock:
-            now = answers.timestamp(self.store.now_ns())
+            now = answers.timestamp(self.store.now_ns()) if timed else None
             log = self.action.logs.setdefault(attempt or self.action.attempts, [])
             log += [payload_pb2.LogLine(timestamp=now, message=line, originator="USER") for line in lines]
             self.store.changed(self.action, phase=False)

@@ -129,12 +129,21 @@ class RunHandle:
         self._mover.outputs = common_pb2.Outputs(literals=literals.named_literals(outputs))
         return self
 
-    def logs(self, *lines: str, attempt: int | None = None) -> RunHandle:
-        """Add lines to the log of an attempt, now; the server keeps them. Without this, its pod is gone.
+    def logs(self, *lines: str, attempt: int | None = None, timed: bool = True) -> RunHandle:
+        """Add lines to the log of an attempt, now; the server keeps them. Without this, it has no pod.
 
         :param attempt: Number of the attempt; default: the one that is running.
+        :param timed: Whether the lines have times; Flyte sends lines without where it cannot read them.
         """
-        self._mover.log(lines, attempt)
+        self._mover.log(lines, attempt, timed=timed)
+        return self
+
+    def loses_pod(self, attempt: int | None = None) -> RunHandle:
+        """Remove the pod of an attempt and so its log, as Kubernetes does some time after its end.
+
+        :param attempt: Number of the attempt; default: the last one.
+        """
+        self._action.gone_pods.add(attempt or self._action.attempts)
         return self
 
     def succeeds(self, outputs: Mapping[str, Any] | None = None) -> RunHandle:

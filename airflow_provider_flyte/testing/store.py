@@ -63,6 +63,8 @@ class Action:
     abort_reason: str = ""
     events: dict[EventKey, run_definition_pb2.ActionEvent] = field(default_factory=dict)
     logs: dict[int, list[payload_pb2.LogLine]] = field(default_factory=dict)
+    gone_pods: set[int] = field(default_factory=set)
+    """Attempts whose pods, and so their logs, are not there any more."""
     """What its attempts have logged; an attempt that is not in it has no pod any more."""
     enqueued: int = 0
     """How often an executor was asked to start it."""

@@ -44,9 +44,10 @@ def test_what_can_be_printed_stays(text: str) -> None:
     assert one_line(text) == some_lines(text) == storable(text) == text
 
 
-@given(
-    st.lists(st.sampled_from(["::", ":", "group", "end", "\n", "\x1b[0m", "\0", "x"]), max_size=20).map("".join), MOST
-)
+FOLDS = st.lists(st.sampled_from(["::", ":", "group", "end", "\n", "\x1b[0m", "\0", "x"]), max_size=20)
+
+
+@given(FOLDS.map("".join), MOST)
 def test_nothing_folds_a_log(text: str, most: int) -> None:
     """Airflow 3 looks for these words anywhere in a line."""
     for cleaned in (one_line(text, most), some_lines(text, most)):

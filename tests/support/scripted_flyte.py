@@ -77,6 +77,12 @@ class ScriptedFlyte:
         self.actions: dict[RunKey, asyncio.Queue[Any]] = {}
         """What the open stream of a run's actions is to send, as with ``streams``."""
 
+        self.logs: dict[RunKey, asyncio.Queue[Any]] = {}
+        """What the open stream of a run's log is to send, as with ``streams``."""
+
+        self.attempts: dict[RunKey, int] = {}
+        """Numbers of the last attempts of runs; 1 where there is none."""
+
         self.client = self.new_client()
 
     def new_client(self) -> FlyteClient:
@@ -170,7 +176,7 @@ class ScriptedFlyte:
         response: Any = run_service_pb2.GetRunDetailsResponse()
         action = response.details.action
         action.id.run.project, action.id.run.domain, action.id.run.name = key.project, key.domain, key.name
-        action.status.phase = phase
+        action.status.phase, action.status.attempts = phase, self.attempts.get(key, 1)
         if key in self.errors and phase == RunPhase.FAILED:
             action.error_info.kind, action.error_info.message = self.errors[key]
         for step in self.steps.get(key, ()):
@@ -192,11 +198,13 @@ class ScriptedFlyte:
     async def server_stream(
         self, method: Any, request: Any, timeout: float | None = None, **_: Any
     ) -> AsyncGenerator[Any, None]:
-        if method.name.endswith("WatchActions"):
-            run = request.run_id
-            streams: dict[Any, asyncio.Queue[Any]] = self.actions
+        rpc = method.name.partition("/")[2]
+        if rpc in ("WatchActions", "TailLogs"):
+            is_log = rpc == "TailLogs"
+            run = request.action_id.run if is_log else request.run_id
+            streams: dict[Any, asyncio.Queue[Any]] = self.logs if is_log else self.actions
             topic: Any = RunKey(run.project, run.domain, run.name)
-            asked = Asked("WatchActions", self._clock(), topic.project_domain, (run.name,), request=request)
+            asked = Asked(rpc, self._clock(), topic.project_domain, (run.name,), request=request)
         else:
             streams, topic = self.streams, ProjectDomain(request.project_id.name, request.project_id.domain)
             asked = Asked("WatchRuns", self._clock(), topic, ())

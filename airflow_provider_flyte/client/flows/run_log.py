@@ -226,8 +226,8 @@ class LogOfRun:
         count, self._left_out = self._left_out, 0
         if count and not self._stopped:
             self.on_log(
-                f"{count} lines of the log of Flyte run {self.key.name} are left out here, because more than "
-                f"{LINES_A_SECOND} lines a second are not written. The run's page has them."
+                f"Lines of the log of Flyte run {self.key.name} that are left out here: {count}. More than "
+                f"{LINES_A_SECOND} a second are not written; the run's page has them."
             )
 
     def _read(self, response: dataproxy_service_pb2.TailLogsResponse) -> bool:

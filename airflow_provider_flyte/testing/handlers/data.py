@@ -10,6 +10,7 @@ from airflow_provider_flyte.client import rpc
 from airflow_provider_flyte.client.idl.common import run_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2 as pb
 from airflow_provider_flyte.client.idl.task import common_pb2
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import answers
 from airflow_provider_flyte.testing.calls import Call, Refusal
 from airflow_provider_flyte.testing.dispatch import Handlers
@@ -58,8 +59,10 @@ class DataHandlers:
         into.MergeFromString(found.SerializeToString())
 
     def tail_logs(self, request: pb.TailLogsRequest, call: Call) -> Iterator[pb.TailLogsResponse]:
-        """The log of an attempt from its beginning, then what it logs until it ends. NOT_FOUND for an attempt without
-        a pod (data_plane.json, call 14).
+        """The log of an attempt from its beginning each time, then what it logs while its pod runs. NOT_FOUND for an
+        attempt without a pod (data_plane.json, call 14).
+
+        By Flyte's source: the log of a pod that is pending or over is sent and ends; a pod that is gone is NOT_FOUND.
         """
         if not request.attempt:
             raise Refusal("INVALID_ARGUMENT", "attempt: value must be greater than 0")
@@ -68,11 +71,18 @@ class DataHandlers:
             action = require_action(self._store, request.action_id)
             if request.attempt not in action.logs:
                 raise Refusal("NOT_FOUND", no_log_context(request))
+            if request.attempt in action.gone_pods:
+                pod = f"{request.action_id.run.name}-{request.action_id.name}-{request.attempt - 1}"
+                raise Refusal("NOT_FOUND", f"pod {pod} not found in namespace {request.action_id.run.project}")
             while True:
                 changes.drain()
                 with self._store.lock:
                     lines = action.logs[request.attempt][sent:]
-                    last = request.attempt < action.attempts or answers.events_are_terminal(action)
+                    last = (
+                        request.attempt < action.attempts
+                        or action.phase < RunPhase.RUNNING
+                        or answers.events_are_terminal(action)
+                    )
                 for start in range(0, len(lines), LOG_BATCH):
                     batch = pb.TailLogsResponse.Logs(lines=lines[start : start + LOG_BATCH])
                     yield pb.TailLogsResponse(logs=[batch])

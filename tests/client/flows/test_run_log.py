@@ -157,14 +157,14 @@ def test_more_than_so_many_lines_a_second_are_left_out_and_counted() -> None:
     call.read(message(*lines[LINES_AT_ONCE + 30 : LINES_AT_ONCE + 100]))
     said, *more = log.lines()
     assert said == (
-        "30 lines of the log of Flyte run r1 are left out here, because more than 50 lines a second are not written. "
-        "The run's page has them."
+        "Lines of the log of Flyte run r1 that are left out here: 30. More than 50 a second are not written; the run's "
+        "page has them."
     )
     assert texts(more) == [f"line {number}" for number in range(LINES_AT_ONCE + 30, LINES_AT_ONCE + 30 + 50)]
     log.tell_left_out()
     log.tell_left_out()
     [said] = log.lines()
-    assert said.startswith("20 lines of the log of Flyte run r1 are left out here")
+    assert said.startswith("Lines of the log of Flyte run r1 that are left out here: 20. ")
     clock.now += 3600
     call.read(message(*lines[-600:]))
     assert len(texts(log.lines())) == LINES_AT_ONCE
@@ -205,7 +205,7 @@ def test_nothing_comes_after_the_end() -> None:
     call = log.stream()
     call.read(message(*((number, "x") for number in range(LINES_AT_ONCE + 5))))
     log.stop()
-    assert log.lines()[-1].startswith("5 lines of the log")
+    assert log.lines()[-1].startswith("Lines of the log of Flyte run r1 that are left out here: 5. ")
     assert not call.read(message((10_000, "late")))
     log.stop()
     assert log.lines() == []
