@@ -122,6 +122,7 @@ class Launching:
             since=first_launch(self._context),
             waits=task.wait,
             before_create=self._stopping.check_before_create,
+            at_create=self._stopping.check_at_create,
             log=task.log,
         )
 

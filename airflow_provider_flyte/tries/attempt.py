@@ -91,7 +91,9 @@ class TryRuns:
     :param retry_for: seconds for which trouble is tolerated; None: the client's budget.
     :param since: when the first try can have launched, for a retry that has to search for its runs; None: it does not.
     :param waits: whether the task waits for the run.
-    :param before_create: called right before a run is launched; what it raises keeps it from being launched.
+    :param before_create: called before a run is launched, and may take seconds; what it raises keeps it from being
+        launched.
+    :param at_create: called last of all before CreateRun; takes no time, and keeps a run from being launched alike.
     :param log: the task's log.
     """
 
@@ -107,6 +109,7 @@ class TryRuns:
         since: datetime | None = None,
         waits: bool = True,
         before_create: Callable[[], None],
+        at_create: Callable[[], None] = lambda: None,
         log: TaskLog,
     ) -> None:
         self._client = client
@@ -120,6 +123,7 @@ class TryRuns:
         self._real_names: dict[str, str] = {}
         """Of runs of earlier tries that have another name than today's ``run_name`` would have given them."""
         self._before_create = before_create
+        self._at_create = at_create
         self._log = log
 
     @property
@@ -199,11 +203,15 @@ class TryRuns:
         return decision
 
     def _check_before_create(self, start: Start) -> None:
-        """Decide once more: somebody else, or an earlier try's process, may have launched since."""
+        """Decide once more: somebody else, or an earlier try's process, may have launched since.
+
+        Flyte is asked after Airflow, whose answer may take seconds: with it, another process of this try may launch.
+        """
+        self._before_create()
         again = decide(self._trying, self._find(by_name_alone=True))
         if not isinstance(again, Start) or again.name != start.name or {*again.end_first} - {*start.end_first}:
             raise _OvertakenError
-        self._before_create()
+        self._at_create()
 
     def _find(self, *, by_name_alone: bool = False) -> list[Found]:
         from airflow_provider_flyte.tries.lookup import find_tries

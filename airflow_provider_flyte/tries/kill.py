@@ -111,9 +111,17 @@ class Stopping:
         :raises FlyteTaskKilled: if it is not.
         """
         ti = self._context["ti"]
-        state = RUNNING if is_test(ti) else task_state(ti)
+        self._check_is_airflows(RUNNING if is_test(ti) else task_state(ti))
+
+    def check_at_create(self) -> None:
+        """The same without asking Airflow, so that it takes no time.
+
+        :raises FlyteTaskKilled: if it is not.
+        """
+        self._check_is_airflows(RUNNING)
+
+    def _check_is_airflows(self, state: str | None) -> None:
         self.check_before_launch()
-        # Last, because it takes no time.
         if why := why_given_up(state, orphaned=os.getppid() != self._supervisor):
             raise self._not_launched(f"Nothing is launched, because {why}.")
 

@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -82,6 +84,32 @@ def test_of_two_that_read_the_task_at_once_the_later_one_takes_the_run(
     assert flyte_default.calls.count("CreateRun") == 1
 
 
+def test_what_another_process_launches_while_airflow_is_asked_is_taken(
+    flyte_default: LocalFlyte, operator: Make
+) -> None:
+    """Airflow may take seconds for its answer, so Flyte is asked after it."""
+    flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.2).succeeds({"o0": 1}))
+    asked, answers = threading.Event(), threading.Event()
+
+    class Slow(TaskInstance):
+        def current_state(self) -> str:
+            asked.set()
+            assert answers.wait(60)
+            return self.state
+
+    slow, other = operator(1), operator(1)
+    slow.context["ti"].__class__ = Slow
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(in_a_thread, slow)
+        assert asked.wait(60)
+        second = pool.submit(in_a_thread, other)
+        flyte_default.wait_for_call("CreateRun")
+        answers.set()
+        assert [name_of(value.result(60)) for value in (first, second)] == [own_name(1)] * 2
+    assert [run.enqueued for run in flyte_default.runs()] == [1]
+    assert flyte_default.calls.count("CreateRun") == 1
+
+
 @pytest.mark.parametrize("phases", [["RUNNING", "RUNNING"], []], ids=["before the first poll", "at the end"])
 def test_what_an_earlier_try_launches_later_is_aborted(
     flyte_default: LocalFlyte, operator: Make, phases: list[str]
@@ -138,12 +166,27 @@ Driven(task, TaskInstance(), DagRun()).run()
 """
 
 
+@dataclass(frozen=True)
+class SecondHeld(Held):
+    """Lets the first call pass."""
+
+    passed: threading.Event = field(default_factory=threading.Event)
+
+    def before(self, method: str, call: Any) -> None:
+        if self.passed.is_set():
+            super().before(method, call)
+        self.passed.set()
+
+
 @pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "deferred"])
-def test_a_process_whose_supervisor_was_killed_launches_nothing(flyte_default: LocalFlyte, deferrable: bool) -> None:
+@pytest.mark.parametrize("slow", ["ListTasks", "ListRuns"], ids=["reading the task", "the last look"])
+def test_a_process_whose_supervisor_was_killed_launches_nothing(
+    flyte_default: LocalFlyte, deferrable: bool, slow: str
+) -> None:
     """The next try may have launched by now: Airflow has given up this one."""
     flyte_default.deploy("demo.train", outputs={"o0": int})
-    held = Held()
-    flyte_default.inject("ListTasks", held)
+    held = Held() if slow == "ListTasks" else SecondHeld()
+    flyte_default.inject(slow, held)
     flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
     with subprocess.Popen(
         [sys.executable, "-c", SUPERVISOR, TASK.format(deferrable=deferrable)],
