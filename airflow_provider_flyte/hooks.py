@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.arguments import argument_errors
-from airflow_provider_flyte.client.arguments import sendable
+from airflow_provider_flyte.client.arguments import printable
 from airflow_provider_flyte.compat import (
     AirflowNotFoundException,
     BaseHook,
@@ -190,7 +190,7 @@ class FlyteHook(BaseHook):
                 f"{fields.CONN_NAME!r}, or leave it out for {fields.DEFAULT_CONN_ID!r}."
             )
         with argument_errors():
-            sendable("flyte_conn_id", self.flyte_conn_id)
+            printable("flyte_conn_id", self.flyte_conn_id)
 
     def _not_found(self, failures: list[str]) -> FlyteConfigurationError:
         """The error for a connection that does not exist, or that Airflow could not read from a secrets backend."""

@@ -114,6 +114,20 @@ def sendable(name: str, value: str, *, secret: bool = False) -> str:
     return value
 
 
+def printable(name: str, value: str) -> str:
+    """A text of one line that can be sent and logged: names, hosts and URLs stand in logs, links and errors.
+
+    :param name: what the argument is called.
+    :raises ConfigError: naming the argument.
+    """
+    if not sendable(name, value).isprintable():
+        raise ConfigError(
+            f"{name} is {value!r}, which has a line break or another character that cannot be printed. Give a text of "
+            "one line."
+        )
+    return value
+
+
 def choice(name: str, value: object, choices: Sequence[str | None]) -> Any:
     """One of a few values.
 

@@ -6,21 +6,18 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from airflow_provider_flyte.client.arguments import seconds, sendable, switch
+from airflow_provider_flyte.client.arguments import printable, seconds, switch
 from airflow_provider_flyte.client.credentials import Credentials, Secret, hide
 from airflow_provider_flyte.client.endpoint import is_endpoint, without_user
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.metadata import may_be_secret
+from airflow_provider_flyte.client.metadata import AUTHORIZATION, is_metadata_key, may_be_secret
 from airflow_provider_flyte.client.run_key import RunKey, check_run_name_prefix, run_key
 
 AUTO, GRPC, CONNECT = TRANSPORTS = ("auto", "grpc", "connect")
 """The values of ``transport``."""
 
-AUTHORIZATION = "authorization"
 _DEVBOX_API, _DEVBOX_CONSOLE = 8090, 8080
 
-# What HTTP/2 takes, see endpoint.py.
-METADATA_KEY = re.compile(r"(?!grpc-)[0-9a-z_.-]+(?<!-bin)")
 _METADATA_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
@@ -112,7 +109,7 @@ class FlyteConfig:
                 "without a scheme, for instance 'localhost:8090' or 'flyte.example.com:443'."
             )
         for name in ("endpoint", "org", "project", "domain", "console_url", "server_name"):
-            sendable(name, getattr(self, name))
+            printable(name, getattr(self, name))
         if self.transport not in TRANSPORTS:
             raise ConfigError(f"transport {self.transport!r} is unknown; enter one of {', '.join(TRANSPORTS)}.")
         for name in ("insecure", "verify"):
@@ -123,10 +120,11 @@ class FlyteConfig:
             above_least = name != "keepalive"
             object.__setattr__(self, name, seconds(name, getattr(self, name), above_least=above_least))
         for key, value in self.metadata:
-            if not METADATA_KEY.fullmatch(key) or not _METADATA_VALUE.fullmatch(value):
+            if not is_metadata_key(key) or not _METADATA_VALUE.fullmatch(value):
                 raise ConfigError(
                     f"metadata {key!r} cannot be sent: a key has lower-case letters, digits, '-', '_' or '.', does not "
-                    "begin with 'grpc-' or end with '-bin', and a value is printable ASCII without line breaks."
+                    "begin with 'grpc-' or 'connect-' or end with '-bin', and is none that HTTP needs itself, such as "
+                    "'host'; a value is printable ASCII without line breaks."
                 )
         object.__setattr__(self, "metadata", tuple((key, Secret(value)) for key, value in self.metadata))
         hide(self, "client_private_key")
@@ -151,10 +149,10 @@ class FlyteConfig:
 
     def _check_security(self) -> None:
         header = self.metadata_header
-        if header and not METADATA_KEY.fullmatch(header):
+        if header and not is_metadata_key(header):
             raise ConfigError(
                 f"metadata_header {header!r} cannot be sent: enter a key of lower-case letters, digits, '-', '_' "
-                "or '.', such as authorization or flyte-authorization."
+                "or '.' that HTTP does not need itself, such as authorization or flyte-authorization."
             )
         if self.credentials and any(key == (header or AUTHORIZATION) for key, _ in self.metadata):
             raise ConfigError(

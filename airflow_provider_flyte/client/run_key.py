@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from airflow_provider_flyte.client.arguments import sendable
+from airflow_provider_flyte.client.arguments import printable
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.quoting import quoted
 
@@ -96,5 +96,5 @@ def run_key(name: object, project: str | None, domain: str | None) -> RunKey:
                 f"No Flyte {part} for run {checked!r}. Set {part}=... on the task, or '{part}' in the connection's "
                 "extra fields."
             )
-        sendable(part, value)
+        printable(part, value)
     return RunKey(str(project), str(domain), checked)

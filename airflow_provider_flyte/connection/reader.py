@@ -47,7 +47,11 @@ class ConnectionProblem(ValueError):
 
     def __init__(self, conn_id: str, advice: str) -> None:
         super().__init__(f"Flyte connection {conn_id!r}: {advice}")
+        self.conn_id = conn_id
         self.advice = advice
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.conn_id, self.advice)
 
 
 Problem = Callable[[str], ConnectionProblem]

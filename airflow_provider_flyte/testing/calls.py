@@ -18,6 +18,9 @@ class Refusal(Exception):
         self.code = code
         self.details = details
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, self.details)
+
 
 class Panic(Exception):
     """No answer at all: the handler panicked. gRPC's stream is reset, HTTP/1.1's connection is closed."""

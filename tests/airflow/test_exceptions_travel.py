@@ -14,7 +14,9 @@ import pytest
 from airflow_provider_flyte import exceptions
 from airflow_provider_flyte.client import errors
 from airflow_provider_flyte.client.errors import InputsError, RpcError, Status
+from airflow_provider_flyte.connection.reader import ConnectionProblem
 from airflow_provider_flyte.exceptions import FlyteRunError, FlyteRunFailed
+from airflow_provider_flyte.testing.calls import Refusal
 
 
 def kinds(module: Any) -> Iterator[type[Exception]]:
@@ -36,10 +38,12 @@ def one_of(kind: type[Exception]) -> Exception:
         return kind("text", errors=errors, **named, **(more if issubclass(kind, FlyteRunFailed) else {}))
     if issubclass(kind, InputsError):
         return kind("text", mixes_texts=True)
+    if kind in (ConnectionProblem, Refusal):
+        return kind("one", "text")
     return kind("text")
 
 
-ALL = [*kinds(errors), *kinds(exceptions)]
+ALL = [*kinds(errors), *kinds(exceptions), ConnectionProblem, Refusal]
 
 
 def facts(error: Exception) -> tuple[Any, ...]:

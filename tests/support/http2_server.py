@@ -28,6 +28,10 @@ class Http2Server:
         """The HTTP status of a page that answers instead."""
         self.status = "0" if message else "5"
         """gRPC's status at the end."""
+        self.details: str | None = None
+        """gRPC's text to it, as it stands on the wire."""
+        self.goodbye: str | None = None
+        """The text of a GOAWAY that answers instead."""
         self._message = message
         self._flag = flag
         self._tls = tls
@@ -75,11 +79,15 @@ class Http2Server:
             page = [(":status", str(self.page)), ("content-type", "text/html")]
             frames.send_headers(stream_id, page, end_stream=True)
             return
+        if self.goodbye is not None:
+            frames.close_connection(error_code=2, additional_data=self.goodbye.encode(), last_stream_id=0)
+            return
         frames.send_headers(stream_id, [(":status", "200"), ("content-type", "application/grpc")])
         if self._message:
             length = len(self._message).to_bytes(4, "big")
             frames.send_data(stream_id, bytes((self._flag,)) + length + self._message)
-        frames.send_headers(stream_id, [("grpc-status", self.status)], end_stream=True)
+        details = [] if self.details is None else [("grpc-message", self.details)]
+        frames.send_headers(stream_id, [("grpc-status", self.status), *details], end_stream=True)
 
 
 @contextmanager

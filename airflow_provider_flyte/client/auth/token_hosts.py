@@ -15,6 +15,7 @@ from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.credentials import check_token_url
 from airflow_provider_flyte.client.endpoint import is_address, plain_host
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.metadata import AUTHORIZATION, is_for_tokens
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 
 ENTER_IT = "Enter that server's URL as OAuth2 endpoint (oauth_endpoint) in the Flyte connection"
@@ -124,6 +125,21 @@ def check_named(url: str, config: FlyteConfig, allowed: Iterable[str]) -> str:
             "hosts (allowed_oauth_hosts) in the Flyte connection"
         )
     return url
+
+
+def check_header(key: str) -> str:
+    """Return the metadata key under which Flyte wants the token; without one it is the usual one.
+
+    :raises ConfigError: where it is not made for tokens, with what to enter: proxies log other keys.
+    """
+    key = key.lower() or AUTHORIZATION
+    if not is_for_tokens(key):
+        raise ConfigError(
+            f"Flyte wants the token under the metadata key {one_line(key, LONGEST_NAME)}, which is none for tokens, so "
+            "it was not sent. If it is the right one, enter it as Metadata header (metadata_header) in the Flyte "
+            "connection"
+        )
+    return key
 
 
 def check_scopes(scopes: Sequence[str], config: FlyteConfig) -> tuple[str, ...]:

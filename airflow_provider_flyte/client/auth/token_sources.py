@@ -14,12 +14,13 @@ from airflow_provider_flyte.client.auth.oauth2 import REQUEST, TokenServer
 from airflow_provider_flyte.client.auth.token_hosts import (
     ENTER_IT,
     check_audience,
+    check_header,
     check_named,
     check_scopes,
     is_believed,
     why_not_believed,
 )
-from airflow_provider_flyte.client.config import AUTHORIZATION, METADATA_KEY, FlyteConfig
+from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.credentials import (
     ClientCredentials,
     Secret,
@@ -96,11 +97,18 @@ class _Deployment:
         self._token_endpoint = ""
 
     def header(self, timeout: float) -> str:
-        """The metadata key of the token."""
+        """The metadata key of the token.
+
+        :raises TokenError: where Flyte names one that is not made for tokens.
+        """
         if self._config.metadata_header:
             return self._config.metadata_header
-        key = self.public(timeout).authorization_metadata_key.lower()
-        return key if METADATA_KEY.fullmatch(key) else AUTHORIZATION
+        try:
+            return check_header(self.public(timeout).authorization_metadata_key)
+        except ConfigError as error:
+            why = str(error)
+            self._public = None
+        raise self._refused(why)
 
     def public(self, timeout: float) -> auth_service_pb2.GetPublicClientConfigResponse:
         """Scopes, audience and metadata key; empty where Flyte does not publish them."""

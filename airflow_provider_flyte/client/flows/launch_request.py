@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from airflow_provider_flyte.client.arguments import MOST_CONCURRENT, sendable, whole_number
+from airflow_provider_flyte.client.arguments import MOST_CONCURRENT, printable, sendable, whole_number
 from airflow_provider_flyte.client.errors import ConfigError, NotATextError
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.kubernetes import (
@@ -113,14 +113,14 @@ class Launch:
             raise NotATextError(
                 f"task_name is {self.task_name!r}. Give the name of a deployed task, such as 'train.fit'."
             )
-        sendable("task_name", self.task_name)
+        printable("task_name", self.task_name)
         for name in ("version", "trigger_name", "queue", "service_account", "raw_data_prefix", "relation"):
             value = getattr(self, name)
             if value is None:
                 continue
             if not isinstance(value, str) or not value.strip():
                 raise NotATextError(f"{name} is {value!r}. Give a string, or None.")
-            sendable(name, value)
+            printable(name, value)
         for name in ("run_name", "related_to"):
             if getattr(self, name) is not None:
                 check_run_name(getattr(self, name))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
+import os
 import re
 import time
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
+
+# gRPC's C core writes what a server says as it is (the text of a GOAWAY, line breaks, escape sequences and repeated
+# tokens included) to the process' stderr, which is in the task's log. It reads this when grpc is first imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
 import grpc.aio
@@ -67,6 +73,16 @@ is another one, the description is shorter. Flyte may quote it, about something 
 _TOO_LARGE = re.compile(r"(?<!SERVER: )Received message larger than max \(")
 """In grpcio's text for an answer that it did not take, 1.62 to 1.85. Where the text is another one, the error is a
 RESOURCE_EXHAUSTED with that text. grpcio has the whole message in memory before it says so."""
+
+
+class _NoServersText(logging.Filter):
+    """Keeps grpcio from logging the text of a status that is no UTF-8, as it came; the error has it, cleaned."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith("Invalid encoding on ")
+
+
+logging.getLogger("grpc._cython.cygrpc").addFilter(_NoServersText())
 
 # What calls on a closed channel raise.
 _USED_AFTER_CLOSE = ValueError

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from airflow_provider_flyte.client.cache import Cache
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.credentials import Secret
 from airflow_provider_flyte.client.endpoint import is_local
@@ -241,7 +242,8 @@ def _show_certificate(context: ssl.SSLContext, certificate: bytes, private_key: 
     return None
 
 
-_warned: set[tuple[str, str]] = set()
+_warned: Cache[tuple[str, str], bool] = Cache(256)
+"""Endpoints, and what was warned of."""
 
 
 def forget() -> None:
@@ -267,6 +269,8 @@ def _warn(config: FlyteConfig) -> None:
 
 
 def _warn_once(endpoint: str, message: str) -> None:
-    if (endpoint, message) not in _warned:
-        _warned.add((endpoint, message))
+    def warned() -> bool:
         log.warning(message, endpoint)
+        return True
+
+    _warned.get((endpoint, message), warned)

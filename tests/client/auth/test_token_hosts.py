@@ -13,8 +13,14 @@ from hypothesis import strategies as st
 
 from airflow_provider_flyte.client import FlyteConfig, errors
 from airflow_provider_flyte.client.auth.oauth2 import TokenServer
-from airflow_provider_flyte.client.auth.token_hosts import check_audience, check_named, check_scopes, may_have_secret
-from airflow_provider_flyte.client.credentials import ClientCredentials
+from airflow_provider_flyte.client.auth.token_hosts import (
+    check_audience,
+    check_header,
+    check_named,
+    check_scopes,
+    may_have_secret,
+)
+from airflow_provider_flyte.client.credentials import ClientCredentials, StaticToken
 from airflow_provider_flyte.client.errors import ConfigError, is_lasting
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.testing import LocalFlyte
@@ -417,3 +423,47 @@ def test_a_redirect_of_the_token_server_is_not_followed(oauth2: OAuth2Server) ->
                 tokens.ask(ClientCredentials("my-id", "correct-horse"), (), "", 10.0)
         assert len(server.requests) == 1
     assert oauth2.forms == []
+
+
+# -- under which key the token goes
+
+
+@pytest.mark.parametrize(
+    ("named", "key"),
+    [("", "authorization"), ("Authorization", "authorization"), ("flyte-authorization", "flyte-authorization")],
+)
+def test_flyte_may_name_a_key_that_is_for_tokens(named: str, key: str) -> None:
+    assert check_header(named) == key
+
+
+OTHERS = [
+    "host",
+    "user-agent",
+    "cookie",
+    "content-length",
+    "te",
+    "x-token",
+    "proxy-authorization",
+    "a" * 5000 + "-authorization",
+    "authorization\n",
+    "grpc-authorization-bin",
+]
+
+
+@pytest.mark.parametrize("key", OTHERS)
+def test_flyte_may_name_no_other(key: str) -> None:
+    with pytest.raises(ConfigError, match="metadata_header") as raised:
+        check_header(key)
+    assert len(str(raised.value)) < 600
+    assert str(raised.value).isprintable()
+
+
+@both
+def test_the_token_is_sent_under_no_other_key(local_flyte: LocalFlyte, on_a_loop: bool) -> None:
+    local_flyte.run("r1")
+    local_flyte.auth.public.authorization_metadata_key = "User-Agent"
+    config = config_for(local_flyte, credentials=StaticToken("tr0ub4dor"), retry_budget=0.1)
+    with pytest.raises(errors.TokenError, match=r"key user-agent, .* Metadata header \(metadata_header\)"):
+        read(config, on_a_loop=on_a_loop)
+    assert local_flyte.calls.count("GetRunDetails") == 0
+    assert read(replace(config, metadata_header="x-token"), on_a_loop=on_a_loop)
