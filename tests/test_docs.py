@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -175,6 +175,37 @@ def test_inputs_come_from_a_function(airflow_db: None, flyte_default: LocalFlyte
     assert sorted(states) == [("regions", -1, "success"), ("train", 0, "success"), ("train", 1, "success")]
     given = [run.inputs["region"].scalar.primitive.string_value for run in flyte_default.runs()]
     assert sorted(given) == ["north", "south"]
+
+
+def test_a_scheduled_dag_reaches_flyte(
+    airflow_db: None,
+    flyte_default: LocalFlyte,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The DAG of docs/scheduled.md, for two dates, as a backfill has them."""
+    flyte_default.deploy("train.fit", inputs={"since": datetime, "rows": int})
+    flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=1).logs("epoch 1").succeeds())
+    dag = dag_file("scheduled", "sales_model").dag
+    train = dag.task_dict["train"]
+    train.resume_after = train.retries = 0
+    days = [datetime(2026, 11, day, tzinfo=timezone.utc) for day in (2, 3)]
+    for day in days:
+        dag_run = dag.test(**{"logical_date" if IS_3 else "execution_date": day})
+        assert {str(ti.state) for ti in dag_run.get_task_instances()} == {"success"}
+    assert [run.run_spec.run_start_time.ToDatetime(timezone.utc) for run in flyte_default.runs()] == days
+    assert [run.context["day"] for run in flyte_default.runs()] == ["2026-11-02", "2026-11-03"]
+    for run, day in zip(flyte_default.runs(), days, strict=True):
+        since = run.inputs["since"].scalar.primitive.datetime.ToDatetime(timezone.utc)
+        assert since == day - timedelta(days=7)
+        labels = run.run_spec.labels.values
+        assert labels["airflow-dag-id"] == "sales_model"
+        assert labels["airflow-task-id"] == "train"
+        assert labels["airflow-owner"] == "sales"
+        assert labels["airflow-try-number"] == "1"
+        assert labels["cost-centre"] == "4711"
+        assert run.run_spec.annotations.values["airflow.apache.org/dag_id"] == "sales_model"
+    assert "epoch 1" in caplog.text + "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
