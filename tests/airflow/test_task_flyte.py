@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.models.renderedtifields import RenderedTaskInstanceFields
 
 from airflow_provider_flyte import decorators
 from airflow_provider_flyte.client.literals.reader import value_of
 from airflow_provider_flyte.compat import AirflowSkipException, TaskDeferred
 from airflow_provider_flyte.decorators import flyte_task, task
-from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteRunFailed
+from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteRunFailed, FlyteTaskKilled
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte, unavailable
 from tests.support.driving import DagRun, Driven, TaskInstance, event_of, kwargs_of
@@ -185,6 +186,18 @@ def test_what_it_raises_ends_the_try_before_flyte_is_asked(flyte: LocalFlyte, dr
     assert list(flyte.calls) == []
 
 
+def test_a_task_that_is_stopped_while_it_runs_launches_nothing(flyte: LocalFlyte, driven: Make) -> None:
+    def fit() -> dict[str, Any]:
+        # As Airflow's signal handler does.
+        one.task.on_kill()
+        return {"rows": 1}
+
+    one = driven(fit)
+    with pytest.raises(FlyteTaskKilled, match="nothing is launched"):
+        one.run()
+    assert flyte.calls("CreateRun") == []
+
+
 def test_its_type_is_not_the_tasks(flyte: LocalFlyte, driven: Make) -> None:
     """By ``-> dict`` Airflow would give each of the run's details an XCom key."""
 
@@ -336,6 +349,14 @@ def test_in_a_dag(flyte: LocalFlyte) -> None:
         ("mapped", NOON, 14, "2026-01-01"),
         ("overridden", NOON, 107, "2026-01-01"),
     ]
+    if AIRFLOW >= (3,):
+        rendered = {
+            ti.map_index: RenderedTaskInstanceFields.get_templated_fields(ti)
+            for ti in dag_run.get_task_instances()
+            if ti.task_id == "mapped"
+        }
+        assert (rendered[1] or {})["inputs"] == {"text": "2026-01-01", "rows": 14}
+        assert "horse" not in json.dumps(rendered)
     assert {ti.xcom_pull(task_ids="overridden", key="run_name") for ti in dag_run.get_task_instances()} == {None}
 
 
