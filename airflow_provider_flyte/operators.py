@@ -101,8 +101,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     :param resume_after: minimum seconds between a deferral and its end. Airflow's scheduler fails some tasks that
         resume a few seconds after they deferred (apache/airflow#66374); 0 takes that risk.
     :param log_progress: log how far the run's child actions are while the task waits, on change, every 30 s at most.
-    :param stream_logs: write the run's log into the task's while it waits, line by line, up to 50 a second; None: as
-        the connection says, else ``[flyte] stream_logs``, which is False.
+    :param stream_logs: log its progress, and write its log into the task's while it waits, line by line, up to 50 a
+        second; None: as the connection says, else ``[flyte] stream_logs``, which is False.
     :param log_lines: how many of the last lines of a failed attempt's log go into the task's log; 0: none.
     :param redact_env: replace the values of the run's environment variables by ``***`` in XCom.
     """

@@ -81,9 +81,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         ``poke_interval`` below ten seconds in reschedule mode.
     :param log_progress: log how far the child actions of the run are while the task waits, of several runs those of the
         first five: on change, every 30 s at most.
-    :param stream_logs: write the log of the run into the task's while it waits, line by line, up to 50 a second; of
-        several runs those of the first five. None: as the connection says, else ``[flyte] stream_logs``, which is
-        False. Not in reschedule mode, where a poke lasts a moment.
+    :param stream_logs: log its progress, and write its log into the task's while it waits, line by line, up to 50 a
+        second; of several runs those of the first five. None: as the connection says, else ``[flyte] stream_logs``,
+        which is False. Not in reschedule mode, where a poke lasts a moment.
     :param redact_env: replace the values of the run's environment variables by ``***`` in XCom.
     """
 

@@ -33,6 +33,7 @@ from airflow_provider_flyte.wait.shared_watcher import Lease
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunWatcher
     from airflow_provider_flyte.client.watch.results import WaitResult
+    from airflow_provider_flyte.client.watch.run_logs import RunLogs
     from airflow_provider_flyte.wait.run_logs import FollowedLogs
 
 T = TypeVar("T")
@@ -69,8 +70,8 @@ class FlyteRunTrigger(BaseTrigger):
     :param any_one: one success among ``run_names`` is enough, instead of all.
     :param fail_fast: the first of ``run_names`` that ends without success ends the wait.
     :param log_progress: log how far the child actions of the run are, of several those of the first five.
-    :param stream_logs: write the log of the run into the task's, of several those of the first five; None: by
-        connection and configuration.
+    :param stream_logs: do that, and write the log of the run into the task's, of several those of the first five; None:
+        by connection and configuration.
     :param logs: how far they were written before, by the names of the runs.
     """
 
@@ -179,10 +180,8 @@ class FlyteRunTrigger(BaseTrigger):
                 on_trouble=self._warn,
                 on_progress=self._log_progress,
             ) as results:
-                if self.log_progress:
+                if self.log_progress or self.stream_logs is not False:
                     self._follow(watcher)
-                if self.stream_logs is not False:
-                    self._begin_logs(watcher)
                 counts: Counter[Outcome] | None = None
                 async for result in results:
                     if counts is None:
@@ -249,9 +248,14 @@ class FlyteRunTrigger(BaseTrigger):
         self.log.info("Waiting for %s over the Airflow connection %r.", self._what, self.flyte_conn_id)
 
     def _follow(self, watcher: RunWatcher) -> None:
-        """Log the progress of what runs inside. Tasks of their own: nothing of it can end or delay the wait."""
+        """Log the progress of what runs inside, and what it logs. In tasks of their own, which end or delay no wait."""
+        from airflow_provider_flyte.settings import streams_logs
         from airflow_provider_flyte.wait.progress import MOST_FOLLOWED
 
+        if streams_logs(self.stream_logs, watcher.run_logs.config):
+            self._begin_logs(watcher.run_logs)
+        elif not self.log_progress:
+            return
         self._following = [
             asyncio.create_task(
                 watcher.progress.follow(name, self.project, self.domain, on_progress=self._log_progress)
@@ -259,16 +263,13 @@ class FlyteRunTrigger(BaseTrigger):
             for name in self._names[:MOST_FOLLOWED]
         ]
 
-    def _begin_logs(self, watcher: RunWatcher) -> None:
-        """Write the runs' logs, where that is wanted, until the event: lines still come right after the end."""
-        from airflow_provider_flyte.settings import streams_logs
+    def _begin_logs(self, reader: RunLogs) -> None:
+        """Write the runs' logs until the event is sent: lines still come right after the end."""
         from airflow_provider_flyte.wait.run_logs import FollowedLogs
 
-        reader = watcher.run_logs
-        if streams_logs(self.stream_logs, reader.config):
-            keys = [reader.config.key(name, self.project, self.domain) for name in self._names]
-            self._logs = FollowedLogs(keys, reader.config.org, self.logs, on_log=self._log_progress, clock=reader.clock)
-            self._logs.follow(reader)
+        keys = [reader.config.key(name, self.project, self.domain) for name in self._names]
+        self._logs = FollowedLogs(keys, reader.config.org, self.logs, on_log=self._log_progress, clock=reader.clock)
+        self._logs.follow(reader)
 
     def _stop_logs(self, logs: FollowedLogs) -> dict[str, Any]:
         logs.stop()

@@ -86,8 +86,8 @@ class TaskWait:
     :param log: the task's log.
     :param advise: what it means for the task if a run fails.
     :param log_progress: log how far the child actions of the first runs are, between polls.
-    :param stream_logs: write the logs of the first runs into the task's while it waits; None: by connection and
-        configuration.
+    :param stream_logs: do that, and write the logs of the first runs into the task's while it waits; None: by
+        connection and configuration.
     :raises FlyteConfigurationError: without a connection, a project or a domain.
     """
 
@@ -131,8 +131,8 @@ class TaskWait:
             )
             for key in keys
         ]
-        self._progress = WorkerProgress(keys, log, now) if log_progress else None
         self._streams_logs = stream_logs is not False and streams_logs(stream_logs, self.client.config)
+        self._progress = WorkerProgress(keys, log, now) if log_progress or self._streams_logs else None
         self._logs: WorkerLogs | None = None
         self.written: Mapping[str, Any] = {}
         """How far the logs of runs were written into the task's, by their names."""

@@ -93,6 +93,28 @@ def test_while_deferred(flyte_default: LocalFlyte) -> None:
     assert payload["logs"]["r1"]["count"] == 1
 
 
+PROGRESS = "INFO: Flyte run r1: 1 of 1 actions done, 0 running."
+
+
+def test_the_progress_comes_with_it(flyte_default: LocalFlyte) -> None:
+    run = flyte_default.run("r1").move("RUNNING")
+    run.child("c1").succeeds()
+    wait = Deferred(stream_logs=True)
+    when(lambda: PROGRESS in wait.lines, run.succeeds)
+    wait.run()
+    assert PROGRESS in wait.lines
+
+
+def test_on_a_worker_too(flyte_default: LocalFlyte) -> None:
+    flyte_default.run("r1").move("RUNNING").child("c1").succeeds()
+    task = Try(run_name="r1", deferrable=False, stream_logs=True)
+    lines = lines_of(task.sensor)
+    assert not task.sensor.poke(task.context)
+    assert PROGRESS in lines
+    assert task.sensor._wait is not None
+    task.sensor._wait.close()
+
+
 def test_lines_have_their_own_time(flyte_default: LocalFlyte) -> None:
     run = flyte_default.run("r1").move("RUNNING").logs("one")
     wait = Deferred(stream_logs=True)
@@ -258,7 +280,7 @@ def test_who_does_not_ask_costs_no_calls(flyte_default: LocalFlyte, asked: bool 
     assert about_logs(wait.lines) == []
     assert "logs" not in payload
     assert wait.trigger._logs is None
-    for method in ("TailLogs", "GetRunDetails"):
+    for method in ("TailLogs", "GetRunDetails", "WatchActions"):
         assert not flyte_default.calls(method)
 
 
