@@ -28,7 +28,7 @@ DOCS_STAMP := .venv-docs/.made-$(call hash,requirements/docs.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage postgres protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -106,6 +106,11 @@ older-grpcio: $(STAMP) nginx  ## every way to Flyte with an older grpcio, whose 
 	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/transport/test_selector.py tests/client/transport/test_tls.py tests/proxy \
 		--numprocesses 4 --dist load $(ARGS)
 
+postgres: $(STAMP)  ## texts that no database takes, through a whole Airflow on PostgreSQL; every other test has SQLite
+	$(call debian,pg_ctlcluster,postgresql)
+	$(UV) pip install --quiet --python $(BIN)/python --target .run/postgres-$(AIRFLOW) --no-deps -r requirements/postgres.txt
+	PYTHONPATH=$(CURDIR)/.run/postgres-$(AIRFLOW) $(BIN)/python -m pytest tests/postgres $(ARGS)
+
 matrix: $(UV)  ## each Airflow as it was released; AIRFLOW=3.0.6 only that one, QUICK=1 less of each
 	$(PYTHON) scripts/matrix.py run $(if $(filter command environment,$(origin AIRFLOW)),$(AIRFLOW)) $(if $(QUICK),--quick)
 
@@ -134,6 +139,8 @@ requirements: $(UV)  ## pin the newest versions
 		requirements/openlineage.in -o requirements/openlineage.txt
 	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
 		requirements/import-peers.in -o requirements/import-peers.txt
+	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
+		requirements/postgres.in -o requirements/postgres.txt
 	for n in peer peer-connect idl docs; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
 		requirements/$$n.in -o requirements/$$n.txt || exit 1; done
 

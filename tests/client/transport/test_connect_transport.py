@@ -240,6 +240,22 @@ def test_an_error_with_details() -> None:
     assert connect_protocol.read_error({"message": "no code"}) is None
 
 
+def test_details_leave_room_for_the_message() -> None:
+    """Cut as a whole, the error would lack the message's end; nested too deeply, they are still no crash."""
+    nested: list[Any] = []
+    for _ in range(100_000):
+        nested = [nested]
+    for debug in ("x" * 60_000, [{"field": "x" * 100}] * 600, nested):
+        body = {"code": "not_found", "message": "no such run", "details": [{"type": "a", "debug": debug}] * 3}
+        read = connect_protocol.read_error(body)
+        assert read is not None
+        status, text = read
+        assert status is Status.NOT_FOUND
+        assert text.startswith("no such run (")
+        assert len(text) < 600
+    assert text == "no such run (details that are nested too deeply)"
+
+
 STREAM_HEADERS = {"content-type": "application/connect+proto"}
 MESSAGE = connect_protocol.envelope(b"")
 END = connect_protocol.envelope(b"{}", connect_protocol.LAST)
