@@ -34,6 +34,9 @@ RPCS: dict[str, dict[str, tuple[str, ...]]] = {
     "flyteidl2/auth/auth_service.proto": {
         "AuthMetadataService": ("GetOAuth2Metadata", "GetPublicClientConfig"),
     },
+    "flyteidl2/cluster/service.proto": {
+        "ClusterService": ("SelectCluster",),
+    },
     "flyteidl2/dataproxy/dataproxy_service.proto": {
         "DataProxyService": ("GetActionData", "TailLogs", "UploadInputs"),
     },

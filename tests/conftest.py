@@ -38,9 +38,11 @@ if AIRFLOW < (3, 3):
 @pytest.fixture(autouse=True)
 def _forget_servers() -> None:
     """Forget what is known of servers, because those of two tests may listen on the same port."""
+    from airflow_provider_flyte.client import routing
     from airflow_provider_flyte.client.auth import token_cache
     from airflow_provider_flyte.client.transport import route, selector
 
+    routing.forget()
     selector.forget()
     token_cache.forget()
     route.forget()

@@ -23,10 +23,11 @@ from airflow_provider_flyte.client.flows.launch import LaunchedRun, launch
 from airflow_provider_flyte.client.flows.launch_request import Launch
 from airflow_provider_flyte.client.flows.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
 from airflow_provider_flyte.client.flows.run_log import LogPosition
+from airflow_provider_flyte.client.routing import AsyncRoutedTransport, RoutedTransport
 from airflow_provider_flyte.client.transport.base import AsyncTransport, Transport
 from airflow_provider_flyte.client.transport.layer import adrive, drive
 from airflow_provider_flyte.client.transport.retry import RetryPolicy
-from airflow_provider_flyte.client.transport.route import route_to
+from airflow_provider_flyte.client.transport.route import Route, route_to
 from airflow_provider_flyte.client.transport.selector import AsyncSelectedTransport, SelectedTransport
 from airflow_provider_flyte.client.transport.unreadable import AsyncJudgingTransport, Judge, JudgingTransport
 
@@ -69,6 +70,7 @@ class FlyteClient:
     ) -> None:
         self.config = config
         self._on_token = on_token
+        self._on_garbled = on_garbled
         self._judge = Judge(config, on_garbled)
         self._retry = retry or RetryPolicy(config.retry_budget)
         # Found here and not with the channel, which may be made on an event loop.
@@ -162,7 +164,7 @@ class FlyteClient:
         with self._lock:
             if self._sync is None or self._sync[0] != os.getpid():
                 # A channel that was inherited through a fork answers UNAVAILABLE: never use or close it here.
-                self._sync = (os.getpid(), self._with_token(self._open()))
+                self._sync = (os.getpid(), RoutedTransport(self.config, self._route, self._open))
             return self._sync[1]
 
     def async_transport(self) -> AsyncTransport:
@@ -173,24 +175,27 @@ class FlyteClient:
             self._async = {each: entry for each, entry in self._async.items() if not each.is_closed()}
             entry = self._async.get(loop)
             if entry is None or entry[0] != pid:
-                entry = self._async[loop] = (pid, self._with_token_on_loop(self._open_on_loop()))
+                entry = self._async[loop] = (
+                    pid,
+                    AsyncRoutedTransport(self.config, self._route, self._open_on_loop),
+                )
             return entry[1]
 
-    def _open(self) -> Transport:
-        return JudgingTransport(SelectedTransport(self.config, self._route, self._retry.clock), self._judge)
-
-    def _open_on_loop(self) -> AsyncTransport:
-        return AsyncJudgingTransport(AsyncSelectedTransport(self.config, self._route, self._retry.clock), self._judge)
-
-    def _with_token(self, inner: Transport) -> Transport:
+    def _open(self, config: FlyteConfig, route: Route) -> Transport:
+        judged = JudgingTransport(SelectedTransport(config, route, self._retry.clock), self._judge_of(config))
         if self.config.credentials is None:
-            return inner
-        return AuthTransport(inner, tokens_of(self.config), self._retry, self.config.timeout, self._on_token)
+            return judged
+        return AuthTransport(judged, tokens_of(self.config), self._retry, self.config.timeout, self._on_token)
 
-    def _with_token_on_loop(self, inner: AsyncTransport) -> AsyncTransport:
+    def _open_on_loop(self, config: FlyteConfig, route: Route) -> AsyncTransport:
+        judged = AsyncJudgingTransport(AsyncSelectedTransport(config, route, self._retry.clock), self._judge_of(config))
         if self.config.credentials is None:
-            return inner
-        return AsyncAuthTransport(inner, tokens_of(self.config), self._retry, self.config.timeout, self._on_token)
+            return judged
+        return AsyncAuthTransport(judged, tokens_of(self.config), self._retry, self.config.timeout, self._on_token)
+
+    def _judge_of(self, config: FlyteConfig) -> Judge:
+        # That of the connection outlives its channels: it says a thing once a minute.
+        return self._judge if config is self.config else Judge(config, self._on_garbled)
 
     def close(self) -> None:
         """Close the blocking channel; the client can be used again."""

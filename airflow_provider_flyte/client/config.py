@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from airflow_provider_flyte.client.arguments import printable, seconds, switch
 from airflow_provider_flyte.client.credentials import Credentials, Secret, hide
-from airflow_provider_flyte.client.endpoint import is_endpoint, without_user
+from airflow_provider_flyte.client.endpoint import check_hosts, is_endpoint, without_user
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.metadata import AUTHORIZATION, is_metadata_key, may_be_secret
 from airflow_provider_flyte.client.run_key import RunKey, check_run_name_prefix, run_key
@@ -96,6 +96,10 @@ class FlyteConfig:
     """Kubernetes service accounts, and IAM roles of Flyte triggers, that runs may be launched as; anything else is
     refused before that. Empty: all."""
 
+    allowed_data_planes: tuple[str, ...] = ()
+    """Further hosts that Flyte may name as data planes, which then get the credentials. Without: Flyte's host, its
+    domain, and the names directly in that."""
+
     run_name_prefix: str = ""
     """What the names of launched runs begin with."""
 
@@ -132,6 +136,7 @@ class FlyteConfig:
         for part in ("project", "domain"):
             if getattr(self, part):
                 self._check_allowed(part, getattr(self, part))
+        check_hosts("allowed_data_planes", self.allowed_data_planes)
         if self.run_name_prefix:
             check_run_name_prefix(self.run_name_prefix)
         if self.console_url:

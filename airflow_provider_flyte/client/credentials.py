@@ -11,7 +11,7 @@ from typing import SupportsIndex, TypeAlias
 from urllib.parse import urlsplit
 
 from airflow_provider_flyte.client.arguments import sendable
-from airflow_provider_flyte.client.endpoint import is_local, plain_host, tls_endpoint
+from airflow_provider_flyte.client.endpoint import check_hosts, is_local, tls_endpoint
 from airflow_provider_flyte.client.errors import ConfigError
 
 
@@ -74,12 +74,7 @@ class ClientCredentials:
         for scope in self.scopes:
             if not _TOKEN.fullmatch(scope):
                 raise ConfigError(f"scopes has {scope!r}: a scope is printable ASCII without blanks. Enter one by one.")
-        for host in self.allowed_oauth_hosts:
-            if not plain_host(host):
-                raise ConfigError(
-                    f"allowed_oauth_hosts has {host!r}: enter names of hosts, such as login.example.com, without "
-                    "https://, port and path."
-                )
+        check_hosts("allowed_oauth_hosts", self.allowed_oauth_hosts)
         if self.oauth_endpoint:
             check_token_url(self.oauth_endpoint, "oauth_endpoint")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 
 from airflow_provider_flyte.client.errors import ConfigError
 
@@ -76,3 +77,16 @@ def plain_host(host: str) -> str:
         return str(ipaddress.ip_address(host))
     host = host.removesuffix(".")
     return host if len(host) <= _LONGEST_NAME and _NAME.fullmatch(host) else ""
+
+
+def check_hosts(field: str, hosts: Iterable[str]) -> None:
+    """Refuse what is no host in a list of them.
+
+    :param field: what the list is called.
+    """
+    for host in hosts:
+        if not plain_host(host):
+            raise ConfigError(
+                f"{field} has {host!r}: enter names of hosts, such as login.example.com, without "
+                "https://, port and path."
+            )

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.message import Message
 
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
+from airflow_provider_flyte.client.idl.cluster import payload_pb2 as cluster_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.idl.project import project_service_pb2
 from airflow_provider_flyte.client.idl.task import task_service_pb2
@@ -90,6 +91,15 @@ class InternalRunService:
     RecordActionEvents = Unary(_p + "RecordActionEvents", _r.RecordActionEventsRequest, _r.RecordActionEventsResponse)
 
 
+class ClusterService:
+    """Which data plane serves a call."""
+
+    _r = cluster_pb2
+    _p = "/flyteidl2.cluster.ClusterService/"
+
+    SelectCluster = Unary(_p + "SelectCluster", _r.SelectClusterRequest, _r.SelectClusterResponse)
+
+
 class DataProxyService:
     """Inputs, outputs and logs of actions."""
 
@@ -163,6 +173,7 @@ class AuthMetadataService:
 SERVICES = (
     RunService,
     InternalRunService,
+    ClusterService,
     DataProxyService,
     TaskService,
     TriggerService,

@@ -211,6 +211,14 @@ FIELDS = (
         "list",
         unset="all",
     ),
+    Field(
+        "allowed_data_planes",
+        "Allowed data planes",
+        "Hosted Flyte: further hosts that Flyte may name as data planes of runs, and that then get the credentials, "
+        "separated by commas.",
+        "list",
+        unset="Flyte's host, its domain, and the names directly in that",
+    ),
     Field("timeout", "Timeout", "Seconds that one call may take.", "number", unset="15"),
     Field(
         "retry_budget",

@@ -29,8 +29,21 @@ class Panic(Exception):
 class Call:
     """One call in progress. A handler may wait for it; it is closed when the client or the server hangs up."""
 
-    def __init__(self, metadata: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        transport: str = "",
+        authority: str = "",
+        cluster: int | None = None,
+    ) -> None:
         self.metadata: Mapping[str, str] = metadata or {}
+        self.transport = transport
+        """``grpc`` or ``connect``."""
+        self.authority = authority
+        """Host and port that the client asked for."""
+        self.cluster = cluster
+        """Number of the cluster at whose data plane it came in; None: at the control plane."""
         self.cut = False
         """Whether a fault closed it, not the client."""
         self._closed = threading.Event()
@@ -75,6 +88,8 @@ class RecordedCall:
     """The message as it came."""
     metadata: Mapping[str, str]
     """The metadata that the client sent, with names in lower case."""
+    cluster: int | None = None
+    """Number of the cluster whose data plane received it; None: the control plane."""
     at: float = field(default_factory=time.time)
     code: str | None = None
     """Name of the status that the call ended with; None while it is open."""

@@ -62,9 +62,15 @@ def resolve(method: str) -> frozenset[str]:
 
 
 class Dispatcher:
-    """Records each call, applies its faults, and passes it to its handler."""
+    """Records each call, applies its faults, and passes it to its handler.
 
-    def __init__(self, handlers: Handlers, faults: FaultBox, calls: CallLog) -> None:
+    :param admit: raises :class:`Refusal` for a call that came to the wrong port.
+    """
+
+    def __init__(
+        self, handlers: Handlers, faults: FaultBox, calls: CallLog, admit: Callable[[Row, Any, Call], None]
+    ) -> None:
+        self._admit = admit
         self._handlers = handlers
         self._faults = faults
         self._calls = calls
@@ -74,6 +80,7 @@ class Dispatcher:
         recorded = self._record(row, request, call)
         try:
             faults = self._meet(row, request, call)
+            self._admit(row, request, call)
             _panic_without_id(row, request)
             answer = self._handler(row)(request, call)
             for fault in faults:
@@ -92,6 +99,7 @@ class Dispatcher:
         recorded = self._record(row, request, call)
         try:
             faults = self._meet(row, request, call)
+            self._admit(row, request, call)
             _panic_without_id(row, request)
             messages = self._handler(row)(request, call)
             try:
@@ -113,7 +121,7 @@ class Dispatcher:
         recorded.code = "CANCELLED" if call.closed and not call.cut else "OK"
 
     def _record(self, row: Row, request: Any, call: Call) -> RecordedCall:
-        recorded = RecordedCall(row.name, request, call.metadata)
+        recorded = RecordedCall(row.name, request, call.metadata, call.cluster)
         self._calls.record(recorded)
         return recorded
 

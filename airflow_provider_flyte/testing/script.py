@@ -70,6 +70,11 @@ class RunHandle:
         return self._action.enqueued
 
     @property
+    def cluster(self) -> int:
+        """Number of the cluster that it is on, from 0; of a ``LocalFlyte`` without clusters 0."""
+        return self._action.cluster
+
+    @property
     def run_spec(self) -> Any:
         """The spec that it was launched with: labels, annotations, environment variables, relation."""
         return self._action.run_spec

@@ -18,6 +18,7 @@ from airflow_provider_flyte.testing.dispatch import NAMES, STREAMS, Dispatcher, 
 from airflow_provider_flyte.testing.fault_box import FaultBox
 from airflow_provider_flyte.testing.faults import Fault, When
 from airflow_provider_flyte.testing.handlers.catalog import AuthHandlers, ProjectHandlers, TaskHandlers
+from airflow_provider_flyte.testing.handlers.clusters import ClusterHandlers
 from airflow_provider_flyte.testing.handlers.data import DataHandlers
 from airflow_provider_flyte.testing.handlers.executor import ExecutorHandlers
 from airflow_provider_flyte.testing.handlers.launch import LaunchHandlers
@@ -64,6 +65,8 @@ class LocalFlyte:
     :param tls: Certificate and key as PEM, for TLS instead of plaintext.
     :param client_roots: PEM of the authorities one of which a client's certificate must come from; None asks for none.
     :param storage: Prefix of the URIs that inputs and outputs have.
+    :param clusters: 0 plays the open-source Flyte, more a hosted one: each cluster has a data plane on ports of its own
+        (``flyte.data_planes``), which has the data of its runs and nothing else. Runs go to each in turn.
     :param keep_calls: How many calls ``flyte.calls`` keeps.
     :param clock: The time that runs are created and end at, in nanoseconds since 1970. It moves no scripted step.
     """
@@ -77,6 +80,7 @@ class LocalFlyte:
         tls: tuple[bytes, bytes] | None = None,
         client_roots: bytes | None = None,
         storage: str = "file://flyte-data",
+        clusters: int = 0,
         keep_calls: int = 2000,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -94,6 +98,10 @@ class LocalFlyte:
         for number in self.ports.values():
             if not 0 <= number <= 65535:
                 raise ValueError(f"a port is a number from 0 to 65535, not {number}")
+        if clusters < 0:
+            raise ValueError(f"clusters are a number from 0 on, not {clusters}")
+        self.data_planes = [dict.fromkeys(self.ports, 0) for _ in range(clusters)]
+        """The ports of each cluster's data plane, by transport."""
         self._listen = host
         self._tls = tls
         self._client_roots = client_roots
@@ -105,6 +113,9 @@ class LocalFlyte:
         self.auth = AuthHandlers(lambda: f"http://{self.endpoint}")
         """The answers of AuthMetadataService: set ``auth.oauth2``, change ``auth.public``."""
         self._store = Store(storage, PROJECT, clock)
+        self._store.clusters = max(1, clusters)
+        self.clusters = ClusterHandlers(self._store, "https" if tls else "http", self.host, self.data_planes)
+        """The answers of ClusterService: set ``clusters.named`` to another address."""
         self._faults = FaultBox(resolve, NAMES, STREAMS)
         self._scheduler = Scheduler()
         self._launch = LaunchHandlers(self._store)
@@ -117,6 +128,7 @@ class LocalFlyte:
             self._executor,
             self._tasks,
             self.auth,
+            self.clusters,
             ReadHandlers(self._store),
             StreamHandlers(self._store),
             DataHandlers(self._store),
@@ -124,7 +136,7 @@ class LocalFlyte:
             self._triggers,
         ]
         table = {row: function for one in handlers for row, function in one.table().items()}
-        self._dispatcher = Dispatcher(table, self._faults, self.calls)
+        self._dispatcher = Dispatcher(table, self._faults, self.calls, self.clusters.admit)
 
     # -- open and closed
 
@@ -149,10 +161,11 @@ class LocalFlyte:
         """Open the transports; do nothing if they are open. ``OSError`` if another server has a port."""
         if not self._open:
             try:
-                for name, port in self.ports.items():
-                    transport = self._make_server(name)
-                    self.ports[name] = transport.open(self._listen, port)
-                    self._open.append(transport)
+                for cluster, ports in [(None, self.ports), *enumerate(self.data_planes)]:
+                    for name, port in ports.items():
+                        transport = self._make_server(name, cluster)
+                        ports[name] = transport.open(self._listen, port)
+                        self._open.append(transport)
             except BaseException:
                 self._close_servers()
                 raise
@@ -170,16 +183,17 @@ class LocalFlyte:
         for transport in transports:
             transport.close()
 
-    def _make_server(self, name: str) -> Listener:
+    def _make_server(self, name: str, cluster: int | None) -> Listener:
+        rows = self.clusters.served(cluster)
         if name == "grpc":
-            return GrpcServer(self._dispatcher, self._tls, self._client_roots)
+            return GrpcServer(self._dispatcher, self._tls, self._client_roots, cluster, rows)
         try:
             from airflow_provider_flyte.testing.servers.connect_server import ConnectServer
         except ImportError as error:
             raise ImportError(
                 f"the Connect transport needs uvicorn: pip install 'airflow-provider-flyte[testing]' ({error})"
             ) from error
-        return ConnectServer(self._dispatcher, self._tls, self._client_roots)
+        return ConnectServer(self._dispatcher, self._tls, self._client_roots, cluster, rows)
 
     def __enter__(self) -> LocalFlyte:
         return self.start()

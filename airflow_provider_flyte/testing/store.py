@@ -66,6 +66,8 @@ class Action:
     gone_pods: set[int] = field(default_factory=set)
     """Attempts whose pods, and so their logs, are not there any more."""
     """What its attempts have logged; an attempt that is not in it has no pod any more."""
+    cluster: int = 0
+    """Number of the cluster that a run is on, where there are several."""
     enqueued: int = 0
     """How often an executor was asked to start it."""
     row: run_definition_pb2.Run | None = None
@@ -118,7 +120,10 @@ class Store:
         self.files: dict[str, common_pb2.Inputs | common_pb2.Outputs] = {}
         self._actions: dict[Key, dict[str, Action]] = {}
         self._roots: dict[Key, dict[str, Action]] = {}
+        self.clusters = 1
+        """How many clusters there are: runs go to one after the other."""
         self._numbers = itertools.count(1)
+        self._runs = itertools.count()
 
     def now_ns(self) -> int:
         """The time, cut to microseconds: PostgreSQL keeps no more."""
@@ -135,6 +140,7 @@ class Store:
         action.updated_ns = action.created_ns
         self._actions.setdefault(action.key[:3], {})[action.key[3]] = action
         if action.key[3] == ROOT:
+            action.cluster = next(self._runs) % self.clusters
             self._roots.setdefault(action.key[:2], {})[action.key[2]] = action
         self.hub.publish(action, ("actions", *action.key[:3]))
 

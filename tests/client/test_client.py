@@ -88,7 +88,7 @@ def test_reads_are_known_by_their_names() -> None:
     reads = {method.name.partition("/")[2] for method in METHODS if is_read(method)}
     writes = {method.name.partition("/")[2] for method in METHODS} - reads
     assert writes == {
-        "CreateRun", "AbortRun", "RecordAction", "UpdateActionStatus", "RecordActionEvents", "UploadInputs",
+        "CreateRun", "AbortRun", "RecordAction", "UpdateActionStatus", "RecordActionEvents",
         "DeployTask", "DeployTrigger", "JsonValuesToLiterals", "LiteralsToLaunchFormJson", "SignalEvent",
     }  # fmt: skip
 

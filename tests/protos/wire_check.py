@@ -35,6 +35,7 @@ FLYTE_FILES = [
     importlib.import_module(f"flyteidl2.{name}_pb2").DESCRIPTOR
     for name in (
         "auth.auth_service",
+        "cluster.service",
         "dataproxy.dataproxy_service",
         "project.project_service",
         "task.task_service",

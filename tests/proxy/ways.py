@@ -24,6 +24,9 @@ CHART_SERVICES = (
 STATUSES = (301, 302, 400, 401, 403, 404, 405, 413, 415, 429, 464, 500, 502, 503, 504, 505)
 """What proxies say of their own, with a page of HTML."""
 
+STATUSES_OF_A_PATH = (200, 401, 403, 404, 405)
+"""What proxies say to a path that they do not pass on, while they pass others."""
+
 TOKEN = "good"
 """What a proxy that checks tokens lets through."""
 
@@ -86,6 +89,14 @@ def servers(flyte: LocalFlyte) -> dict[str, Server]:
         own = re.sub(r"^ *(listen|server_name|ssl_certificate|ssl_certificate_key) .*\n", "", block, flags=re.M)
         port = flyte.ports["grpc" if "grpc_pass" in own else "connect"]
         ways[f"documented-{number}"] = Server(listen, own.replace("flyte-http:8090", f"127.0.0.1:{port}"))
+    for status in STATUSES_OF_A_PATH:
+        refused = f'location /flyteidl2.cluster. {{ return {status} "{_page(status)}"; }}'
+        ways[f"no-clusters-{status}-http"] = Server("", f"{refused} {everywhere(to_connect, unbuffered)}")
+        ways[f"no-clusters-{status}-grpc"] = Server("ssl http2", f"{refused} {everywhere(to_grpc)}")
+    # As they are copied: the host of the connection, but the port that nginx has for itself.
+    own_port = "proxy_set_header Host $host:9;"
+    ways["own-port-http"] = Server("", everywhere(to_connect, unbuffered, own_port))
+    ways["own-port-grpc"] = Server("ssl http2", everywhere(to_grpc, "grpc_set_header Host $host:9;"))
     for name, listen in LISTENS.items():
         for status in STATUSES:
             what = '"https://sso.example/login?next=secret"' if status in (301, 302) else f'"{_page(status)}"'

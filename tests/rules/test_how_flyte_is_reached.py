@@ -71,6 +71,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Network:
 AWAY, REFUSED = rpc(Status.UNAVAILABLE), rpc(Status.UNAUTHENTICATED)
 SAYS_AWAY, SAYS_REFUSED = rpc(Status.UNAVAILABLE, answered=True), rpc(Status.UNAUTHENTICATED, answered=True)
 PAGE = rpc(Status.UNIMPLEMENTED, http=404)
+NOT_THERE = rpc(Status.UNIMPLEMENTED)
 BAD_GATEWAY = rpc(Status.UNAVAILABLE, http=502)
 
 
@@ -103,7 +104,7 @@ BAD_GATEWAY = rpc(Status.UNAVAILABLE, http=502)
 def test_what_is_found(
     network: Network, transport: str, grpc: RpcError | None, connect: RpcError | None, outcome: Any
 ) -> None:
-    network.ends = {GRPC: [grpc] * 2, CONNECT: [connect] * 2}
+    network.ends = {GRPC: [grpc] * 3, CONNECT: [connect] * 3}
     settings = config(transport=transport)
     if isinstance(outcome, Found):
         assert network.find(settings) == outcome
@@ -119,12 +120,12 @@ def test_what_is_found(
 
 
 def test_before_there_is_a_token_a_refusal_of_grpc_is_no_reason_for_connect(network: Network) -> None:
-    network.ends = {GRPC: [REFUSED] * 2, CONNECT: [AWAY] * 2}
+    network.ends = {GRPC: [REFUSED] * 3, CONNECT: [AWAY] * 3}
     settings = config(credentials=StaticToken("secret-token"))
     with pytest.raises(client_errors.UnauthenticatedError) as raised:
         network.find(settings)
     assert "Connect: so says UNAVAILABLE" in str(raised.value)
-    network.ends[GRPC] = [AWAY] * 2
+    network.ends[GRPC] = [AWAY] * 3
     with pytest.raises(client_errors.UnavailableError):
         network.find(settings)
 
@@ -158,7 +159,7 @@ def test_what_the_port_shows(
     network: Network, insecure: bool, speaks: Security, certificate: Certificate | None, kind: type | None
 ) -> None:
     network.port.speaks, network.port.certificate = speaks, certificate
-    network.ends = {GRPC: [AWAY] * 2, CONNECT: [None]}
+    network.ends = {GRPC: [AWAY] * 3, CONNECT: [None]}
     settings = config(insecure=insecure)
     if kind is None:
         assert network.find(settings) == Found(CONNECT, Status.UNAVAILABLE)
@@ -182,20 +183,25 @@ def test_what_the_port_shows(
         ([BAD_GATEWAY, None], 1),
         # A proxy may have put a page of its own in the place of Flyte's NOT_FOUND.
         ([PAGE, None], 2),
-        ([PAGE, PAGE], 2),
         ([PAGE, AWAY], 2),
+        # A data plane has neither service.
+        ([PAGE, PAGE, None], 3),
+        ([NOT_THERE, NOT_THERE, rpc(Status.NOT_FOUND, answered=True)], 3),
+        ([PAGE, PAGE, PAGE], 3),
     ],
 )
 def test_how_many_requests_it_takes(network: Network, ends: list[RpcError | None], asks: int) -> None:
-    network.ends = {CONNECT: ends, GRPC: [AWAY] * 2}
+    network.ends = {CONNECT: ends, GRPC: [AWAY] * 3}
     try:
         found = network.find(config(transport=CONNECT))
     except RpcError:
         found = None
-    assert (found == Found(CONNECT)) == (ends[asks - 1] is None or bool(ends[0] and ends[0].answered))
+    last = ends[asks - 1]
+    assert (found == Found(CONNECT)) == (last is None or last.answered)
     assert [name for transport, name in network.asked if transport == CONNECT] == [
         "RunService/GetActionDetails",
         "AuthMetadataService/GetPublicClientConfig",
+        "DataProxyService/GetActionData",
     ][:asks]
 
 
@@ -203,17 +209,18 @@ def test_how_many_requests_it_takes(network: Network, ends: list[RpcError | None
     ("changed", "project", "domain"), [({}, "p", "d"), ({"project": "", "domain": ""}, NOWHERE, NOWHERE)]
 )
 def test_discovery_asks_for_a_run_that_cannot_exist(changed: dict[str, str], project: str, domain: str) -> None:
-    (_, request), (_, _) = calls_to_try(config(org="acme", **changed), ())
-    run = request.action_id.run
+    (_, first), (_, _), (_, last) = calls_to_try(config(org="acme", **changed), ())
+    assert first.action_id == last.action_id
+    run = first.action_id.run
     assert (run.org, run.project, run.domain, run.name) == ("acme", project, domain, NO_RUN)
-    assert request.action_id.name
+    assert first.action_id.name
 
 
 def test_without_its_token_only_what_needs_none_is_asked_for() -> None:
     settings = config(credentials=StaticToken("secret-token"))
     [(method, _)] = calls_to_try(settings, ())
     assert method.name == "AuthMetadataService/GetPublicClientConfig"
-    assert len(list(calls_to_try(settings, (("authorization", "Bearer x"),)))) == 2
+    assert len(list(calls_to_try(settings, (("authorization", "Bearer x"),)))) == 3
 
 
 # -- when there is one

@@ -99,6 +99,7 @@ def test_few_paths_are_ignored_and_every_other_field_is_compared() -> None:
     assert all(any(fnmatchcase(path, pattern) for path in whole) for pattern in IGNORED)
     own_clock = {"start_time", "end_time", "duration_ms", "run_start_time", "deployed_at"}
     assert {path for path in whole if path.rpartition(".")[2] not in own_clock} == {
+        "cluster_endpoint",
         "dataplane_domain",
         "run.action.id.run.name",
     }
@@ -167,6 +168,7 @@ def set_(path: str, value: Any) -> Wrong:
         ("child_counts", "WatchActions", Wrong(lambda answer: answer.enriched_actions[0].ClearField("action"))),
         ("child_counts", "WatchActions", Wrong(lambda one: one.enriched_actions[0].children_phase_counts.clear())),
         ("child_counts", "WatchActions", cut_stream(after=4, code="OK")),
+        ("data_plane", "SelectCluster", set_("cluster_endpoint", "")),
         ("data_plane", "TailLogs", status("NOT_FOUND", "no log context found")),
     ],
 )

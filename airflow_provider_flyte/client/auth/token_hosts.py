@@ -74,7 +74,7 @@ def why_not_believed(config: FlyteConfig) -> str:
 
 
 def may_have_secret(host: str, flyte: str, allowed: Iterable[str] = ()) -> bool:
-    """Whether the client secret may go to a host that Flyte names.
+    """Whether a secret may go to a host that Flyte names: the client secret to a token server, a token to a data plane.
 
     It may where that is Flyte's own host, the domain that this is in, a name directly in that domain, or a host that
     the connection allows. Addresses, names of one label and domains of everybody (:func:`_is_own`) have no neighbours.
@@ -117,7 +117,7 @@ def check_named(url: str, config: FlyteConfig, allowed: Iterable[str]) -> str:
             f"Flyte names a token server at {host} that is plaintext, also on this machine: the client secret would "
             f"be readable on the way. {ENTER_IT}"
         )
-    own = _host_of(config)
+    own = host_of(config)
     if not may_have_secret(host, own, allowed):
         raise ConfigError(
             f"Flyte names a token server at {host}, which is neither {own} nor its domain nor a name in that domain, "
@@ -166,7 +166,7 @@ def check_audience(audience: str, config: FlyteConfig) -> str:
     if audience and not _is_named_after(audience, config):
         shown = one_line(audience, LONGEST_NAME)
         raise ConfigError(
-            f"Flyte publishes the audience {shown}, which is not {_host_of(config)} and may be another service's, so "
+            f"Flyte publishes the audience {shown}, which is not {host_of(config)} and may be another service's, so "
             "no token was asked for. If it is the right one, enter it as Audience (audience) in the Flyte connection"
         )
     return audience
@@ -181,9 +181,9 @@ def _is_named_after(identifier: str, config: FlyteConfig) -> bool:
         host = plain_host(urlsplit(identifier).hostname or "" if "://" in identifier else identifier)
     except ValueError:
         return False
-    return bool(host) and host == plain_host(_host_of(config))
+    return bool(host) and host == plain_host(host_of(config))
 
 
-def _host_of(config: FlyteConfig) -> str:
+def host_of(config: FlyteConfig) -> str:
     """The name for which Flyte's certificate is verified."""
     return config.server_name or config.endpoint.rpartition(":")[0]

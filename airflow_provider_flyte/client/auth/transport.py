@@ -37,7 +37,9 @@ class _Auth(Layer):
         self._on_token = on_token
         self._announced: Token | None = None
 
-    def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
+    def _steps(
+        self, method: Method[Any, Any], request: Any, timeout: float | None, run: str | None, metadata: Metadata
+    ) -> Steps:
         tokens, refused = self._tokens, None
         within = timeout if isinstance(method, Unary) and timeout is not None else self._timeout
         get, aget = partial(tokens.get, within), partial(tokens.aget, within)

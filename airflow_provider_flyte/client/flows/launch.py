@@ -30,6 +30,8 @@ from airflow_provider_flyte.client.flows.launch_request import Launch, inputs_co
 from airflow_provider_flyte.client.flows.named_runs import details_of, phase_of
 from airflow_provider_flyte.client.flows.tasks import find_task
 from airflow_provider_flyte.client.flows.triggers import find_trigger, fire
+from airflow_provider_flyte.client.flows.upload import upload_large_inputs
+from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.literals.inputs import make_inputs
 from airflow_provider_flyte.client.phase import is_terminal, phase_name
@@ -91,7 +93,10 @@ def launch(config: FlyteConfig, wanted: Launch) -> Flow[LaunchedRun]:
 
 
 def prepare(config: FlyteConfig, wanted: Launch) -> Flow[PreparedLaunch]:
-    """Check all that can be checked before CreateRun, and make its request. Whether the name is taken is not asked."""
+    """Check all that can be checked before CreateRun, upload large inputs, and make its request.
+
+    Whether the name is taken is not asked.
+    """
     key = config.key(wanted.run_name or new_run_name(), wanted.project, wanted.domain)
     related = config.key(wanted.related_to, wanted.project, wanted.domain) if wanted.related_to else None
     request = run_service_pb2.CreateRunRequest(run_id=calls.run_identifier(key, config.org))
@@ -100,13 +105,16 @@ def prepare(config: FlyteConfig, wanted: Launch) -> Flow[PreparedLaunch]:
         trigger = yield from find_trigger(wanted, key, config.org)
         saved = trigger.spec.run_spec
         yield from fire(request, trigger, wanted, key, config.org)
+        name = trigger.id.name.task_name
+        task_id = task_definition_pb2.TaskIdentifier(name=name, version=trigger.spec.task_version)
     else:
         version = wanted.version
         if related is not None:
             version = yield from _version_to_repeat(related, config.org, wanted)
         details = yield from find_task(key.project, key.domain, config.org, wanted.task_name, version)
         request.inputs.CopyFrom(make_inputs(details, wanted.inputs))
-        request.task_id.CopyFrom(details.task_id)
+        task_id = details.task_id
+        request.task_id.CopyFrom(task_id)
         request.task_id.org = config.org
     if request.HasField("offloaded_input_data"):
         if wanted.run_context:
@@ -126,6 +134,8 @@ def prepare(config: FlyteConfig, wanted: Launch) -> Flow[PreparedLaunch]:
     for field, what in _IDENTITIES.items():
         if identity := getattr(run_as, field):
             config.check_run_as(identity, what)
+    task_id.org, task_id.project, task_id.domain = config.org, key.project, key.domain
+    yield from upload_large_inputs(request, task_id)
     return PreparedLaunch(key, config.org, config.run_url(key), request)
 
 

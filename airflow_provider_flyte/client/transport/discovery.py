@@ -37,8 +37,9 @@ from airflow_provider_flyte.client.errors import (
 from airflow_provider_flyte.client.flows.calls import ROOT_ACTION
 from airflow_provider_flyte.client.idl.auth import auth_service_pb2
 from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
-from airflow_provider_flyte.client.rpc import AuthMetadataService, RunService, Unary
+from airflow_provider_flyte.client.rpc import AuthMetadataService, DataProxyService, RunService, Unary
 from airflow_provider_flyte.client.transport import probe
 from airflow_provider_flyte.client.transport.base import Metadata, Transport
 from airflow_provider_flyte.client.transport.connect_transport import ConnectTransport
@@ -283,7 +284,7 @@ def _ask(transport: str, config: FlyteConfig, route: Route, metadata: Metadata) 
                 opened.unary(method, request, timeout=TIMEOUT, metadata=metadata)
             except RpcError as error:
                 failure = error
-                if error.http_status == _REPLACED:
+                if error.http_status == _REPLACED or isinstance(error, UnimplementedError):
                     continue
                 return error
             return None
@@ -298,19 +299,22 @@ _REPLACED = 404
 
 def calls_to_try(config: FlyteConfig, metadata: Metadata) -> Iterator[tuple[Unary[Any, Any], Any]]:
     """The requests of a discovery: an action of a run that cannot exist; the next where a proxy may have replaced the
-    answer.
+    answer, or the service is not there.
 
     The id is whole, because a nil one is a panic in the backend, and any answer of Flyte's is as good as another.
     Where to get a token comes next: that is a message at all times. Before there is a token it is all, because a proxy
-    that wants tokens lets nothing else through.
+    that wants tokens lets nothing else through. A data plane has neither service, but the data of that action.
     """
-    if metadata or not config.credentials:
-        run = identifier_pb2.RunIdentifier(
-            org=config.org, project=config.project or NOWHERE, domain=config.domain or NOWHERE, name=NO_RUN
-        )
-        action_id = identifier_pb2.ActionIdentifier(run=run, name=ROOT_ACTION)
+    run = identifier_pb2.RunIdentifier(
+        org=config.org, project=config.project or NOWHERE, domain=config.domain or NOWHERE, name=NO_RUN
+    )
+    action_id = identifier_pb2.ActionIdentifier(run=run, name=ROOT_ACTION)
+    may_ask = bool(metadata) or not config.credentials
+    if may_ask:
         yield RunService.GetActionDetails, run_service_pb2.GetActionDetailsRequest(action_id=action_id)
     yield AuthMetadataService.GetPublicClientConfig, auth_service_pb2.GetPublicClientConfigRequest()
+    if may_ask:
+        yield DataProxyService.GetActionData, dataproxy_service_pb2.GetActionDataRequest(action_id=action_id)
 
 
 def open_transport(transport: str, config: FlyteConfig, route: Route) -> Transport:

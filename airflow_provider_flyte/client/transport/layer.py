@@ -73,7 +73,9 @@ async def adrive(steps: Generator[S, Any, T], do: Callable[[S], Awaitable[Any]])
 class Layer:
     """The common part of both halves of a layer; by default it passes calls on."""
 
-    def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
+    def _steps(
+        self, method: Method[Any, Any], request: Any, timeout: float | None, run: str | None, metadata: Metadata
+    ) -> Steps:
         return (yield Send(metadata))
 
     def _around(self) -> AbstractContextManager[None]:
@@ -97,7 +99,7 @@ class BlockingLayer(Layer):
             return inner.unary(method, request, timeout=timeout, run=run, metadata=step.metadata)
 
         with self._around():
-            answer: Resp = drive(self._steps(method, timeout, run, metadata), do)
+            answer: Resp = drive(self._steps(method, request, timeout, run, metadata), do)
             return answer
 
     def server_stream(
@@ -117,7 +119,7 @@ class BlockingLayer(Layer):
             return next(stream, None), stream
 
         with self._around():
-            first, stream = drive(self._steps(method, timeout, run, metadata), do)
+            first, stream = drive(self._steps(method, request, timeout, run, metadata), do)
             with closing(stream):
                 if first is not None:
                     yield first
@@ -140,7 +142,7 @@ class AsyncLayer(Layer):
             return await inner.unary(method, request, timeout=timeout, run=run, metadata=step.metadata)
 
         with self._around():
-            answer: Resp = await adrive(self._steps(method, timeout, run, metadata), do)
+            answer: Resp = await adrive(self._steps(method, request, timeout, run, metadata), do)
             return answer
 
     async def server_stream(
@@ -160,7 +162,7 @@ class AsyncLayer(Layer):
             return await anext(stream, None), stream
 
         with self._around():
-            first, stream = await adrive(self._steps(method, timeout, run, metadata), do)
+            first, stream = await adrive(self._steps(method, request, timeout, run, metadata), do)
             async with aclosing(stream):
                 if first is not None:
                     yield first

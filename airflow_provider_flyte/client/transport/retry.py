@@ -16,11 +16,13 @@ from airflow_provider_flyte.client.rpc import Method
 
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 2.0
-_READS = ("Get", "List", "Watch", "Tail")
+_READS = ("Get", "List", "Watch", "Tail", "Select", "Upload")
 
 
 def is_read(method: Method[Any, Any]) -> bool:
-    """Whether repeating the method changes nothing. CreateRun enqueues again, AbortRun overwrites a success."""
+    """Whether repeating the method changes nothing. CreateRun enqueues again, AbortRun overwrites a success; inputs
+    that are uploaded twice lie in the same place.
+    """
     return method.path.rpartition("/")[2].startswith(_READS)
 
 

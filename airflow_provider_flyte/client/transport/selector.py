@@ -69,7 +69,9 @@ class _Selector(Layer):
             return self._config.transport
         return self._known.transport or GRPC
 
-    def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
+    def _steps(
+        self, method: Method[Any, Any], request: Any, timeout: float | None, run: str | None, metadata: Metadata
+    ) -> Steps:
         if pending := self._before(method, run, metadata):
             self._conclude((yield _end_of(pending)), method, run)
         tried = self._transport

@@ -30,7 +30,9 @@ class _Unverified(Layer):
         self._trusted = route
         self._is_stale = True
 
-    def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
+    def _steps(
+        self, method: Method[Any, Any], request: Any, timeout: float | None, run: str | None, metadata: Metadata
+    ) -> Steps:
         if self._is_stale:
             # In a thread: handshakes would hold the loop.
             yield Do(self._trust, lambda: asyncio.to_thread(self._trust))

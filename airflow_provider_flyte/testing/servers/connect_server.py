@@ -12,7 +12,7 @@ import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from airflow_provider_flyte.testing.dispatch import Dispatcher, Row
 THREADS = 1024
 """A stream holds a thread for as long as it is open; threads are made when they are needed."""
 
-_ROWS = {row.path: row for row in rpc.METHODS}
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -38,9 +37,16 @@ class ConnectServer:
     """A listening port that speaks Connect to a dispatcher. Opened once; a new one is made to open again."""
 
     def __init__(
-        self, dispatcher: Dispatcher, tls: tuple[bytes, bytes] | None, client_roots: bytes | None = None
+        self,
+        dispatcher: Dispatcher,
+        tls: tuple[bytes, bytes] | None,
+        client_roots: bytes | None = None,
+        cluster: int | None = None,
+        rows: Collection[Row] = rpc.METHODS,
     ) -> None:
         self._dispatcher = dispatcher
+        self._cluster = cluster
+        self._rows = {row.path: row for row in rows}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="local-flyte-connect")
         self._calls: set[Call] = set()
         self._hung_up = False
@@ -95,7 +101,7 @@ class ConnectServer:
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: _Receive, send: _Send) -> None:
         exchange = _Exchange(scope, receive, send)
-        row = _ROWS.get(scope["path"])
+        row = self._rows.get(scope["path"])
         if row is None:
             # The text of Go's own HTTP server, which the backend uses.
             return await exchange.reply(404, {"content-type": "text/plain; charset=utf-8"}, b"404 page not found\n")
@@ -104,7 +110,12 @@ class ConnectServer:
         streaming = isinstance(row, rpc.ServerStream)
         if exchange.headers.get("content-type") != (connect.STREAM if streaming else connect.UNARY):
             return await exchange.reply(415)
-        call = Call(exchange.headers)
+        call = Call(
+            exchange.headers,
+            transport="connect",
+            authority=exchange.headers.get("host", ""),
+            cluster=self._cluster,
+        )
         self._calls.add(call)
         deadline = _Deadline(call, exchange.headers.get("connect-timeout-ms"))
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -42,9 +42,15 @@ class GrpcServer:
     """A listening port that speaks gRPC to a dispatcher. Opened once; a new one is made to open again."""
 
     def __init__(
-        self, dispatcher: Dispatcher, tls: tuple[bytes, bytes] | None, client_roots: bytes | None = None
+        self,
+        dispatcher: Dispatcher,
+        tls: tuple[bytes, bytes] | None,
+        client_roots: bytes | None = None,
+        cluster: int | None = None,
+        rows: Collection[Row] = rpc.METHODS,
     ) -> None:
         self._dispatcher = dispatcher
+        self._cluster = cluster
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="local-flyte-call")
         self._server = grpc.server(self._threads, options=_OPTIONS)
         self._credentials = None
@@ -53,7 +59,7 @@ class GrpcServer:
                 [(tls[1], tls[0])], client_roots, require_client_auth=client_roots is not None
             )
         services: defaultdict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = defaultdict(dict)
-        for row in rpc.METHODS:
+        for row in rows:
             service, method = row.path[1:].split("/")
             services[service][method] = self._handler(row)
         self._server.add_generic_rpc_handlers(
@@ -122,7 +128,13 @@ class GrpcServer:
         return answer
 
     def _enter(self, context: grpc.ServicerContext) -> Call:
-        call = Call({str(key): _text(value) for key, value in context.invocation_metadata()})
+        call = Call(
+            {str(key): _text(value) for key, value in context.invocation_metadata()},
+            transport="grpc",
+            # Not public, and the only way.
+            authority=_text(context._rpc_event.call_details.host),  # type: ignore[attr-defined]
+            cluster=self._cluster,
+        )
         if not context.add_callback(call.close):
             call.close()
         return call

@@ -30,6 +30,7 @@ from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.failed_actions import failed_actions
 from airflow_provider_flyte.client.flows.named_runs import observe_run
 from airflow_provider_flyte.client.flows.progress import ProgressOfRun
+from airflow_provider_flyte.client.flows.upload import MOST_INLINE
 from airflow_provider_flyte.client.idl.common import identifier_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
@@ -138,6 +139,11 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
     assert launched.new
     client.launch(Launch("demo.train"))
     client.launch(Launch("demo.train", trigger_name="nightly"))
+    flyte.deploy("demo.large", inputs={"text": str})
+    flyte.deploy_trigger("nightly", task="demo.large", inputs={"text": ""})
+    large = {"text": "x" * MOST_INLINE}
+    client.launch(Launch("demo.large", inputs=large))
+    client.launch(Launch("demo.large", trigger_name="nightly", inputs=large))
     client.launch(Launch("demo.train", related_to="over", relation="rerun"))
     with pytest.raises(NoSuchTaskError):
         client.launch(Launch("demo.nothing"))

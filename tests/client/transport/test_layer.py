@@ -59,7 +59,9 @@ class AsyncInner(Inner):
 class Twice(Layer):
     """Makes a call again that fails, and carries which half has asked."""
 
-    def _steps(self, method: Method[Any, Any], timeout: float | None, run: str | None, metadata: Metadata) -> Steps:
+    def _steps(
+        self, method: Method[Any, Any], request: Any, timeout: float | None, run: str | None, metadata: Metadata
+    ) -> Steps:
         async def on_loop() -> str:
             return "loop"
 

@@ -24,6 +24,7 @@ from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.rpc import (
     METHODS,
     AuthMetadataService,
+    ClusterService,
     DataProxyService,
     ProjectService,
     RunService,
@@ -198,6 +199,8 @@ def _requests() -> dict[Unary[Any, Any] | ServerStream[Any, Any], Any]:
         RunService.WatchRunDetails: {"run_id": key},
         RunService.WatchActionDetails: {"action_id": action},
         RunService.WatchActions: {"run_id": key},
+        ClusterService.SelectCluster: {"action_id": action, "operation": "OPERATION_GET_ACTION_DATA"},
+        DataProxyService.UploadInputs: {"project_id": project},
         DataProxyService.GetActionData: {"action_id": action},
         DataProxyService.TailLogs: {"action_id": action, "attempt": 1},
         TaskService.GetTaskDetails: {"task_id": task_definition_pb2.TaskIdentifier(**task, version="v1")},

@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n9airflow_provider_flyte/client/idl/common/identifier.proto\x12(airflow_provider_flyte.client.idl.common\"G\n\x11ProjectIdentifier\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"7\n\x11\x43lusterIdentifier\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"!\n\x0eUserIdentifier\x12\x0f\n\x07subject\x18\x01 \x01(\t\"(\n\x15\x41pplicationIdentifier\x12\x0f\n\x07subject\x18\x01 \x01(\t\"4\n\x0eRoleIdentifier\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"6\n\x10PolicyIdentifier\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"K\n\rRunIdentifier\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"f\n\x10\x41\x63tionIdentifier\x12\x44\n\x03run\x18\x01 \x01(\x0b\x32\x37.airflow_provider_flyte.client.idl.common.RunIdentifier\x12\x0c\n\x04name\x18\x02 \x01(\t\"y\n\x17\x41\x63tionAttemptIdentifier\x12M\n\taction_id\x18\x01 \x01(\x0b\x32:.airflow_provider_flyte.client.idl.common.ActionIdentifier\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"\\\n\x0bTriggerName\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x11\n\ttask_name\x18\x05 \x01(\t\"j\n\x11TriggerIdentifier\x12\x43\n\x04name\x18\x01 \x01(\x0b\x32\x35.airflow_provider_flyte.client.idl.common.TriggerName\x12\x10\n\x08revision\x18\x02 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n9airflow_provider_flyte/client/idl/common/identifier.proto\x12(airflow_provider_flyte.client.idl.common\"G\n\x11ProjectIdentifier\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"6\n\x10\x44omainIdentifier\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"7\n\x11\x43lusterIdentifier\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\";\n\x15\x43lusterPoolIdentifier\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"V\n\x0fQueueIdentifier\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12\x0f\n\x07project\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"!\n\x0eUserIdentifier\x12\x0f\n\x07subject\x18\x01 \x01(\t\"(\n\x15\x41pplicationIdentifier\x12\x0f\n\x07subject\x18\x01 \x01(\t\"4\n\x0eRoleIdentifier\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x1d\n\rOrgIdentifier\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x10PolicyIdentifier\x12\x14\n\x0corganization\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"K\n\rRunIdentifier\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"f\n\x10\x41\x63tionIdentifier\x12\x44\n\x03run\x18\x01 \x01(\x0b\x32\x37.airflow_provider_flyte.client.idl.common.RunIdentifier\x12\x0c\n\x04name\x18\x02 \x01(\t\"y\n\x17\x41\x63tionAttemptIdentifier\x12M\n\taction_id\x18\x01 \x01(\x0b\x32:.airflow_provider_flyte.client.idl.common.ActionIdentifier\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"\\\n\x0bTriggerName\x12\x0b\n\x03org\x18\x01 \x01(\t\x12\x0f\n\x07project\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x11\n\ttask_name\x18\x05 \x01(\t\"j\n\x11TriggerIdentifier\x12\x43\n\x04name\x18\x01 \x01(\x0b\x32\x35.airflow_provider_flyte.client.idl.common.TriggerName\x12\x10\n\x08revision\x18\x02 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -23,24 +23,32 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_PROJECTIDENTIFIER']._serialized_start=103
   _globals['_PROJECTIDENTIFIER']._serialized_end=174
-  _globals['_CLUSTERIDENTIFIER']._serialized_start=176
-  _globals['_CLUSTERIDENTIFIER']._serialized_end=231
-  _globals['_USERIDENTIFIER']._serialized_start=233
-  _globals['_USERIDENTIFIER']._serialized_end=266
-  _globals['_APPLICATIONIDENTIFIER']._serialized_start=268
-  _globals['_APPLICATIONIDENTIFIER']._serialized_end=308
-  _globals['_ROLEIDENTIFIER']._serialized_start=310
-  _globals['_ROLEIDENTIFIER']._serialized_end=362
-  _globals['_POLICYIDENTIFIER']._serialized_start=364
-  _globals['_POLICYIDENTIFIER']._serialized_end=418
-  _globals['_RUNIDENTIFIER']._serialized_start=420
-  _globals['_RUNIDENTIFIER']._serialized_end=495
-  _globals['_ACTIONIDENTIFIER']._serialized_start=497
-  _globals['_ACTIONIDENTIFIER']._serialized_end=599
-  _globals['_ACTIONATTEMPTIDENTIFIER']._serialized_start=601
-  _globals['_ACTIONATTEMPTIDENTIFIER']._serialized_end=722
-  _globals['_TRIGGERNAME']._serialized_start=724
-  _globals['_TRIGGERNAME']._serialized_end=816
-  _globals['_TRIGGERIDENTIFIER']._serialized_start=818
-  _globals['_TRIGGERIDENTIFIER']._serialized_end=924
+  _globals['_DOMAINIDENTIFIER']._serialized_start=176
+  _globals['_DOMAINIDENTIFIER']._serialized_end=230
+  _globals['_CLUSTERIDENTIFIER']._serialized_start=232
+  _globals['_CLUSTERIDENTIFIER']._serialized_end=287
+  _globals['_CLUSTERPOOLIDENTIFIER']._serialized_start=289
+  _globals['_CLUSTERPOOLIDENTIFIER']._serialized_end=348
+  _globals['_QUEUEIDENTIFIER']._serialized_start=350
+  _globals['_QUEUEIDENTIFIER']._serialized_end=436
+  _globals['_USERIDENTIFIER']._serialized_start=438
+  _globals['_USERIDENTIFIER']._serialized_end=471
+  _globals['_APPLICATIONIDENTIFIER']._serialized_start=473
+  _globals['_APPLICATIONIDENTIFIER']._serialized_end=513
+  _globals['_ROLEIDENTIFIER']._serialized_start=515
+  _globals['_ROLEIDENTIFIER']._serialized_end=567
+  _globals['_ORGIDENTIFIER']._serialized_start=569
+  _globals['_ORGIDENTIFIER']._serialized_end=598
+  _globals['_POLICYIDENTIFIER']._serialized_start=600
+  _globals['_POLICYIDENTIFIER']._serialized_end=654
+  _globals['_RUNIDENTIFIER']._serialized_start=656
+  _globals['_RUNIDENTIFIER']._serialized_end=731
+  _globals['_ACTIONIDENTIFIER']._serialized_start=733
+  _globals['_ACTIONIDENTIFIER']._serialized_end=835
+  _globals['_ACTIONATTEMPTIDENTIFIER']._serialized_start=837
+  _globals['_ACTIONATTEMPTIDENTIFIER']._serialized_end=958
+  _globals['_TRIGGERNAME']._serialized_start=960
+  _globals['_TRIGGERNAME']._serialized_end=1052
+  _globals['_TRIGGERIDENTIFIER']._serialized_start=1054
+  _globals['_TRIGGERIDENTIFIER']._serialized_end=1160
 # @@protoc_insertion_point(module_scope)

@@ -14,6 +14,14 @@ class ProjectIdentifier(_message.Message):
     name: str
     def __init__(self, organization: _Optional[str] = ..., domain: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
+class DomainIdentifier(_message.Message):
+    __slots__ = ("organization", "name")
+    ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    organization: str
+    name: str
+    def __init__(self, organization: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
 class ClusterIdentifier(_message.Message):
     __slots__ = ("organization", "name")
     ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
@@ -21,6 +29,26 @@ class ClusterIdentifier(_message.Message):
     organization: str
     name: str
     def __init__(self, organization: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class ClusterPoolIdentifier(_message.Message):
+    __slots__ = ("organization", "name")
+    ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    organization: str
+    name: str
+    def __init__(self, organization: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class QueueIdentifier(_message.Message):
+    __slots__ = ("organization", "domain", "project", "name")
+    ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    organization: str
+    domain: str
+    project: str
+    name: str
+    def __init__(self, organization: _Optional[str] = ..., domain: _Optional[str] = ..., project: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class UserIdentifier(_message.Message):
     __slots__ = ("subject",)
@@ -41,6 +69,12 @@ class RoleIdentifier(_message.Message):
     organization: str
     name: str
     def __init__(self, organization: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class OrgIdentifier(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class PolicyIdentifier(_message.Message):
     __slots__ = ("organization", "name")
