@@ -4,9 +4,11 @@ without a retry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+from airflow_provider_flyte.client.arguments import action_names
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.compat import conf
 from airflow_provider_flyte.exceptions import FlyteArgumentError
@@ -35,6 +37,34 @@ def argument_errors() -> Iterator[None]:
         yield
     except ConfigError as error:
         raise FlyteArgumentError(str(error)) from error
+
+
+def run_notifications(given: Any, rule: object) -> Sequence[Mapping[str, Any]]:
+    """An operator's ``notifications``, as they were given.
+
+    :param rule: its ``notification_rule``.
+    :raises ConfigError: naming the argument and what to give.
+    """
+    if not given:
+        return ()
+    # Few DAG files need it.
+    from airflow_provider_flyte.client.notifications import inline_rules, only_one
+
+    inline_rules(given)
+    only_one(given, rule)
+    checked: Sequence[Mapping[str, Any]] = given
+    return checked
+
+
+def forced_actions(given: object, retry_as: str) -> tuple[str, ...]:
+    """An operator's ``force_rerun_actions``.
+
+    :raises ConfigError: naming the argument and what to give.
+    """
+    names = action_names("force_rerun_actions", given)
+    if names and retry_as != "recover":
+        raise ConfigError(f"force_rerun_actions has a meaning only with retry_as='recover', and that is {retry_as!r}.")
+    return names
 
 
 def timestamp(name: str, value: object) -> float | None:

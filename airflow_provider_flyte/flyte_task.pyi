@@ -3,7 +3,7 @@
 A test compares the arguments with the operator's.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -35,13 +35,18 @@ class FlyteTask(Protocol):
         flyte_queue: str | None = ...,
         interruptible: bool | None = ...,
         overwrite_cache: bool = ...,
+        cache_lookup_scope: str | None = ...,
         service_account: str | None = ...,
         raw_data_prefix: str | None = ...,
+        run_base_dir: str | None = ...,
         max_action_concurrency: int | None = ...,
+        notification_rule: str | None = ...,
+        notifications: Sequence[Mapping[str, Any]] = ...,
         wait: bool = ...,
         deferrable: bool = ...,
         poll_interval: float | timedelta = ...,
         retry_as: str = ...,
+        force_rerun_actions: Sequence[str] = ...,
         fail_fast_on: str | None = ...,
         queued_timeout: float | timedelta | None = ...,
         abort_on_kill: bool = ...,

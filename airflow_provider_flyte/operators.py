@@ -14,11 +14,14 @@ from airflow_provider_flyte.arguments import (
     POLL_INTERVAL,
     RESUME_AFTER,
     argument_errors,
+    forced_actions,
+    run_notifications,
 )
 from airflow_provider_flyte.client.arguments import (
+    CACHE_LOOKUP_SCOPES,
     MISSING_AFTER,
-    MOST_CONCURRENT,
     UNREACHABLE_AFTER,
+    action_concurrency,
     choice,
     optional_seconds,
     seconds,
@@ -55,7 +58,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     XCom gets the run's details (``RunDetails.to_dict()``) under ``return_value``, the outputs as plain values under
     ``outputs``, and each output under its own name (``o0``, ``o1`` ...).
 
-    All arguments but the numbers and switches are templates. A template gives a text unless the DAG has
+    All arguments but the numbers, switches and lists are templates. A template gives a text unless the DAG has
     ``render_template_as_native_obj=True``, and a text does not fit an input that is a number.
 
     :param task_name: the name of a deployed Flyte task, such as ``train.fit``.
@@ -79,14 +82,23 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     :param flyte_queue: the Flyte queue to run in (``queue`` is Airflow's own argument).
     :param interruptible: whether the run may use machines that can be taken away; by default as the task is defined.
     :param overwrite_cache: compute anew what Flyte has cached.
+    :param cache_lookup_scope: whose cached results the run may take: ``"global"`` or those of its ``"project-domain"``;
+        by default Flyte's setting.
     :param service_account: the Kubernetes service account to run as; the connection may allow only some.
     :param raw_data_prefix: URI under which the run stores its data.
-    :param max_action_concurrency: how many actions of the run may run at once; by default Flyte's limit.
+    :param run_base_dir: URI under which Flyte keeps what the run's actions hand to each other; by default Flyte's.
+    :param max_action_concurrency: how many actions of the run may run at once, at least 2, its own included; by default
+        Flyte's limit.
+    :param notification_rule: the name of a rule that is set up in Flyte: whom it notifies of the run's end.
+    :param notifications: whom Flyte notifies of the run's end, a dict each: ``on_phase``, and ``delivery``, ``email``
+        or ``webhook``; see docs/launch.md. Not a template: Flyte has its own in it.
     :param wait: wait until the run is over. If not, the task succeeds once the run is launched.
     :param deferrable: wait in the triggerer instead of on a worker; by default ``[operators] default_deferrable``.
     :param poll_interval: maximum seconds until an end is noticed.
     :param retry_as: what a retry after a failed run launches: ``"new"``, ``"rerun"`` (the same, as a re-run of it) or
         ``"recover"`` (keeping what had succeeded, where the backend can).
+    :param force_rerun_actions: names of actions that such a retry with ``"recover"`` is to run again although they
+        succeeded.
     :param fail_fast_on: ``"user"``: an error of the run's own code fails the task without a retry.
     :param queued_timeout: seconds after which a run that never left its queue is aborted and the try fails; None:
         never.
@@ -104,7 +116,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     :param stream_logs: log its progress, and write its log into the task's while it waits, line by line, up to 50 a
         second; None: as the connection says, else ``[flyte] stream_logs``, which is False.
     :param log_lines: how many of the last lines of a failed attempt's log go into the task's log; 0: none.
-    :param redact_env: replace the values of the run's environment variables by ``***`` in XCom.
+    :param redact_env: replace the values of the run's environment variables, and the addresses and headers of the
+        webhooks that are notified of its end, by ``***`` in XCom.
     """
 
     template_fields: Sequence[str] = (
@@ -124,6 +137,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         "flyte_queue",
         "service_account",
         "raw_data_prefix",
+        "run_base_dir",
+        "notification_rule",
     )
     text_collections = ("labels", "annotations", "env_vars", "run_context")
     typed_fields = ("inputs",)
@@ -156,13 +171,18 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         flyte_queue: str | None = None,
         interruptible: bool | None = None,
         overwrite_cache: bool = False,
+        cache_lookup_scope: str | None = None,
         service_account: str | None = None,
         raw_data_prefix: str | None = None,
+        run_base_dir: str | None = None,
         max_action_concurrency: int | None = None,
+        notification_rule: str | None = None,
+        notifications: Sequence[Mapping[str, Any]] = (),
         wait: bool = True,
         deferrable: bool = DEFAULT_DEFERRABLE,
         poll_interval: float | timedelta = POLL_INTERVAL,
         retry_as: str = "new",
+        force_rerun_actions: Sequence[str] = (),
         fail_fast_on: str | None = None,
         queued_timeout: float | timedelta | None = None,
         abort_on_kill: bool = True,
@@ -194,15 +214,20 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         self.flyte_queue = flyte_queue
         self.service_account = service_account
         self.raw_data_prefix = raw_data_prefix
+        self.run_base_dir = run_base_dir
+        self.notification_rule = notification_rule
         # Arguments that are not templates are known here, so a wrong one is an import error of the DAG.
         with argument_errors():
             self.interruptible = switch("interruptible", interruptible, optional=True)
             self.overwrite_cache = switch("overwrite_cache", overwrite_cache)
-            self.max_action_concurrency = max_action_concurrency
+            self.cache_lookup_scope = choice("cache_lookup_scope", cache_lookup_scope, (*CACHE_LOOKUP_SCOPES, None))
+            self.max_action_concurrency = action_concurrency(max_action_concurrency)
+            self.notifications = run_notifications(notifications, notification_rule)
             self.wait = switch("wait", wait)
             self.deferrable = switch("deferrable", deferrable)
             self.poll_interval = seconds("poll_interval", poll_interval, least=LEAST_INTERVAL)
             self.retry_as = choice("retry_as", retry_as, ("new", "rerun", "recover"))
+            self.force_rerun_actions = forced_actions(force_rerun_actions, retry_as)
             self.fail_fast_on = choice("fail_fast_on", fail_fast_on, ("user", None))
             self.queued_timeout = optional_seconds("queued_timeout", queued_timeout)
             self.abort_on_kill = switch("abort_on_kill", abort_on_kill)
@@ -215,10 +240,6 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
             self.stream_logs = switch("stream_logs", stream_logs, optional=True)
             self.log_lines = whole_number("log_lines", log_lines, otherwise=", 0 for none")
             self.redact_env = switch("redact_env", redact_env)
-            if max_action_concurrency is not None:
-                self.max_action_concurrency = whole_number(
-                    "max_action_concurrency", max_action_concurrency, least=1, most=MOST_CONCURRENT
-                )
 
     @property
     def env_vars(self) -> HiddenValues | None:

@@ -84,7 +84,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     :param stream_logs: log its progress, and write its log into the task's while it waits, line by line, up to 50 a
         second; of several runs those of the first five. None: as the connection says, else ``[flyte] stream_logs``,
         which is False. Not in reschedule mode, where a poke lasts a moment.
-    :param redact_env: replace the values of the run's environment variables by ``***`` in XCom.
+    :param redact_env: replace the values of the run's environment variables, and the addresses and headers of the
+        webhooks that are notified of its end, by ``***`` in XCom.
     """
 
     template_fields: Sequence[str] = ("run_name", "run_names", "project", "domain", "flyte_conn_id")

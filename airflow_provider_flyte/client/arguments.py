@@ -17,6 +17,9 @@ another value for it."""
 MOST_CONCURRENT = 2**32 - 1
 """What Flyte's field for ``max_action_concurrency`` holds."""
 
+CACHE_LOOKUP_SCOPES = ("global", "project-domain")
+"""Where a run may look for cached results, in the SDK's words."""
+
 MISSING_AFTER = 60.0
 UNREACHABLE_AFTER = 300.0
 """Seconds for which a wait tolerates a missing run and trouble, unless other values are set."""
@@ -97,6 +100,29 @@ def whole_number(name: str, value: object, *, least: int = 0, most: int | None =
         return int(value)
     upper = "" if most is None else f" and at most {most}"
     raise ConfigError(f"{name} is {value!r}; give a whole number, at least {least}{upper}{otherwise}.")
+
+
+def action_concurrency(value: object) -> int | None:
+    """How many actions of a run may run at once; None leaves it to Flyte.
+
+    :raises ConfigError: also for 1, with which a run that starts actions never ends: its own keeps the only place while
+        it waits for them (SDK 2.12.1, ``with_runcontext``).
+    """
+    if value is None:
+        return None
+    why = ", because the run's own action counts and waits for those that it starts"
+    return whole_number("max_action_concurrency", value, least=2, most=MOST_CONCURRENT, otherwise=why)
+
+
+def action_names(name: str, value: object) -> tuple[str, ...]:
+    """Names of actions.
+
+    :param name: what the argument is called.
+    :raises ConfigError: naming the argument and what to give.
+    """
+    if isinstance(value, (list, tuple)) and all(isinstance(each, str) and each.strip() for each in value):
+        return tuple(printable(name, each) for each in value)
+    raise ConfigError(f"{name} is {value!r}; give the actions' names as a list.")
 
 
 def sendable(name: str, value: str, *, secret: bool = False) -> str:

@@ -117,6 +117,7 @@ class Launching:
             trying,
             wanted,
             retry_as=task.retry_as,
+            force_rerun_actions=task.force_rerun_actions,
             about_templates=ABOUT_NATIVE if task.rendered_natively else ABOUT_TEXTS,
             retry_for=WaitRules(unreachable_after=self._limit).at_most(BRIEFLY),
             since=first_launch(self._context),

@@ -49,6 +49,10 @@ def wanted_by(task: FlyteRunOperator, context: Context) -> Launch:
             service_account=task.service_account,
             raw_data_prefix=task.raw_data_prefix,
             max_action_concurrency=task.max_action_concurrency,
+            cache_lookup_scope=task.cache_lookup_scope,
+            run_base_dir=task.run_base_dir,
+            notification_rule=task.notification_rule,
+            notifications=task.notifications,
         )
     except ConfigError as error:
         about = ABOUT_NATIVE if isinstance(error, NotATextError) and task.rendered_natively else ""

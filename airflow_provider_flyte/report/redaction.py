@@ -1,4 +1,4 @@
-"""What nobody is to read: a dict that does not show its values, and the values of environment variables."""
+"""What nobody is to read: a dict that does not show its values, the values of environment variables, and webhooks."""
 
 from __future__ import annotations
 
@@ -66,6 +66,21 @@ def without_env_values(value: Any, *, inside: bool = False) -> Any:
             for each in value
         ]
     return REDACTED if inside and value not in ("", None) else value
+
+
+def without_webhook_secrets(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A copy of the rules of ``runSpec.notificationRules`` with ``***`` for the addresses and headers of webhooks.
+
+    Whoever knows the address of a webhook can call it.
+    """
+    made = []
+    for rule in rules:
+        template = rule.get("deliveryTemplate", {})
+        if "webhook" in template:
+            hidden = {name: REDACTED for name in ("url", "headers") if name in template["webhook"]}
+            rule = {**rule, "deliveryTemplate": {**template, "webhook": {**template["webhook"], **hidden}}}
+        made.append(rule)
+    return made
 
 
 def _entry(variable: dict[str, Any]) -> dict[str, Any]:

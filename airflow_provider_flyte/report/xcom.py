@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.literals.values import NOT_STORABLE, TOO_LARGE
 from airflow_provider_flyte.client.outside import LONGEST_NAME, REPLACED, one_line, storable
-from airflow_provider_flyte.report.redaction import without_env_values
+from airflow_provider_flyte.report.redaction import without_env_values, without_webhook_secrets
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.run_details import RunDetails
@@ -84,7 +84,8 @@ def xcom_value(details: RunDetails, *, redact_env: bool) -> dict[str, Any]:
     """``details.to_dict()`` for XCom.
 
     :param redact_env: whether the values of environment variables are replaced by ``***``: of ``runSpec.envs``, and
-        everywhere in ``taskTemplate`` (container, pod, custom, config). Their names stay.
+        everywhere in ``taskTemplate`` (container, pod, custom, config). Their names stay. The same for the addresses
+        and headers of webhooks in ``runSpec.notificationRules``.
     :return: at most :data:`MOST` bytes of JSON. In the place of a part that is too large stands
         ``{"type": "too_large", "size": ...}``; what is small stays.
     """
@@ -96,6 +97,9 @@ def xcom_value(details: RunDetails, *, redact_env: bool) -> dict[str, Any]:
         ):
             if name in part:
                 part[name] = without_env_values({name: part[name]})[name]
+        notifications = value.get("runSpec", {}).get("notificationRules", {})
+        if "rules" in notifications:
+            notifications["rules"] = without_webhook_secrets(notifications["rules"])
     stored: dict[str, Any] = _storable(value, lambda reason: {"type": NOT_STORABLE, "reason": reason})
     fitted: dict[str, Any] = without_the_largest(stored, MOST)
     return fitted

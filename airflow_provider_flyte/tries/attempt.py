@@ -87,6 +87,7 @@ class TryRuns:
     :param trying: the task instance and its try.
     :param wanted: what to launch.
     :param retry_as: how a try that launches anew is related to the run before: ``new``, ``rerun`` or ``recover``.
+    :param force_rerun_actions: the actions that such a one with ``recover`` is to run again although they succeeded.
     :param about_templates: what to add where inputs have texts for other things, or other things for texts.
     :param retry_for: seconds for which trouble is tolerated; None: the client's budget.
     :param since: when the first try can have launched, for a retry that has to search for its runs; None: it does not.
@@ -104,6 +105,7 @@ class TryRuns:
         wanted: Launch,
         *,
         retry_as: str,
+        force_rerun_actions: tuple[str, ...] = (),
         about_templates: str,
         retry_for: float | None,
         since: datetime | None = None,
@@ -116,6 +118,7 @@ class TryRuns:
         self._trying = trying
         self._wanted = wanted
         self._retry_as = retry_as
+        self._force_rerun_actions = force_rerun_actions
         self._about_templates = about_templates
         self._retry_for = retry_for
         self._since = since
@@ -312,7 +315,12 @@ class TryRuns:
             annotations={**self._wanted.annotations, **launch_annotations(self._trying)},
         )
         if start.after and self._retry_as != "new":
-            wanted = replace(wanted, related_to=self._key(start.after).name, relation=self._retry_as)
+            wanted = replace(
+                wanted,
+                related_to=self._key(start.after).name,
+                relation=self._retry_as,
+                force_rerun_actions=self._force_rerun_actions,
+            )
         prepared = self._client.execute(prepare(self._client.config, wanted), retry_for=self._retry_for)
         launched = self._client.execute(
             create(prepared, before_create=lambda: self._check_before_create(start)), retry_for=self._retry_for

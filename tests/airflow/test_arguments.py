@@ -130,6 +130,10 @@ def test_the_same_from_default_args_and_when_a_mapped_task_is_made() -> None:
         (operator, {"log_lines": -1}),
         (operator, {"log_lines": "50"}),
         (operator, {"max_action_concurrency": 0}),
+        (operator, {"max_action_concurrency": 1}),
+        (operator, {"cache_lookup_scope": "project"}),
+        (operator, {"force_rerun_actions": "a3"}),
+        (operator, {"force_rerun_actions": 4}),
         (operator, {"max_action_concurrency": 2**32}),
         (sensor, {"wait_for": "some"}),
     ],
@@ -138,6 +142,24 @@ def test_choices_and_numbers(make: Callable[..., Any], arguments: dict[str, Any]
     [(name, value)] = arguments.items()
     with pytest.raises(FlyteArgumentError, match=f"{name} is {value!r}; give "):
         make(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"force_rerun_actions": ["a3", 4]}, r"force_rerun_actions is \['a3', 4\]; give the actions' names as a list"),
+        ({"force_rerun_actions": ["a3"]}, "force_rerun_actions has a meaning only with retry_as='recover'"),
+        ({"notifications": [{"on_phase": "FAILED"}]}, r"notifications\[0\] has no way to notify"),
+        ({"notifications": "oncall"}, "notifications is a str. Give a list of dicts"),
+        (
+            {"notifications": [{"on_phase": "FAILED", "delivery": "a"}], "notification_rule": "b"},
+            "notification_rule and notifications exclude each other",
+        ),
+    ],
+)
+def test_lists(arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(FlyteArgumentError, match=says):
+        operator(**arguments)
 
 
 def test_a_dag_with_a_wrong_argument_is_an_import_error_in_words(tmp_path: Path, airflow_db: None) -> None:

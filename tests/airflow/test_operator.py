@@ -132,10 +132,35 @@ def test_a_retry_may_repeat_the_run_before(flyte_default: LocalFlyte, operator: 
     with pytest.raises(FlyteRunFailed):
         operator(1, 1, retry_as=retry_as).run()
     flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
-    operator(2, 1, retry_as=retry_as).run()
+    forced = {"force_rerun_actions": ["a3"]} if retry_as == "recover" else {}
+    operator(2, 1, retry_as=retry_as, **forced).run()
     first, second = flyte_default.runs()
+    assert list(second.run_spec.recover.force_rerun_actions) == forced.get("force_rerun_actions", [])
     assert second.run_spec.relation.related_to.name == first.name
     assert not first.run_spec.HasField("relation")
+
+
+def test_what_a_first_try_of_a_task_that_recovers_launches(flyte_default: LocalFlyte, operator: Make) -> None:
+    operator(retry_as="recover", force_rerun_actions=["a3"], wait=False).run()
+    [run] = flyte_default.runs()
+    assert not run.run_spec.HasField("relation")
+    assert not run.run_spec.HasField("recover")
+
+
+def test_the_settings_of_a_run(flyte_default: LocalFlyte, operator: Make) -> None:
+    operator(
+        wait=False,
+        cache_lookup_scope="project-domain",
+        run_base_dir="s3://bucket/runs",
+        notifications=[{"on_phase": "FAILED", "webhook": {"url": "https://example.com/hook"}}],
+    ).run()
+    operator(2, 2, wait=False, run_name="other", notification_rule="oncall").run()
+    first, second = (run.run_spec for run in flyte_default.runs())
+    assert (first.cache_config.cache_lookup_scope, first.run_base_dir) == (2, "s3://bucket/runs")
+    assert [rule.delivery_template.webhook.url for rule in first.notification_rules.rules] == [
+        "https://example.com/hook"
+    ]
+    assert second.notification_rule_name == "oncall"
 
 
 def test_a_retry_attaches_to_what_goes_on(flyte_default: LocalFlyte, operator: Make) -> None:

@@ -262,7 +262,11 @@ SAMPLES: dict[str, Any] = {
     "Mapping[str, str] | None": {"a": "b"},
     "float | timedelta": timedelta(seconds=7),
     "float | timedelta | None": None,
+    "Sequence[str]": (),
+    "Sequence[Mapping[str, Any]]": (),
+    "cache_lookup_scope": "global",
 }
+"""Of each type, and of an argument that takes few values."""
 
 
 def arguments_of(file: str, class_: str, function: str) -> dict[str, str]:
@@ -282,7 +286,7 @@ OF_THE_OPERATOR = arguments_of("operators.py", "FlyteRunOperator", "__init__")
 
 
 def test_it_takes_all_arguments_of_the_operator() -> None:
-    given = {name: SAMPLES[kind] for name, kind in OF_THE_OPERATOR.items() if name != "task_name"}
+    given = {name: SAMPLES.get(name, SAMPLES[kind]) for name, kind in OF_THE_OPERATOR.items() if name != "task_name"}
     assert OF_THE_OPERATOR.keys() <= inspect.signature(FlyteRunOperator).parameters.keys()
 
     def fit() -> dict[str, Any]:

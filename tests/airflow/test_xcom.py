@@ -97,6 +97,17 @@ def test_the_author_can_have_them() -> None:
     assert xcom_value(made, redact_env=False) == made.to_dict()
 
 
+def test_who_calls_a_webhook_is_hidden() -> None:
+    webhook = {"url": f"https://example.com/{SECRET}", "method": "HTTP_METHOD_POST", "headers": {"X-Key": SECRET}}
+    email = {"onPhases": ["ACTION_PHASE_FAILED"], "deliveryTemplate": {"email": {"to": [{"address": "a@b"}]}}}
+    rules = [{"onPhases": ["ACTION_PHASE_FAILED"], "deliveryTemplate": {"webhook": webhook}}, email]
+    made = details(runSpec={"notificationRules": {"rules": rules}})
+    hidden, other = xcom_value(made, redact_env=True)["runSpec"]["notificationRules"]["rules"]
+    assert hidden["deliveryTemplate"]["webhook"] == {**webhook, "url": "***", "headers": "***"}
+    assert other == email
+    assert xcom_value(made, redact_env=False) == made.to_dict()
+
+
 def test_what_has_no_environment_is_left_alone() -> None:
     made = details(action={"status": {"phase": "ACTION_PHASE_SUCCEEDED"}})
     assert xcom_value(made, redact_env=True) == made.to_dict()

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from airflow_provider_flyte.client.arguments import MOST_CONCURRENT, printable, sendable, whole_number
+from google.protobuf.json_format import ParseDict
+
+from airflow_provider_flyte.client.arguments import (
+    CACHE_LOOKUP_SCOPES,
+    action_concurrency,
+    action_names,
+    choice,
+    printable,
+    sendable,
+)
 from airflow_provider_flyte.client.errors import ConfigError, NotATextError
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.kubernetes import (
@@ -21,15 +30,29 @@ from airflow_provider_flyte.client.idl.common import run_pb2 as common_run_pb2
 from airflow_provider_flyte.client.idl.core import literals_pb2, security_pb2
 from airflow_provider_flyte.client.idl.task import run_pb2
 from airflow_provider_flyte.client.literals.values import Unfit, moment
+from airflow_provider_flyte.client.notifications import inline_rules, only_one
 from airflow_provider_flyte.client.run_key import RunKey, check_run_name
 
 RELATIONS = {"rerun": common_run_pb2.RELATION_TYPE_RERUN, "recover": common_run_pb2.RELATION_TYPE_RECOVER}
 """How a run may be related to an earlier one."""
 
+_SCOPES = dict(
+    zip(
+        CACHE_LOOKUP_SCOPES,
+        (run_pb2.CACHE_LOOKUP_SCOPE_GLOBAL, run_pb2.CACHE_LOOKUP_SCOPE_PROJECT_DOMAIN),
+        strict=True,
+    )
+)
+
 _RESERVED = "_u_"
 """The beginning of keys by which the SDK passes on what no task reads (SDK 2.12.1, convert.py)."""
 
 _TRACE = "traceparent"
+
+_TEXTS = (
+    *("version", "trigger_name", "queue", "service_account", "raw_data_prefix", "run_base_dir", "notification_rule"),
+    "relation",
+)
 
 
 @dataclass(frozen=True)
@@ -88,14 +111,28 @@ class Launch:
     overwrite_cache: bool = False
     """Compute anew what is cached, and cache the results."""
 
+    cache_lookup_scope: str | None = None
+    """Whose cached results it may take: ``global`` or those of its ``project-domain``; None leaves it to Flyte."""
+
     service_account: str | None = None
     """Kubernetes service account to run as; None leaves it to the task and to Flyte."""
 
     raw_data_prefix: str | None = None
     """URI under which the run stores its data, for instance ``s3://bucket/prefix``."""
 
+    run_base_dir: str | None = None
+    """URI under which Flyte keeps what the run's actions hand to each other; None leaves it to Flyte."""
+
     max_action_concurrency: int | None = None
-    """How many of its actions may run at once; None leaves it to Flyte."""
+    """How many of its actions may run at once, at least 2, its own included; None leaves it to Flyte."""
+
+    notification_rule: str | None = None
+    """Name of a rule that is set up in Flyte: whom it notifies of the run's end. Not together with
+    ``notifications``."""
+
+    notifications: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    """Whom Flyte notifies of the run's end, a dict each: see ``client/notifications.py``. Kept out of the repr, because
+    the address of a webhook may be a secret."""
 
     related_to: str | None = None
     """An earlier run of the same task, project and domain that this one repeats, in its version. The inputs are those
@@ -114,7 +151,7 @@ class Launch:
                 f"task_name is {self.task_name!r}. Give the name of a deployed task, such as 'train.fit'."
             )
         printable("task_name", self.task_name)
-        for name in ("version", "trigger_name", "queue", "service_account", "raw_data_prefix", "relation"):
+        for name in _TEXTS:
             value = getattr(self, name)
             if value is None:
                 continue
@@ -139,12 +176,14 @@ class Launch:
                 None,
             ):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}. Give True or False.")
-        if self.raw_data_prefix and "://" not in self.raw_data_prefix:
-            raise ConfigError(
-                f"raw_data_prefix {self.raw_data_prefix!r} is no URI. Give one such as 's3://bucket/prefix'."
-            )
-        if self.max_action_concurrency is not None:
-            whole_number("max_action_concurrency", self.max_action_concurrency, least=1, most=MOST_CONCURRENT)
+        for name in ("raw_data_prefix", "run_base_dir"):
+            uri = getattr(self, name)
+            if uri and "://" not in uri:
+                raise ConfigError(f"{name} {uri!r} is no URI. Give one such as 's3://bucket/prefix'.")
+        action_concurrency(self.max_action_concurrency)
+        choice("cache_lookup_scope", self.cache_lookup_scope, (*CACHE_LOOKUP_SCOPES, None))
+        inline_rules(self.notifications)
+        only_one(self.notifications, self.notification_rule)
         self._check_relation()
 
     def start_time(self) -> datetime | None:
@@ -187,14 +226,8 @@ class Launch:
             raise ConfigError(
                 f"related_to is {self.related_to!r}, which is the run_name too: a run cannot repeat itself."
             )
-        if self.force_rerun_actions and self.relation != "recover":
+        if action_names("force_rerun_actions", self.force_rerun_actions) and self.relation != "recover":
             raise ConfigError("force_rerun_actions has a meaning only with relation='recover'.")
-        if isinstance(self.force_rerun_actions, str) or not all(
-            isinstance(each, str) for each in self.force_rerun_actions
-        ):
-            raise ConfigError(
-                f"force_rerun_actions is {self.force_rerun_actions!r}. Give the actions' names as a list."
-            )
 
 
 def inputs_context(wanted: Launch, saved: Iterable[literals_pb2.KeyValuePair]) -> list[literals_pb2.KeyValuePair]:
@@ -236,12 +269,20 @@ def run_spec(wanted: Launch, related: RunKey | None, org: str, saved: run_pb2.Ru
     if wanted.overwrite_cache:
         spec.overwrite_cache = True
         spec.cache_config.overwrite_cache = True
+    if wanted.cache_lookup_scope is not None:
+        spec.cache_config.cache_lookup_scope = _SCOPES[wanted.cache_lookup_scope]
     if wanted.service_account:
         spec.security_context.CopyFrom(
             security_pb2.SecurityContext(run_as=security_pb2.Identity(k8s_service_account=wanted.service_account))
         )
     if wanted.raw_data_prefix:
         spec.raw_data_storage.raw_data_prefix = wanted.raw_data_prefix
+    if wanted.run_base_dir:
+        spec.run_base_dir = wanted.run_base_dir
+    if wanted.notification_rule:
+        spec.notification_rule_name = wanted.notification_rule
+    if rules := inline_rules(wanted.notifications):
+        spec.notification_rules.CopyFrom(ParseDict({"rules": rules}, run_pb2.InlineRuleList()))
     if related is not None and wanted.relation is not None:
         spec.relation.related_to.CopyFrom(calls.run_identifier(related, org))
         spec.relation.relation_type = RELATIONS[wanted.relation]
