@@ -50,8 +50,12 @@ class TaskInstance:
     airflow: str = ""
     """The Airflow that has it (``settings.airflow_id``): two of them may have the same DAG."""
 
+    iteration: int = -1
+    """Which iteration of a task loop it is; -1 outside of one."""
+
     def __str__(self) -> str:
         mapped = f"[{self.map_index}]" if self.map_index >= 0 else ""
+        mapped += f" (iteration {self.iteration})" if self.iteration >= 0 else ""
         inside = f" ({self.operator_id})" if self.operator_id else ""
         # It may be read off a run's annotations.
         return one_line(f"{self.dag_id}.{self.task_id}{mapped}{inside} in {self.run_id}")
@@ -201,6 +205,7 @@ class Try:
         if self.run_name is None:
             task = self.task
             inside = {"operator": task.operator_id} if task.operator_id else {}
+            loop = {"iteration": task.iteration} if task.iteration >= 0 else {}
             test = {"test": True} if self.is_test else {}
             return run_name(
                 self.prefix,
@@ -209,7 +214,7 @@ class Try:
                 task.run_id,
                 task.map_index,
                 number,
-                {**inside, **test, **({"skipped": skipped} if skipped else {})},
+                {**inside, **loop, **test, **({"skipped": skipped} if skipped else {})},
             )
         name = check_run_name(self.run_name) if number <= 1 else f"{check_run_name(self.run_name)}-{number}"
         if len(name) > RUN_NAME_LENGTH:
@@ -269,6 +274,8 @@ def launch_annotations(launching: Try) -> dict[str, str]:
     }
     if task.operator_id:
         annotations["operator_id"] = task.operator_id
+    if task.iteration >= 0:
+        annotations["iteration"] = str(task.iteration)
     if task.airflow:
         annotations["airflow"] = task.airflow
     if launching.attempt_id is not None:
@@ -283,8 +290,8 @@ def owner_in(annotations: Mapping[str, str]) -> TaskInstance | None:
     )
     if dag_id is None or task_id is None or run_id is None:
         return None
-    index = _number(map_index, -1)
-    return TaskInstance(dag_id, task_id, run_id, index, operator_id or "", airflow or "")
+    index, iteration = _number(map_index, -1), _number(annotations.get(f"{_KEY}iteration"), -1)
+    return TaskInstance(dag_id, task_id, run_id, index, operator_id or "", airflow or "", iteration)
 
 
 def abort_reason(task: TaskInstance, why: str) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.compat import dag_run_key, trace_shows_resets
 from airflow_provider_flyte.settings import airflow_id
 from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX, DagRunMarks, TaskInstance, Try
@@ -19,6 +20,7 @@ def task_instance_of(context: Context, operator: BaseOperator) -> TaskInstance:
     """The task instance that Airflow runs.
 
     :param operator: what is executed; may be inside its task.
+    :raises ConfigError: in a task loop whose iteration cannot be read.
     """
     ti: Any = context["ti"]
     return TaskInstance(
@@ -28,6 +30,7 @@ def task_instance_of(context: Context, operator: BaseOperator) -> TaskInstance:
         -1 if ti.map_index is None else ti.map_index,
         operator.task_id if is_inside_another(context, operator) else "",
         airflow_id(),
+        loop_iteration(context),
     )
 
 
@@ -40,15 +43,8 @@ def try_of(
     :param run_name: a name that the user chose, instead of a computed one.
     :param operator: what is executed.
     :param resumes: the run that the try waited for before it deferred.
-    :raises ConfigError: in a task loop, whose iterations this version does not distinguish.
+    :raises ConfigError: in a task loop whose iteration cannot be read.
     """
-    iteration = loop_iteration(context)
-    if iteration is not None:
-        raise ConfigError(
-            f"{operator.task_id!r} is in a task loop (index {getattr(iteration, 'index', iteration)!r}). This version "
-            "of the provider does not distinguish a loop's iterations, and one would take another's Flyte run; nothing "
-            "is launched. Map the task with expand(), or launch in a @task with FlyteHook's client."
-        )
     ti: Any = context["ti"]
     inside, test = is_inside_another(context, operator), is_test(ti)
     return Try(
@@ -144,9 +140,29 @@ def may_defer(context: Context, operator: Any) -> bool:
     return False
 
 
-def loop_iteration(context: Context) -> Any:
-    """Where in a task loop of Airflow 3.4 this task is, which runs it several times under one map index; else None."""
-    return context.get("loop")
+def is_in_loop(context: Context) -> bool:
+    """Whether this task is in a task loop of Airflow 3.4, which runs it several times under one map index."""
+    return context.get("loop") is not None
+
+
+def loop_iteration(context: Context) -> int:
+    """Which iteration of a task loop this is, from 0; -1 outside of one. Airflow 3.4 nests no loops.
+
+    :raises ConfigError: where it cannot be read: without it, one iteration would take another's run.
+    """
+    if not is_in_loop(context):
+        return -1
+    loop: Any = context.get("loop")
+    index = getattr(loop, "index", None)
+    if isinstance(index, int) and not isinstance(index, bool) and index >= 0:
+        return index
+    ti: Any = context["ti"]
+    raise ConfigError(
+        f"{ti.task_id!r} is in a task loop, and which iteration of it this is cannot be read: the context's 'loop' is "
+        f"{one_line(repr(loop), LONGEST_NAME)}, whose index should be a whole number. One iteration would take "
+        "another's Flyte run, so nothing is launched. Look for a newer version of the provider, map the task with "
+        "expand(), or launch in a @task with FlyteHook's client."
+    )
 
 
 def dag_run_marks(context: Context) -> DagRunMarks:

@@ -132,9 +132,9 @@ def settled_before(context: Context, given: Mapping[str, Any], log: TaskLog) -> 
 
 
 def _stored(context: Context, log: TaskLog) -> object:
-    from airflow_provider_flyte.tries.task_instance import loop_iteration
+    from airflow_provider_flyte.tries.task_instance import is_in_loop
 
-    if loop_iteration(context) is not None:
+    if is_in_loop(context):
         # The iterations of a task loop share one XCom, where another one's runs may be.
         return None
     ti: Any = context["ti"]

@@ -304,13 +304,31 @@ def test_operators_inside_one_task_have_a_run_each(flyte_default: LocalFlyte, op
     assert len(flyte_default.runs()) == 2
 
 
-def test_a_task_in_a_loop_is_refused(flyte_default: LocalFlyte, operator: Make) -> None:
+def in_loop(task: Driven, loop: Any) -> Driven:
     """Airflow 3.4 runs it several times under one map index; the context is made up after its documentation."""
-    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
-    task = operator()
-    task.context["loop"] = SimpleNamespace(index=2, max_iterations=5)
-    with pytest.raises(FlyteArgumentError, match=r"'train' is in a task loop \(index 2\)"):
-        task.run()
+    task.context["loop"] = loop
+    return task
+
+
+def test_each_iteration_of_a_task_loop_has_a_run(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.on_launch(lambda run: run.fails())
+    first, second = (SimpleNamespace(index=index, max_iterations=5) for index in range(2))
+    for loop in (first, second):
+        with pytest.raises(FlyteRunFailed):
+            in_loop(operator(1, 1, retry_as="rerun"), loop).run()
+    flyte_default.on_launch(lambda run: run.phases("RUNNING", "RUNNING", every=0.1).succeeds({"o0": 1}))
+    for _ in range(2):
+        # The second time its run exists.
+        in_loop(operator(2, 1, retry_as="rerun"), first).run()
+    runs = flyte_default.runs()
+    assert [run.run_spec.annotations.values["airflow.apache.org/iteration"] for run in runs] == ["0", "1", "0"]
+    assert [run.run_spec.relation.related_to.name for run in runs] == ["", "", runs[0].name]
+
+
+@pytest.mark.parametrize("loop", [7, {"index": 1}, SimpleNamespace(index=None), SimpleNamespace(index=True)], ids=str)
+def test_a_task_loop_that_is_not_known_launches_nothing(flyte_default: LocalFlyte, operator: Make, loop: Any) -> None:
+    with pytest.raises(FlyteArgumentError, match=r"'train' is in a task loop, and which iteration .* cannot be read"):
+        in_loop(operator(), loop).run()
     assert flyte_default.runs() == []
 
 

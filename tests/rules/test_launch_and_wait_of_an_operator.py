@@ -412,10 +412,10 @@ def test_before_a_launch_a_name_is_that_of_today(execution: Execution) -> None:
     assert execution.run.name.startswith("acme")
 
 
-def test_in_a_task_loop_nothing_is_launched(execution: Execution) -> None:
+def test_in_a_task_loop_that_is_not_known_nothing_is_launched(execution: Execution) -> None:
     driven = execution.operator()
     driven.context["loop"] = 7
-    with pytest.raises(exceptions.FlyteArgumentError, match="is in a task loop"):
+    with pytest.raises(exceptions.FlyteArgumentError, match="is in a task loop, and which iteration"):
         driven.run()
     assert execution.flyte.asked == []
 

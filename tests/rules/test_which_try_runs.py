@@ -12,16 +12,16 @@ import pytest
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.settings import airflow_id
 from airflow_provider_flyte.tries import task_instance
-from airflow_provider_flyte.tries.identity import DagRunMarks, TaskInstance
+from airflow_provider_flyte.tries.identity import DagRunMarks, TaskInstance, launch_annotations, owner_in
 from airflow_provider_flyte.tries.task_instance import (
     attempt_id,
     check_executed_once,
     dag_run_marks,
     first_launch,
+    is_in_loop,
     is_inside_another,
     is_temporary,
     is_test,
-    loop_iteration,
     may_defer,
     task_instance_of,
     try_of,
@@ -103,12 +103,27 @@ def test_a_number_that_no_try_has_is_refused_outside_of_a_test() -> None:
         try_of(context(try_number=0, test_mode=False), "af", None, OPERATOR)
 
 
-@pytest.mark.parametrize("loop", [SimpleNamespace(index=7), 7])
-def test_a_task_loop_is_refused(loop: Any) -> None:
-    with pytest.raises(ConfigError, match=r"'train' is in a task loop \(index 7\)"):
+def test_each_iteration_of_a_task_loop_has_runs_of_its_own() -> None:
+    tries = [try_of(context(), "af", None, OPERATOR)]
+    for index in range(2):
+        tries.append(try_of(context() | {"loop": SimpleNamespace(index=index)}, "af", None, OPERATOR))
+    assert [trying.task.iteration for trying in tries] == [-1, 0, 1]
+    assert len({trying.name for trying in tries}) == 3
+    assert len({str(trying.task) for trying in tries}) == 3
+    for trying in tries:
+        assert owner_in(launch_annotations(trying)) == trying.task
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [7, "7", True, object(), {"index": 7}, *(SimpleNamespace(index=index) for index in (-1, "7", 7.0, True, None))],
+    ids=repr,
+)
+def test_a_task_loop_that_is_not_known_is_refused(loop: Any) -> None:
+    with pytest.raises(ConfigError, match="'train' is in a task loop, and which iteration of it this is cannot"):
         try_of(context() | {"loop": loop}, "af", None, OPERATOR)
-    assert loop_iteration(context() | {"loop": loop}) is loop
-    assert loop_iteration(context()) is None
+    assert is_in_loop(context() | {"loop": loop})
+    assert not is_in_loop(context())
 
 
 @pytest.mark.parametrize(

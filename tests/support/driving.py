@@ -54,6 +54,7 @@ MINE: dict[str, Any] = {
     "map_index": -1,
     "operator_id": "",
     "airflow": airflow_id(),
+    "iteration": -1,
 }
 """The task instance, as a trigger gets it."""
 
@@ -64,6 +65,7 @@ OTHERS: list[dict[str, Any]] = [
     {"map_index": 0},
     {"operator_id": "other"},
     {"airflow": "https://other.example"},
+    {"iteration": 0},
 ]
 """Changes, each of which makes it another task instance."""
 
