@@ -23,6 +23,14 @@ from airflow_provider_flyte.client.idl.workflow import (
     translator_service_pb2,
 )
 
+LARGEST = 8 << 20
+"""Maximum bytes of an answer, unpacked. A page of 200 runs is 31 kB, and 10,000 actions are 1.8 MB. Parsing holds an
+event loop, and takes up to 24 times as much memory as there are bytes: 0.2 s and 200 MB for these."""
+
+LARGEST_CONTENT = 32 << 20
+"""The same of what users fill: specifications, logs, inputs and outputs, of which Flyte reads no more than 10 MiB each
+as it is deployed (``storage.limits.maxDownloadMBs``)."""
+
 Req = TypeVar("Req", bound=Message)
 Resp = TypeVar("Resp", bound=Message)
 
@@ -35,6 +43,8 @@ class Method(Generic[Req, Resp]):
     """Full gRPC path, ``/package.Service/Method``."""
     request: type[Req]
     response: type[Resp]
+    largest: int = LARGEST
+    """Bytes of an answer, or of a stream's message, that are read."""
 
     @property
     def name(self) -> str:
@@ -50,11 +60,8 @@ class Unary(Method[Req, Resp]):
 class ServerStream(Method[Req, Resp]):
     """One request, any number of responses."""
 
-    largest: int | None = None
-    """Bytes of a response that is read; of a larger one ``instead`` is given, and the stream goes on. None: those of
-    the transports, where a larger one is an error."""
-
     instead: Resp | None = field(default=None, compare=False)
+    """What is given in place of a message that is too large, so that the stream goes on. None: that is an error."""
 
 
 class RunService:
@@ -65,8 +72,12 @@ class RunService:
 
     CreateRun = Unary(_p + "CreateRun", _r.CreateRunRequest, _r.CreateRunResponse)
     AbortRun = Unary(_p + "AbortRun", _r.AbortRunRequest, _r.AbortRunResponse)
-    GetRunDetails = Unary(_p + "GetRunDetails", _r.GetRunDetailsRequest, _r.GetRunDetailsResponse)
-    GetActionDetails = Unary(_p + "GetActionDetails", _r.GetActionDetailsRequest, _r.GetActionDetailsResponse)
+    GetRunDetails = Unary(
+        _p + "GetRunDetails", _r.GetRunDetailsRequest, _r.GetRunDetailsResponse, largest=LARGEST_CONTENT
+    )
+    GetActionDetails = Unary(
+        _p + "GetActionDetails", _r.GetActionDetailsRequest, _r.GetActionDetailsResponse, largest=LARGEST_CONTENT
+    )
     GetActionData = Unary(_p + "GetActionData", _r.GetActionDataRequest, _r.GetActionDataResponse)
     GetActionDataURIs = Unary(_p + "GetActionDataURIs", _r.GetActionDataURIsRequest, _r.GetActionDataURIsResponse)
     ListRuns = Unary(_p + "ListRuns", _r.ListRunsRequest, _r.ListRunsResponse)
@@ -74,9 +85,11 @@ class RunService:
     SignalEvent = Unary(_p + "SignalEvent", _r.SignalEventRequest, _r.SignalEventResponse)
     WatchActions = ServerStream(_p + "WatchActions", _r.WatchActionsRequest, _r.WatchActionsResponse)
     WatchRuns = ServerStream(_p + "WatchRuns", _r.WatchRunsRequest, _r.WatchRunsResponse)
-    WatchRunDetails = ServerStream(_p + "WatchRunDetails", _r.WatchRunDetailsRequest, _r.WatchRunDetailsResponse)
+    WatchRunDetails = ServerStream(
+        _p + "WatchRunDetails", _r.WatchRunDetailsRequest, _r.WatchRunDetailsResponse, largest=LARGEST_CONTENT
+    )
     WatchActionDetails = ServerStream(
-        _p + "WatchActionDetails", _r.WatchActionDetailsRequest, _r.WatchActionDetailsResponse
+        _p + "WatchActionDetails", _r.WatchActionDetailsRequest, _r.WatchActionDetailsResponse, largest=LARGEST_CONTENT
     )
 
 
@@ -106,9 +119,11 @@ class DataProxyService:
     _r = dataproxy_service_pb2
     _p = "/flyteidl2.dataproxy.DataProxyService/"
 
-    GetActionData = Unary(_p + "GetActionData", _r.GetActionDataRequest, _r.GetActionDataResponse)
+    GetActionData = Unary(
+        _p + "GetActionData", _r.GetActionDataRequest, _r.GetActionDataResponse, largest=LARGEST_CONTENT
+    )
     UploadInputs = Unary(_p + "UploadInputs", _r.UploadInputsRequest, _r.UploadInputsResponse)
-    TailLogs = ServerStream(_p + "TailLogs", _r.TailLogsRequest, _r.TailLogsResponse)
+    TailLogs = ServerStream(_p + "TailLogs", _r.TailLogsRequest, _r.TailLogsResponse, largest=LARGEST_CONTENT)
 
 
 class TaskService:
@@ -118,7 +133,9 @@ class TaskService:
     _p = "/flyteidl2.task.TaskService/"
 
     DeployTask = Unary(_p + "DeployTask", _r.DeployTaskRequest, _r.DeployTaskResponse)
-    GetTaskDetails = Unary(_p + "GetTaskDetails", _r.GetTaskDetailsRequest, _r.GetTaskDetailsResponse)
+    GetTaskDetails = Unary(
+        _p + "GetTaskDetails", _r.GetTaskDetailsRequest, _r.GetTaskDetailsResponse, largest=LARGEST_CONTENT
+    )
     ListTasks = Unary(_p + "ListTasks", _r.ListTasksRequest, _r.ListTasksResponse)
     ListVersions = Unary(_p + "ListVersions", _r.ListVersionsRequest, _r.ListVersionsResponse)
 
@@ -130,7 +147,9 @@ class TriggerService:
     _p = "/flyteidl2.trigger.TriggerService/"
 
     DeployTrigger = Unary(_p + "DeployTrigger", _r.DeployTriggerRequest, _r.DeployTriggerResponse)
-    GetTriggerDetails = Unary(_p + "GetTriggerDetails", _r.GetTriggerDetailsRequest, _r.GetTriggerDetailsResponse)
+    GetTriggerDetails = Unary(
+        _p + "GetTriggerDetails", _r.GetTriggerDetailsRequest, _r.GetTriggerDetailsResponse, largest=LARGEST_CONTENT
+    )
     ListTriggers = Unary(_p + "ListTriggers", _r.ListTriggersRequest, _r.ListTriggersResponse)
 
 

@@ -29,6 +29,9 @@ ROOT_ACTION = "a0"
 PAGE_SIZE = 200
 """Runs on a page; ListRuns refuses more."""
 
+NEWEST = 100
+"""How many attempts of a run are read, and how many phases, events and logs of each: the last ones."""
+
 MOST_PAGES = 50
 """Pages that are read of a list: five times what the longest one needs."""
 
@@ -88,10 +91,19 @@ def get_run_details(
         details: run_definition_pb2.RunDetails = response.details
         named = details.action.id.run
         named.project, named.domain, named.name = run_id.project, run_id.domain, run_id.name
+        _keep_the_newest(details.action)
         return details
 
     request = run_service_pb2.GetRunDetailsRequest(run_id=run_id)
     return Call(RunService.GetRunDetails, request, read, run=run_id.name, final=final)
+
+
+def _keep_the_newest(action: run_definition_pb2.ActionDetails) -> None:
+    """Leave out the oldest of what may be without number: a timeline takes 5 us for each, and XCom more."""
+    del action.attempts[:-NEWEST]
+    for attempt in action.attempts:
+        for parts in (attempt.phase_transitions, attempt.cluster_events, attempt.log_info):
+            del parts[:-NEWEST]
 
 
 def get_action_data(

@@ -7,20 +7,23 @@ the server compresses. The channels therefore do not offer gzip, and what is pac
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping, MutableSequence
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from airflow_provider_flyte.client.rpc import Method, Resp, ServerStream
 
-LARGEST = 64 << 20
-"""Maximum bytes of a message, unpacked. Flyte itself reads no more than 10 MiB of inputs or outputs as it is deployed
-(``storage.limits.maxDownloadMBs``), and 10,000 actions are 1.8 MB; gzip packs a thousand to one."""
-
 LARGEST_PAGE = 64 << 10
-"""Bytes that are read of anything else: errors, pages, a token server's answers."""
+"""Bytes that are read of what is no message: errors, pages, a token server's answers."""
+
+MOST_ELEMENTS = 10_000
+"""Elements that the lists of an answer may have together. No page has more than 200 rows. An empty element takes two
+bytes of a message, and 7 us of the event loop where it is a run of a poll."""
+
+_LEAST_EACH = 2
+"""Bytes of an element: what is smaller need not be counted."""
 
 _GZIP = b"\x1f\x8b\x08"
 """No message begins so: 1f would be a field of a wire type that does not exist."""
@@ -29,7 +32,7 @@ _SHOWN = 16
 
 
 class TooLargeError(ValueError):
-    """Unpacked it is more than is read."""
+    """It is more than is read."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,14 @@ class Unreadable:
 def read(method: Method[Any, Resp], data: bytes) -> Resp | Unreadable:
     """The message in these bytes. Nothing is raised: grpc would log it, with fewer details."""
     try:
-        message: Resp = method.response.FromString(unpack(data, LARGEST) if data.startswith(_GZIP) else data)
+        unpacked = _unpacked(data, method.largest)
+        message: Resp = method.response.FromString(unpacked)
+        if len(unpacked) > _LEAST_EACH * MOST_ELEMENTS and _has_too_many(message):
+            raise TooLargeError(f"its lists have more than {MOST_ELEMENTS} elements")
     except (DecodeError, ValueError) as error:
+        instead = method.instead if isinstance(method, ServerStream) else None
+        if isinstance(error, TooLargeError) and instead is not None:
+            return instead
         # protobuf's own text names our classes and no reason.
         why = "" if isinstance(error, DecodeError) else f": {error}"
         return Unreadable(f"{_shown(data)} cannot be read as {method.response.__name__}{why}")
@@ -52,10 +61,34 @@ def read(method: Method[Any, Resp], data: bytes) -> Resp | Unreadable:
 
 def reader(method: Method[Any, Resp]) -> Callable[[bytes], Resp | Unreadable]:
     """:func:`read`, as grpc wants a deserializer."""
-    if not isinstance(method, ServerStream) or method.largest is None or method.instead is None:
-        return lambda data: read(method, data)
-    most, instead = method.largest, method.instead
-    return lambda data: instead if len(data) > most else read(method, data)
+    return lambda data: read(method, data)
+
+
+def _unpacked(data: bytes, most: int) -> bytes:
+    if data.startswith(_GZIP):
+        return unpack(data, most)
+    if len(data) > most:
+        raise TooLargeError(too_large("it", most))
+    return data
+
+
+def _has_too_many(message: Message) -> bool:
+    """Whether its lists, and those of what is in it or in them, are too long to be gone through."""
+    count, level = 0, [message]
+    for _ in range(2):
+        below: list[Message] = []
+        for each in level:
+            for _field, value in each.ListFields():
+                if isinstance(value, Message):
+                    below.append(value)
+                elif isinstance(value, MutableSequence | MutableMapping):
+                    count += len(value)
+                    if count > MOST_ELEMENTS:
+                        return True
+                    if isinstance(value, MutableSequence) and isinstance(value[0], Message):
+                        below.extend(value)
+        level = below
+    return False
 
 
 def unpack(data: bytes, most: int) -> bytes:

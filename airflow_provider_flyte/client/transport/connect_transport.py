@@ -25,10 +25,9 @@ from airflow_provider_flyte.client.errors import (
     SpeaksTlsError,
     Status,
 )
-from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
+from airflow_provider_flyte.client.rpc import LARGEST_CONTENT, Method, Req, Resp, ServerStream, Unary
 from airflow_provider_flyte.client.transport import connect_protocol as connect
 from airflow_provider_flyte.client.transport.answers import (
-    LARGEST,
     LARGEST_PAGE,
     TooLargeError,
     Unreadable,
@@ -115,11 +114,11 @@ class _Wire:
         """Make a unary call."""
         deadline = Deadline(timeout)
         response = yield self.request(method, request, deadline, read_timeout=deadline, metadata=metadata)
-        return self._message(method, response, (yield from self.body(response)), errors)
+        return self._message(method, response, (yield from self.body(method, response)), errors)
 
-    def body(self, response: httpx.Response) -> Steps[bytes]:
+    def body(self, method: Method[Any, Any], response: httpx.Response) -> Steps[bytes]:
         """Read the body of an answer as it comes, as much of it as is wanted and one part more."""
-        most = LARGEST if self._is_message(response) else LARGEST_PAGE
+        most = method.largest if self._is_message(response) else LARGEST_PAGE
         body = bytearray()
         while len(body) <= most and (part := (yield None)) is not None:
             body += part
@@ -171,8 +170,6 @@ class _Wire:
         """The message of a unary answer, or the error that the answer is."""
         if not self._is_message(response):
             raise self.refusal(response, body, errors)
-        if len(body) > LARGEST:
-            raise errors.unreadable(too_large("the answer", LARGEST))
         return self._parse(method, body, errors)
 
     @staticmethod
@@ -199,7 +196,7 @@ class _Wire:
             try:
                 if encoding != "gzip":
                     raise ValueError(f"an envelope is compressed as {encoding!r}")
-                payload = unpack(payload, LARGEST_PAGE if flags & connect.LAST else method.largest or LARGEST)
+                payload = unpack(payload, LARGEST_PAGE if flags & connect.LAST else method.largest)
             except TooLargeError as error:
                 if method.instead is not None and not flags & connect.LAST:
                     return method.instead
@@ -298,7 +295,8 @@ class _Stream(Generic[Resp]):
         silence = None if timeout is None else Deadline(timeout + _GRACE)
         self._request = wire.request(method, request, timeout, read_timeout=silence, metadata=metadata)
         self._response: httpx.Response | None = None
-        self._envelopes = connect.Envelopes(LARGEST, method.largest)
+        passes = method.largest if method.instead is None else LARGEST_CONTENT
+        self._envelopes = connect.Envelopes(passes, method.largest)
         self._arrived: Iterator[tuple[int, bytes | None]] = iter(())
 
     def next(self) -> Steps[Resp | None]:
@@ -307,7 +305,7 @@ class _Stream(Generic[Resp]):
             if self._response is None:
                 self._response = yield self._request
                 if not self._wire.is_stream(self._response):
-                    body = yield from self._wire.body(self._response)
+                    body = yield from self._wire.body(self._method, self._response)
                     raise self._wire.refusal(self._response, body, self._errors)
             while True:
                 if (arrived := self._envelope()) is not None:

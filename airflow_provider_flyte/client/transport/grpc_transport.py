@@ -27,8 +27,8 @@ from airflow_provider_flyte.client.errors import (
     RpcError,
     Status,
 )
-from airflow_provider_flyte.client.rpc import Method, Req, Resp, ServerStream, Unary
-from airflow_provider_flyte.client.transport.answers import LARGEST, Unreadable, reader, too_large
+from airflow_provider_flyte.client.rpc import LARGEST_CONTENT, Method, Req, Resp, ServerStream, Unary
+from airflow_provider_flyte.client.transport.answers import Unreadable, reader, too_large
 from airflow_provider_flyte.client.transport.base import Metadata
 from airflow_provider_flyte.client.transport.call_errors import CallErrors
 from airflow_provider_flyte.client.transport.route import Route
@@ -90,8 +90,8 @@ _USED_AFTER_CLOSE_AIO = grpc.aio.UsageError
 
 
 def _options(config: FlyteConfig, route: Route) -> tuple[tuple[str, Any], ...]:
-    # RunDetails carries the whole task spec; gRPC refuses more than 4 MiB by default.
-    options = [*_OPTIONS, ("grpc.max_receive_message_length", LARGEST)]
+    # The largest of all: a channel has one bound for all methods. answers.py keeps that of each.
+    options = [*_OPTIONS, ("grpc.max_receive_message_length", LARGEST_CONTENT)]
     # Set in either case: left alone, grpc would read the environment again, and only its lower-case names.
     options.append(("grpc.http_proxy", route.proxy) if route.proxy else ("grpc.enable_http_proxy", 0))
     if route.server_name:
@@ -148,7 +148,7 @@ class _Calls:
             return errors.of(ClosedError, Status.CANCELLED, "the client was closed")
         status, details = _status(error.code()), error.details() or ""
         if status is Status.RESOURCE_EXHAUSTED and _TOO_LARGE.search(details):
-            return errors.unreadable(too_large("the answer", LARGEST))
+            return errors.unreadable(too_large("the answer", LARGEST_CONTENT))
         ours = errors.error(status, details)
         ours.answered = status in _ONLY_FROM_FLYTE
         if not ours.answered and (found := _HTTP_STATUS.fullmatch(details)):

@@ -16,12 +16,17 @@ from airflow_provider_flyte.client import FlyteConfig, errors
 from airflow_provider_flyte.client.auth.oauth2 import TokenServer
 from airflow_provider_flyte.client.credentials import ClientCredentials, Secret
 from airflow_provider_flyte.client.errors import Status
-from airflow_provider_flyte.client.flows.calls import get_action_data, run_identifier
+from airflow_provider_flyte.client.flows.calls import NEWEST, get_action_data, get_run_details, run_identifier
 from airflow_provider_flyte.client.idl.common import identifier_pb2
-from airflow_provider_flyte.client.rpc import DataProxyService, RunService
-from airflow_provider_flyte.client.transport import answers, connect_protocol, connect_transport, grpc_transport
+from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
+from airflow_provider_flyte.client.idl.logs.dataplane import payload_pb2
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
+from airflow_provider_flyte.client.rpc import DataProxyService, RunService, ServerStream, TaskService
+from airflow_provider_flyte.client.timeline import timeline
+from airflow_provider_flyte.client.transport import answers, connect_protocol, grpc_transport
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.client.conftest import config_for
+from tests.support.http2_server import http2_server
 from tests.support.one_call import ask
 from tests.support.replay_server import Answer, ReplayServer
 
@@ -109,12 +114,11 @@ def test_a_page_without_an_end(status: int, method: Any, on_a_loop: bool) -> Non
 
 
 @both
-def test_a_message_without_an_end(monkeypatch: pytest.MonkeyPatch, on_a_loop: bool) -> None:
-    monkeypatch.setattr(connect_transport, "LARGEST", 1 << 20)
+def test_a_message_without_an_end(on_a_loop: bool) -> None:
     with (
         ReplayServer(Answer(200, {"content-type": "application/proto"}, megabytes())) as server,
-        at_most(16 << 20),
-        pytest.raises(errors.BadAnswerError, match="the answer is more than 1 MiB"),
+        at_most(32 << 20),
+        pytest.raises(errors.BadAnswerError, match="it is more than 8 MiB"),
     ):
         ask(config_of(server), RunService.ListRuns, on_a_loop=on_a_loop)
 
@@ -125,7 +129,7 @@ def test_an_envelope_that_announces_too_much(on_a_loop: bool) -> None:
     answer = Answer(200, {"content-type": "application/connect+proto"}, [b"\0\xff\xff\xff\xff"], stays_open=True)
     with (
         ReplayServer(answer) as server,
-        pytest.raises(errors.BadAnswerError, match="it has 4294967295 bytes, at most 67108864 are read"),
+        pytest.raises(errors.BadAnswerError, match="it has 4294967295 bytes, at most 8388608 are read"),
     ):
         ask(config_of(server), RunService.WatchRuns, on_a_loop=on_a_loop, timeout=None)
 
@@ -146,21 +150,96 @@ def test_a_last_envelope_that_is_too_large(flags: int, on_a_loop: bool) -> None:
 
 @both
 @pytest.mark.parametrize("size", [1000, 2 << 20], ids=["small", "large"])
-def test_a_message_through_each_transport(
-    local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, size: int, on_a_loop: bool
-) -> None:
-    for module in (answers, connect_transport, grpc_transport):
-        monkeypatch.setattr(module, "LARGEST", 1 << 20)
+def test_a_message_through_each_transport(local_flyte: LocalFlyte, size: int, on_a_loop: bool) -> None:
+    method = replace(DataProxyService.GetActionData, largest=1 << 20)
     local_flyte.run("r1").succeeds(outputs={"o0": "x" * size})
     config = config_for(local_flyte)
     action = identifier_pb2.ActionIdentifier(run=run_identifier(config.key("r1"), ""), name="a0")
     request = get_action_data(action).request
     if size == 1000:
-        [answer] = ask(config, DataProxyService.GetActionData, request, on_a_loop=on_a_loop)
+        [answer] = ask(config, method, request, on_a_loop=on_a_loop)
         assert answer.ByteSize() > size
         return
     with pytest.raises(errors.BadAnswerError, match="more than 1 MiB"):
-        ask(config, DataProxyService.GetActionData, request, on_a_loop=on_a_loop)
+        ask(config, method, request, on_a_loop=on_a_loop)
+
+
+@both
+def test_a_message_that_is_too_large_for_a_channel(monkeypatch: pytest.MonkeyPatch, on_a_loop: bool) -> None:
+    """As gRPC itself refuses it."""
+    monkeypatch.setattr(grpc_transport, "LARGEST_CONTENT", 10)
+    with (
+        answering("grpc", RunService.ListRuns, bytes(11)) as config,
+        pytest.raises(errors.BadAnswerError, match="the answer is more than 0 KiB"),
+    ):
+        ask(config, RunService.ListRuns, on_a_loop=on_a_loop)
+
+
+# -- lists in answers
+
+
+def listed(method: Any, count: int) -> bytes:
+    """An answer with so many empty elements: two bytes each."""
+    if method is DataProxyService.TailLogs:
+        lines = dataproxy_service_pb2.TailLogsResponse.Logs(lines=[payload_pb2.LogLine()] * (count - 1))
+        return dataproxy_service_pb2.TailLogsResponse(logs=[lines]).SerializeToString()
+    return bytes((method.response.DESCRIPTOR.fields[0].number << 3 | 2, 0)) * count
+
+
+@contextmanager
+def answering(transport: str, method: Any, message: bytes) -> Iterator[FlyteConfig]:
+    """The settings for a server that gives every call this message."""
+    if transport == "grpc":
+        with http2_server(message) as server:
+            yield FlyteConfig(endpoint=server.endpoint, insecure=True, transport="grpc")
+        return
+    stream = isinstance(method, ServerStream)
+    body = connect_protocol.envelope(message) if stream else message
+    kind = connect_protocol.STREAM if stream else connect_protocol.UNARY
+    with ReplayServer(Answer(200, {"content-type": kind}, [body])) as server:
+        yield config_of(server)
+
+
+@both
+@pytest.mark.parametrize(
+    "method",
+    [
+        RunService.ListRuns,
+        RunService.WatchRuns,
+        RunService.ListActions,
+        RunService.WatchActions,
+        TaskService.ListTasks,
+        DataProxyService.TailLogs,
+    ],
+    ids=lambda method: str(method.name),
+)
+@pytest.mark.parametrize("transport", ["grpc", "connect"])
+def test_a_list_that_is_too_long(transport: str, method: Any, on_a_loop: bool) -> None:
+    """Six kilobytes of gzip hold three million runs, each of which takes the loop a moment."""
+    with (
+        answering(transport, method, listed(method, answers.MOST_ELEMENTS + 1)) as config,
+        pytest.raises(errors.BadAnswerError, match="its lists have more than 10000 elements"),
+    ):
+        ask(config, method, on_a_loop=on_a_loop)
+
+
+def test_how_long_a_list_may_be() -> None:
+    most = answers.read(RunService.ListRuns, listed(RunService.ListRuns, answers.MOST_ELEMENTS))
+    assert isinstance(most, RunService.ListRuns.response)
+    assert len(most.runs) == answers.MOST_ELEMENTS
+
+
+def test_the_parts_of_an_attempt_that_are_read(local_flyte: LocalFlyte) -> None:
+    """Two bytes each, of which a line of the timeline and a dict in XCom would be made."""
+    many = run_definition_pb2.ActionDetails(
+        attempts=[{"phase_transitions": [{}] * 5_000, "cluster_events": [{}] * 5_000}]
+    )
+    many.attempts.extend([run_definition_pb2.ActionAttempt(attempt=number) for number in range(5_000)])
+    many.attempts.append(run_definition_pb2.ActionAttempt(attempt=5_000, phase_transitions=[{}] * 5_000))
+    call = get_run_details(identifier_pb2.RunIdentifier(name="r1"))
+    details = call.read(RunService.GetRunDetails.response(details={"action": many}))
+    assert [each.attempt for each in details.action.attempts] == list(range(4_901, 5_001))
+    assert len(timeline(details)) == 1 + NEWEST
 
 
 # -- streams that go on behind a large message
@@ -193,7 +272,7 @@ def test_a_large_message_of_a_stream_is_left_out(local_flyte: LocalFlyte, on_a_l
 @both
 @pytest.mark.parametrize("flags", [0, connect_protocol.COMPRESSED])
 def test_what_is_left_out_over_connect_is_not_held(flags: int, on_a_loop: bool) -> None:
-    large = packed(b"", 60) if flags else message_of("x" * (60 << 20))
+    large = packed(b"", 30) if flags else message_of("x" * (30 << 20))
     headers = {"content-type": "application/connect+proto", "connect-content-encoding": "gzip"}
     envelope = connect_protocol.envelope(large, flags)
     parts = [envelope[start : start + 50_000] for start in range(0, len(envelope), 50_000)]

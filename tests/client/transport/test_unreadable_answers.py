@@ -33,7 +33,7 @@ from airflow_provider_flyte.client.rpc import (
     TriggerService,
     Unary,
 )
-from airflow_provider_flyte.client.transport import answers, connect_protocol, connect_transport
+from airflow_provider_flyte.client.transport import answers, connect_protocol
 from airflow_provider_flyte.client.transport.retry import RetryPolicy, is_read
 from airflow_provider_flyte.client.verdict import Outcome
 from airflow_provider_flyte.testing import LocalFlyte, garbled, gzipped, lost_answer
@@ -140,42 +140,37 @@ STREAM_HEADERS = {"content-type": "application/connect+proto", "connect-content-
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(200, UNARY_HEADERS | {"content-encoding": "gzip"}, [bomb(4 << 20)]),
-        Answer(200, UNARY_HEADERS, [bomb(4 << 20)]),
+        Answer(200, UNARY_HEADERS | {"content-encoding": "gzip"}, [bomb(9 << 20)]),
+        Answer(200, UNARY_HEADERS, [bomb(9 << 20)]),
     ],
     ids=["as HTTP says", "unsaid"],
 )
-def test_a_bomb_over_connect(monkeypatch: pytest.MonkeyPatch, way: str, answer: Answer) -> None:
-    for module in (answers, connect_transport):
-        monkeypatch.setattr(module, "LARGEST", 1 << 20)
+def test_a_bomb_over_connect(way: str, answer: Answer) -> None:
     with ReplayServer(answer) as server:
         client = client_of(Stranger(int(server.endpoint.rpartition(":")[2]), ["connect"]), endpoint=server.endpoint)
         call = Call(RunService.ListRuns, RunService.ListRuns.request(), lambda response: response)
-        with pytest.raises(errors.BadAnswerError, match="more than 1 MiB"):
+        with pytest.raises(errors.BadAnswerError, match="more than 8 MiB"):
             run(client, way, call)
 
 
 @pytest.mark.parametrize("flags", [connect_protocol.COMPRESSED, 0])
-def test_a_bomb_in_a_stream_over_connect(monkeypatch: pytest.MonkeyPatch, way: str, flags: int) -> None:
-    for module in (answers, connect_transport):
-        monkeypatch.setattr(module, "LARGEST", 1 << 20)
-    envelope = connect_protocol.envelope(bomb(4 << 20), flags)
+def test_a_bomb_in_a_stream_over_connect(way: str, flags: int) -> None:
+    envelope = connect_protocol.envelope(bomb(9 << 20), flags)
     with ReplayServer(Answer(200, STREAM_HEADERS, [envelope])) as server:
         client = client_of(Stranger(int(server.endpoint.rpartition(":")[2]), ["connect"]), endpoint=server.endpoint)
 
         def reading() -> Any:
             yield StreamCall(RunService.WatchRuns, RunService.WatchRuns.request(), lambda response: None)
 
-        with pytest.raises(errors.BadAnswerError, match="more than 1 MiB"):
+        with pytest.raises(errors.BadAnswerError, match="more than 8 MiB"):
             run(client, way, reading())
 
 
-def test_a_bomb_over_grpc(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
-    monkeypatch.setattr(answers, "LARGEST", 1 << 20)
-    with http2_server(bomb(4 << 20)) as server:
+def test_a_bomb_over_grpc(way: str) -> None:
+    with http2_server(bomb(9 << 20)) as server:
         client = client_of(Stranger(server.port, ["grpc"]))
         call = Call(RunService.ListRuns, RunService.ListRuns.request(), lambda response: response)
-        with pytest.raises(errors.BadAnswerError, match="more than 1 MiB"):
+        with pytest.raises(errors.BadAnswerError, match="more than 8 MiB"):
             run(client, way, call)
 
 
