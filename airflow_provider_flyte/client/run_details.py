@@ -115,7 +115,8 @@ class RunDetails:
         """
         used, key = self._used()
         attempts = self.pb2.action.attempts
-        attempt = attempts[-1].attempt if attempts else 1
+        # Whatever number a server gives it: none below 1 can be asked for.
+        attempt = max(1, attempts[-1].attempt) if attempts else 1
         check_tail(attempt, lines, within)
         return used, tail_log(key, used.config.org, attempt, lines, within)
 

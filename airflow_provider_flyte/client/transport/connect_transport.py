@@ -195,14 +195,14 @@ class _Wire:
             encoding = response.headers.get("connect-content-encoding", "")
             try:
                 if encoding != "gzip":
-                    raise ValueError(f"an envelope is compressed as {encoding!r}")
+                    raise ValueError(f"it is compressed as {encoding!r}")
                 payload = unpack(payload, LARGEST_PAGE if flags & connect.LAST else method.largest)
             except TooLargeError as error:
                 if method.instead is not None and not flags & connect.LAST:
                     return method.instead
                 raise self.bad_envelope(error, errors) from error
             except ValueError as error:
-                raise self.bad_envelope(error, errors) from error
+                raise self.bad_envelope(error, errors) from None
         if not flags & connect.LAST:
             return self._parse(method, payload, errors)
         if len(payload) > LARGEST_PAGE:
@@ -322,7 +322,7 @@ class _Stream(Generic[Resp]):
         try:
             return next(self._arrived, None)
         except ValueError as error:
-            raise self._wire.bad_envelope(error, self._errors) from error
+            raise self._wire.bad_envelope(error, self._errors) from None
 
 
 class _Exchange:

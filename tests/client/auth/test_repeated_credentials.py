@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,12 @@ from airflow_provider_flyte.client.errors import RpcError
 from airflow_provider_flyte.client.flows.calls import get_run_details, run_identifier, watch_runs
 from airflow_provider_flyte.client.metadata import may_be_secret
 from airflow_provider_flyte.client.outside import LONGEST, without
+from airflow_provider_flyte.client.transport import connect_protocol
 from airflow_provider_flyte.testing import Fault, LocalFlyte
 from airflow_provider_flyte.testing.calls import Call, Refusal
 from tests.client.conftest import config_for
 from tests.support.oauth2 import OAuth2Server
+from tests.support.replay_server import Answer, ReplayServer
 from tests.support.secret_search import found
 
 TOKEN = 'eyJhbGciOi"JIUzI1NiJ9.c3ViamVjdA==/+~'
@@ -185,3 +188,32 @@ def test_base64_of_a_longer_text(written: Callable[[bytes], bytes], before: str)
     text = f"refused: {written(f'{before}{SECRET}:None'.encode()).decode()}."
     assert found({"it": SECRET}, [("it", text)])
     assert found({"it": SECRET}, [("it", without(text, [SECRET]))]) == []
+
+
+@pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
+@pytest.mark.parametrize(
+    "envelope",
+    [connect_protocol.envelope(b"hello", connect_protocol.COMPRESSED), b"\0\xff\xff\xff\xff"],
+    ids=["packed", "large"],
+)
+def test_a_header_of_a_stream_that_repeats_it(envelope: bytes, on_a_loop: bool) -> None:
+    """A traceback shows the causes of an error, too."""
+    headers = {"content-type": connect_protocol.STREAM, "connect-content-encoding": f"Bearer {TOKEN} {'z' * 50_000}"}
+    with ReplayServer(Answer(200, headers, [envelope])) as server:
+        config = FlyteConfig(
+            endpoint=server.endpoint, insecure=True, transport="connect", credentials=StaticToken(TOKEN)
+        )
+        error = failure(config, watch_runs("flytesnacks", "development", ""), on_a_loop=on_a_loop)
+    shown = "".join(traceback.format_exception(error))
+    assert not [piece for piece in pieces(TOKEN) if piece in shown]
+    assert "zzz" not in shown.replace(str(error), "")
+    assert not [cause for cause in causes(error) if not isinstance(cause, RpcError)]
+
+
+def causes(error: BaseException | None) -> list[BaseException]:
+    """What a traceback shows of it."""
+    found: list[BaseException] = []
+    while error is not None:
+        found.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return found

@@ -131,3 +131,12 @@ async def test_the_details_know_the_last_attempt(flyte: LocalFlyte) -> None:
         details = await RunDetails.get.aio("known")
         assert (await details.log_tail.aio()).lines == ("second",)
         assert details.log_tail(lines=1).lines == ("second",)
+
+
+def test_a_last_attempt_without_a_number(flyte: LocalFlyte) -> None:
+    """As protobuf reads a message that leaves it out."""
+    flyte.run("r1").move("RUNNING").logs("first").fails()
+    with FlyteClient(config_for(flyte)):
+        details = RunDetails.get("r1")
+        details.pb2.action.attempts[-1].attempt = 0
+        assert details.log_tail().lines == ("first",)
