@@ -50,7 +50,7 @@ def read(method: Method[Any, Resp], data: bytes) -> Resp | Unreadable:
         if len(unpacked) > _LEAST_EACH * MOST_ELEMENTS and _has_too_many(message):
             raise TooLargeError(f"its lists have more than {MOST_ELEMENTS} elements")
     except (DecodeError, ValueError) as error:
-        instead = method.instead if isinstance(method, ServerStream) else None
+        instead: Resp | None = method.instead if isinstance(method, ServerStream) else None
         if isinstance(error, TooLargeError) and instead is not None:
             return instead
         # protobuf's own text names our classes and no reason.

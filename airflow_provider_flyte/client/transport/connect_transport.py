@@ -200,7 +200,7 @@ class _Wire:
             except TooLargeError as error:
                 if method.instead is not None and not flags & connect.LAST:
                     return method.instead
-                raise self.bad_envelope(error, errors) from error
+                raise self.bad_envelope(error, errors) from None
             except ValueError as error:
                 raise self.bad_envelope(error, errors) from None
         if not flags & connect.LAST:

@@ -135,8 +135,8 @@ async def test_the_details_know_the_last_attempt(flyte: LocalFlyte) -> None:
 
 def test_a_last_attempt_without_a_number(flyte: LocalFlyte) -> None:
     """As protobuf reads a message that leaves it out."""
-    flyte.run("r1").move("RUNNING").logs("first").fails()
+    flyte.run("unnumbered").move("RUNNING").logs("first").fails()
     with FlyteClient(config_for(flyte)):
-        details = RunDetails.get("r1")
+        details = RunDetails.get("unnumbered")
         details.pb2.action.attempts[-1].attempt = 0
         assert details.log_tail().lines == ("first",)
