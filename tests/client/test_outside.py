@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_flyte.client.outside import marked, one_line, some_lines, storable
+from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.outside import LONGEST, marked, one_line, some_lines, storable
 
 ANY = st.text(st.characters(exclude_categories=[]), max_size=60)
 """All text, lone surrogates included."""
@@ -87,3 +90,23 @@ def test_one_line_of(text: str, line: str) -> None:
 def test_a_long_text_lacks_its_middle() -> None:
     assert one_line("begin" + "." * 3_000_000 + "end", 30) == "begin....... ... ..........end"
     assert some_lines("first\n" + "x\n" * 1_000_000 + "last", 20) == "first\nx ... x\nx\nlast"
+
+
+@pytest.mark.parametrize("clean", [one_line, some_lines])
+def test_of_megabytes_little_is_looked_at(clean: Callable[[str], str]) -> None:
+    """An event loop would stand still for all of it."""
+    text = "\x07\n" * 300_000
+    tracemalloc.start()
+    try:
+        assert len(clean(text)) <= LONGEST
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1 << 20
+
+
+def test_a_name_of_flytes_in_an_error_of_a_setting() -> None:
+    shown = str(ConfigError(f"Flyte has no such task: {'x' * 3_000_000}\nand\x1b[2J no other."))
+    assert shown.isprintable()
+    assert len(shown) <= LONGEST
+    assert shown.endswith("and no other.")

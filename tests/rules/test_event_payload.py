@@ -148,3 +148,14 @@ def test_an_event_that_cannot_be_read_is_logged_and_ignored(caplog: pytest.LogCa
 def test_the_traceback_of_a_crash(kwargs: Any, lines: list[str], caplog: pytest.LogCaptureFixture) -> None:
     log_traceback(kwargs, logging.getLogger("a task"))
     assert caplog.messages == lines
+
+
+def test_a_traceback_without_an_end(caplog: pytest.LogCaptureFixture) -> None:
+    """It quotes what a server has written, and the task's log is read in a browser; its reason stands at its end."""
+    log_traceback(
+        {"traceback": ["Traceback:\n", "x" * 3_000_000, "y\n" * 100_000, "the reason"]}, logging.getLogger("a task")
+    )
+    [record] = caplog.records
+    assert record.getMessage().startswith("The trigger failed in the triggerer:\n  | Traceback:")
+    assert record.getMessage().endswith("\n  | the reason")
+    assert len(record.getMessage()) < 60_000
