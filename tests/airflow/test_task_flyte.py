@@ -145,7 +145,7 @@ def test_it_gets_what_it_names_of_the_context(flyte: LocalFlyte, driven: Make) -
     one.context["logical_date"] = NOON
     one.run()
     assert launched(flyte) == [{"rows": 6, "day": NOON, "text": "1"}]
-    # Else it would be Airflow's: a task loop, which the operator refuses.
+    # Else it would be Airflow's: the place in a task loop.
     assert "loop" not in one.context
 
 
