@@ -84,6 +84,11 @@ class FlyteRunTrigger(BaseTrigger):
     _logs: FollowedLogs | None = None
     """The logs of runs that are written."""
 
+    # No attributes of their own where they are not set: Python 3.11 shares the names of 30 among all instances, and a
+    # trigger with more took 1,700 bytes instead of 400.
+    stream_logs: bool | None = None
+    logs: dict[str, Any] | None = None
+
     def __init__(
         self,
         run_name: str = "",
@@ -101,7 +106,7 @@ class FlyteRunTrigger(BaseTrigger):
         any_one: bool = False,
         fail_fast: bool = True,
         log_progress: bool = False,
-        stream_logs: bool | None = False,
+        stream_logs: bool | None = None,
         logs: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -121,8 +126,10 @@ class FlyteRunTrigger(BaseTrigger):
             self.any_one = switch("any_one", any_one)
             self.fail_fast = switch("fail_fast", fail_fast)
             self.log_progress = switch("log_progress", log_progress)
-            self.stream_logs = switch("stream_logs", stream_logs, optional=True)
-        self.logs = logs
+            if switch("stream_logs", stream_logs, optional=True) is not None:
+                self.stream_logs = stream_logs
+        if logs:
+            self.logs = logs
         self._lease: Lease | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -180,7 +187,7 @@ class FlyteRunTrigger(BaseTrigger):
                 on_trouble=self._warn,
                 on_progress=self._log_progress,
             ) as results:
-                if self.log_progress or self.stream_logs is not False:
+                if self.log_progress or self._streams_logs(watcher):
                     self._follow(watcher)
                 counts: Counter[Outcome] | None = None
                 async for result in results:
@@ -247,15 +254,15 @@ class FlyteRunTrigger(BaseTrigger):
         # Not where the wait is: structlog inspects the frame that logs, which makes an object that lasts as long.
         self.log.info("Waiting for %s over the Airflow connection %r.", self._what, self.flyte_conn_id)
 
+    def _streams_logs(self, watcher: RunWatcher) -> bool:
+        return watcher.run_logs.by_default if self.stream_logs is None else self.stream_logs
+
     def _follow(self, watcher: RunWatcher) -> None:
         """Log the progress of what runs inside, and what it logs. In tasks of their own, which end or delay no wait."""
-        from airflow_provider_flyte.settings import streams_logs
         from airflow_provider_flyte.wait.progress import MOST_FOLLOWED
 
-        if streams_logs(self.stream_logs, watcher.run_logs.config):
+        if self._streams_logs(watcher):
             self._begin_logs(watcher.run_logs)
-        elif not self.log_progress:
-            return
         self._following = [
             asyncio.create_task(
                 watcher.progress.follow(name, self.project, self.domain, on_progress=self._log_progress)

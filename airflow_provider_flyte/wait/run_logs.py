@@ -60,6 +60,11 @@ class FollowedLogs:
         for task in self._tasks:
             task.cancel()
 
+    def silence(self) -> None:
+        """Write nothing more, from another thread, where the loop is too slow to be told to stop."""
+        for run in self._runs:
+            run.silence()
+
     async def ended(self) -> None:
         """Wait until what was stopped has ended."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -88,7 +93,7 @@ class WorkerLogs:
         self._used: set[FlyteClient] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
-        self._begun = threading.Event()
+        self._begun, self._over = threading.Event(), threading.Event()
         # In a copy of the context, by which Airflow may find the task's log.
         run = contextvars.copy_context().run
         self._thread = threading.Thread(
@@ -98,11 +103,14 @@ class WorkerLogs:
 
     def end(self) -> dict[str, Any]:
         """End it, and tell how far each log was written; more than once does no harm."""
+        self._over.set()
         if self._begun.wait(_ENDS_WITHIN) and self._loop is not None and self._end is not None:
             # A loop that was closed since raises RuntimeError.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join(_ENDS_WITHIN)
+        if self._thread.is_alive():
+            self._followed.silence()
         return self._followed.written
 
     def _log_line(self, line: str) -> None:
@@ -113,6 +121,8 @@ class WorkerLogs:
 
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         self._begun.set()
+        if self._over.is_set():
+            return
         self._followed.follow(RunLogs(self._current, time.monotonic, asyncio.sleep))
         try:
             await self._end.wait()

@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.report.metrics import Metrics
-from airflow_provider_flyte.settings import watcher_settings
+from airflow_provider_flyte.settings import streams_logs, watcher_settings
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunWatcher
@@ -60,7 +60,9 @@ class _Shared:
     async def _make(self) -> RunWatcher:
         self._client = await self._hook().aget_client()
         watcher_class = await asyncio.to_thread(_import_watcher)
-        self._watcher = watcher_class(self._client, renew=self._refresh_client, **watcher_settings())
+        watcher = watcher_class(self._client, renew=self._refresh_client, **watcher_settings())
+        watcher.run_logs.by_default = streams_logs(None, self._client.config)
+        self._watcher = watcher
         self._metrics = Metrics(self._flyte_conn_id)
         self._report()
         self._in_background(self._close_in_the_end())

@@ -15,11 +15,14 @@ import pytest
 from airflow_provider_flyte.client import FlyteConfig
 from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.exceptions import FlyteRunFailed
+from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.settings import streams_logs
 from airflow_provider_flyte.testing import LocalFlyte, cut_stream, silent_stream, status
 from airflow_provider_flyte.triggers import FlyteRunTrigger
-from tests.support.driving import DagRun, Driven, TaskInstance, Try, lines_of, made_again
+from airflow_provider_flyte.wait import run_logs
+from airflow_provider_flyte.wait.event import Ending, RunEvent
+from tests.support.driving import DagRun, Driven, TaskInstance, Try, kwargs_of, lines_of, made_again
 from tests.support.own_airflow import connection_json
 
 LATE = 60.0
@@ -269,6 +272,57 @@ def test_a_sensor_that_defers_again_hands_it_on(flyte_default: LocalFlyte) -> No
     with pytest.raises(TaskDeferred) as deferred:
         task.resume(event)
     assert deferred.value.trigger.logs == position
+
+
+def test_an_operator_that_defers_again_hands_it_on(flyte_default: LocalFlyte) -> None:
+    flyte_default.deploy("demo.train")
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    driven = Driven(operator(deferrable=True, stream_logs=True), TaskInstance(), DagRun())
+    position = {"r1": {"attempt": 1, "at": 5, "count": 1, "lines": {}, "gap": None}}
+    with pytest.raises(TaskDeferred) as first:
+        driven.task.execute(driven.context)
+    assert first.value.trigger.logs is None
+    again = first.value
+    # Of a trigger that failed nothing is known but what the one before had written.
+    for event in (RunEvent(Ending.QUEUED, "r1", logs=position), RunEvent(Ending.QUEUED, "r1")):
+        with pytest.raises(TaskDeferred) as deferred:
+            driven.resume(event.to_payload(), **kwargs_of(again))
+        again = deferred.value
+        assert again.trigger.logs == position
+
+
+class SlowLog:
+    """A task's log that takes its time for a line."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.may_go_on = threading.Event()
+
+    def info(self, event: str, /, *args: Any) -> None:
+        self.lines.append(event)
+        self.may_go_on.wait(LATE)
+
+    warning = error = info
+
+
+@pytest.mark.parametrize("begins_first", [True, False])
+def test_a_thread_that_is_slow_delays_nothing_and_writes_nothing_more(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, begins_first: bool
+) -> None:
+    monkeypatch.setattr(run_logs, "_ENDS_WITHIN", 0.0)
+    flyte_default.run("r1").move("RUNNING").logs(*map(str, range(250)))
+    log = SlowLog()
+    with FlyteHook().get_client() as client:
+        logs = run_logs.WorkerLogs(lambda: client, [client.config.key("r1")], {}, log)
+        until = time.monotonic() + LATE
+        while begins_first and not log.lines and time.monotonic() < until:
+            time.sleep(0.01)
+        logs.end()
+        log.may_go_on.set()
+        logs._thread.join(LATE)
+        assert not logs._thread.is_alive()
+    # The one that it was at, before which another one says whose log it is.
+    assert begins_first <= len(log.lines) <= 2
 
 
 @pytest.mark.parametrize("asked", [None, False])

@@ -219,6 +219,10 @@ class LogOfRun:
     def stop(self) -> None:
         """Write nothing of it after this."""
         self.tell_left_out()
+        self.silence()
+
+    def silence(self) -> None:
+        """Write nothing of it after this, whatever was left out."""
         self._stopped = True
 
     def tell_left_out(self) -> None:
@@ -239,7 +243,7 @@ class LogOfRun:
         for log in response.logs:
             for line in log.lines:
                 at, text = self._times.of(line), line.message
-                if (at, text) in self._known:
+                if (at, text) in self._known or self._stopped:
                     continue
                 news = True
                 position.add(at, text)

@@ -80,6 +80,9 @@ class RunLogs:
         sleep: Callable[[float], Awaitable[None]],
         places: Places = _PLACES,
     ) -> None:
+        self.by_default = False
+        """Whether logs are written for those who do not say it themselves; to be set."""
+
         self._client = client
         self.clock = clock
         self._sleep = sleep
