@@ -321,7 +321,7 @@ def test_no_token_goes_in_plaintext_where_the_connection_has_tls(way: str, trans
 
 
 def launch(flyte: LocalFlyte, way: str, **inputs: Any) -> str:
-    wanted = Launch("train", inputs=inputs)
+    wanted = Launch("train", inputs=inputs, run_base_dir="s3://bucket/runs")
 
     async def on_a_loop() -> str:
         async with FlyteClient(config_for(flyte)) as client:
@@ -343,6 +343,7 @@ def test_large_inputs_are_uploaded_to_the_data_plane(flyte: LocalFlyte, way: str
     assert upload.cluster == 0
     assert upload.request.run_id.name == name
     assert (upload.request.task_id.name, upload.request.task_id.version) == ("train", "v1")
+    assert upload.request.base_dir == "s3://bucket/runs"
     request = flyte.calls("CreateRun")[1].request
     assert request.WhichOneof("input_wrapper") == "offloaded_input_data"
     assert request.ByteSize() < 1000

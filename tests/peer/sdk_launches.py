@@ -15,15 +15,6 @@ import flyte
 from flyte import notify
 from flyte.models import ActionPhase
 from flyte.remote import Task
-from flyte.remote._client import controlplane
-
-
-async def one_cluster(self: Any, request: Any) -> tuple[Any, str]:
-    """Uploads go through the cluster that ClusterService names; the local server does not play that one."""
-    return self._default_client, ""
-
-
-controlplane._ClusterAwareService._select_and_build_with_cluster = one_cluster
 
 SETTINGS: dict[str, Any] = {
     "name": "theirs",

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, Launch
+from airflow_provider_flyte.client.flows import upload
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.peer.conftest import run_sdk
 
@@ -91,6 +92,30 @@ def test_the_same_request(
     runs = {run.name: run for run in flyte.runs()}
     assert runs[our_name].inputs == runs[their_name].inputs
     assert runs[our_name].context == runs[their_name].context == wanted.get("run_context", {})
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("plain", PLAIN), ("whole", WHOLE)])
+def test_the_same_upload(
+    flyte: LocalFlyte,
+    answered: dict[str, Any],
+    client: FlyteClient,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    wanted: dict[str, Any],
+) -> None:
+    """Of inputs that are too large for a launch; the SDK uploads all."""
+    monkeypatch.setattr(upload, "MOST_INLINE", 0)
+    name = client.launch(Launch("demo.train", **wanted | {"run_name": f"uploading-{kind}"})).name
+    theirs = flyte.calls("UploadInputs")[list(answered).index(kind)].request
+    ours = flyte.calls("UploadInputs")[-1].request
+    assert ours.run_id.name == name
+    # As in the launch itself.
+    for request in (theirs, ours):
+        request.ClearField("id")
+        request.task_id.org = ""
+    assert ours == theirs
+    runs = {run.name: run for run in flyte.runs()}
+    assert runs[name].inputs == runs[answered[kind][0]].inputs
 
 
 def flat(request: Any) -> dict[str, Any]:
