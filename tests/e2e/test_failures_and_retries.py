@@ -15,7 +15,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 def test_what_is_retried_and_why(airflow: StandaloneAirflow, dag_runs: Mapping[str, str]) -> None:
     api, dag_run = airflow.api, dag_runs["e2e_retries"]
-    # A hundred other tasks are resumed before its second try.
     assert api.wait_for_run("e2e_retries", dag_run, timeout=300) == "failed"
     user, system = (api.task("e2e_retries", dag_run, kind) for kind in ("user", "system"))
     assert (user["state"], user["try_number"]) == ("failed", 1)

@@ -16,6 +16,8 @@ with DAG(dag_id="e2e_retries", schedule=None):
             task_name=f"e2e.{kind}",
             deferrable=True,
             poll_interval=1,
+            # A hundred other tasks want a worker meanwhile.
+            priority_weight=100,
             retries=1,
             retry_delay=timedelta(hours=1),
             retry_policy=FlyteRetryPolicy(system_delay=0),
