@@ -8,21 +8,11 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 import flyte
 from flyte.remote import RunDetails
-from flyte.remote._client import controlplane
 from flyte.remote._logs import Logs
 from flyte.remote._trigger import TriggerDetails
-
-
-async def one_cluster(self: Any, request: Any) -> tuple[Any, str]:
-    """Uploads and logs go through the cluster that ClusterService names; the local server does not play that one."""
-    return self._default_client, ""
-
-
-controlplane._ClusterAwareService._select_and_build_with_cluster = one_cluster
 
 
 def main(endpoint: str, run: str) -> None:
