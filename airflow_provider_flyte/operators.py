@@ -35,6 +35,7 @@ from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.links import FlyteRunLink, link_was_shown, show_link
 from airflow_provider_flyte.report.redaction import HiddenValues
 from airflow_provider_flyte.templates import KeepsTexts
+from airflow_provider_flyte.tries import supervisor  # noqa: F401  # notes who forks this process
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -295,6 +296,9 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
 
         with HeldClient(self.flyte_conn_id, self.log) as client:
             stopping = Stopping(self, context, client)
+            if before is not None:
+                # As it was rendered then: a template may give another text each time.
+                self.project, self.domain, self.run_name = before.project, before.domain, before.asked_name
             if before is not None and before.launched is True:
                 link_was_shown(self)
                 with naming(before.run_names[0]):
@@ -316,8 +320,6 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         from airflow_provider_flyte.wait.deferral import execution_deadline
         from airflow_provider_flyte.wait.resumption import OPERATOR, Settled
 
-        if before is not None:
-            self.project, self.domain, self.run_name = before.project, before.domain, before.asked_name
         run = Launching(self, context, client, stopping).run(wanted_by(self, context), before, event)
         now = time.time()
         return run, Settled(
@@ -327,6 +329,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
             run.key.domain,
             [run.key.name],
             run.endpoint,
+            asked_name=self.run_name,
             began=now,
             execution_deadline=before.execution_deadline if before else execution_deadline(self, context),
             ours=run.ours,

@@ -176,6 +176,9 @@ class FlyteRunTrigger(BaseTrigger):
                 watcher = await self._within_deadline(self._watcher(self._lease))
             if watcher is None:
                 return self._timed_out()
+            if elsewhere := self._elsewhere(watcher):
+                self._lease.retire()
+                return self._ended(Ending.UNREACHABLE, message=elsewhere)
             self._log_beginning()
             with watcher.wait_each(
                 self._names,
@@ -249,6 +252,10 @@ class FlyteRunTrigger(BaseTrigger):
             return doing.result() if doing.done() else None
         finally:
             doing.cancel()
+
+    def _elsewhere(self, watcher: RunWatcher) -> str:
+        """Why the runs may be none of this Flyte's; '' for runs that are waited for whoever launched them."""
+        return ""
 
     def _log_beginning(self) -> None:
         # Not where the wait is: structlog inspects the frame that logs, which makes an object that lasts as long.
@@ -404,6 +411,14 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
     def _why(self, event: RunEvent) -> str:
         # Before the launch any answer about the run ends the wait.
         return "Flyte answers" if event.answered and not self.launched else super()._why(event)
+
+    def _elsewhere(self, watcher: RunWatcher) -> str:
+        now_at = watcher.run_logs.config.endpoint
+        if not self.launched or self.endpoint in (None, now_at):
+            return ""
+        from airflow_provider_flyte.tries.whose import led_elsewhere
+
+        return led_elsewhere(self.endpoint, now_at, "and a worker checks whether Flyte has this run there")
 
     def _cancelled(self) -> None:
         # A triggerer sets whose trigger it is. ``dag.test()`` does not: there a cancellation is the author's Ctrl-C.

@@ -17,13 +17,15 @@ from airflow_provider_flyte.tries.attempt import TryRun
 from airflow_provider_flyte.tries.held_client import HeldClient
 from airflow_provider_flyte.tries.kill import Stopping
 from airflow_provider_flyte.tries.stragglers import ON_ITS_WAY, end_stragglers
-from airflow_provider_flyte.tries.task_instance import try_of
+from airflow_provider_flyte.tries.task_instance import task_instance_of, try_of
+from airflow_provider_flyte.tries.whose import why_not_this
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.resumption import Settled
 from airflow_provider_flyte.wait.run_wait import Advice
 from airflow_provider_flyte.wait.task_wait import BRIEFLY, TaskWait, patience
 
 if TYPE_CHECKING:
+    from airflow_provider_flyte.client.idl.workflow.run_definition_pb2 import RunDetails
     from airflow_provider_flyte.compat import Context
     from airflow_provider_flyte.operators import FlyteRunOperator
 
@@ -57,6 +59,7 @@ class LaunchedWait:
             endpoint=run.endpoint,
             log=task.log,
             advise=self._advise,
+            doubt=self._doubt,
             # Of a task that defers the trigger logs it, and one that does not wait has nothing to log.
             log_progress=task.log_progress and task.wait and not task.deferrable,
             stream_logs=task.stream_logs if task.wait and not task.deferrable else False,
@@ -76,6 +79,7 @@ class LaunchedWait:
                 return self._observe_or_defer(settled, event)
             self.wait.observe(BRIEFLY)
             self._stopping.check(self._run)
+            self._end_stragglers()
             return self.wait.value(redact_env=self._task.redact_env)
 
     def _observe_or_defer(self, settled: Settled, event: RunEvent | None) -> Any:
@@ -100,13 +104,31 @@ class LaunchedWait:
                 self._end_stragglers()
             if task.deferrable:
                 self._stopping.check_before_deferral(self._run)
-                defer(task, self._context, settled, task.unreachable_after)
+                defer(task, self._context, replace(settled, endpoint=self._run.endpoint), task.unreachable_after)
             self._stopping.sleep(task.poll_interval, lambda: self._stopping.check(self._run))
 
+    def _doubt(self, details: RunDetails | None, endpoint: str) -> str:
+        run = self._run
+        why = why_not_this(run, task_instance_of(self._context, self._task), endpoint, details)
+        if not why and run.endpoint not in (None, endpoint):
+            self._task.log.warning(
+                "The Flyte connection leads to %s by now, and led to %s when the task settled on Flyte run %s. By its "
+                "annotations it is the same run, so the task waits for it there.",
+                endpoint,
+                run.endpoint,
+                run.key,
+            )
+            self._run = replace(run, endpoint=endpoint)
+        return why
+
     def _end_stragglers(self) -> None:
+        if self._context["ti"].try_number <= 1:
+            return
         task, client = self._task, self._client.get()
-        trying = try_of(self._context, client.config.run_name_prefix, task.run_name, task, self._run.key.name)
-        end_stragglers(client, trying, self._run, BRIEFLY, task.log)
+        prefix, name = client.config.run_name_prefix, self._run.key.name
+        end_stragglers(
+            client, lambda: try_of(self._context, prefix, task.run_name, task, name), self._run, BRIEFLY, task.log
+        )
 
     def _explain(self, event: RunEvent) -> BaseException | None:
         if event.ending is Ending.TASK_TIMED_OUT:

@@ -6,6 +6,7 @@ way by then still arrives, after the later try has searched for earlier runs. No
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_flyte.client.errors import FlyteError
@@ -24,23 +25,26 @@ ON_ITS_WAY = 60.0
 """Seconds for which a worker asks for such runs with each poll: longer than a call takes to arrive."""
 
 
-def end_stragglers(client: FlyteClient, trying: Try, run: TryRun, retry_for: float, log: TaskLog) -> None:
+def end_stragglers(
+    client: FlyteClient, try_now: Callable[[], Try], run: TryRun, retry_for: float, log: TaskLog
+) -> None:
     """Abort the runs of earlier tries that are running beside the one that this try has.
 
     :param client: whom to ask.
-    :param trying: the task instance and its try.
+    :param try_now: gives the task instance and its try, by the connection and the ``run_name`` as they are now.
     :param run: the try's run.
     :param retry_for: seconds for which trouble is tolerated; then it is logged, and no reason to fail.
     :param log: the task's log.
     """
     config = client.config
-    if trying.number == 1 or not run.ours or run.endpoint != config.endpoint:
+    if not run.ours or run.endpoint != config.endpoint:
         return
 
     def key_of(name: str) -> RunKey:
         return RunKey(run.key.project, run.key.domain, name)
 
     try:
+        trying = try_now()
         found = client.execute(find_tries(trying, key_of, config.org), retry_for=retry_for)
         for name in stragglers(trying, found, run.key.name):
             why = f"try {trying.number} of the task has another run"

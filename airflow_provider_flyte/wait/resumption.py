@@ -52,7 +52,7 @@ class Settled:
     """Whether an operator has its run; None: it is not known whether it was launched."""
 
     asked_name: str | None = None
-    """An operator's ``run_name`` as it was rendered, for a launch that is still to come."""
+    """An operator's ``run_name`` as it was rendered: for a launch that is still to come, and other tries' names."""
 
     returned: str | None = None
     """What the function of ``@task.flyte`` returned, for a launch that is still to come (``launch/returned.py``)."""

@@ -41,9 +41,11 @@ from airflow_provider_flyte.exceptions import (
     FlyteWaitBroken,
 )
 from airflow_provider_flyte.task_log import TaskLog, TroubleLog
+from airflow_provider_flyte.tries.whose import led_elsewhere
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunDetails
+    from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 
 DETAILS_LAG = 5.0
 """Seconds to wait for the details of a run that is over: Flyte shows FAILED a moment before the error."""
@@ -53,6 +55,11 @@ PAUSE = 0.5
 
 _MOST_LINES = 40
 """How many lines of a run's timeline are logged."""
+
+
+Doubt = Callable[["run_definition_pb2.RunDetails | None", str], str]
+"""Why what an endpoint shows under a run's name, or that it shows nothing, is not known to be about that run; '' where
+it is."""
 
 
 class Advice(NamedTuple):
@@ -89,6 +96,7 @@ class RunWait:
     :param endpoint: where Flyte was when the task settled on this run, ``host:port``; by default where it is now.
     :param log: the task's log.
     :param advise: what it means for the task if the run fails.
+    :param doubt: whether what is read is believed to be about this run; by default it is, whoever launched it.
     """
 
     def __init__(
@@ -101,6 +109,7 @@ class RunWait:
         endpoint: str | None = None,
         log: TaskLog,
         advise: Callable[[Verdict], Advice] = advise_waiter,
+        doubt: Doubt = lambda details, endpoint: "",
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -109,7 +118,8 @@ class RunWait:
         self.details: RunDetails | None = None
         """Flyte's last details; None while nothing could be read."""
         self._rules = rules
-        self._endpoint = endpoint or client.config.endpoint
+        self._endpoint = self._read_at = endpoint or client.config.endpoint
+        self._doubt = doubt
         self._state = WaitState(absent_since=began)
         self._log = log
         self._advise = advise
@@ -215,7 +225,11 @@ class RunWait:
         except FlyteError as error:
             # Counted from the first call: its retries are part of the trouble.
             return self.note(trouble_of(error), began)
+        endpoint = self.client.config.endpoint
+        if why := self._doubt(message, endpoint):
+            return self.note(Trouble(why, lasting=True), began)
         if message is not None:
+            self._read_at = endpoint
             self.details = RunDetails(message, self.client)
         return self.note(seen)
 
@@ -224,8 +238,13 @@ class RunWait:
 
         :param retry_for: seconds for which a transient failure is repeated.
         :raises FlyteError: when Flyte does not give them.
+        :raises FlyteUnreachable: where the connection leads elsewhere by now, and the run is not known to be there.
         """
         assert self.details is not None
+        if self.client.config.endpoint != self._read_at:
+            self.read(retry_for)
+            if self.trouble:
+                raise self.unreachable(self.trouble)
         until = self._now() + DETAILS_LAG
         while True:
             try:
@@ -313,10 +332,7 @@ class RunWait:
         """The exception for a run that ListRuns does not have. One that another Flyte does not have is not missing."""
         endpoint = self.client.config.endpoint
         if endpoint != self._endpoint:
-            return self.unreachable(
-                f"The Flyte connection led to {self._endpoint} when the task settled on this run. It leads to "
-                f"{endpoint} now, where Flyte has no such run. Change it back, or look for the run there."
-            )
+            return self.unreachable(led_elsewhere(self._endpoint, endpoint, "where Flyte has no such run"))
         return FlyteRunMissing(
             f"Flyte has no run {self.key.name!r} in project {self.key.project!r}, domain {self.key.domain!r}: "
             f"{_for(self._rules.missing_after)} passed and ListRuns still does not show it. Check run_name, project "

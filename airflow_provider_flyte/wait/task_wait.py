@@ -41,7 +41,7 @@ from airflow_provider_flyte.tries.held_client import HeldClient
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.progress import WorkerProgress
 from airflow_provider_flyte.wait.resumption import Settled
-from airflow_provider_flyte.wait.run_wait import DETAILS_LAG, PAUSE, Advice, RunWait, advise_waiter, trouble_of
+from airflow_provider_flyte.wait.run_wait import DETAILS_LAG, PAUSE, Advice, Doubt, RunWait, advise_waiter, trouble_of
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunDetails
@@ -85,6 +85,7 @@ class TaskWait:
     :param endpoint: where Flyte was when the task settled on these runs; by default where it is now.
     :param log: the task's log.
     :param advise: what it means for the task if a run fails.
+    :param doubt: whether what is read is believed to be about a run; by default it is.
     :param log_progress: log how far the child actions of the first runs are, between polls.
     :param stream_logs: do that, and write the logs of the first runs into the task's while it waits; None: by
         connection and configuration.
@@ -106,6 +107,7 @@ class TaskWait:
         endpoint: str | None = None,
         log: TaskLog,
         advise: Callable[[Verdict], Advice] = advise_waiter,
+        doubt: Doubt = lambda details, endpoint: "",
         log_progress: bool = False,
         stream_logs: bool | None = False,
         now: Callable[[], float] = time.time,
@@ -126,6 +128,7 @@ class TaskWait:
                 endpoint=endpoint,
                 log=log,
                 advise=advise,
+                doubt=doubt,
                 now=now,
                 sleep=sleep,
             )
