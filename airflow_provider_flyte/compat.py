@@ -335,6 +335,11 @@ def task_state(ti: Any) -> str | None:
         return UNKNOWN
 
 
+def waits_as_running(state: str) -> bool:
+    """Whether a task that is being executed may have this state: in ``dag.test()`` of 2.11 it stays as it was."""
+    return state in ("scheduled", "queued") and _airflow_version() < (3, 0)
+
+
 async def atask_state(ti: Any) -> str | None:
     """:func:`task_state` in the triggerer, whose task instance is a plain record."""
     try:

@@ -42,6 +42,8 @@ OF_A_DAG_FILE = {
     "report.redaction",
     "sensors",
     "templates",
+    "tries",
+    "tries.supervisor",
 }
 """Our modules that a DAG file brings in. All others wait until a task runs."""
 

@@ -30,12 +30,13 @@ from airflow_provider_flyte.exceptions import (
     FlyteLaunchUncertain,
     FlyteRunError,
     FlyteRunTaken,
+    FlyteTaskKilled,
     FlyteTaskMissing,
     FlyteUnreachable,
 )
 from airflow_provider_flyte.task_log import TaskLog
 from airflow_provider_flyte.tries.abort import abort_own
-from airflow_provider_flyte.tries.decision import Answer, Attach, Refuse, Start, decide
+from airflow_provider_flyte.tries.decision import Answer, Attach, Refuse, Start, decide, launched_later
 from airflow_provider_flyte.tries.identity import Found, Sameness, Try, launch_annotations
 
 if TYPE_CHECKING:
@@ -211,20 +212,31 @@ class TryRuns:
         Flyte is asked after Airflow, whose answer may take seconds: with it, another process of this try may launch.
         """
         self._before_create()
-        again = decide(self._trying, self._find(by_name_alone=True))
+        found = self._find(again=True)
+        if (later := launched_later(self._trying, found)) is not None:
+            text = (
+                f"Nothing is launched, because try {later.try_number} of this task has launched Flyte run "
+                f"{self._key(later.name)}: Airflow has given this try up."
+            )
+            raise self._error(FlyteTaskKilled, self.key, text)
+        again = decide(self._trying, found)
         if not isinstance(again, Start) or again.name != start.name or {*again.end_first} - {*start.end_first}:
             raise _OvertakenError
         self._at_create()
 
-    def _find(self, *, by_name_alone: bool = False) -> list[Found]:
+    def _find(self, *, again: bool = False) -> list[Found]:
+        """The runs of the tries.
+
+        :param again: right before CreateRun: those of later tries too, and by their names alone.
+        """
         from airflow_provider_flyte.tries.lookup import find_tries
 
         keys = [self._key(name) for name in self._trying.names]
         try:
             found = self._client.execute(
-                find_tries(self._trying, self._key, self._client.config.org), retry_for=self._retry_for
+                find_tries(self._trying, self._key, self._client.config.org, later=again), retry_for=self._retry_for
             )
-            others = self._trying.number > 1 and not by_name_alone
+            others = self._trying.number > 1 and not again
             if others and not any(run.owner == self._trying.task for run in found):
                 found += self._under_other_names()
             return found

@@ -107,6 +107,12 @@ def decide(trying: Try, found: Iterable[Found]) -> Decision:
     )
 
 
+def launched_later(trying: Try, found: Iterable[Found]) -> Found | None:
+    """A run that a later try has launched: Airflow has given this try up, and nobody has told its process."""
+    later = (run for run in found if run.owner == trying.task and run.try_number > trying.number)
+    return next((run for run in later if trying.dag_run.proves(run)), None)
+
+
 def stragglers(trying: Try, found: Iterable[Found], mine: str) -> list[str]:
     """The runs of this task instance's earlier tries that are still running.
 

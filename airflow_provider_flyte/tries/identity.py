@@ -32,6 +32,9 @@ _KEY = "airflow.apache.org/"
 _HASH_LENGTH = 20
 _ABORT_MARK = "Airflow: "
 
+_LATER = 5
+"""How many later tries a process looks for that Airflow may have given up without its notice."""
+
 
 @dataclass(frozen=True)
 class TaskInstance:
@@ -129,6 +132,12 @@ class DagRunMarks:
             return Sameness.UNKNOWN if cleared else Sameness.OTHER
         return Sameness.UNKNOWN if "dag_run_started" in equal else Sameness.SAME
 
+    def proves(self, run: Found) -> bool:
+        """Whether a mark that no other DAG run has shows that this run was launched for this DAG run."""
+        mine = self.annotations()
+        names = ("dag_run_key", "dag_run_trace", *(() if self.dated else ("dag_run_started",)))
+        return any(name in mine and run.annotation(name) == mine[name] for name in names)
+
     def _began_before(self, run: Found) -> bool:
         """Whether this DAG run has an earlier start than the run's. A reset only ever gives it a later one."""
         try:
@@ -190,6 +199,12 @@ class Try:
     def numbers(self) -> range:
         """The tries that matter to this one: itself first, then the earlier ones, newest first."""
         return range(self.number, self.number - 1 if self.is_test else 0, -1)
+
+    @property
+    def later_numbers(self) -> range:
+        """The next tries, as far as Airflow allows them now; none has launched yet unless this one was given up."""
+        last = min(max(self.max_tries + 1, self.number + 1), self.number + _LATER)
+        return range(0) if self.is_test else range(self.number + 1, last + 1)
 
     @property
     def names(self) -> list[str]:

@@ -23,9 +23,11 @@ from airflow_provider_flyte.tries.kill_reason import (
     interrupted,
     kept_by_setting,
     not_ours,
+    why_another,
     why_given_up,
     why_killed,
 )
+from airflow_provider_flyte.tries.supervisor import supervisor
 from airflow_provider_flyte.tries.task_instance import is_test, task_instance_of
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class Stopping:
         self._context = context
         self._client = client
         self._log = task.log
-        self._supervisor = os.getppid()
+        self._supervisor = supervisor()
 
     @contextmanager
     def watching(self, key: RunKey, url: str, find: Callable[[], TryRun | None]) -> Iterator[None]:
@@ -63,7 +65,7 @@ class Stopping:
             yield
         except AirflowTaskTimeout:
             if self._task.abort_on_timeout and (run := self._found(key, find)):
-                self.abort(run, "execution_timeout has passed")
+                self._abort_late(run)
             raise
         except KeyboardInterrupt:
             self._log.warning(interrupted(key, url))
@@ -73,6 +75,18 @@ class Stopping:
             if self._task.stop_requested and (run := self._found(key, find)):
                 self._was_stopped(run, ends=True)
             raise
+
+    def _abort_late(self, run: TryRun) -> None:
+        """Abort the run after a timeout, which a process that was given up has too: another try waits for it then."""
+        if why := why_another(self._state(), orphaned=self._orphaned):
+            self._log.warning(
+                "execution_timeout has passed. Flyte run %s is not aborted, because %s, and the task's next try waits "
+                "for the run.",
+                run.key,
+                why,
+            )
+        else:
+            self.abort(run, "execution_timeout has passed")
 
     def _found(self, key: RunKey, find: Callable[[], TryRun | None]) -> TryRun | None:
         try:
@@ -110,8 +124,7 @@ class Stopping:
 
         :raises FlyteTaskKilled: if it is not.
         """
-        ti = self._context["ti"]
-        self._check_is_airflows(RUNNING if is_test(ti) else task_state(ti))
+        self._check_is_airflows(self._state())
 
     def check_at_create(self) -> None:
         """The same without asking Airflow, so that it takes no time.
@@ -122,8 +135,16 @@ class Stopping:
 
     def _check_is_airflows(self, state: str | None) -> None:
         self.check_before_launch()
-        if why := why_given_up(state, orphaned=os.getppid() != self._supervisor):
+        if why := why_given_up(state, orphaned=self._orphaned):
             raise self._not_launched(f"Nothing is launched, because {why}.")
+
+    def _state(self) -> str | None:
+        ti = self._context["ti"]
+        return RUNNING if is_test(ti) else task_state(ti)
+
+    @property
+    def _orphaned(self) -> bool:
+        return os.getppid() != self._supervisor
 
     def check(self, run: TryRun) -> None:
         """On a worker that was asked to stop: abort the run if somebody stopped the task; else keep waiting.

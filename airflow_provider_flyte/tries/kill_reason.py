@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_flyte.compat import ORPHANED, UNKNOWN
+from airflow_provider_flyte.compat import ORPHANED, UNKNOWN, waits_as_running
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.run_key import RunKey
@@ -33,6 +33,9 @@ _GIVEN_UP = {
     "upstream_failed": "an upstream task has failed",
 }
 
+_NOT_HERE = ("deferred", "up_for_reschedule", "awaiting_input", "queued", "scheduled")
+"""States that no task has while a process executes it, but for what ``compat`` knows."""
+
 
 def why_killed(state: str | None, *, deferred: bool) -> str:
     """Why the task was killed, as a clause; '' where it was not, or that is not known.
@@ -52,11 +55,21 @@ def why_given_up(state: str | None, *, orphaned: bool) -> str:
     :param state: the task instance's state, as above.
     :param orphaned: whether the process that supervised this one is gone.
     """
+    return _WHY.get(state or "") or why_another(state, orphaned=orphaned)
+
+
+def why_another(state: str | None, *, orphaned: bool) -> str:
+    """Why another process may execute the task by now, or be about to, as a clause; '' where none does.
+
+    The parameters are those above.
+    """
     if orphaned or state == ORPHANED:
         return "the process that supervised this one is gone, so Airflow has given this try up"
     if state is None:
         return "the scheduler has reset the task"
-    return _WHY.get(state) or _GIVEN_UP.get(state, "")
+    if state in _NOT_HERE and not waits_as_running(state):
+        return f"the task is {state} by now, so Airflow has given this process up"
+    return _GIVEN_UP.get(state, "")
 
 
 def because_of(state: str | None) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
+from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.flows.calls import Flow
 from airflow_provider_flyte.client.flows.named_runs import details_of
 from airflow_provider_flyte.client.flows.runs_of_task import runs_of_task
@@ -13,8 +15,10 @@ from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.tries.identity import Found, TaskInstance, Try, next_name
 
 
-def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str) -> Flow[list[Found]]:
+def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str, *, later: bool = False) -> Flow[list[Found]]:
     """The runs of this try and the earlier ones that exist; mostly by one ListRuns and a GetRunDetails each.
+
+    :param later: of the next tries too.
 
     With them the run that this try resumes with, which may have a name that no try has today.
 
@@ -25,6 +29,8 @@ def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str) -> Flow[l
     found: list[Found] = []
     names: dict[str, tuple[int, int] | None] = {trying.resumes: None} if trying.resumes else {}
     names |= {trying.name_of(number): (number, 0) for number in trying.numbers}
+    if later:
+        names |= _later_names(trying)
     while names:
         # A run of an earlier try may have another name in Flyte than today's run_name gives it.
         keys = {key_of(name): name for name in names}
@@ -37,6 +43,15 @@ def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str) -> Flow[l
                 following[name] = position[0], position[1] + 1
         names = following
     return found
+
+
+def _later_names(trying: Try) -> dict[str, tuple[int, int]]:
+    names = {}
+    # A chosen name may be too long for a try that Airflow does not allow today.
+    with suppress(ConfigError):
+        for number in trying.later_numbers:
+            names[trying.name_of(number)] = number, 0
+    return names
 
 
 def find_launched(

@@ -19,7 +19,7 @@ from airflow_provider_flyte.tries.attempt import TryRun
 from airflow_provider_flyte.tries.held_client import HeldClient
 from airflow_provider_flyte.tries.kill import Stopping
 from tests.support.driving import OTHERS, DagRun, TaskInstance, lines_of, own_annotations
-from tests.support.own_airflow import connection_json
+from tests.support.own_airflow import AIRFLOW, connection_json
 
 pytestmark = pytest.mark.one_transport("grpc")
 
@@ -124,6 +124,8 @@ GIVEN_UP: dict[Any, str] = {
     "up_for_retry": "Airflow has given this try up, and another one comes",
     "upstream_failed": "an upstream task has failed",
 }
+ELSEWHERE = ("deferred", "up_for_reschedule", "awaiting_input", *(("scheduled", "queued") if AIRFLOW >= (3,) else ()))
+GIVEN_UP |= {state: f"the task is {state} by now, so Airflow has given this process up" for state in ELSEWHERE}
 
 
 @pytest.mark.parametrize("state", GIVEN_UP)
@@ -136,7 +138,7 @@ def test_nothing_is_launched_for_a_try_that_airflow_has_given_up(worker: Any, st
 
 
 # Airflow 2.11 leaves a task of dag.test() as scheduled.
-@pytest.mark.parametrize("state", ["running", "scheduled", "queued", Unreadable])
+@pytest.mark.parametrize("state", ["running", *(() if AIRFLOW >= (3,) else ("scheduled", "queued")), Unreadable])
 def test_a_try_that_is_airflows_may_launch(worker: Any, state: Any) -> None:
     worker(state, signalled=False).stopping.check_before_create()
     with pytest.raises(FlyteTaskKilled, match="stopped before"):
@@ -279,6 +281,27 @@ def test_execution_timeout(
     assert run.phase == (RunPhase.ABORTED if aborted else RunPhase.RUNNING)
     assert made.lines[:1] == ([f"INFO: Because execution_timeout has passed: {ABORTED}"] if aborted else made.lines[:1])
     assert bool(made.lines) == abort_on_timeout
+
+
+@pytest.mark.parametrize("state", ["deferred", "up_for_retry", None])
+def test_a_timeout_of_a_process_that_was_given_up_aborts_nothing(worker: Any, state: str | None) -> None:
+    """The next try waits for the run by now."""
+    made = worker(state, signalled=False, abort_on_timeout=True)
+    ends(made, AirflowTaskTimeout("late"), the_run())
+    assert made.lines == [
+        f"WARNING: execution_timeout has passed. Flyte run {KEY} is not aborted, because {GIVEN_UP[state]}, and the "
+        "task's next try waits for the run."
+    ]
+
+
+def test_a_timeout_of_a_process_without_its_supervisor_aborts_nothing(
+    worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = worker("running", signalled=False, abort_on_timeout=True)
+    monkeypatch.setattr("airflow_provider_flyte.tries.kill.os.getppid", lambda: 1)
+    ends(made, AirflowTaskTimeout("late"), the_run())
+    [line] = made.lines
+    assert "is not aborted, because the process that supervised this one is gone" in line
 
 
 def test_execution_timeout_before_anything_is_known(worker: Any) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ import pytest
 
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.compat import TaskDeferred
+from airflow_provider_flyte.exceptions import FlyteTaskKilled
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.testing.script import RunHandle
@@ -156,6 +158,21 @@ def test_somebody_elses_run_of_that_name_is_left_alone(
     assert flyte_default.calls("AbortRun") == []
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_process_that_airflow_has_given_up_sees_the_next_trys_run(
+    flyte_default: LocalFlyte, operator: Make, waits: bool
+) -> None:
+    """Its machine was paused with its supervisor, and the next try is executed: Airflow says running."""
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    given_up, next_try = operator(1), operator(2)
+    next_try.task.deferrable, given_up.task.wait = True, waits
+    with pytest.raises(TaskDeferred):
+        next_try.task.execute(next_try.context)
+    with pytest.raises(FlyteTaskKilled, match="try 2 of this task has launched Flyte run"):
+        given_up.run()
+    assert [run.name for run in flyte_default.runs()] == [own_name(2)]
+
+
 SUPERVISOR = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
 TASK = """
 from airflow_provider_flyte.operators import FlyteRunOperator
@@ -201,5 +218,39 @@ def test_a_process_whose_supervisor_was_killed_launches_nothing(
         assert supervisor.stdout is not None
         # Until the task's process has ended.
         output = supervisor.stdout.read()
+    assert "Nothing is launched, because the process that supervised this one is gone" in output, output
+    assert flyte_default.calls("CreateRun") == []
+
+
+FORKS = """
+import os, time
+from airflow_provider_flyte.operators import FlyteRunOperator
+
+supervisor = os.getpid()
+if os.fork():
+    os.wait()
+else:
+    print("it begins", flush=True)
+    while os.getppid() == supervisor:
+        time.sleep(0.02)
+"""
+
+
+def test_a_process_whose_supervisor_was_killed_before_the_task_is_executed(flyte_default: LocalFlyte) -> None:
+    """While the DAG file was parsed, for instance."""
+    flyte_default.deploy("demo.train", outputs={"o0": int})
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": 1}))
+    task = textwrap.indent(TASK.format(deferrable=False), "    ")
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKS + task], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as supervisor:
+        assert supervisor.stdout is not None
+        output = ""
+        while "it begins" not in output:
+            output += supervisor.stdout.readline()
+            assert output, "It ended."
+        os.kill(supervisor.pid, signal.SIGKILL)
+        supervisor.wait()
+        output += supervisor.stdout.read()
     assert "Nothing is launched, because the process that supervised this one is gone" in output, output
     assert flyte_default.calls("CreateRun") == []

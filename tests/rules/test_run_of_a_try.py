@@ -261,6 +261,61 @@ def test_a_connection_without_a_project(flyte: ScriptedFlyte) -> None:
         runs_of(flyte, a_try()).get()
 
 
+STARTED = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("marks", "theirs", "forbids"),
+    [
+        (DagRunMarks("7"), {}, True),
+        (DagRunMarks(trace="t"), {}, True),
+        # Another task of the DAG run was cleared since.
+        (DagRunMarks(started=STARTED, clear_number=0), {"clear_number": "1"}, True),
+        (DagRunMarks("7"), {"dag_run_key": "8"}, False),
+        (DagRunMarks(started=STARTED), {"dag_run_started": "2024-05-02T12:00:00+00:00"}, False),
+        # What dag.test() does again may have the same.
+        (DagRunMarks(started=STARTED, dated=True), {}, False),
+        (DagRunMarks(), {}, False),
+        (DagRunMarks("7"), {"run_id": "y"}, False),
+        (DagRunMarks("7"), {"try_number": "1"}, False),
+    ],
+)
+@pytest.mark.parametrize("run_name", [None, "nightly"])
+@pytest.mark.parametrize(("number", "later"), [(1, 2), (1, 4), (3, 4), (4, 5)])
+def test_what_a_later_try_has_launched_forbids_a_launch(
+    flyte: ScriptedFlyte,
+    marks: DagRunMarks,
+    theirs: dict[str, str],
+    forbids: bool,
+    run_name: str | None,
+    number: int,
+    later: int,
+) -> None:
+    """Airflow has given this process up without its notice: its machine was paused."""
+    launched(flyte, a_try(later, dag_run=marks, run_name=run_name), phase=SUCCEEDED, **theirs)
+    made = runs_of(flyte, a_try(number, dag_run=marks, run_name=run_name))
+    if forbids:
+        with pytest.raises(exceptions.FlyteTaskKilled, match=f"because try {later} of this task has launched Flyte"):
+            made.get()
+    else:
+        assert made.get().new
+    assert len(flyte.calls("CreateRun")) == (not forbids)
+
+
+def test_names_of_later_tries_that_are_too_long_are_left_out(flyte: ScriptedFlyte) -> None:
+    assert runs_of(flyte, Try(TASK, 9, 8, run_name="x" * 28)).get().new
+    assert flyte.calls()[-1].names == tuple(["x" * 28 + f"-{number}" for number in range(9, 1, -1)] + ["x" * 28])
+
+
+@pytest.mark.parametrize(("number", "max_tries", "to"), [(1, 0, 2), (1, 3, 4), (4, 3, 5), (1, 9, 6)])
+def test_which_later_tries_are_looked_for(flyte: ScriptedFlyte, number: int, max_tries: int, to: int) -> None:
+    trying = Try(TASK, number, max_tries)
+    runs_of(flyte, trying).get()
+    first, second = flyte.calls()
+    assert second.names == first.names + tuple(trying.name_of(later) for later in range(number + 1, to + 1))
+    assert not Try(TASK, number, max_tries, is_test=True).later_numbers
+
+
 def test_what_was_cleared_is_aborted_first(flyte: ScriptedFlyte, said: list[str]) -> None:
     before = launched(flyte, Try(TASK, 1, 0))
     asked: list[str] = []
