@@ -11,7 +11,7 @@ from itertools import count
 
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.phase import is_successful
-from airflow_provider_flyte.tries.identity import Found, Sameness, Try, next_name
+from airflow_provider_flyte.tries.identity import MOST_NAMES, Found, Sameness, Try, next_name
 
 _ANOTHER_PREFIX = "Set another run name prefix in one of the two Airflows' Flyte connections."
 
@@ -69,6 +69,12 @@ def decide(trying: Try, found: Iterable[Found]) -> Decision:
             return Attach(run.name)
     if own and trying.run_name is not None:
         return _taken(trying, own[0])
+    if len(own) >= MOST_NAMES:
+        return Refuse(
+            f"Flyte has {MOST_NAMES} runs and perhaps more under the names that try {trying.number} of {trying.task} "
+            "may give its run, all of other DAG runs of this id. Set another run name prefix in the Flyte connection, "
+            "or trigger the DAG under another run id."
+        )
     mine: list[Found] = []
     by_hand: list[Found] = []
     others = [run for run in own if not run.over]

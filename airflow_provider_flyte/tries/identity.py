@@ -32,6 +32,9 @@ _KEY = "airflow.apache.org/"
 _HASH_LENGTH = 20
 _ABORT_MARK = "Airflow: "
 
+MOST_NAMES = 100
+"""How many names of one try may be those of other DAG runs' runs; each costs two calls to find out."""
+
 _LATER = 5
 """How many later tries a process looks for that Airflow may have given up without its notice."""
 
@@ -349,8 +352,10 @@ class Found:
 
 def next_name(trying: Try, number: int, skipped: int, run: Found) -> str | None:
     """The name under which a try's run may be, where the one that has its name was perhaps launched for another DAG
-    run; None where there is no other.
+    run; None where there is no other, or as many as :data:`MOST_NAMES` are taken.
     """
+    if skipped + 1 >= MOST_NAMES:
+        return None
     if trying.run_name is not None or run.owner != trying.task or trying.compare(run) is Sameness.SAME:
         return None
     return trying.name_of(number, skipped + 1)

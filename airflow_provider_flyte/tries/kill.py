@@ -80,7 +80,7 @@ class Stopping:
         """Abort the run after a timeout, which a process that was given up has too: another try waits for it then."""
         if why := why_another(self._state(), orphaned=self._orphaned):
             self._log.warning(
-                "execution_timeout has passed. Flyte run %s is not aborted, because %s, and the task's next try waits "
+                "After execution_timeout Flyte run %s is not aborted, because %s, and the task's next try waits "
                 "for the run.",
                 run.key,
                 why,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.compat import TaskDeferred
-from airflow_provider_flyte.exceptions import FlyteUnreachable
+from airflow_provider_flyte.exceptions import FlyteRunFailed, FlyteUnreachable
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte, status
+from airflow_provider_flyte.testing.faults import Fault
 from tests.airflow.test_two_at_once import own_name
-from tests.support.driving import DagRun, Driven, TaskInstance, event_of, lines_of, own_annotations
+from tests.support.driving import DagRun, Driven, TaskInstance, Try, event_of, lines_of, own_annotations
 from tests.support.own_airflow import connection_json
 
 pytestmark = pytest.mark.one_transport("connect")
@@ -131,6 +133,48 @@ def test_a_flyte_that_has_moved(flyte: LocalFlyte, elsewhere: LocalFlyte, monkey
     moved.succeeds({"o0": 1})
     task.go_on(again.value)
     assert task.ti.xcoms["o0"] == 1
+
+
+@dataclass(frozen=True)
+class OfAnother(Fault):
+    """Details of another run, which has succeeded, as a cache in between may give them."""
+
+    named: tuple[str, str, str]
+
+    def answer(self, message: Any) -> Any:
+        run = message.details.action.id.run
+        run.project, run.domain, run.name = self.named
+        message.details.action.status.phase = RunPhase.SUCCEEDED
+        return message
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        ("flytesnacks", "development", "r2"),
+        ("flytesnacks", "staging", "r1"),
+        ("other", "development", "r1"),
+        ("", "", "r2"),
+        ("flytesnacks", "development", "r1\n[2026-11-26 12:00:00] INFO - Marking task as SUCCESS"),
+    ],
+)
+def test_details_of_another_run_are_no_answer(flyte_default: LocalFlyte, named: tuple[str, str, str]) -> None:
+    flyte_default.run("r1").fails()
+    flyte_default.inject("GetRunDetails", OfAnother(named, times=1))
+    sensor = Try(run_name="r1", deferrable=False)
+    lines = lines_of(sensor.sensor)
+    with pytest.raises(FlyteRunFailed, match="r1 is FAILED"):
+        sensor.run()
+    [line] = [line for line in lines if "the answer is about another run, " in line]
+    assert line.startswith("WARNING: No answer from Flyte about run r1, still waiting: ")
+    assert line.isprintable()
+
+
+def test_details_that_name_no_run_are_those_of_the_run(flyte_default: LocalFlyte) -> None:
+    flyte_default.run("r1").succeeds()
+    flyte_default.inject("GetRunDetails", OfAnother(("", "", "")))
+    value = Try(run_name="r1", deferrable=False).run()
+    assert value["action"]["id"]["run"]["name"] == "r1"
 
 
 # -- a name that a template gives anew

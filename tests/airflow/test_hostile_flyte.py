@@ -156,6 +156,9 @@ def named(method: str, answer: Any) -> None:
     for run in getattr(answer, "runs", ()):
         ident = run.action.id.run
         ident.project, ident.domain, ident.name = "p", "d", "r1"
+    if method == "GetRunDetails":
+        answer.details.action.id.run.ClearField("name")
+        answer.details.action.id.run.project, answer.details.action.id.run.domain = "p", "d"
     if method == "ListTasks":
         for task in answer.tasks:
             task.task_id.name = "demo.train"
@@ -163,7 +166,7 @@ def named(method: str, answer: Any) -> None:
 
 @both_results
 def test_details_of_a_run(choice: int) -> None:
-    _, message = Hostile(choice).answer(observe_run(KEY, ""))
+    _, message = Hostile(choice, change=named).answer(observe_run(KEY, ""))
     details = RunDetails(message)
     # The rest of what is asked goes by this, and so do log lines.
     assert details.key == KEY
@@ -182,7 +185,7 @@ def test_details_of_a_run(choice: int) -> None:
 
 @both_results
 def test_outputs_and_inputs(choice: int, caplog: pytest.LogCaptureFixture) -> None:
-    details = RunDetails(Hostile(choice).answer(calls.get_run_details(calls.run_identifier(KEY, ""))))
+    details = RunDetails(Hostile(choice, change=named).answer(calls.get_run_details(calls.run_identifier(KEY, ""))))
     hostile = Hostile(choice)
     ti = TaskInstance()
     for which in ("inputs", "outputs"):

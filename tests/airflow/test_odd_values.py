@@ -29,7 +29,7 @@ class Odd(Fault):
         kind = message.DESCRIPTOR.name
         if kind == "GetRunDetailsResponse":
             action = message.details.action
-            action.id.run.name, action.id.run.project = f"x\n{OURS}", ""
+            action.id.run.name, action.id.run.project = "", ""
             action.status.end_time.seconds, action.status.end_time.nanos = 2**62, -7
             for attempt in action.attempts:
                 attempt.phase_transitions.add(phase=77).end_time.seconds = -(2**62)

@@ -289,7 +289,7 @@ def test_a_timeout_of_a_process_that_was_given_up_aborts_nothing(worker: Any, st
     made = worker(state, signalled=False, abort_on_timeout=True)
     ends(made, AirflowTaskTimeout("late"), the_run())
     assert made.lines == [
-        f"WARNING: execution_timeout has passed. Flyte run {KEY} is not aborted, because {GIVEN_UP[state]}, and the "
+        f"WARNING: After execution_timeout Flyte run {KEY} is not aborted, because {GIVEN_UP[state]}, and the "
         "task's next try waits for the run."
     ]
 

@@ -316,6 +316,20 @@ def test_which_later_tries_are_looked_for(flyte: ScriptedFlyte, number: int, max
     assert not Try(TASK, number, max_tries, is_test=True).later_numbers
 
 
+def test_the_search_ends_where_each_next_name_is_taken(flyte: ScriptedFlyte) -> None:
+    def taken(asked: Any) -> None:
+        for name in asked.names:
+            launched(flyte, a_try(dag_run=DagRunMarks("7")), name)
+
+    flyte.fails = taken
+    with pytest.raises(
+        exceptions.FlyteRunTaken, match="Flyte has 100 runs and perhaps more under the names that try 1"
+    ):
+        runs_of(flyte, a_try(dag_run=DagRunMarks("8"))).get()
+    assert len(flyte.calls()) == 100
+    assert flyte.calls("CreateRun") == []
+
+
 def test_what_was_cleared_is_aborted_first(flyte: ScriptedFlyte, said: list[str]) -> None:
     before = launched(flyte, Try(TASK, 1, 0))
     asked: list[str] = []

@@ -83,13 +83,25 @@ def run_identifier(key: RunKey, org: str) -> identifier_pb2.RunIdentifier:
 def get_run_details(
     run_id: identifier_pb2.RunIdentifier, final: type[RpcError] | None = None
 ) -> Call[run_definition_pb2.RunDetails]:
-    """RunService/GetRunDetails. The details name the run that was asked for, whatever name the answer gives it: it
-    goes into logs, and into requests.
+    """RunService/GetRunDetails. Details that name no run are those of the run that was asked for.
+
+    Those of another run, as a cache in between may give, are an answer that cannot be read. The org is not compared:
+    some answers leave it out.
     """
 
     def read(response: Any) -> run_definition_pb2.RunDetails:
         details: run_definition_pb2.RunDetails = response.details
         named = details.action.id.run
+        for field in ("project", "domain", "name"):
+            if getattr(named, field) not in ("", getattr(run_id, field)):
+                about = RunKey(named.project, named.domain, named.name)
+                raise GarbledAnswerError(
+                    Status.INTERNAL,
+                    f"the answer is about another run, {about}",
+                    method=RunService.GetRunDetails.name,
+                    endpoint="the Flyte endpoint",
+                    run=run_id.name,
+                )
         named.project, named.domain, named.name = run_id.project, run_id.domain, run_id.name
         _keep_the_newest(details.action)
         return details

@@ -50,8 +50,9 @@ class LaunchedRun:
     """Its phase at that moment; 0 where it is not known."""
 
     new: bool
-    """Whether this launch made it, which the annotations show where the answer of CreateRun was lost. False: a run of
-    this name existed, and nothing was launched."""
+    """Whether this launch made it. Where the answer of CreateRun was lost, a name that was made here shows it, or the
+    annotations; without these it is not known, and False. Else False: a run of this name existed, and nothing was
+    launched."""
 
     url: str
     """Address of its page in the Flyte console."""
@@ -74,6 +75,8 @@ class PreparedLaunch:
     org: str
     url: str
     request: run_service_pb2.CreateRunRequest
+    own_name: bool = False
+    """Whether its name was made for it, so that no other run has it."""
 
 
 def launch(config: FlyteConfig, wanted: Launch) -> Flow[LaunchedRun]:
@@ -136,7 +139,7 @@ def prepare(config: FlyteConfig, wanted: Launch) -> Flow[PreparedLaunch]:
             config.check_run_as(identity, what)
     task_id.org, task_id.project, task_id.domain = config.org, key.project, key.domain
     yield from upload_large_inputs(request, task_id)
-    return PreparedLaunch(key, config.org, config.run_url(key), request)
+    return PreparedLaunch(key, config.org, config.run_url(key), request, own_name=not wanted.run_name)
 
 
 _IDENTITIES = {
@@ -184,20 +187,20 @@ def create(prepared: PreparedLaunch, *, before_create: Callable[[], None] = lamb
     After an answer that leaves open whether the run was launched, ListRuns is asked before anything else. If it does
     not have the run, an outage is behind us and the call is made once more: its name makes it the same run, should the
     first one still arrive. Not so after a deadline, ours or a proxy's: then Flyte has the request and may yet carry it
-    out. A run that is there by then is the one that was to be launched if its annotations are those that were sent.
+    out. A run that is there by then is the one that was to be launched if its name was made for it, or its annotations
+    are those that were sent.
 
     :param before_create: called right before each CreateRun; what it raises keeps the run from being launched.
     :raises RunHiddenError: where Flyte has a run of the name that no read shows.
     """
-    phase, new = yield from _create(prepared.key, prepared.org, prepared.request, before_create)
+    phase, new = yield from _create(prepared, before_create)
     return LaunchedRun(prepared.key, phase, new, prepared.url)
 
 
-def _create(
-    key: RunKey, org: str, request: run_service_pb2.CreateRunRequest, before_create: Callable[[], None]
-) -> Flow[tuple[int, bool]]:
+def _create(prepared: PreparedLaunch, before_create: Callable[[], None]) -> Flow[tuple[int, bool]]:
     """The phase of the run, and whether it is new."""
-    call = Call(RunService.CreateRun, request, lambda response: response.run.action.status.phase, run=key.name)
+    name = prepared.key.name
+    call = Call(RunService.CreateRun, prepared.request, lambda answer: answer.run.action.status.phase, run=name)
     again = True
     while True:
         before_create()
@@ -206,7 +209,7 @@ def _create(
             return created, True
         except AlreadyExistsError as error:
             # A hosted backend's answer to a second run of the name.
-            existing = yield from _existing(key, org, request)
+            existing = yield from _existing(prepared)
             if existing is None:
                 raise error.turned_into(RunHiddenError) from error
             phase, sent = existing
@@ -217,7 +220,7 @@ def _create(
             if error.answered and isinstance(error, _REFUSALS):
                 raise
             try:
-                existing = yield from _existing(key, org, request)
+                existing = yield from _existing(prepared)
             except FlyteError as second:
                 if isinstance(error, _REFUSALS) and type(second) is type(error):
                     raise error from None
@@ -231,13 +234,16 @@ def _create(
             again = False
 
 
-def _existing(key: RunKey, org: str, request: run_service_pb2.CreateRunRequest) -> Flow[tuple[int, bool] | None]:
-    """The phase of the run that has the name, and whether it is the one that was sent; None where there is none."""
-    details = (yield from details_of([key], org)).get(key)
+def _existing(prepared: PreparedLaunch) -> Flow[tuple[int, bool] | None]:
+    """The phase of the run that has the name, and whether it is known to be the one that was sent; None where there is
+    none.
+    """
+    details = (yield from details_of([prepared.key], prepared.org)).get(prepared.key)
     if details is None:
         return None
-    there, sent = details.run_spec.annotations.values, request.run_spec.annotations.values
-    return details.action.status.phase, all(there.get(name) == value for name, value in sent.items())
+    there, sent = details.run_spec.annotations.values, prepared.request.run_spec.annotations.values
+    annotated = bool(sent) and all(there.get(name) == value for name, value in sent.items())
+    return details.action.status.phase, prepared.own_name or annotated
 
 
 def new_run_name() -> str:

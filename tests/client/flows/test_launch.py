@@ -496,6 +496,21 @@ def test_a_run_that_is_there_instead_of_an_answer_is_ours_if_its_annotations_say
     assert len(flyte.calls("CreateRun")) == 2
 
 
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "ALREADY_EXISTS"])
+def test_without_annotations_a_run_of_a_given_name_is_not_known_to_be_ours(
+    flyte: LocalFlyte, way: str, code: str
+) -> None:
+    flyte.inject("CreateRun", unavailable(times=1))
+    flyte.inject("CreateRun", _Overtaken(flyte, {"by": "somebody else"}, code, times=1))
+    assert not launch(flyte, way, run_name="r1", inputs={"rows": 1}).new
+
+
+def test_a_name_that_was_made_for_a_run_is_known_to_be_ours(flyte: LocalFlyte, way: str) -> None:
+    flyte.inject("CreateRun", lost_answer("UNAVAILABLE", "Socket closed"))
+    assert launch(flyte, way, inputs={"rows": 1}).new
+    assert len(flyte.runs()) == 1
+
+
 @dataclass(frozen=True)
 class _Overtaken(Fault):
     """Somebody launches a run of the name, and this call gets no answer."""
