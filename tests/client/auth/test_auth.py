@@ -270,6 +270,10 @@ def wrong_secret(server: OAuth2Server) -> None:
             answering(400, '{"error": "bad", "error_description": "x\\ud800\\u001b[2Jy"}'),
             "bad \\(x\N{REPLACEMENT CHARACTER}y\\)",
         ),
+        (
+            answering(400, f'{{"error": "bad", "error_description": "{"x" * 9000} end"}}'),
+            r"bad \(x{97} \.\.\. x{94} end\)",
+        ),
         (answering(404, "<h1>none</h1>", "text/html"), "HTTP 404"),
         (answering(302, "", "text/html"), "HTTP 302 instead of a token"),
     ],
