@@ -13,11 +13,18 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteClient, Launch, RunDetails, routing
 from airflow_provider_flyte.client.credentials import StaticToken
-from airflow_provider_flyte.client.errors import NotFoundError, RpcError, UnavailableError, UnimplementedError
+from airflow_provider_flyte.client.errors import (
+    NotFoundError,
+    RpcError,
+    UnavailableError,
+    UnimplementedError,
+    WrongEndpointError,
+)
 from airflow_provider_flyte.client.flows.upload import MOST_INLINE
 from airflow_provider_flyte.testing import LocalFlyte, cut_stream, status, unavailable
 from tests.client.conftest import config_for
 from tests.support.certificates import make_certificate
+from tests.support.open_sockets import connections_to
 
 TOKEN = "a-token-of-this-test"
 
@@ -255,6 +262,20 @@ def test_a_stranger_gets_nothing(flyte: LocalFlyte, way: str) -> None:
         flyte, credentials=StaticToken(TOKEN), allowed_data_planes=("127.0.0.1",), domain="development"
     )
     assert len(outputs(FlyteClient(allowing, on_token=lambda token: None), way, name)) == 1
+
+
+def test_connections_to_data_planes_are_few_and_closed(
+    flyte: LocalFlyte, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routing, "MOST_DATA_PLANES", 1)
+    first, second = (on_cluster(flyte, cluster, f"few-{way}") for cluster in (0, 1))
+    client = FlyteClient(config_for(flyte))
+    with pytest.raises(WrongEndpointError, match="more than 1 data planes") as refused:
+        outputs(client, way, first, second)
+    assert not refused.value.transient
+    assert [connections_to(port) for plane in flyte.data_planes for port in plane.values()] == [0, 0]
+    # A client that is used again begins anew.
+    assert len(outputs(client, way, second)) == 1
 
 
 def test_a_data_plane_gets_the_same_credentials(flyte: LocalFlyte, way: str) -> None:
