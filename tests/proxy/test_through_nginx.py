@@ -329,8 +329,8 @@ def test_a_certificate_for_another_host_name(
 
 def test_the_chart_lets_through_whatever_waiting_and_launching_ask_for() -> None:
     services = {row.path.split("/")[1].removeprefix("flyteidl2.") for row in METHODS}
-    # Whoever launches by a Flyte trigger's name needs one more; docs/ingress.md says so. Without ClusterService everything
-    # goes where it would anyhow (test_data_through_nginx.py).
+    # Whoever launches by a Flyte trigger's name needs one more; docs/ingress.md says so. Without ClusterService
+    # everything goes where it would anyhow (test_data_through_nginx.py).
     assert services - set(CHART_SERVICES) == {
         "workflow.InternalRunService",
         "trigger.TriggerService",
