@@ -371,6 +371,8 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
     :param abort_for: the task instance that has launched the run, as the fields of ``tries/identity.py``'s
         TaskInstance; the run is aborted only if its annotations name the same one. None: none did, and it is never
         aborted.
+    :param trying: the try, as ``Try.to_json`` of ``tries/identity.py`` has it: with its run those are aborted that
+        earlier tries have launched beside it. None: none can have.
     :param abort_on_kill: abort the run when the task is killed.
     :param abort_on_timeout: abort the run when ``execution_deadline`` has passed. Airflow 2.11 does not let the task do
         it: it fails a task that resumes past its ``execution_timeout`` before calling it.
@@ -379,11 +381,15 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
     :param waiting: the arguments of FlyteRunTrigger.
     """
 
+    # No attribute of its own where it is not set, as above.
+    trying: dict[str, Any] | None = None
+
     def __init__(
         self,
         *,
         queued_deadline: float | None = None,
         abort_for: dict[str, Any] | None = None,
+        trying: dict[str, Any] | None = None,
         abort_on_kill: bool = True,
         abort_on_timeout: bool = False,
         endpoint: str | None = None,
@@ -393,6 +399,8 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         super().__init__(**waiting)
         self._waiting = tuple(waiting)
         self.abort_for = abort_for
+        if trying:
+            self.trying = trying
         self.queued_deadline = timestamp("queued_deadline", queued_deadline)
         with argument_errors():
             self.abort_on_kill = switch("abort_on_kill", abort_on_kill)

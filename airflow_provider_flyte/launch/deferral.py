@@ -12,16 +12,24 @@ from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import Context
     from airflow_provider_flyte.operators import FlyteRunOperator
+    from airflow_provider_flyte.tries.identity import Try
     from airflow_provider_flyte.wait.resumption import Settled
 
 
-def defer(task: FlyteRunOperator, context: Context, settled: Settled, unreachable_after: float | None) -> None:
+def defer(
+    task: FlyteRunOperator,
+    context: Context,
+    settled: Settled,
+    unreachable_after: float | None,
+    trying: Try | None = None,
+) -> None:
     """Let the triggerer wait for a run, or for Flyte to answer before the launch.
 
     :param task: the operator.
     :param context: its context.
     :param settled: what the task resumes with.
     :param unreachable_after: seconds of trouble after which it does; None: never.
+    :param trying: the try, where earlier ones may have launched beside it.
     :raises TaskDeferred: always, for Airflow.
     """
     launched = settled.launched is True
@@ -45,6 +53,7 @@ def defer(task: FlyteRunOperator, context: Context, settled: Settled, unreachabl
             unreachable_after=unreachable_after,
             queued_deadline=queued_deadline,
             abort_for=asdict(task_instance_of(context, task)) if settled.ours or settled.launched is None else None,
+            trying=None if trying is None else trying.to_json(),
             abort_on_kill=task.abort_on_kill,
             abort_on_timeout=task.abort_on_timeout,
             endpoint=settled.endpoint,

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flyte.client.errors import ConfigError, FlyteError
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.verdict import Outcome, Verdict, WaitRules
 from airflow_provider_flyte.compat import AirflowTaskTimeout
@@ -16,7 +17,7 @@ from airflow_provider_flyte.report.xcom import push_details, push_outputs
 from airflow_provider_flyte.tries.attempt import TryRun
 from airflow_provider_flyte.tries.held_client import HeldClient
 from airflow_provider_flyte.tries.kill import Stopping
-from airflow_provider_flyte.tries.stragglers import ON_ITS_WAY, end_stragglers
+from airflow_provider_flyte.tries.stragglers import ON_ITS_WAY, end_stragglers, not_known
 from airflow_provider_flyte.tries.task_instance import task_instance_of, try_of
 from airflow_provider_flyte.tries.whose import why_not_this
 from airflow_provider_flyte.wait.event import Ending, RunEvent
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.idl.workflow.run_definition_pb2 import RunDetails
     from airflow_provider_flyte.compat import Context
     from airflow_provider_flyte.operators import FlyteRunOperator
+    from airflow_provider_flyte.tries.identity import Try
 
 
 class LaunchedWait:
@@ -73,6 +75,7 @@ class LaunchedWait:
         :returns: what the task returns.
         """
         settled = settled.after(event)
+        self._stopping.after_abort = self._end_stragglers
         self.wait.written = settled.logs or {}
         with self._stopping.watching(self._run.key, self._run.url, lambda: self._run), self.wait.writing_logs():
             if self._task.wait:
@@ -104,7 +107,8 @@ class LaunchedWait:
                 self._end_stragglers()
             if task.deferrable:
                 self._stopping.check_before_deferral(self._run)
-                defer(task, self._context, replace(settled, endpoint=self._run.endpoint), task.unreachable_after)
+                settled = replace(settled, endpoint=self._run.endpoint)
+                defer(task, self._context, settled, task.unreachable_after, self._trying())
             self._stopping.sleep(task.poll_interval, lambda: self._stopping.check(self._run))
 
     def _doubt(self, details: RunDetails | None, endpoint: str) -> str:
@@ -122,13 +126,24 @@ class LaunchedWait:
         return why
 
     def _end_stragglers(self) -> None:
-        if self._context["ti"].try_number <= 1:
+        client, log = self._client.get(), self._task.log
+        if self._run.endpoint != client.config.endpoint or (trying := self._trying()) is None:
             return
-        task, client = self._task, self._client.get()
-        prefix, name = client.config.run_name_prefix, self._run.key.name
-        end_stragglers(
-            client, lambda: try_of(self._context, prefix, task.run_name, task, name), self._run, BRIEFLY, task.log
-        )
+        try:
+            client.execute(end_stragglers(client.config, trying, self._run.key, log), retry_for=BRIEFLY)
+        except FlyteError as error:
+            log.warning(not_known(error))
+
+    def _trying(self) -> Try | None:
+        """The try, where earlier ones may have launched beside it; None where they cannot, or their names are none."""
+        if self._context["ti"].try_number <= 1 or not self._run.ours:
+            return None
+        task, prefix = self._task, self._client.get().config.run_name_prefix
+        try:
+            return try_of(self._context, prefix, task.run_name, task, self._run.key.name)
+        except ConfigError as error:
+            task.log.warning(not_known(error))
+            return None
 
     def _explain(self, event: RunEvent) -> BaseException | None:
         if event.ending is Ending.TASK_TIMED_OUT:

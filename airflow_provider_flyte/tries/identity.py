@@ -16,9 +16,10 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
+from typing import Any
 
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.outside import one_line
@@ -192,6 +193,21 @@ class Try:
         # The names of the tries to come too: what cannot be retried must not fail only then.
         for number in {self.number, self.max_tries + 1}:
             self.name_of(number)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same in JSON types."""
+        values = asdict(self)
+        for name in ("run_after", "started"):
+            values["dag_run"][name] = _text(values["dag_run"][name])
+        return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Try:
+        """Read what :meth:`to_json` has written."""
+        marks = dict(values["dag_run"])
+        for name in ("run_after", "started"):
+            marks[name] = datetime.fromisoformat(marks[name]) if marks[name] else None
+        return cls(**{**values, "task": TaskInstance(**values["task"]), "dag_run": DagRunMarks(**marks)})
 
     @property
     def name(self) -> str:

@@ -52,6 +52,8 @@ class Stopping:
         self._client = client
         self._log = task.log
         self._supervisor = supervisor()
+        self.after_abort: Callable[[], None] = lambda: None
+        """Called once the task has aborted its run, for what else it may have left running."""
 
     @contextmanager
     def watching(self, key: RunKey, url: str, find: Callable[[], TryRun | None]) -> Iterator[None]:
@@ -204,6 +206,7 @@ class Stopping:
         else:
             try:
                 done = f"{self._abort(run, why)}."
+                self.after_abort()
             except Exception as error:
                 self._log.error(abort_failed(why, run.key, f"{run.url} {error}"))
                 return f"Flyte run {run.key} could not be aborted and may still be running."

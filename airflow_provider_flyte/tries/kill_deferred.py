@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from airflow_provider_flyte.client.errors import FlyteError
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import UNKNOWN, atask_state
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.tries.abort import abort_own
-from airflow_provider_flyte.tries.identity import TaskInstance
+from airflow_provider_flyte.tries.identity import TaskInstance, Try
 from airflow_provider_flyte.tries.kill_reason import (
     abort_done,
     abort_failed,
@@ -76,7 +77,15 @@ async def abort(trigger: FlyteLaunchedRunTrigger, why: str) -> None:
             key = client.config.key(trigger.run_name, trigger.project, trigger.domain)
             task = TaskInstance(**trigger.abort_for)
             done = await client.aexecute(abort_own(client.config, key, trigger.endpoint, task, why))
-        trigger.log.info(abort_done(why, f"{done}."))
+            trigger.log.info(abort_done(why, f"{done}."))
+            if trigger.trying is not None and trigger.endpoint in (None, client.config.endpoint):
+                from airflow_provider_flyte.tries.stragglers import end_stragglers, not_known
+
+                try:
+                    trying = Try.from_json(trigger.trying)
+                    await client.aexecute(end_stragglers(client.config, trying, key, trigger.log))
+                except FlyteError as error:
+                    trigger.log.warning(not_known(error))
     except Exception as error:
         trigger.log.exception(abort_failed(why, trigger.run_name, error))
 

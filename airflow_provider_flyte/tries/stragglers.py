@@ -6,55 +6,48 @@ way by then still arrives, after the later try has searched for earlier runs. No
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_flyte.client.errors import FlyteError
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.tries.abort import abort_own
 from airflow_provider_flyte.tries.decision import stragglers
 from airflow_provider_flyte.tries.lookup import find_tries
 
 if TYPE_CHECKING:
-    from airflow_provider_flyte.client import FlyteClient
+    from airflow_provider_flyte.client import FlyteConfig
+    from airflow_provider_flyte.client.flows.calls import Flow
     from airflow_provider_flyte.task_log import TaskLog
-    from airflow_provider_flyte.tries.attempt import TryRun
     from airflow_provider_flyte.tries.identity import Try
 
 ON_ITS_WAY = 60.0
 """Seconds for which a worker asks for such runs with each poll: longer than a call takes to arrive."""
 
 
-def end_stragglers(
-    client: FlyteClient, try_now: Callable[[], Try], run: TryRun, retry_for: float, log: TaskLog
-) -> None:
+def not_known(error: object) -> str:
+    """The line for trouble meanwhile, which is no reason to fail."""
+    return f"Whether an earlier try of this task has launched another run since is not known. {error}"
+
+
+def end_stragglers(config: FlyteConfig, trying: Try, key: RunKey, log: TaskLog) -> Flow[None]:
     """Abort the runs of earlier tries that are running beside the one that this try has.
 
-    :param client: whom to ask.
-    :param try_now: gives the task instance and its try, by the connection and the ``run_name`` as they are now.
-    :param run: the try's run.
-    :param retry_for: seconds for which trouble is tolerated; then it is logged, and no reason to fail.
+    :param config: of the client that asks, which has to lead where this try's run is.
+    :param trying: the task instance and its try.
+    :param key: the try's run, which this task instance has launched.
     :param log: the task's log.
     """
-    config = client.config
-    if not run.ours or run.endpoint != config.endpoint:
-        return
 
     def key_of(name: str) -> RunKey:
-        return RunKey(run.key.project, run.key.domain, name)
+        return RunKey(key.project, key.domain, name)
 
-    try:
-        trying = try_now()
-        found = client.execute(find_tries(trying, key_of, config.org), retry_for=retry_for)
-        for name in stragglers(trying, found, run.key.name):
-            why = f"try {trying.number} of the task has another run"
-            done = client.execute(abort_own(config, key_of(name), run.endpoint, trying.task, why), retry_for=retry_for)
-            log.warning(
-                "Flyte run %s was launched by a process of an earlier try of this task after Airflow had given that "
-                "try up. This try has run %s, so the other one is aborted. %s.",
-                key_of(name),
-                run.key.name,
-                done,
-            )
-    except FlyteError as error:
-        log.warning("Whether an earlier try of this task has launched another run since is not known. %s", error)
+    found = yield from find_tries(trying, key_of, config.org)
+    for name in stragglers(trying, found, key.name):
+        why = f"try {trying.number} of the task has another run"
+        done = yield from abort_own(config, key_of(name), None, trying.task, why)
+        log.warning(
+            "Flyte run %s was launched by a process of an earlier try of this task after Airflow had given that "
+            "try up. This try has run %s, so the other one is aborted. %s.",
+            key_of(name),
+            key.name,
+            done,
+        )

@@ -258,6 +258,7 @@ def test_what_is_stored_when_nothing_is_given() -> None:
         {
             "queued_deadline": None,
             "abort_for": None,
+            "trying": None,
             "abort_on_kill": True,
             "abort_on_timeout": False,
             "endpoint": None,
@@ -279,6 +280,7 @@ def test_what_was_stored_comes_back() -> None:
         "unreachable_after": 11.0,
         "queued_deadline": 12.0,
         "abort_for": MINE,
+        "trying": {"number": 2},
         "abort_on_kill": False,
         "abort_on_timeout": True,
         "endpoint": "f:443",

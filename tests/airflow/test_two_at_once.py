@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -22,8 +23,9 @@ from airflow_provider_flyte.exceptions import FlyteTaskKilled
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.testing.script import RunHandle
+from airflow_provider_flyte.tries import kill_deferred
 from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX, run_name
-from tests.support.driving import DagRun, Driven, TaskInstance, lines_of, own_annotations
+from tests.support.driving import DagRun, Driven, TaskInstance, lines_of, made_again, own_annotations
 from tests.support.held_calls import Held
 
 pytestmark = pytest.mark.one_transport("connect")
@@ -144,6 +146,43 @@ def test_what_shows_up_while_the_task_is_deferred_is_aborted(flyte_default: Loca
     flyte_default.run(own_name(2)).succeeds({"o0": 1})
     assert name_of(task.go_on(deferred.value)) == own_name(2)
     assert orphan.phase == RunPhase.ABORTED
+
+
+@pytest.mark.parametrize("started", ["in this DAG run", "in another one of the id"])
+def test_a_kill_ends_what_has_shown_up_while_the_task_was_deferred(
+    flyte_default: LocalFlyte, operator: Make, started: str
+) -> None:
+    """Nobody else would: the trigger has nothing to do with the names of earlier tries otherwise."""
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    task, told, other = operator(2), own_annotations(1), started == "in another one of the id"
+    task.task.deferrable = True
+    if other:
+        task.context["dag_run"].run_after = task.context["dag_run"].start_date
+        told["airflow.apache.org/dag_run_after"] = "2020-01-01T00:00:00+00:00"
+    with pytest.raises(TaskDeferred) as deferred:
+        task.task.execute(task.context)
+    orphan = flyte_default.run(own_name(1), annotations=told).move("RUNNING")
+    made = made_again(deferred.value.trigger)
+    lines = lines_of(made)
+    asyncio.run(kill_deferred.abort(made, "the task was marked failed"))
+    assert flyte_default.run(own_name(2)).phase == RunPhase.ABORTED
+    assert orphan.phase == (RunPhase.RUNNING if other else RunPhase.ABORTED)
+    assert len([line for line in lines if "after Airflow had given that try up" in line]) == (not other)
+
+
+def test_a_kill_on_a_worker_ends_what_an_earlier_try_has_launched(flyte_default: LocalFlyte, operator: Make) -> None:
+    task = operator(2)
+
+    def killed(run: RunHandle) -> None:
+        run.move("RUNNING")
+        flyte_default.run(own_name(1), annotations=own_annotations(1)).move("RUNNING")
+        task.ti.state = "failed"
+        task.task.stop_requested = True
+
+    flyte_default.on_launch(killed)
+    with pytest.raises(FlyteTaskKilled):
+        task.run()
+    assert [flyte_default.run(own_name(number)).phase for number in (1, 2)] == [RunPhase.ABORTED] * 2
 
 
 @pytest.mark.parametrize("whose", [{"run_id": "another"}, {"airflow": "https://another"}, None], ids=str)

@@ -65,6 +65,7 @@ def test_a_run_that_is_there(deferral: Any) -> None:
         "unreachable_after": 11.0,
         "queued_deadline": 1200.0,
         "abort_for": MINE,
+        "trying": None,
         "abort_on_kill": True,
         "abort_on_timeout": False,
         "endpoint": "f:443",

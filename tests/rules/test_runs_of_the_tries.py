@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 from typing import Any
 
@@ -49,6 +50,14 @@ def test_runs_of_this_try_and_the_earlier_ones(flyte: ScriptedFlyte) -> None:
         ("ListRuns", tuple(second.names)),
         *(("GetRunDetails", (name,)) for name in flyte.asked[0].names),
     ]
+
+
+@pytest.mark.parametrize(
+    "marks", [DagRunMarks(), DagRunMarks("7", SINCE, SINCE, 3, "trace", dated=True), DagRunMarks(started=SINCE)]
+)
+def test_a_try_as_a_trigger_has_it(marks: DagRunMarks) -> None:
+    trying = a_try(2, dag_run=marks, attempt_id="id", retries=1, resumes="r", prefix="x-", run_name="nightly")
+    assert Try.from_json(json.loads(json.dumps(trying.to_json()))) == trying
 
 
 def test_without_runs_one_list_is_enough(flyte: ScriptedFlyte) -> None:
