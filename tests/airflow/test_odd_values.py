@@ -9,15 +9,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from google.protobuf.struct_pb2 import Value
 
+from airflow_provider_flyte.client.idl.core.literals_pb2 import Literal
 from airflow_provider_flyte.exceptions import FlyteRunFailed
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import Fault, LocalFlyte
+from tests.support.deep_messages import inside
 from tests.support.driving import DagRun, Driven, TaskInstance, Try
 
 pytestmark = pytest.mark.one_transport("grpc")
 
 OURS = "[2026-11-26, 12:00:00 UTC] {taskinstance.py:1} INFO - Marking task as SUCCESS"
+DEEP = inside(Value, "list_value.values", Value(bool_value=True).SerializeToString(), 500)
+DEEP_LITERAL = inside(Literal, "collection.literals", b"", 500)
 deferred = pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "deferred"])
 
 
@@ -36,6 +41,9 @@ class Odd(Fault):
                 attempt.cluster_events.add(type=2, reason=f"x\n{OURS}", message=f"\x1b[2J\n{OURS}", count=2**31 - 1)
             action.task.task_template.custom.update({"rate": math.nan, "limits": [math.inf]})
             action.task.task_template.metadata.timeout.seconds = 2**62
+            return message.SerializeToString() + inside(
+                type(message), "details.action.task.task_template.custom.fields.list_value.values", DEEP
+            )
         elif kind == "GetActionDataResponse":
             nested = b"\x91" * 900 + b"\x01"
             for name, packed in (("deep", nested), ("nan", msgspec.msgpack.encode(math.nan)), ("cut", b"\x92\x01")):
@@ -43,6 +51,7 @@ class Odd(Fault):
                 binary.tag, binary.value = "msgpack", packed
             late = message.outputs.literals.add(name="late").value.scalar.primitive
             late.datetime.seconds = 2**62
+            return message.SerializeToString() + inside(type(message), "outputs.literals.value", DEEP_LITERAL)
         return message
 
 
@@ -67,11 +76,15 @@ def test_a_success_stays_one(odd: LocalFlyte, deferrable: bool) -> None:
     driven = train(deferrable)
     details = driven.run()
     assert details["action"]["status"]["endTime"].startswith("9999-12-31T23:59:59")
-    assert details["action"]["task"]["taskTemplate"]["custom"] == {"rate": "NaN", "limits": ["Infinity"]}
+    custom = details["action"]["task"]["taskTemplate"]["custom"]
+    assert "nested too deeply to be read" in json.dumps(custom.pop("k"))
+    assert custom == {"rate": "NaN", "limits": ["Infinity"]}
     xcoms = driven.ti.xcoms
     assert xcoms["o0"] == 7
     assert xcoms["nan"] == {"type": "float", "value": "NaN"}
     assert xcoms["cut"]["type"] == xcoms["late"]["type"] == "unreadable"
+    # The literal that is nested too deeply has no name.
+    assert '{"type": "unreadable"' in json.dumps(xcoms["outputs"].pop(""))
     assert set(xcoms["outputs"]) == {"o0", "deep", "nan", "cut", "late"}
     json.dumps(xcoms, allow_nan=False)
 

@@ -14,6 +14,7 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 
 from airflow_provider_flyte.client.rpc import Method, Resp, ServerStream
+from airflow_provider_flyte.client.transport.depth import without_depths
 
 LARGEST_PAGE = 64 << 10
 """Bytes that are read of what is no message: errors, pages, a token server's answers."""
@@ -46,7 +47,7 @@ def read(method: Method[Any, Resp], data: bytes) -> Resp | Unreadable:
     """The message in these bytes. Nothing is raised: grpc would log it, with fewer details."""
     try:
         unpacked = _unpacked(data, method.largest)
-        message: Resp = method.response.FromString(unpacked)
+        message = _parsed(method.response, unpacked)
         if len(unpacked) > _LEAST_EACH * MOST_ELEMENTS and _has_too_many(message):
             raise TooLargeError(f"its lists have more than {MOST_ELEMENTS} elements")
     except (DecodeError, ValueError) as error:
@@ -62,6 +63,17 @@ def read(method: Method[Any, Resp], data: bytes) -> Resp | Unreadable:
 def reader(method: Method[Any, Resp]) -> Callable[[bytes], Resp | Unreadable]:
     """:func:`read`, as grpc wants a deserializer."""
     return lambda data: read(method, data)
+
+
+def _parsed(kind: type[Resp], data: bytes) -> Resp:
+    try:
+        message: Resp = kind.FromString(data)
+    except DecodeError:
+        shallow = without_depths(kind.DESCRIPTOR, data)
+        if shallow is None:
+            raise
+        message = kind.FromString(shallow)
+    return message
 
 
 def _unpacked(data: bytes, most: int) -> bytes:
