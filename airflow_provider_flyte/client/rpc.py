@@ -43,8 +43,8 @@ class Method(Generic[Req, Resp]):
     """Full gRPC path, ``/package.Service/Method``."""
     request: type[Req]
     response: type[Resp]
-    largest: int = LARGEST
-    """Bytes of an answer, or of a stream's message, that are read."""
+    largest: int = field(default=LARGEST, compare=False)
+    """Bytes of an answer, or of a stream's message, that are read; a method that is read otherwise is the same one."""
 
     @property
     def name(self) -> str:

@@ -18,7 +18,9 @@ from airflow_provider_flyte.client.flows.run_log import (
     positions_from,
     shown,
 )
+from airflow_provider_flyte.client.flows.select_cluster import OPERATIONS, question
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
+from airflow_provider_flyte.client.rpc import DataProxyService
 from airflow_provider_flyte.client.run_key import RunKey
 
 KEY = RunKey("p", "development", "r1")
@@ -198,6 +200,14 @@ def test_what_is_too_large_is_said_once_it_is_new() -> None:
     again.read(message((1, "one"), (2, "two")))
     again.read(instead)
     assert [line.rpartition(": ")[2] for line in log.lines()] == ["two", said]
+
+
+def test_it_is_asked_where_all_logs_are() -> None:
+    """On hosted Flyte a data plane has them."""
+    call = Log().stream()
+    asked = question(call.method, call.request)
+    assert asked is not None
+    assert (asked.operation, asked.project) == (OPERATIONS[DataProxyService.TailLogs], "p")
 
 
 def test_nothing_comes_after_the_end() -> None:
