@@ -111,6 +111,12 @@ def test_a_probe_through_a_proxy_that_trickles(monkeypatch: pytest.MonkeyPatch) 
         assert proxy.left.wait(10)
 
 
+def test_a_probe_reads_no_endless_head_of_a_proxy() -> None:
+    with trickling_server(b"HTTP/1.1 200 OK\r\nx: " + b"x" * (1 << 20), b"x") as proxy:
+        route = Route("flyte.example.com", 443, False, proxy=Secret(f"http://{proxy.endpoint}"))
+        assert probe.probe_port(route).why == "the proxy hung up"
+
+
 # -- what keeps it
 
 

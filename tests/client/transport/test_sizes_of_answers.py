@@ -316,3 +316,12 @@ def test_a_token(status: int, body: bytes, words: str) -> None:
         with at_most(16 << 20), pytest.raises(errors.TokenServerError, match=words) as raised:
             tokens.ask(credentials, (), "", 10.0)
     assert raised.value.status is Status.UNAVAILABLE
+
+
+@pytest.mark.parametrize("status", [200, 502])
+def test_a_token_server_without_an_end(status: int) -> None:
+    with ReplayServer(Answer(status, {"content-type": "application/json"}, megabytes())) as server:
+        tokens = TokenServer(FlyteConfig(endpoint="flyte.example.com:443"), f"http://{server.endpoint}/token")
+        credentials = ClientCredentials(client_id="me", client_secret=Secret("s3cret"))
+        with at_most(16 << 20), pytest.raises(errors.TokenServerError, match=r"no token|HTTP 502"):
+            tokens.ask(credentials, (), "", 10.0)
