@@ -514,6 +514,16 @@ def test_outputs_that_are_too_large(flyte_default: LocalFlyte, operator: Make) -
     assert task.ti.xcoms["outputs"] == {"o0": task.ti.xcoms["o0"], "o1": 7}
 
 
+def test_outputs_that_are_too_large_together(flyte_default: LocalFlyte, operator: Make) -> None:
+    flyte_default.deploy("demo.words", outputs={"o0": str, "o1": str})
+    flyte_default.on_launch(lambda run: run.succeeds({"o0": "x" * 60_000, "o1": "y" * 60_000}))
+    task = operator(task_name="demo.words", inputs=None)
+    task.run()
+    assert [len(task.ti.xcoms[name]) for name in ("o0", "o1")] == [60_000, 60_000]
+    assert task.ti.xcoms["outputs"]["type"] == "too_large"
+    assert task.ti.xcoms["outputs"]["uri"]
+
+
 def test_a_run_that_never_leaves_its_queue(flyte_default: LocalFlyte, operator: Make) -> None:
     with pytest.raises(FlyteRunStuck, match=r"did not leave its queue in 0.3 s.*is now aborted"):
         operator(queued_timeout=0.3).run()
