@@ -33,6 +33,9 @@ RUN_NAME, RUN_URL = "run_name", "run_url"
 MOST = 100_000
 """Bytes of JSON that outputs may have in XCom, which Airflow keeps in its database; what is larger stays in Flyte."""
 
+MOST_OF_ALL, LEAST_OF_EACH = 1_000_000, 4_000
+"""Bytes that the details of several runs may have together, which share them; and those that a run has in any case."""
+
 _ALL = "The dict of all outputs"
 
 _LONGEST_REASON = 300
@@ -80,14 +83,15 @@ def push_details(task: Any, context: Context, wait: TaskWait | None) -> None:
         task.log.warning("XCom did not take the details of the Flyte run.", exc_info=True)
 
 
-def xcom_value(details: RunDetails, *, redact_env: bool) -> dict[str, Any]:
+def xcom_value(details: RunDetails, *, redact_env: bool, runs: int = 1) -> dict[str, Any]:
     """``details.to_dict()`` for XCom.
 
     :param redact_env: whether the values of environment variables are replaced by ``***``: of ``runSpec.envs``, and
         everywhere in ``taskTemplate`` (container, pod, custom, config). Their names stay. The same for the addresses
         and headers of webhooks in ``runSpec.notificationRules``.
-    :return: at most :data:`MOST` bytes of JSON. In the place of a part that is too large stands
-        ``{"type": "too_large", "size": ...}``; what is small stays.
+    :param runs: how many runs there are in the same XCom.
+    :return: at most :data:`MOST` bytes of JSON, or this run's share of :data:`MOST_OF_ALL`. In the place of a part that
+        is too large stands ``{"type": "too_large", "size": ...}``; what is small stays.
     """
     value = details.to_dict()
     if redact_env:
@@ -101,7 +105,7 @@ def xcom_value(details: RunDetails, *, redact_env: bool) -> dict[str, Any]:
         if "rules" in notifications:
             notifications["rules"] = without_webhook_secrets(notifications["rules"])
     stored: dict[str, Any] = _storable(value, lambda reason: {"type": NOT_STORABLE, "reason": reason})
-    fitted: dict[str, Any] = without_the_largest(stored, MOST)
+    fitted: dict[str, Any] = without_the_largest(stored, min(MOST, max(LEAST_OF_EACH, MOST_OF_ALL // runs)))
     return fitted
 
 

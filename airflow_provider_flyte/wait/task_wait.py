@@ -205,7 +205,7 @@ class TaskWait:
             details = self._runs[0].details
             return xcom_value(details, redact_env=redact_env) if details else None
         return {
-            run.key.name: xcom_value(run.details, redact_env=redact_env)
+            run.key.name: xcom_value(run.details, redact_env=redact_env, runs=len(self._runs))
             for run in self._runs
             if run.details and run.details.done()
         }

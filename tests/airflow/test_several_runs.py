@@ -20,6 +20,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteRunTimeout,
     FlyteUnreachable,
 )
+from airflow_provider_flyte.report import xcom
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, no_name_filter, unavailable
 from airflow_provider_flyte.triggers import FlyteRunTrigger
@@ -385,3 +386,14 @@ async def test_trouble_is_logged_once_and_not_for_each(flyte_default: LocalFlyte
     assert len([line for line in text if "of 100 Flyte runs: run r" in line]) == 20
     assert "64 of 100 Flyte runs have ended." in text
     assert "100 of 100 Flyte runs have ended." in text
+
+
+def test_their_details_share_a_bound(
+    flyte_default: LocalFlyte, several: Callable[..., Try], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xcom, "MOST_OF_ALL", 30_000)
+    for name in NAMES:
+        flyte_default.run(name, annotations={f"a{number}": "x" * 1000 for number in range(20)}).move("SUCCEEDED")
+    value = several().run()
+    assert set(phases(value).values()) == {"SUCCEEDED"}
+    assert len(json.dumps(value)) <= 30_000

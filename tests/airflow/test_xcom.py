@@ -385,6 +385,15 @@ def test_any_text_can_be_stored_and_only_names_are_keys(outputs: dict[str, str])
 # -- sizes
 
 
+@pytest.mark.parametrize(("runs", "most"), [(3, MOST), (40, 25_000), (5_000, 4_000)])
+def test_several_runs_share_a_bound(runs: int, most: int) -> None:
+    notes = {f"a{number}": "x" * 1000 for number in range(90)}
+    made = details(run_spec={"annotations": {"values": notes}}, action={"status": {"phase": "ACTION_PHASE_SUCCEEDED"}})
+    value = xcom_value(made, redact_env=True, runs=runs)
+    assert len(json.dumps(value)) <= most
+    assert value["action"]["status"]["phase"] == "ACTION_PHASE_SUCCEEDED"
+
+
 def test_details_are_bounded_and_say_what_they_lack() -> None:
     """A task's template or its attempts may be of any size; why the run failed stays."""
     made = details(
