@@ -59,7 +59,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     XCom gets the run's details (``RunDetails.to_dict()``) under ``return_value``, the outputs as plain values under
     ``outputs``, and each output under its own name (``o0``, ``o1`` ...).
 
-    All arguments but the numbers, switches and lists are templates. A template gives a text unless the DAG has
+    All arguments but the numbers, switches, choices and lists are templates. A template gives a text unless the DAG has
     ``render_template_as_native_obj=True``, and a text does not fit an input that is a number.
 
     :param task_name: the name of a deployed Flyte task, such as ``train.fit``.

@@ -35,6 +35,12 @@ if AIRFLOW < (3, 3):
     collect_ignore.append("airflow/test_retry_policies.py")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names of tests that no second process has: xdist would run none of the tests."""
+    if unstable := [item.nodeid for item in items if " at 0x" in item.nodeid]:
+        raise pytest.UsageError(f"An address stands in the name of a test, give it an id: {', '.join(unstable)}")
+
+
 @pytest.fixture(autouse=True)
 def _forget_servers() -> None:
     """Forget what is known of servers, because those of two tests may listen on the same port."""

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.hooks import FlyteHook
+from airflow_provider_flyte.settings import config_section
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.e2e.airflow_process import flyte_connection
 from tests.support.own_airflow import AIRFLOW, DAGS_FOLDER, airflow, connection_json, for_this_airflow, load_dag_file
@@ -264,6 +265,11 @@ def test_airflow_warns_of_no_value_of_the_connections_that_we_show(
         if "too short" in caplog.text:
             warned.append(where)
     assert warned == ["one of which it does"] * IS_3
+
+
+def test_the_table_of_options_is_the_section() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|(?: `(.*?)`)? \|", (ROOT / "docs/configuration.md").read_text(), re.M)
+    assert rows == [(name, option["default"]) for name, option in config_section()["options"].items()]
 
 
 def test_the_table_of_airflows_is_the_matrix() -> None:

@@ -40,7 +40,7 @@ class Field:
     """The meaning of an empty field, for the documentation."""
 
 
-_PUBLISHED = "what Flyte publishes, where that is believed"
+_PUBLISHED = "what Flyte publishes over verified TLS"
 
 FIELDS = (
     Field(

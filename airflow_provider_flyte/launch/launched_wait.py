@@ -116,8 +116,8 @@ class LaunchedWait:
         why = why_not_this(run, task_instance_of(self._context, self._task), endpoint, details)
         if not why and run.endpoint not in (None, endpoint):
             self._task.log.warning(
-                "The Flyte connection leads to %s by now, and led to %s when the task settled on Flyte run %s. By its "
-                "annotations it is the same run, so the task waits for it there.",
+                "The Flyte connection leads to %s by now, and led to %s when the task began to wait for Flyte run %s. "
+                "By its annotations it is the same run, so the task waits for it there.",
                 endpoint,
                 run.endpoint,
                 run.key,
@@ -127,10 +127,11 @@ class LaunchedWait:
 
     def _end_stragglers(self) -> None:
         client, log = self._client.get(), self._task.log
-        if self._run.endpoint != client.config.endpoint or (trying := self._trying()) is None:
+        if (trying := self._trying()) is None:
             return
         try:
-            client.execute(end_stragglers(client.config, trying, self._run.key, log), retry_for=BRIEFLY)
+            flow = end_stragglers(client.config, trying, self._run.key, self._run.endpoint, log)
+            client.execute(flow, retry_for=BRIEFLY)
         except FlyteError as error:
             log.warning(not_known(error))
 

@@ -36,6 +36,9 @@ MOST = 100_000
 MOST_OF_ALL, LEAST_OF_EACH = 1_000_000, 4_000
 """Bytes that the details of several runs may have together, which share them; and those that a run has in any case."""
 
+MOST_KEYS = 100
+"""Outputs that have a key of their own, which is a row of Airflow's database each."""
+
 _ALL = "The dict of all outputs"
 
 _LONGEST_REASON = 300
@@ -152,17 +155,20 @@ def push_outputs(ti: Any, details: RunDetails, outputs: dict[str, Any], log: Tas
     storing = _Storing(ti, details, log)
     # Without its NUL a name could be another output's, and take its key.
     stored = {storable(name.replace("\0", REPLACED)): storing.fit(name, value) for name, value in outputs.items()}
-    keys = _keys(details)
-    for name in [each for each in stored if each in keys]:
+    allowed = _keys(details)
+    keys = [name for name in stored if name in allowed][:MOST_KEYS]
+    for name in keys:
         stored[name] = storing.push(name, stored[name])
     if without := [name for name in stored if name not in keys]:
         log.warning(
             "Outputs of Flyte run %s have no XCom key of their own, they are under %r alone: %s. A key needs a name "
-            "that the Flyte task declares, of at most %d letters, digits, '_', '-' and '.', that is not taken.",
+            "that the Flyte task declares, of at most %d letters, digits, '_', '-' and '.', that is not taken, and "
+            "there are at most %d.",
             details.name,
             OUTPUTS,
             one_line(", ".join(map(repr, without)), _LONGEST_REASON),
             LONGEST_NAME,
+            MOST_KEYS,
         )
     storing.push_all(storing.whole(stored))
 

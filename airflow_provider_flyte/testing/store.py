@@ -63,9 +63,9 @@ class Action:
     abort_reason: str = ""
     events: dict[EventKey, run_definition_pb2.ActionEvent] = field(default_factory=dict)
     logs: dict[int, list[payload_pb2.LogLine]] = field(default_factory=dict)
+    """What its attempts have logged; an attempt that is not in it has no pod any more."""
     gone_pods: set[int] = field(default_factory=set)
     """Attempts whose pods, and so their logs, are not there any more."""
-    """What its attempts have logged; an attempt that is not in it has no pod any more."""
     cluster: int = 0
     """Number of the cluster that a run is on, where there are several."""
     enqueued: int = 0

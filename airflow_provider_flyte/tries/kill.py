@@ -206,11 +206,12 @@ class Stopping:
         else:
             try:
                 done = f"{self._abort(run, why)}."
-                self.after_abort()
             except Exception as error:
                 self._log.error(abort_failed(why, run.key, f"{run.url} {error}"))
                 return f"Flyte run {run.key} could not be aborted and may still be running."
         self._log.info(abort_done(why, done))
+        if run.ours:
+            self.after_abort()
         return done
 
     def _abort(self, run: TryRun, why: str) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.client.errors import FlyteError
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import UNKNOWN, atask_state
 from airflow_provider_flyte.hooks import FlyteHook
@@ -22,6 +21,7 @@ from airflow_provider_flyte.tries.kill_reason import (
 )
 
 if TYPE_CHECKING:
+    from airflow_provider_flyte.client import FlyteClient
     from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
 
 _aborting: set[asyncio.Task[None]] = set()
@@ -78,16 +78,23 @@ async def abort(trigger: FlyteLaunchedRunTrigger, why: str) -> None:
             task = TaskInstance(**trigger.abort_for)
             done = await client.aexecute(abort_own(client.config, key, trigger.endpoint, task, why))
             trigger.log.info(abort_done(why, f"{done}."))
-            if trigger.trying is not None and trigger.endpoint in (None, client.config.endpoint):
-                from airflow_provider_flyte.tries.stragglers import end_stragglers, not_known
-
-                try:
-                    trying = Try.from_json(trigger.trying)
-                    await client.aexecute(end_stragglers(client.config, trying, key, trigger.log))
-                except FlyteError as error:
-                    trigger.log.warning(not_known(error))
+            if trigger.trying is not None:
+                await _end_stragglers(trigger, client, key, trigger.trying)
     except Exception as error:
         trigger.log.exception(abort_failed(why, trigger.run_name, error))
+
+
+async def _end_stragglers(
+    trigger: FlyteLaunchedRunTrigger, client: FlyteClient, key: RunKey, trying: dict[str, Any]
+) -> None:
+    from airflow_provider_flyte.tries.stragglers import end_stragglers, not_known
+
+    try:
+        flow = end_stragglers(client.config, Try.from_json(trying), key, trigger.endpoint, trigger.log)
+        await client.aexecute(flow)
+    except Exception as error:
+        # The abort is done, and its line is not taken back.
+        trigger.log.warning(not_known(error))
 
 
 def interrupt(trigger: FlyteLaunchedRunTrigger) -> None:

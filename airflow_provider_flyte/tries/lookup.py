@@ -18,11 +18,11 @@ from airflow_provider_flyte.tries.identity import Found, TaskInstance, Try, next
 def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str, *, later: bool = False) -> Flow[list[Found]]:
     """The runs of this try and the earlier ones that exist; mostly by one ListRuns and a GetRunDetails each.
 
-    :param later: of the next tries too.
-
     With them the run that this try resumes with, which may have a name that no try has today.
 
     :param key_of: the run of a name, all in one project and domain.
+    :param org: of the connection.
+    :param later: whether runs of the next tries are looked for too.
     :raises NotFoundError: where ListRuns has a run of which GetRunDetails answers NOT_FOUND: the database is in
         trouble.
     """

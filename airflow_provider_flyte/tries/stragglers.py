@@ -28,14 +28,17 @@ def not_known(error: object) -> str:
     return f"Whether an earlier try of this task has launched another run since is not known. {error}"
 
 
-def end_stragglers(config: FlyteConfig, trying: Try, key: RunKey, log: TaskLog) -> Flow[None]:
+def end_stragglers(config: FlyteConfig, trying: Try, key: RunKey, launched_at: str | None, log: TaskLog) -> Flow[None]:
     """Abort the runs of earlier tries that are running beside the one that this try has.
 
-    :param config: of the client that asks, which has to lead where this try's run is.
+    :param config: of the client that asks.
     :param trying: the task instance and its try.
     :param key: the try's run, which this task instance has launched.
+    :param launched_at: where that was, ``host:port``: at another endpoint nothing is looked for. None: not known.
     :param log: the task's log.
     """
+    if launched_at not in (None, config.endpoint):
+        return
 
     def key_of(name: str) -> RunKey:
         return RunKey(key.project, key.domain, name)

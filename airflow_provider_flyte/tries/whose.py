@@ -41,11 +41,11 @@ def why_not_this(run: TryRun, task: TaskInstance, now_at: str, details: RunDetai
 
 
 def led_elsewhere(before: str | None, now_at: str, what: str) -> str:
-    """The sentences about a connection that leads to another endpoint than when the task settled on its run.
+    """The sentences about a connection that leads to another endpoint than when the task began to wait for its run.
 
     :param what: what is there now, as a relative clause.
     """
     return (
-        f"The Flyte connection led to {before} when the task settled on this run. It leads to {now_at} now, {what}. "
-        "Change it back, or look for the run there."
+        f"The Flyte connection led to {before} when the task began to wait for this run. It leads to {now_at} now, "
+        f"{what}. Change it back, or look for the run there."
     )

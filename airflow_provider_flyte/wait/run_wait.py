@@ -93,7 +93,7 @@ class RunWait:
     :param key: the run.
     :param rules: how long a missing run and trouble are tolerated.
     :param began: when this wait began, in seconds since the epoch.
-    :param endpoint: where Flyte was when the task settled on this run, ``host:port``; by default where it is now.
+    :param endpoint: where Flyte was when the task began to wait, ``host:port``; by default where it is now.
     :param log: the task's log.
     :param advise: what it means for the task if the run fails.
     :param doubt: whether what is read is believed to be about this run; by default it is, whoever launched it.

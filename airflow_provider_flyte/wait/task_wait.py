@@ -82,7 +82,7 @@ class TaskWait:
     :param fail_fast: the first run that ends without success ends the wait.
     :param rules: how long missing runs and trouble are tolerated.
     :param began: when this wait began, in seconds since the epoch.
-    :param endpoint: where Flyte was when the task settled on these runs; by default where it is now.
+    :param endpoint: where Flyte was when the task began to wait; by default where it is now.
     :param log: the task's log.
     :param advise: what it means for the task if a run fails.
     :param doubt: whether what is read is believed to be about a run; by default it is.

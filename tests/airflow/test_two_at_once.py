@@ -170,6 +170,23 @@ def test_a_kill_ends_what_has_shown_up_while_the_task_was_deferred(
     assert len([line for line in lines if "after Airflow had given that try up" in line]) == (not other)
 
 
+def test_an_abort_that_is_done_is_not_called_failed(flyte_default: LocalFlyte, operator: Make) -> None:
+    """What comes after it has trouble of its own, here with what another version of the provider has stored."""
+    flyte_default.on_launch(lambda run: run.move("RUNNING"))
+    task = operator(2)
+    task.task.deferrable = True
+    with pytest.raises(TaskDeferred) as deferred:
+        task.task.execute(task.context)
+    made = made_again(deferred.value.trigger)
+    made.trying = {"number": 2}
+    lines = lines_of(made)
+    asyncio.run(kill_deferred.abort(made, "the task was marked failed"))
+    assert flyte_default.run(own_name(2)).phase == RunPhase.ABORTED
+    assert [line for line in lines if "may still be running" in line] == []
+    [trouble] = [line for line in lines if line.startswith("WARNING")]
+    assert "Whether an earlier try of this task has launched another run since is not known." in trouble
+
+
 def test_a_kill_on_a_worker_ends_what_an_earlier_try_has_launched(flyte_default: LocalFlyte, operator: Make) -> None:
     task = operator(2)
 

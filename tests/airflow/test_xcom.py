@@ -360,6 +360,17 @@ def test_an_output_that_the_task_does_not_declare(caplog: pytest.LogCaptureFixtu
     )
 
 
+def test_more_outputs_than_may_have_a_key(caplog: pytest.LogCaptureFixture) -> None:
+    """Each key is a row of Airflow's database, and a run may have thousands of outputs."""
+    outputs = {f"o{number}": number for number in range(300)}
+    xcoms = pushed(outputs)
+    assert list(xcoms) == [*[f"o{number}" for number in range(100)], "outputs"]
+    assert xcoms["outputs"] == outputs
+    [line] = caplog.messages
+    assert "alone: 'o100', 'o101'" in line
+    assert line.endswith("and there are at most 100.")
+
+
 @pytest.mark.parametrize("others", [{"o0\0": 2}, {"\0o0": 2}])
 def test_an_output_takes_no_key_of_another_s(others: dict[str, int]) -> None:
     assert pushed({"o0": 1, **others}, declared=["o0"])["o0"] == 1

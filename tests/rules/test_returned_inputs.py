@@ -47,6 +47,9 @@ Pair = namedtuple("Pair", ["left", "right"])
 
 
 class Model:
+    def __repr__(self) -> str:
+        return "Model()"
+
     def model_dump(self) -> dict[str, Any]:
         return {"x": 1}
 
