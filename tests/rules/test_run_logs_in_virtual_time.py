@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -167,6 +168,52 @@ async def test_an_attempt_whose_pod_is_gone_is_passed(following: Following) -> N
     following.sends("second")
     await asyncio.sleep(1)
     assert following.texts() == ["second"]
+
+
+async def test_the_rest_of_an_attempt_is_read_although_the_database_is_away_for_a_moment(following: Following) -> None:
+    """GetRunDetails answers NOT_FOUND to any error of its database, and an attempt whose pod is gone is passed."""
+    following.follow("r1")
+    await asyncio.sleep(1)
+    following.sends("one")
+    await asyncio.sleep(1)
+    following.flyte.attempts[HERE.run("r1")] = 2
+    faults = [("TailLogs", Status.UNAVAILABLE), ("GetRunDetails", Status.NOT_FOUND)]
+
+    def fails(asked: Any) -> Exception | None:
+        return refusal(faults.pop(0)[1]) if faults and faults[0][0] == asked.rpc else None
+
+    following.flyte.fails = fails
+    following.ends()
+    await asyncio.sleep(10)
+    assert not faults
+    following.sends("one", "the rest")
+    following.ends()
+    await asyncio.sleep(5)
+    following.sends("again")
+    await asyncio.sleep(1)
+    assert following.texts() == ["one", "the rest", "again"]
+
+
+@pytest.mark.parametrize("code", [Status.INTERNAL, Status.UNAVAILABLE])
+async def test_a_log_whose_streams_are_cut_stays_live(following: Following, code: Status) -> None:
+    """As behind a proxy: each stream ends in an error, after it gave what is new."""
+    following.follow("r1")
+    await asyncio.sleep(1)
+    texts: list[str] = []
+    for number in range(60):
+        while HERE.run("r1") not in following.flyte.logs:
+            await asyncio.sleep(0.1)
+        texts.append(f"line {number}")
+        following.sends(*texts)
+        following.ends(refusal(code))
+        await asyncio.sleep(0.1)
+    gaps = [after - at for at, after in itertools.pairwise(following.opened())]
+    assert max(gaps[1:]) <= 1.2
+    assert following.texts() == texts
+    # Nor is it said of a log that goes silent that there was none.
+    following.flyte.fails = lambda asked: refusal(code) if asked.rpc == "TailLogs" else None
+    await asyncio.sleep(600)
+    assert not [line for _, line in following.lines if "has sent no log" in line]
 
 
 async def test_an_outage_costs_few_calls(following: Following) -> None:

@@ -120,33 +120,36 @@ class RunLogs:
     async def _follow(self, run: LogOfRun) -> None:
         failures = 0
         while True:
-            phase = run.phase
-            try:
-                await self._client().aexecute(run.look())
-                if run.phase != phase:
-                    failures = 0
-                if run.begun:
-                    was_over = run.attempt_is_over
-                    failures = 0 if await self._stream(run) else failures + 1
-                    if was_over:
-                        if not run.next_attempt():
-                            return
-                        continue
-                else:
-                    failures += 1
-            except REFUSALS:
-                raise
-            except FlyteError as error:
-                # Of an attempt that is over the pod is gone; else there is none yet.
-                if isinstance(error, NotFoundError) and run.attempt_is_over and not run.next_attempt():
+            phase, news = run.phase, False
+            trouble = await self._look(run)
+            if run.phase != phase:
+                failures = 0
+            if trouble is None and run.begun:
+                was_over = run.attempt_is_over
+                news, trouble = await self._stream(run)
+                # Its log was read to the end; or the pod is gone, by TailLogs (GetRunDetails answers NOT_FOUND to any
+                # error of its database). Of an attempt that goes on there is none yet.
+                over = was_over if trouble is None else run.attempt_is_over and isinstance(trouble, NotFoundError)
+                if over and not run.next_attempt():
                     return
-                failures += 1
-                if failures == _SAID_AFTER and run.begun:
-                    run.on_log(no_log_yet(run.key, run.position.attempt, error))
+            # Behind a proxy that cuts streams each one ends in an error, after what it gave.
+            failures = 0 if news else failures + 1
+            if failures == _SAID_AFTER and trouble is not None and run.begun and not run.position.count:
+                run.on_log(no_log_yet(run.key, run.position.attempt, trouble))
             await self._sleep(backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE if run.begun else _PAUSE_BEFORE))
 
-    async def _stream(self, run: LogOfRun) -> bool:
-        """Read a stream until it ends, or the attempt is over; returns whether there was anything new."""
+    async def _look(self, run: LogOfRun) -> FlyteError | None:
+        """Find out where the run is; returns why not, unless it never will be."""
+        try:
+            await self._client().aexecute(run.look())
+        except REFUSALS:
+            raise
+        except FlyteError as error:
+            return error
+        return None
+
+    async def _stream(self, run: LogOfRun) -> tuple[bool, FlyteError | None]:
+        """Read a stream until it ends, or the attempt is over; returns whether there was anything new, and its error."""
         reading = _Reading(self, run)
         task = asyncio.create_task(reading.read(self._client()))
         try:
@@ -159,15 +162,20 @@ class RunLogs:
                     break
                 if now - max(looked_at, reading.heard_at) >= LOOK_EVERY:
                     looked_at = now
-                    await self._client().aexecute(run.look())
+                    # Without an answer the stream goes on.
+                    await self._look(run)
                     if run.attempt_is_over:
                         break
             # One that was cancelled lost its client, for which there is another one by now.
             if task.done() and not task.cancelled():
                 task.result()
-            return reading.news
+        except REFUSALS:
+            raise
+        except FlyteError as error:
+            return reading.news, error
         finally:
             task.cancel()
+        return reading.news, None
 
     async def _either(self, task: asyncio.Task[None], pause: float) -> None:
         """Wait for the task, so many seconds at most."""
