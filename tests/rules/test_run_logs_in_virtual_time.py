@@ -241,6 +241,26 @@ async def test_streams_are_bounded_and_the_next_begins_when_a_place_is_free() ->
     await asyncio.gather(*following.tasks, return_exceptions=True)
 
 
+async def test_runs_that_have_no_log_hold_no_place() -> None:
+    following = Following(most=2)
+    queued = [f"q{number}" for number in range(40)]
+    following.follow(*queued, phase=QUEUED)
+    following.follow("r1")
+    await asyncio.sleep(5)
+    following.sends("one")
+    await asyncio.sleep(1)
+    assert following.texts() == ["one"]
+    assert len(following.lines) == 2
+    # However many there are, they ask no more often than as many as there are places.
+    following.flyte.asked.clear()
+    await asyncio.sleep(3600)
+    assert 3600 / 5 * 2 / 2 <= len(following.flyte.calls("GetRunDetails")) <= 3600 / 5 * 2 + 200
+    for task in following.tasks:
+        task.cancel()
+    await asyncio.gather(*following.tasks, return_exceptions=True)
+    assert (following.logs._places._taken, following.logs._places.followed) == (0, 0)
+
+
 async def test_more_than_so_many_bytes_a_second_wait_at_the_server(following: Following) -> None:
     following.follow("r1")
     await asyncio.sleep(1)

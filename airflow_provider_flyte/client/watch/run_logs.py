@@ -48,6 +48,13 @@ class Places:
     def __init__(self, most: int) -> None:
         self._most = most
         self._taken = 0
+        self.followed = 0
+        """How many logs are followed, with a stream or without one."""
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two calls about a run at least, so that together they are no more than with all places taken."""
+        return _PAUSE_BEFORE * self.followed / self._most if self.followed > self._most else 0.0
 
     def take(self) -> bool:
         """Take a place, if one is free."""
@@ -100,25 +107,18 @@ class RunLogs:
 
         :param run: the run, which need not exist yet.
         """
+        self._places.followed += 1
         try:
-            if not self._places.take():
-                run.on_log(
-                    f"The log of Flyte run {run.key.name} follows later, because this process writes as many logs of "
-                    f"runs as it may at once ({MOST_FOLLOWED})."
-                )
-                while not self._places.take():
-                    await self._sleep(_TICK)
-            try:
-                await self._follow(run)
-            finally:
-                self._places.give_back()
+            await self._follow(run)
         except REFUSALS as error:
             run.on_log(not_served(run.key, error))
         except Exception:
             log.exception("The log of a run could not be read because of an unexpected error.")
+        finally:
+            self._places.followed -= 1
 
     async def _follow(self, run: LogOfRun) -> None:
-        failures = 0
+        failures, waited = 0, False
         while True:
             phase, news = run.phase, False
             trouble = await self._look(run)
@@ -126,7 +126,12 @@ class RunLogs:
                 failures = 0
             if trouble is None and run.begun:
                 was_over = run.attempt_is_over
-                news, trouble = await self._stream(run)
+                # Only for a stream: a run may be queued for hours, and have no log then.
+                waited = await self._take_place(run, told=waited)
+                try:
+                    news, trouble = await self._stream(run)
+                finally:
+                    self._places.give_back()
                 # Its log was read to the end; or the pod is gone, by TailLogs (GetRunDetails answers NOT_FOUND to any
                 # error of its database). Of an attempt that goes on there is none yet.
                 over = was_over if trouble is None else run.attempt_is_over and isinstance(trouble, NotFoundError)
@@ -136,7 +141,20 @@ class RunLogs:
             failures = 0 if news else failures + 1
             if failures == _SAID_AFTER and trouble is not None and run.begun and not run.position.count:
                 run.on_log(no_log_yet(run.key, run.position.attempt, trouble))
-            await self._sleep(backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE if run.begun else _PAUSE_BEFORE))
+            pause = backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE if run.begun else _PAUSE_BEFORE)
+            await self._sleep(pause if news else max(pause, self._places.pause))
+
+    async def _take_place(self, run: LogOfRun, *, told: bool) -> bool:
+        """Wait for a place; returns whether that was ever told."""
+        while not self._places.take():
+            if not told:
+                run.on_log(
+                    f"The log of Flyte run {run.key.name} follows later, because this process writes as many logs of "
+                    f"runs as it may at once ({MOST_FOLLOWED})."
+                )
+            told = True
+            await self._sleep(_TICK)
+        return told
 
     async def _look(self, run: LogOfRun) -> FlyteError | None:
         """Find out where the run is; returns why not, unless it never will be."""
@@ -149,7 +167,7 @@ class RunLogs:
         return None
 
     async def _stream(self, run: LogOfRun) -> tuple[bool, FlyteError | None]:
-        """Read a stream until it ends, or the attempt is over; returns whether there was anything new, and its error."""
+        """Read a stream until it ends, or the attempt is over; returns whether there was news, and its error."""
         reading = _Reading(self, run)
         task = asyncio.create_task(reading.read(self._client()))
         try:
