@@ -131,6 +131,22 @@ async def test_a_stream_that_stays_open_is_left_when_the_attempt_is_over(followi
     ]
 
 
+async def test_messages_without_lines_do_not_hide_the_next_attempt(following: Following) -> None:
+    """As of a hosted backend that keeps its connection alive."""
+    following.follow("r1")
+    await asyncio.sleep(1)
+    following.sends("one")
+    following.flyte.attempts[HERE.run("r1")] = 2
+    for _ in range(80):
+        await asyncio.sleep(1)
+        if HERE.run("r1") in following.flyte.logs:
+            following.sends()
+    following.sends("again")
+    await asyncio.sleep(1)
+    assert [asked.request.attempt for asked in following.flyte.calls("TailLogs")][-1] == 2
+    assert following.texts() == ["one", "again"]
+
+
 @pytest.mark.parametrize("code", [Status.UNIMPLEMENTED, Status.PERMISSION_DENIED])
 async def test_a_refusal_is_said_once_and_ends_it(following: Following, code: Status) -> None:
     following.flyte.fails = lambda asked: refusal(code) if asked.rpc == "TailLogs" else None

@@ -292,6 +292,11 @@ def shown(name: str, at: int, text: str) -> str:
     return f"Log of {name}{when and f', {when}'}: {one_line(text)}"
 
 
+def lines_in(response: dataproxy_service_pb2.TailLogsResponse) -> int:
+    """How many lines a message has; one that was too large counts as one."""
+    return 1 if response is _LEFT_OUT else sum(len(log.lines) for log in response.logs)
+
+
 def not_served(key: RunKey, error: FlyteError) -> str:
     """The line for a run whose log Flyte does not send."""
     return f"The log of Flyte run {key.name} is not written here, because Flyte does not send it (TailLogs). {error}"

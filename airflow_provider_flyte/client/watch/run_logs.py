@@ -14,7 +14,7 @@ from airflow_provider_flyte.client.backoff import backoff
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import FlyteError, NotFoundError
-from airflow_provider_flyte.client.flows.run_log import REFUSALS, LogOfRun, no_log_yet, not_served
+from airflow_provider_flyte.client.flows.run_log import REFUSALS, LogOfRun, lines_in, no_log_yet, not_served
 
 log = logging.getLogger(__name__)
 
@@ -211,6 +211,8 @@ class _Reading:
         self._logs = logs
         self._call = run.stream()
         self.heard_at = logs.clock()
+        """When there was a line last."""
+
         self.news = False
         """Whether there was a line that is new."""
 
@@ -219,7 +221,9 @@ class _Reading:
         messages = client.async_transport().server_stream(call.method, call.request, timeout=call.timeout, run=call.run)
         async with aclosing(messages):
             async for message in messages:
-                self.heard_at = self._logs.clock()
+                # An empty one keeps a connection alive, and tells nothing of the attempt.
+                if lines_in(message):
+                    self.heard_at = self._logs.clock()
                 self.news |= call.read(message)
                 ahead += message.ByteSize() / BYTES_A_SECOND
                 if ahead >= 0.05:
