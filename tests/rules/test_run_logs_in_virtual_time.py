@@ -12,7 +12,7 @@ from airflow_provider_flyte.client.errors import Status
 from airflow_provider_flyte.client.flows.run_log import LogOfRun
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.client.watch.run_logs import BYTES_A_SECOND, Places, RunLogs
+from airflow_provider_flyte.client.watch.run_logs import BYTES_A_SECOND, LINES_READ_A_SECOND, Places, RunLogs
 from tests.support.scripted_flyte import HERE, ScriptedFlyte, refusal
 
 QUEUED, RUNNING, SUCCEEDED, FAILED = RunPhase.QUEUED, RunPhase.RUNNING, RunPhase.SUCCEEDED, RunPhase.FAILED
@@ -66,7 +66,7 @@ async def following() -> Any:
     await asyncio.gather(*made.tasks, return_exceptions=True)
     assert not made.flyte.logs
     # All places are free again.
-    assert made.logs._places._taken == 0
+    assert made.logs.places._taken == 0
 
 
 async def test_there_is_no_stream_before_the_run_runs(following: Following) -> None:
@@ -274,7 +274,7 @@ async def test_runs_that_have_no_log_hold_no_place() -> None:
     for task in following.tasks:
         task.cancel()
     await asyncio.gather(*following.tasks, return_exceptions=True)
-    assert (following.logs._places._taken, following.logs._places.followed) == (0, 0)
+    assert (following.logs.places._taken, following.logs.places.followed) == (0, 0)
 
 
 async def test_more_than_so_many_bytes_a_second_wait_at_the_server(following: Following) -> None:
@@ -287,6 +287,34 @@ async def test_more_than_so_many_bytes_a_second_wait_at_the_server(following: Fo
     while "end" not in following.texts():
         await asyncio.sleep(0.1)
     assert now() - began == pytest.approx(50_000_000 / BYTES_A_SECOND, rel=0.1)
+
+
+@pytest.mark.parametrize("runs", [1, 5])
+async def test_more_than_so_many_lines_a_second_wait_too_of_all_logs_together(following: Following, runs: int) -> None:
+    names = [f"r{number}" for number in range(runs)]
+    following.follow(*names)
+    await asyncio.sleep(1)
+    began, each = now(), 80_000 // runs
+    for name in names:
+        for _ in range(0, each, 1000):
+            following.sends(*[""] * 1000, name=name)
+    queues = list(following.flyte.logs.values())
+    assert len(queues) == runs
+    while any(not queue.empty() for queue in queues):
+        await asyncio.sleep(0.1)
+    assert now() - began == pytest.approx(80_000 / LINES_READ_A_SECOND, rel=0.2)
+
+
+async def test_a_short_log_is_not_held_up_by_a_long_one(following: Following) -> None:
+    following.follow("r1", "r2")
+    await asyncio.sleep(1)
+    for _ in range(200):
+        following.sends(*[""] * 1000)
+    for number in range(5):
+        following.sends(f"line {number}", name="r2", first=number + 1)
+        await asyncio.sleep(0.5)
+        assert f"line {number}" in following.texts()
+    assert not following.flyte.logs[HERE.run("r1")].empty()
 
 
 async def test_what_is_left_out_is_said_although_nothing_more_comes(following: Following) -> None:

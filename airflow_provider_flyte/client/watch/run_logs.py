@@ -21,9 +21,12 @@ log = logging.getLogger(__name__)
 MOST_FOLLOWED = 20
 """Maximum number of these streams in one process."""
 
-BYTES_A_SECOND = 4 << 20
-"""How much of one log is read at most, so that a long one takes little of an event loop; what is sent quicker than
-that waits at the server."""
+BYTES_A_SECOND, LINES_READ_A_SECOND = 4 << 20, 40_000
+"""How much of all logs of a process together is read at most, so that long ones take little of an event loop; what is
+sent quicker than that waits at the server. A line costs some microseconds, however short it is."""
+
+_AHEAD = 0.05
+"""Seconds that are read ahead of that, because short pauses cost more than they spare."""
 
 LOOK_EVERY = 30.0
 """Seconds of silence after which it is asked whether the attempt is over: a hosted backend leaves its stream open."""
@@ -48,12 +51,13 @@ class Places:
     def __init__(self, most: int) -> None:
         self._most = most
         self._taken = 0
+        self._paid_until = 0.0
         self.followed = 0
         """How many logs are followed, with a stream or without one."""
 
     @property
     def pause(self) -> float:
-        """Seconds between two calls about a run at least, so that together they are no more than with all places taken."""
+        """Seconds between two calls about a run at least: together they are as many as with all places taken."""
         return _PAUSE_BEFORE * self.followed / self._most if self.followed > self._most else 0.0
 
     def take(self) -> bool:
@@ -66,6 +70,18 @@ class Places:
     def give_back(self) -> None:
         """Free a place."""
         self._taken -= 1
+
+    def pay(self, now: float, size: int, lines: int) -> float:
+        """Note a message that one of the streams has read.
+
+        :param now: the clock's time.
+        :param size: of it in bytes.
+        :returns: seconds that this stream pauses.
+        """
+        cost = max(size / BYTES_A_SECOND, lines / LINES_READ_A_SECOND)
+        self._paid_until = max(self._paid_until, now) + cost
+        ahead = self._paid_until - now
+        return ahead if ahead >= _AHEAD else 0.0
 
 
 _PLACES = Places(MOST_FOLLOWED)
@@ -92,8 +108,8 @@ class RunLogs:
 
         self._client = client
         self.clock = clock
-        self._sleep = sleep
-        self._places = places
+        self.sleep = sleep
+        self.places = places
 
     @property
     def config(self) -> FlyteConfig:
@@ -107,7 +123,7 @@ class RunLogs:
 
         :param run: the run, which need not exist yet.
         """
-        self._places.followed += 1
+        self.places.followed += 1
         try:
             await self._follow(run)
         except REFUSALS as error:
@@ -115,7 +131,7 @@ class RunLogs:
         except Exception:
             log.exception("The log of a run could not be read because of an unexpected error.")
         finally:
-            self._places.followed -= 1
+            self.places.followed -= 1
 
     async def _follow(self, run: LogOfRun) -> None:
         failures, waited = 0, False
@@ -131,7 +147,7 @@ class RunLogs:
                 try:
                     news, trouble = await self._stream(run)
                 finally:
-                    self._places.give_back()
+                    self.places.give_back()
                 # Its log was read to the end; or the pod is gone, by TailLogs (GetRunDetails answers NOT_FOUND to any
                 # error of its database). Of an attempt that goes on there is none yet.
                 over = was_over if trouble is None else run.attempt_is_over and isinstance(trouble, NotFoundError)
@@ -142,18 +158,18 @@ class RunLogs:
             if failures == _SAID_AFTER and trouble is not None and run.begun and not run.position.count:
                 run.on_log(no_log_yet(run.key, run.position.attempt, trouble))
             pause = backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE if run.begun else _PAUSE_BEFORE)
-            await self._sleep(pause if news else max(pause, self._places.pause))
+            await self.sleep(pause if news else max(pause, self.places.pause))
 
     async def _take_place(self, run: LogOfRun, *, told: bool) -> bool:
         """Wait for a place; returns whether that was ever told."""
-        while not self._places.take():
+        while not self.places.take():
             if not told:
                 run.on_log(
                     f"The log of Flyte run {run.key.name} follows later, because this process writes as many logs of "
                     f"runs as it may at once ({MOST_FOLLOWED})."
                 )
             told = True
-            await self._sleep(_TICK)
+            await self.sleep(_TICK)
         return told
 
     async def _look(self, run: LogOfRun) -> FlyteError | None:
@@ -197,7 +213,7 @@ class RunLogs:
 
     async def _either(self, task: asyncio.Task[None], pause: float) -> None:
         """Wait for the task, so many seconds at most."""
-        pausing = asyncio.ensure_future(self._sleep(pause))
+        pausing = asyncio.ensure_future(self.sleep(pause))
         try:
             await asyncio.wait({task, pausing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -217,15 +233,13 @@ class _Reading:
         """Whether there was a line that is new."""
 
     async def read(self, client: FlyteClient) -> None:
-        call, ahead = self._call, 0.0
+        call, logs = self._call, self._logs
         messages = client.async_transport().server_stream(call.method, call.request, timeout=call.timeout, run=call.run)
         async with aclosing(messages):
             async for message in messages:
                 # An empty one keeps a connection alive, and tells nothing of the attempt.
-                if lines_in(message):
-                    self.heard_at = self._logs.clock()
+                if lines := lines_in(message):
+                    self.heard_at = logs.clock()
                 self.news |= call.read(message)
-                ahead += message.ByteSize() / BYTES_A_SECOND
-                if ahead >= 0.05:
-                    await self._logs._sleep(ahead)
-                    ahead = 0.0
+                if pause := logs.places.pay(logs.clock(), message.ByteSize(), lines):
+                    await logs.sleep(pause)
