@@ -184,6 +184,8 @@ class LogOfRun:
         self._left_out = 0
         self._known = Known(self.position)
         self._times = Times()
+        self._large = self._large_told = 0
+        """How many too large messages this stream has sent after the newest line, and how many of these were told."""
 
     def look(self) -> Flow[None]:
         """Find out where the run and its attempts are."""
@@ -207,11 +209,12 @@ class LogOfRun:
             return False
         self.position = LogPosition(self.position.attempt + 1)
         self._announced = False
+        self._large_told = 0
         return True
 
     def stream(self) -> StreamCall[bool]:
         """The attempt's log, from its beginning, and then what is added; reading a message tells if there was news."""
-        self._known, self._times = Known(self.position), Times()
+        self._known, self._times, self._large = Known(self.position), Times(), 0
         action = identifier_pb2.ActionIdentifier(run=calls.run_identifier(self.key, self._org), name=calls.ROOT_ACTION)
         request = dataproxy_service_pb2.TailLogsRequest(action_id=action, attempt=self.position.attempt)
         return StreamCall(_TAIL_LOGS, request, self._read, run=self.key.name)
@@ -247,6 +250,7 @@ class LogOfRun:
                     continue
                 news = True
                 position.add(at, text)
+                self._large = self._large_told = 0
                 if self._has_room(at):
                     self._announce()
                     self.tell_left_out()
@@ -259,6 +263,11 @@ class LogOfRun:
         if not self._known.all_again:
             # It may have come before.
             return False
+        self._large += 1
+        if self._large <= self._large_told:
+            # It came in an earlier stream.
+            return False
+        self._large_told = self._large
         if self._has_room(self.position.at):
             self.on_log(
                 f"A part of the log of Flyte run {self.key.name} is left out here, because it has lines, or a line, of "

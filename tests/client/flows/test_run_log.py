@@ -202,6 +202,26 @@ def test_what_is_too_large_is_said_once_it_is_new() -> None:
     assert [line.rpartition(": ")[2] for line in log.lines()] == ["two", said]
 
 
+@pytest.mark.parametrize("before", [[], [(1, "one")]], ids=["first", "after a line"])
+def test_what_is_too_large_is_said_once_however_often_a_stream_begins_again(before: list[tuple[int, str]]) -> None:
+    log, said = Log(), []
+    for _ in range(5):
+        call = log.stream()
+        call.read(message(*before))
+        said.append(call.read(call.method.instead))
+    assert said == [True, False, False, False, False]
+    # A second one is news, and so is one after a line.
+    assert call.read(call.method.instead)
+    call.read(message((2, "two")))
+    assert call.read(call.method.instead)
+    assert len([line for line in log.lines() if line.startswith("A part of the log ")]) == 3
+    # As is that of another attempt.
+    log._attempts = 2
+    assert log.next_attempt()
+    call = log.stream()
+    assert call.read(call.method.instead)
+
+
 def test_it_is_asked_where_all_logs_are() -> None:
     """On hosted Flyte a data plane has them."""
     call = Log().stream()
