@@ -60,7 +60,7 @@ class LogPosition:
     """Checksums of these lines, and how often each came; None: there were too many."""
 
     gap: tuple[int, int] | None = None
-    """Times of the first and the last line that were left out last."""
+    """Times of the first and the last line of those that were left out after all that was written."""
 
     def add(self, at: int, text: str) -> None:
         """Note a line that was read."""
@@ -255,6 +255,8 @@ class LogOfRun:
                     self._announce()
                     self.tell_left_out()
                     self.on_log(shown(self.key.name, at, text))
+                    # What was left out before this line is no end of the log.
+                    position.gap = None
                 else:
                     self._left_out += 1
         return news
@@ -287,7 +289,7 @@ class LogOfRun:
         # What was full takes lines again when there is room for those of a second: else every other line were missing.
         if self._room < (LINES_A_SECOND if self._full else 1):
             gap = self.position.gap
-            self.position.gap = (gap[0] if self._full and gap else at, at)
+            self.position.gap = (gap[0] if gap else at, at)
             self._full = True
             return False
         self._full = False

@@ -183,6 +183,19 @@ def test_what_was_left_out_last_is_not_known() -> None:
     assert left == [f"line {number}" for number in range(LINES_AT_ONCE, LINES_AT_ONCE + 30)]
 
 
+def test_what_was_left_out_before_a_line_that_was_written_is_no_end() -> None:
+    clock = Clock()
+    log = Log(clock=clock)
+    lines = [(number, f"flood {number}") for number in range(LINES_AT_ONCE + 60)]
+    call = log.stream()
+    call.read(message(*lines))
+    clock.now += 6
+    last = [(1000 + number, f"epoch {number} done") for number in range(5)]
+    call.read(message(*last))
+    before = Known(log.position, gap=True)
+    assert [text for at, text in [*lines, *last] if (START + at * SECOND, text) not in before] == []
+
+
 def test_what_is_too_large_is_said_once_it_is_new() -> None:
     log = Log()
     call = log.stream()
