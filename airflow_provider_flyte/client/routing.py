@@ -23,6 +23,7 @@ from airflow_provider_flyte.client.errors import (
     ClosedError,
     ConfigError,
     DeadlineExceededError,
+    NotFoundError,
     PermissionDeniedError,
     RpcError,
     Status,
@@ -64,12 +65,14 @@ class _Answer:
     def __init__(self) -> None:
         self.named: str | None = None
         """The address as it came; '' where Flyte names none. None: not known."""
+        self.outage: RpcError | None = None
+        """The page of an ingress in trouble that came instead, last."""
         self._asking = threading.Lock()
         self._was_unknown = False
 
     def take(self, response: Any) -> str:
         """Keep what an answer names."""
-        self._was_unknown = False
+        self._was_unknown, self.outage = False, None
         named: str = response.cluster_endpoint[:_LONGEST]
         self.named = named
         return named
@@ -96,10 +99,12 @@ class _Answer:
         is_final = not error.transient and not isinstance(error, UnauthenticatedError | ClosedError)
         if not is_page and not is_final:
             raise error
-        # Not kept are an outage of the ingress, and what may be about one action.
+        # Not kept are an outage of the ingress, whose page may as well be for a service that it does not know, and what
+        # may be about one action.
         is_outage = error.transient and (
             isinstance(error, UnavailableError) or (error.http_status or 0) >= _SERVER_ERROR
         )
+        self.outage = error if is_outage else None
         if not is_outage and (is_page or isinstance(error, UnimplementedError | PermissionDeniedError)):
             self.named = ""
         return ""
@@ -167,10 +172,14 @@ class _Router(Layer, Generic[AnyTransport]):
         named = answer.named
         if named is None:
             named = yield Do(partial(answer.asked, ask), partial(self._asked, answer, ask))
+        outage = answer.outage if answer.named is None else None
         place = self._place(named)
         try:
             return (yield from self._send(place, method, run, metadata))
         except RpcError as error:
+            if outage is not None and isinstance(error, NotFoundError | UnimplementedError):
+                # What is not there may be at a data plane: to be asked again, and not to be believed.
+                raise outage.copy() from None
             if place.data_plane is None or isinstance(error, ClosedError):
                 raise
             # What is known may be of another action, or of last week.

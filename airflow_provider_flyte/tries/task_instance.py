@@ -154,7 +154,7 @@ def loop_iteration(context: Context) -> int:
         return -1
     loop: Any = context.get("loop")
     index = getattr(loop, "index", None)
-    if isinstance(index, int) and not isinstance(index, bool) and index >= 0:
+    if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < 1 << 31:
         return index
     ti: Any = context["ti"]
     raise ConfigError(

@@ -204,6 +204,23 @@ def test_an_outage_is_not_taken_for_an_answer(flyte: LocalFlyte, way: str, code:
     assert {call.cluster for call in flyte.calls("GetActionData")} == {1}
 
 
+def test_what_is_not_there_during_an_outage_is_asked_for_again(way: str) -> None:
+    """A control plane has no outputs, and says so; the page of an ingress in trouble is no answer about data planes."""
+    page = "Received http2 header with status: 503"
+    with LocalFlyte(clusters=2) as flyte:
+        flyte.deploy("train", outputs={"o0": int})
+        name = on_cluster(flyte, 1, f"page-{way}")
+        flyte.inject("SelectCluster", status("UNAVAILABLE", page, times=2))
+        assert len(outputs(FlyteClient(config_for(flyte)), way, name)) == 1
+        assert {call.cluster for call in flyte.calls("GetActionData")} == {1}
+        assert flyte.calls.count("SelectCluster") == 3
+        routing.forget()
+        flyte.inject("SelectCluster", status("UNAVAILABLE", page))
+        with pytest.raises(UnavailableError, match="503") as failed:
+            outputs(FlyteClient(config_for(flyte, retry_budget=0.1)), way, name)
+        assert failed.value.transient
+
+
 def test_a_refusal_about_one_action_is_not_kept(flyte: LocalFlyte, way: str) -> None:
     name = on_cluster(flyte, 1, f"unknown-{way}")
     flyte.inject("SelectCluster", status("NOT_FOUND", "no such action", times=1))

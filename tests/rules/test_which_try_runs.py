@@ -116,7 +116,14 @@ def test_each_iteration_of_a_task_loop_has_runs_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     "loop",
-    [7, "7", True, object(), {"index": 7}, *(SimpleNamespace(index=index) for index in (-1, "7", 7.0, True, None))],
+    [
+        7,
+        "7",
+        True,
+        object(),
+        {"index": 7},
+        *(SimpleNamespace(index=index) for index in (-1, "7", 7.0, True, None, 2**70)),
+    ],
     ids=lambda loop: "object" if type(loop) is object else repr(loop),
 )
 def test_a_task_loop_that_is_not_known_is_refused(loop: Any) -> None:

@@ -41,6 +41,9 @@ _REMEMBERED = 20
 """How many lines of one moment are remembered by their content. Of more, which clocks of seconds and lines without a
 time bring about, only the number is."""
 
+_LATEST = (1 << 63) - 1
+"""The latest time of a line: Airflow's triggerer ends, with all that wait in it, where an event has a larger number."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SECOND = 1_000_000_000
 
@@ -91,7 +94,7 @@ class LogPosition:
                 numbers += position.gap
         except (TypeError, ValueError, AttributeError):
             return cls()
-        fit = all(type(number) is int and number >= 0 for number in numbers) and position.attempt
+        fit = all(type(number) is int and 0 <= number <= _LATEST for number in numbers) and position.attempt
         return position if fit else cls()
 
 
@@ -143,7 +146,7 @@ class Times:
         """In nanoseconds since the epoch."""
         stamp = line.timestamp
         at = int(stamp.seconds * _SECOND + stamp.nanos)
-        if at > 0:
+        if 0 < at <= _LATEST:
             self._last = at
         return self._last
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +84,18 @@ def test_how_lines_are_shown() -> None:
 def test_a_time_that_cannot_be_is_left_out(at: int) -> None:
     assert shown("r1", at, "x") == "Log of r1: x"
     assert shown("r1", 0, "x") == "Log of r1: x"
+
+
+@pytest.mark.parametrize("seconds", [253_402_300_799, 9_223_372_037, 2**62, -1])
+def test_a_time_that_no_event_takes_is_none(seconds: int) -> None:
+    """Airflow's triggerer ends, with all that wait in it, where a number of an event has more than 64 bits."""
+    log = Log()
+    read(log, (0, "one"))
+    response = message((-1, "two"))
+    response.logs[0].lines[0].timestamp.seconds = seconds
+    log.stream().read(response)
+    assert log.lines() == ["Log of r1, 2023-11-14T22:13:20.000Z: two"] or log.position.at == START
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(log.position.to_json()))["at"] == log.position.at == START
 
 
 def test_a_long_line_is_cut() -> None:
@@ -261,6 +274,8 @@ def test_nothing_comes_after_the_end() -> None:
         "x",
         {"at": "x"},
         {"at": -1},
+        {"at": 2**63},
+        {"gap": [1, 2**70]},
         {"attempt": 0},
         {"attempt": True},
         {"count": 1.5},
