@@ -26,6 +26,7 @@ from airflow_provider_flyte.client.errors import (
     NotFoundError,
     PermissionDeniedError,
     RpcError,
+    SpeaksPlaintextError,
     Status,
     UnauthenticatedError,
     UnavailableError,
@@ -189,6 +190,10 @@ class _Router(Layer, Generic[AnyTransport]):
                 raise error from None
             other = self._place(answer.take(response))
             if other.data_plane == place.data_plane:
+                if isinstance(error, SpeaksPlaintextError) and place.data_plane.is_at(self._config):
+                    # Flyte itself, behind a proxy of this host that ends TLS: no data plane that could be called.
+                    answer.named = ""
+                    return (yield Send(metadata))
                 if not self._may_be_ours(place.data_plane, error):
                     raise
                 try:

@@ -29,7 +29,11 @@ from airflow_provider_flyte.client.flows.log_tail import tail_log
 from airflow_provider_flyte.client.flows.named_runs import list_by_name, observe_run
 from airflow_provider_flyte.client.flows.progress import ProgressOfRun
 from airflow_provider_flyte.client.flows.runs_of_task import runs_of_task
+from airflow_provider_flyte.client.flows.select_cluster import named_data_plane, question, select_request
 from airflow_provider_flyte.client.flows.tasks import find_task
+from airflow_provider_flyte.client.flows.upload import MOST_INLINE, upload_large_inputs
+from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
+from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.transport.layer import drive
@@ -258,6 +262,7 @@ def test_failed_child_actions(choice: int) -> None:
 @both_results
 def test_progress(choice: int) -> None:
     def of_the_root(method: str, answer: Any) -> None:
+        named(method, answer)
         if method == "WatchActions":
             for each in answer.enriched_actions:
                 each.action.id.name = calls.ROOT_ACTION
@@ -272,6 +277,29 @@ def test_progress(choice: int) -> None:
     progress._counts = {RunPhase.FAILED: 1}
     flyte.answer(progress.name_failed())
     check(progress.line(), most=1000)
+
+
+@both_results
+def test_uploads_and_data_planes(choice: int) -> None:
+    """An upload's address is sent back to Flyte as it came; only the host of a data plane is shown, if it is one."""
+    upload = upload_large_inputs(large_request(), large_request().task_id)
+    Hostile(choice).answer(upload)
+    check(Hostile(choice, "UploadInputs").refusal(upload_large_inputs(large_request(), large_request().task_id)))
+    asked = question(rpc.DataProxyService.GetActionData, dataproxy_service_pb2.GetActionDataRequest())
+    assert asked is not None
+    selecting = select_request(asked, dataproxy_service_pb2.GetActionDataRequest())
+    named = Hostile(choice).answer(
+        calls.Call(rpc.ClusterService.SelectCluster, selecting, lambda response: response.cluster_endpoint)
+    )
+    with pytest.raises(ValueError, match="which is no address") as raised:
+        named_data_plane(named, CONFIG)
+    check(str(raised.value), most=400)
+
+
+def large_request() -> run_service_pb2.CreateRunRequest:
+    request = run_service_pb2.CreateRunRequest()
+    request.inputs.context.add(key="x", value="y" * MOST_INLINE)
+    return request
 
 
 @both_results
@@ -320,6 +348,7 @@ def test_all_methods_are_asked(caplog: pytest.LogCaptureFixture) -> None:
     test_the_end_of_a_log(0)
     test_failed_child_actions(0)
     test_progress(0)
+    test_uploads_and_data_planes(0)
     test_whose_run_it_is(0)
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py") if not {"testing", "idl"} & set(path.parts))
     used = {method.name for method in rpc.METHODS if method.name.replace("/", ".") in sources}

@@ -265,7 +265,7 @@ def test_a_launch_that_may_have_arrived_is_searched_for(
         def break_lists(stopping: Stopping) -> None:
             flyte_default.inject("ListRuns", unavailable("no route"))
 
-        monkeypatch.setattr(Stopping, "check_before_launch", break_lists)
+        monkeypatch.setattr(Stopping, "check_at_create", break_lists)
     _mend_while_waiting(flyte_default, monkeypatch)
     assert phase(task.run()) == "ACTION_PHASE_SUCCEEDED"
     assert [kwargs_of(deferred)["launched"] for deferred in task.deferrals] == ([None] if deferrable else [])
@@ -277,7 +277,7 @@ def _mend_while_waiting(flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> N
 
     def mended(*arguments: Any) -> None:
         flyte.clear_faults()
-        monkeypatch.setattr(Stopping, "check_before_launch", lambda stopping: None)
+        monkeypatch.setattr(Stopping, "check_at_create", lambda stopping: None)
         waits(*arguments)
 
     monkeypatch.setattr(Launching, "_wait_for_flyte", mended)

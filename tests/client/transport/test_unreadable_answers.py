@@ -323,16 +323,18 @@ def test_a_count_that_fails_does_not_hide_the_error(flyte: LocalFlyte, way: str)
 
 def test_a_launch_whose_answer_cannot_be_read_is_searched_for_and_not_repeated(flyte: LocalFlyte, way: str) -> None:
     flyte.inject("CreateRun", garbled())
+    # By which the run is known.
+    wanted = Launch("demo.train", run_name="r2", annotations={"launched-by": "this test"})
 
     async def on_loop() -> Any:
         async with client_of(flyte) as client:
-            return await client.launch.aio(Launch("demo.train", run_name="r2"))
+            return await client.launch.aio(wanted)
 
     if way == "loop":
         launched = asyncio.run(on_loop())
     else:
         with client_of(flyte) as client:
-            launched = client.launch(Launch("demo.train", run_name="r2"))
+            launched = client.launch(wanted)
     assert launched.name == "r2"
     assert launched.new
     assert flyte.run("r2").enqueued == 1
