@@ -87,6 +87,10 @@ def canary_run(airflow: StandaloneAirflow, canary: Canary, processes: ProcessNot
     return airflow.api.trigger("e2e_canary")
 
 
+LEFT_ALONE = "demo.fails"
+"""The Flyte task whose runs only tests move."""
+
+
 @pytest.fixture(scope="session")
 def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte, canary_run: str) -> Iterator[Mapping[str, str]]:
     """DAG id -> id of its run. The Flyte runs go on until a test ends them, or until their tasks have seen them."""
@@ -100,7 +104,8 @@ def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte, canary_run: str) -> 
     examples_play = example_launches.plays(every=1)
     for kind in ("user", "system"):
         flyte.deploy(f"e2e.{kind}")
-    flyte.on_launch(lambda run: _fails_at_first(run) if run.task[0].startswith("e2e.") else examples_play(run))
+    others = dict.fromkeys(("e2e.user", "e2e.system"), _fails_at_first) | {LEFT_ALONE: lambda run: run}
+    flyte.on_launch(lambda run: others.get(run.task[0], examples_play)(run))
     airflow.api.create_pool(POOL)
     airflow.api.wait_for_dags(*dags)
     # A task looks at its run just before it defers: these end 0 to 10 s after that.

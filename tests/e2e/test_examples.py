@@ -92,7 +92,8 @@ def test_launches(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mappi
     total = api.wait_for_task("flyte_launch_mapped", dag_runs["flyte_launch_mapped"], "total", ("success",))
     assert api.xcom(total) == 300
     assert api.wait_for_run("flyte_launch_recover", dag_runs["flyte_launch_recover"]) == "success"
-    launched = [run for run in flyte.runs() if run.run_spec.annotations.values]
+    dag_id = "airflow.apache.org/dag_id"
+    launched = [run for run in flyte.runs() if run.run_spec.annotations.values[dag_id].startswith("flyte_")]
     tasks = [*["sales.summarize"] * 3, *["train.fit"] * 2, *["train.pipeline"] * 2]
     assert sorted(run.task[0] for run in launched) == tasks
     assert {run.enqueued for run in launched} == {1}

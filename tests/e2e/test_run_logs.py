@@ -12,6 +12,7 @@ from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e import browser
 from tests.e2e.airflow_api import Task, until
 from tests.e2e.airflow_process import USER, StandaloneAirflow
+from tests.e2e.conftest import LEFT_ALONE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -33,7 +34,7 @@ def run(flyte: LocalFlyte) -> RunHandle:
 
 @pytest.fixture(scope="module")
 def tasks(airflow: StandaloneAirflow, flyte: LocalFlyte, run: RunHandle) -> Iterator[dict[str, Task]]:
-    flyte.deploy("demo.fails")
+    flyte.deploy(LEFT_ALONE)
     api = airflow.api
     api.wait_for_dags(DAG)
     run_id = api.trigger(DAG)
@@ -46,7 +47,7 @@ def tasks(airflow: StandaloneAirflow, flyte: LocalFlyte, run: RunHandle) -> Iter
 
 
 def failing_runs(flyte: LocalFlyte) -> list[RunHandle]:
-    return [each for each in flyte.runs() if each.task[0] == "demo.fails"]
+    return [each for each in flyte.runs() if each.task[0] == LEFT_ALONE]
 
 
 def of_the_run(airflow: StandaloneAirflow, task: Task) -> list[str]:
