@@ -11,7 +11,6 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -42,7 +41,7 @@ from airflow_provider_flyte.client.flows.select_cluster import (
     select_request,
 )
 from airflow_provider_flyte.client.rpc import ClusterService, Method
-from airflow_provider_flyte.client.transport.base import AsyncTransport, Metadata, Transport
+from airflow_provider_flyte.client.transport.base import AsyncTransport, Metadata, Transport, close_all
 from airflow_provider_flyte.client.transport.layer import AsyncLayer, BlockingLayer, Do, Layer, Send, Steps
 from airflow_provider_flyte.client.transport.route import EndpointKey, Route, endpoint_key, route_to
 
@@ -315,7 +314,4 @@ class AsyncRoutedTransport(_Router[AsyncTransport], AsyncLayer):
 
     async def close(self) -> None:
         self._closed = True
-        # All of them, also where this is cancelled meanwhile.
-        async with AsyncExitStack() as closing:
-            for transport in self._open.values():
-                closing.push_async_callback(transport.close)
+        await close_all(transport.close for transport in self._open.values())

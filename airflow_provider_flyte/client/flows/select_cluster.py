@@ -70,13 +70,7 @@ def question(method: Method[Any, Any], request: Any) -> Question | None:
     operation = OPERATIONS.get(method)
     if operation is None:
         return None
-    if method is not DataProxyService.UploadInputs:
-        run = request.action_id.run
-    elif request.HasField("run_id"):
-        run = request.run_id
-    else:
-        project = request.project_id
-        return Question(operation, project.organization, project.name, project.domain)
+    run = request.run_id if method is DataProxyService.UploadInputs else request.action_id.run
     return Question(operation, run.org, run.project, run.domain)
 
 

@@ -6,8 +6,9 @@ Code above the transports does not know which one it uses. Requests and response
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
-from typing import Protocol, TypeAlias
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+from contextlib import AsyncExitStack
+from typing import Any, Protocol, TypeAlias
 
 from airflow_provider_flyte.client.rpc import Req, Resp, ServerStream, Unary
 
@@ -62,3 +63,12 @@ class AsyncTransport(Protocol):
 
     async def close(self) -> None:
         """Close the connection; more than once does no harm."""
+
+
+async def close_all(closers: Iterable[Callable[[], Awaitable[Any]]]) -> None:
+    """Close each, the last one first, also where one fails or this is cancelled meanwhile, as ``asyncio.run`` does at
+    its end.
+    """
+    async with AsyncExitStack() as closing:
+        for close in closers:
+            closing.push_async_callback(close)

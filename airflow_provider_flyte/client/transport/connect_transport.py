@@ -7,7 +7,7 @@ import re
 import ssl
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from contextlib import AsyncExitStack, aclosing, closing, contextmanager
+from contextlib import aclosing, closing, contextmanager
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import httpx
@@ -36,7 +36,7 @@ from airflow_provider_flyte.client.transport.answers import (
     too_large,
     unpack,
 )
-from airflow_provider_flyte.client.transport.base import Metadata
+from airflow_provider_flyte.client.transport.base import Metadata, close_all
 from airflow_provider_flyte.client.transport.call_errors import CallErrors
 from airflow_provider_flyte.client.transport.deadline import Deadline, for_httpx
 from airflow_provider_flyte.client.transport.layer import adrive, drive
@@ -487,10 +487,7 @@ class AsyncConnectTransport:
 
     async def close(self) -> None:
         self._wire.closed = True
-        # All of them, also where this is cancelled meanwhile.
-        async with AsyncExitStack() as closing:
-            for pool in self._pools:
-                closing.push_async_callback(pool.aclose)
+        await close_all(pool.aclose for pool in self._pools)
 
 
 # RuntimeError: what a pool raises whose connections are closed under a call. OSError: a socket's error that httpx

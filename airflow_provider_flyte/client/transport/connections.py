@@ -11,12 +11,13 @@ import select
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import httpcore
 import httpx
 
+from airflow_provider_flyte.client.transport.base import close_all
 from airflow_provider_flyte.client.transport.deadline import left
 
 
@@ -33,14 +34,10 @@ def keep_deadlines(transport: httpx.HTTPTransport | httpx.AsyncHTTPTransport) ->
 
 
 async def close_pool(transport: httpx.AsyncHTTPTransport) -> None:
-    """Close all connections, also where the closing is cancelled meanwhile, as at the end of ``asyncio.run``.
-
-    httpcore's pools forget their connections first and then close one after the other.
+    """Close all connections: httpcore's pools forget them first and then close one after the other, so that a
+    cancellation leaves some open.
     """
-    async with AsyncExitStack() as closing:
-        closing.push_async_callback(transport.aclose)
-        for connection in transport._pool.connections:
-            closing.push_async_callback(connection.aclose)
+    await close_all([transport.aclose, *(connection.aclose for connection in transport._pool.connections)])
 
 
 @contextmanager

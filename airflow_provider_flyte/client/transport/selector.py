@@ -14,7 +14,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from typing import Any
 
 from airflow_provider_flyte.client.config import AUTO, CONNECT, GRPC, FlyteConfig
@@ -30,7 +29,7 @@ from airflow_provider_flyte.client.errors import (
 )
 from airflow_provider_flyte.client.rpc import Method, Unary
 from airflow_provider_flyte.client.transport import discovery
-from airflow_provider_flyte.client.transport.base import AsyncTransport, Metadata, Transport
+from airflow_provider_flyte.client.transport.base import AsyncTransport, Metadata, Transport, close_all
 from airflow_provider_flyte.client.transport.connect_transport import AsyncConnectTransport, import_all
 from airflow_provider_flyte.client.transport.discovery import Discovery, Found, forget, reached_through
 from airflow_provider_flyte.client.transport.grpc_transport import AsyncGrpcTransport
@@ -282,10 +281,7 @@ class AsyncSelectedTransport(_Selector, AsyncLayer):
 
     async def close(self) -> None:
         self._closed = True
-        # Both, also where this is cancelled meanwhile.
-        async with AsyncExitStack() as closing:
-            for transport in self._open.values():
-                closing.push_async_callback(transport.close)
+        await close_all(transport.close for transport in self._open.values())
 
     def _through(self, transport: str) -> AsyncTransport:
         if self._closed and transport not in self._open:
