@@ -121,3 +121,10 @@ def test_dag_import() -> None:
         "flyte, operators first",
         "standard",
     ]
+
+
+def test_told() -> None:
+    found = json.loads(run("told.py", "--runs", "20", "--rate", "40"))
+    assert (found["told"], found["feeds"]) == (40, 2)
+    assert 0 <= found["p50_ms"] <= found["p99_ms"] <= found["max_ms"]
+    assert found["calls"] > 0

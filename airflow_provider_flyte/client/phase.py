@@ -22,6 +22,7 @@ class RunPhase(IntEnum):
 
 
 TERMINAL = frozenset({RunPhase.SUCCEEDED, RunPhase.FAILED, RunPhase.ABORTED, RunPhase.TIMED_OUT, RunPhase.RECOVERED})
+NOT_OVER = frozenset(RunPhase) - {RunPhase.UNSPECIFIED} - TERMINAL
 SUCCESSFUL = frozenset({RunPhase.SUCCEEDED, RunPhase.RECOVERED})
 
 

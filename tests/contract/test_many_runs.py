@@ -9,12 +9,16 @@ import pytest
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunWatcher
 from airflow_provider_flyte.client.errors import InternalError
 from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, find_runs
+from airflow_provider_flyte.client.flows.runs_by_creation import Listing, RunRow, ended_rows
 from airflow_provider_flyte.client.idl.common import list_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.rpc import RunService
+from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules
 from tests.contract.conftest import DOMAIN, ORG, PROJECT, Backend
+
+HERE = ProjectDomain(PROJECT, DOMAIN)
 
 
 def find(backend: Backend, names: list[str], *, terminal_only: bool = False) -> dict[str, int]:
@@ -125,3 +129,32 @@ async def test_the_watcher_distinguishes_missing_from_late(backend: Backend, con
         assert gone.outcome is Outcome.MISSING
         await asyncio.to_thread(launch)
         assert (await asyncio.wait_for(waiting, 60)).outcome is Outcome.SUCCEEDED
+
+
+def listed(backend: Backend, listing: Listing) -> dict[str, RunRow]:
+    found: dict[str, RunRow] = {}
+    following: Listing | None = listing
+    while following is not None:
+        page = backend.client.execute(following.call(ORG))
+        found.update({row.name: row for row in page.rows})
+        following = page.following
+    return found
+
+
+def test_runs_of_a_task_by_their_creation_page_after_page(backend: Backend) -> None:
+    names = [backend.launch() for _ in range(7)]
+    backend.move(names[0], RunPhase.RUNNING, RunPhase.SUCCEEDED)
+    backend.move(names[1], RunPhase.RUNNING)
+    first = backend.client.execute(ended_rows(HERE, [names[0]], ORG))[names[0]]
+    assert first.ended_at is not None
+    assert first.ended_at >= first.created_at
+    # From the first one on: its creation as an answer has it is one that a filter takes.
+    some = listed(backend, Listing(HERE, backend.task.name, first.created_at, limit=2))
+    assert set(names) <= set(some)
+    assert some[names[0]] == first
+    assert (some[names[1]].phase, some[names[1]].ended_at) == (RunPhase.RUNNING, None)
+    assert list(some)[-len(names) :] == sorted(names, key=lambda name: some[name].created_at)
+    not_over = listed(backend, Listing(HERE, backend.task.name, first.created_at, True, 2))
+    assert set(names[1:]) <= set(not_over)
+    assert names[0] not in not_over
+    assert set(names) <= set(listed(backend, Listing(HERE, "", first.created_at)))

@@ -16,7 +16,7 @@ from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.idl.project import project_service_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines
-from airflow_provider_flyte.client.phase import TERMINAL, RunPhase
+from airflow_provider_flyte.client.phase import NOT_OVER, TERMINAL
 from airflow_provider_flyte.client.rpc import DataProxyService, ProjectService, RunService, ServerStream, Unary
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.client.verdict import RunError, Seen
@@ -140,7 +140,7 @@ def list_runs(
     final: type[RpcError] | None = None,
 ) -> Call[RunsPage]:
     """RunService/ListRuns over these names; with ``terminal_only`` the server leaves out what is not over."""
-    filters = [_name_filter(names), *([_phase_filter(TERMINAL)] if terminal_only else ())]
+    filters = [_name_filter(names), *([phase_filter(TERMINAL)] if terminal_only else ())]
     request = list_pb2.ListRequest(limit=PAGE_SIZE, filters=filters)
     run = names[0] if len(names) == 1 else None
     return _list(project, domain, org, request, run=run, final=final)
@@ -150,7 +150,7 @@ def list_active_runs(
     project: str, domain: str, org: str, *, limit: int, final: type[RpcError] | None = None
 ) -> Call[RunsPage]:
     """RunService/ListRuns over some runs that are not over: quick with this filter, however many runs there are."""
-    request = list_pb2.ListRequest(limit=limit, filters=[_phase_filter(set(RunPhase) - {0} - TERMINAL)])
+    request = list_pb2.ListRequest(limit=limit, filters=[phase_filter(NOT_OVER)])
     return _list(project, domain, org, request, final=final)
 
 
@@ -168,7 +168,8 @@ def _list(
     return Call(RunService.ListRuns, listing, _read_runs, run=run, final=final)
 
 
-def _phase_filter(phases: Iterable[int]) -> list_pb2.Filter:
+def phase_filter(phases: Iterable[int]) -> list_pb2.Filter:
+    """Only runs in these phases, of which there must be two: see :func:`_name_filter`."""
     values = [str(int(phase)) for phase in sorted(phases)]
     return list_pb2.Filter(function=list_pb2.Filter.VALUE_IN, field="phase", values=values)
 

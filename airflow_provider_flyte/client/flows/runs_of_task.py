@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.calls import Call, Flow
-from airflow_provider_flyte.client.idl.common import list_pb2
-from airflow_provider_flyte.client.idl.task import task_definition_pb2
+from airflow_provider_flyte.client.flows.runs_by_creation import by_creation, microseconds_of
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.rpc import RunService
-from airflow_provider_flyte.client.run_key import RunKey, is_run_name
+from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey, is_run_name
 
 MOST = 50
 """How many runs are read: labels and annotations are in no list, so that each costs a call."""
@@ -25,19 +24,8 @@ def runs_of_task(
         read from end to end for a task that never ran.
     :raises NotFoundError: of a run that is listed: the database is in trouble.
     """
-    request = run_service_pb2.ListRunsRequest(
-        request=list_pb2.ListRequest(
-            limit=MOST,
-            filters=[
-                list_pb2.Filter(
-                    function=list_pb2.Filter.GREATER_THAN_OR_EQUAL,
-                    field="created_at",
-                    values=[since.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")],
-                )
-            ],
-            sort_by_fields=[list_pb2.Sort(key="created_at", direction=list_pb2.Sort.DESCENDING)],
-        ),
-        task_name=task_definition_pb2.TaskName(org=org, project=project, domain=domain, name=task_name),
+    request = by_creation(
+        ProjectDomain(project, domain), task_name, org, microseconds_of(since), limit=MOST, newest_first=True
     )
     keys: list[RunKey] = yield Call(RunService.ListRuns, request, _keys)
     found = {}

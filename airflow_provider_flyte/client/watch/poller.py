@@ -78,12 +78,12 @@ class Poller:
         self, project_domain: ProjectDomain, names: Collection[str], flow: Flow[dict[RunKey, int]]
     ) -> Answer | None:
         try:
-            found = await self._call(flow)
+            found = await self.call(flow)
         except NameFilterRefused as refused:
             self._leave_lists(project_domain, refused.error)
             return None
         except Exception as error:
-            return Answer({}, _as_trouble(error))
+            return Answer({}, as_trouble(error))
         # Without the runs that a backend adds which ignores the filter.
         asked = {
             key.name: phase
@@ -99,11 +99,11 @@ class Poller:
 
     async def _observe(self, key: RunKey) -> Observation:
         try:
-            details = await self._call(read_run(key, self._client().config.org))
+            details = await self.call(read_run(key, self._client().config.org))
         except NotFoundError as error:
             return Trouble(f"It is not known whether the run exists. {error}")
         except Exception as error:
-            return _as_trouble(error)
+            return as_trouble(error)
         return _ABSENT if details is None else seen(details)
 
     def _leave_lists(self, project_domain: ProjectDomain, error: FlyteError) -> None:
@@ -115,7 +115,8 @@ class Poller:
                 error,
             )
 
-    async def _call(self, asked: Call[T] | Flow[T]) -> T:
+    async def call(self, asked: Call[T] | Flow[T]) -> T:
+        """Make one try of a call, or of each call of a flow, when it has its turn."""
         async with self._budget:
             return await self._client().aexecute(counted(asked, self._count), retry_for=0)
 
@@ -136,7 +137,8 @@ def _list_group(project_domain: ProjectDomain, group: Group, org: str) -> Flow[d
     return (yield from list_ended(group.request, project_domain.run(names[0]), org))
 
 
-def _as_trouble(error: Exception) -> Trouble:
+def as_trouble(error: Exception) -> Trouble:
+    """Why a call had no answer."""
     if not isinstance(error, FlyteError):
         # Whatever broke, the waits must not hang for ever: they are notified, and polled again.
         log.exception("A poll for runs failed with an unexpected error; it is repeated.", exc_info=error)

@@ -19,6 +19,7 @@ from airflow_provider_flyte.client.arguments import positive, seconds
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.verdict import WaitRules, WaitState
+from airflow_provider_flyte.client.watch.asking import Asking
 from airflow_provider_flyte.client.watch.current_client import CurrentClient
 from airflow_provider_flyte.client.watch.deadlines import Deadlines
 from airflow_provider_flyte.client.watch.open_waits import OpenWaits
@@ -78,6 +79,7 @@ class RunWatcher:
         self.run_logs = RunLogs(self._current.get, clock, sleep)
         budget = Budget(positive("max_calls_per_second", max_calls_per_second), clock, sleep)
         self._poller = Poller(self._current.get, budget, clock)
+        self.asking = Asking(self._current, self._poller)
         self._turns = Turns(self._leave_empty, self._stop)
         self._means = Means(
             client=self._current.get,

@@ -20,6 +20,9 @@ from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL, PAGE_SIZE, f
 from airflow_provider_flyte.client.idl.common import list_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import TERMINAL, RunPhase
+from airflow_provider_flyte.client.run_key import ProjectDomain
+from airflow_provider_flyte.client.watch.feed_state import FeedState
+from airflow_provider_flyte.client.watch.run_feed import RunFeed
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.client.flows.test_requests_are_whole import DOMAIN, PROJECT, config_for, use_everything
 
@@ -88,6 +91,34 @@ async def test_lists_of_many_runs_page_only_through_what_is_over() -> None:
         assert [call for call in flyte.calls("ListRuns") if call.request.request.token]
 
 
+async def test_lists_for_the_ends_of_a_tasks_runs() -> None:
+    """More than a page of them each: over, and going on when they are found."""
+    names = [f"r{number}" for number in range(4 * PAGE_SIZE)]
+    half = len(names) // 2
+    with LocalFlyte(keep_calls=10_000) as flyte:
+        for name in names:
+            flyte.run(name).move("RUNNING")
+        for name in names[:half]:
+            flyte.run(name).succeeds()
+        async with (
+            FlyteClient(config_for(flyte)) as client,
+            RunWatcher(client, poll_interval=0.2, stream=False) as watcher,
+        ):
+            where = ProjectDomain(PROJECT, DOMAIN)
+            feed = RunFeed(watcher, where, "demo.train", FeedState(1), interval=0.2)
+            ends = feed.ends()
+            told = [(await anext(ends)).name for _ in range(half)]
+            following = asyncio.ensure_future(anext(ends))
+            while not any(way(call.request) == "phases" for call in flyte.calls("ListRuns")):
+                await asyncio.sleep(0.02)
+            for name in names[half:]:
+                flyte.run(name).succeeds()
+            told += [(await following).name] + [(await anext(ends)).name for _ in range(half - 1)]
+            await ends.aclose()
+        assert sorted(told) == sorted(names)
+        assert set(check(flyte)) == {"names", "phases", "created_at"}
+
+
 def test_every_function_that_lists_runs_is_known() -> None:
     """A new one fails here until it is called by what the tests above walk through."""
     package = Path(airflow_provider_flyte.client.__file__).parent
@@ -104,7 +135,8 @@ def test_every_function_that_lists_runs_is_known() -> None:
                     found.add(f"{path.stem}.{function.name}")
     # It lists the actions of one run: the failed ones of 10,000 in 20 ms on a real backend.
     actions = {"failed_actions._list_failed"}
-    assert found == {"calls.list_runs", "calls.list_active_runs", "calls._list", "runs_of_task.runs_of_task"} | actions
+    by_creation = {"runs_of_task.runs_of_task", "runs_by_creation.call", "runs_by_creation._following"}
+    assert found == {"calls.list_runs", "calls.list_active_runs", "calls._list"} | by_creation | actions
 
 
 def listing(*filters: tuple[str, list[str]], sort: str = "", token: str = "") -> ListRuns:

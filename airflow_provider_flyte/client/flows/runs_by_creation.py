@@ -1,0 +1,181 @@
+"""Runs in the order of their creation: the lists that stay cheap however many runs there are.
+
+A page's token is an offset: rows that leave a list between two of its pages push others past the border unseen. So the
+next page is asked for by time, from the last row's creation on, and has that row once more; only where a whole page was
+created in one moment it is asked for by its token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow_provider_flyte.client.flows import calls
+from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Call, Flow, RunsPage, check_list_ends
+from airflow_provider_flyte.client.flows.named_runs import list_ended
+from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
+from airflow_provider_flyte.client.idl.task import task_definition_pb2
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
+from airflow_provider_flyte.client.phase import NOT_OVER, TERMINAL
+from airflow_provider_flyte.client.rpc import RunService
+from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey, is_run_name
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as lists show it. Times are microseconds since the epoch, which is what Flyte's database keeps."""
+
+    key: RunKey
+    phase: int
+    task_name: str
+    task_version: str
+    created_at: int
+    """Moves back to the start that the executor reports, where that is earlier; never forward."""
+
+    ended_at: int | None
+    """What the executor reports, however late; None while it is not over."""
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.key.name
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of runs, oldest first, at one of its pages.
+
+    :param where: the project and domain.
+    :param task_name: the task; '' for the runs of all tasks.
+    :param since: the first creation, in microseconds since the epoch; 0 for no limit.
+    :param not_over: only runs that are not over.
+    :param limit: runs on a page.
+    """
+
+    where: ProjectDomain
+    task_name: str
+    since: int
+    not_over: bool = False
+    limit: int = PAGE_SIZE
+    _tokens: tuple[str, ...] = field(default=(), repr=False)
+
+    def call(self, org: str) -> Call[Page]:
+        """The call for this page; it raises GarbledAnswerError for a list that would never end."""
+        request = by_creation(self.where, self.task_name, org, self.since, limit=self.limit)
+        if self.not_over:
+            request.request.filters.append(calls.phase_filter(NOT_OVER))
+        if self._tokens:
+            request.request.token = self._tokens[-1]
+        return Call(RunService.ListRuns, request, self._read)
+
+    def _read(self, response: run_service_pb2.ListRunsResponse) -> Page:
+        rows = [row_of(run.action) for run in response.runs]
+        last = max((row.created_at for row in rows), default=0)
+        return Page(list(_asked_for(rows, self.where)), last, self._following(last, response.token))
+
+    def _following(self, last: int, token: str) -> Listing | None:
+        if not token:
+            return None
+        if last > self.since:
+            return replace(self, since=last, _tokens=())
+        tokens = list(self._tokens)
+        check_list_ends(RunService.ListRuns, tokens, token)
+        return replace(self, _tokens=tuple(tokens))
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list."""
+
+    rows: Sequence[RunRow]
+    last: int
+    """When the last of all its runs was created; 0 for none."""
+
+    following: Listing | None
+    """The list at its next page; None where this one is the last."""
+
+
+def by_creation(
+    where: ProjectDomain, task_name: str, org: str, since: int, *, limit: int, newest_first: bool = False
+) -> run_service_pb2.ListRunsRequest:
+    """The request for the runs of a task, or of all tasks, that were created since a moment.
+
+    :param since: microseconds since the epoch; 0 for no limit.
+    """
+    direction = list_pb2.Sort.DESCENDING if newest_first else list_pb2.Sort.ASCENDING
+    listing = list_pb2.ListRequest(
+        limit=limit,
+        sort_by_fields=[list_pb2.Sort(key="created_at", direction=direction)],
+        filters=_created_since(since),
+    )
+    if task_name:
+        task = task_definition_pb2.TaskName(org=org, project=where.project, domain=where.domain, name=task_name)
+        return run_service_pb2.ListRunsRequest(request=listing, task_name=task)
+    project = identifier_pb2.ProjectIdentifier(organization=org, domain=where.domain, name=where.project)
+    return run_service_pb2.ListRunsRequest(request=listing, project_id=project)
+
+
+def _created_since(since: int) -> list[list_pb2.Filter]:
+    if not since:
+        return []
+    at_or_after, text = list_pb2.Filter.GREATER_THAN_OR_EQUAL, time_of(since).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return [list_pb2.Filter(function=at_or_after, field="created_at", values=[text])]
+
+
+def ended_rows(where: ProjectDomain, names: Sequence[str], org: str) -> Flow[dict[str, RunRow]]:
+    """Those of these runs that are over, by name.
+
+    :param names: at most as many as :data:`calls.NAMES_A_CALL`.
+    :raises NameFilterRefused: where this backend does not list by name.
+    """
+    rows: list[RunRow] = []
+    listing = calls.list_runs(where.project, where.domain, names, org, terminal_only=True)
+
+    def read(response: Any) -> RunsPage:
+        rows.extend(row_of(run.action) for run in response.runs)
+        return listing.read(response)
+
+    yield from list_ended(replace(listing, read=read), where.run(names[0]), org)
+    asked = set(names)
+    return {row.name: row for row in _asked_for(rows, where) if row.name in asked and row.phase in TERMINAL}
+
+
+def row_of(action: run_definition_pb2.Action | run_definition_pb2.ActionDetails) -> RunRow:
+    """A run by its root action, as a list or the run's details have it."""
+    run, task, status = action.id.run, action.metadata.task.id, action.status
+    return RunRow(
+        RunKey(run.project, run.domain, run.name),
+        status.phase,
+        one_line(task.name, LONGEST_NAME),
+        one_line(task.version, LONGEST_NAME),
+        _microseconds(status.start_time),
+        _microseconds(status.end_time) if status.HasField("end_time") else None,
+    )
+
+
+def microseconds_of(time: datetime) -> int:
+    """A time in microseconds since the epoch; one without a time zone is UTC."""
+    aware = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    return (aware - _EPOCH) // timedelta(microseconds=1)
+
+
+def time_of(microseconds: int) -> datetime:
+    """A time as Python has it; the nearest one that Python has."""
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=timezone.utc) if microseconds > 0 else _EPOCH
+
+
+def _microseconds(time: Any) -> int:
+    return int(time.seconds) * 1_000_000 + int(time.nanos) // 1000
+
+
+def _asked_for(rows: Iterable[RunRow], where: ProjectDomain) -> Iterable[RunRow]:
+    """Without what no run can be named, and what a backend adds of other projects."""
+    return (row for row in rows if is_run_name(row.name) and row.key.project_domain == where)

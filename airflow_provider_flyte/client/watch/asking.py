@@ -1,0 +1,50 @@
+"""Calls beside a watcher's polls, over its client and within its budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from airflow_provider_flyte.client.client import FlyteClient
+from airflow_provider_flyte.client.config import FlyteConfig
+from airflow_provider_flyte.client.flows.calls import Call, Flow
+from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused
+from airflow_provider_flyte.client.watch.current_client import CurrentClient
+from airflow_provider_flyte.client.watch.poller import Poller, as_trouble
+
+T = TypeVar("T")
+
+
+class Asking:
+    """Makes calls with the client that a watcher has at the time.
+
+    :param current: the client.
+    :param poller: makes the watcher's calls.
+    """
+
+    def __init__(self, current: CurrentClient, poller: Poller) -> None:
+        self._current = current
+        self._poller = poller
+
+    @property
+    def config(self) -> FlyteConfig:
+        """The client's settings."""
+        return self._current.client.config
+
+    async def ask(self, make: Callable[[FlyteClient], Call[T] | Flow[T]]) -> T:
+        """Make a call, once more where trouble led to another client, and return what it reads.
+
+        :param make: makes the call for a client.
+        """
+        client = self._current.client
+        try:
+            answer = await self._poller.call(make(client))
+        except NameFilterRefused:
+            # An answer, too.
+            raise
+        except Exception as error:
+            if not await self._current.refresh(client, as_trouble(error)):
+                raise
+            answer = await self._poller.call(make(self._current.client))
+        self._current.answered()
+        return answer

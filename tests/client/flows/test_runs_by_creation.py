@@ -1,0 +1,119 @@
+"""Lists of runs by their creation: what is asked, what an answer says, and what the next page is."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.client.errors import GarbledAnswerError
+from airflow_provider_flyte.client.flows.runs_by_creation import Listing, Page, microseconds_of, time_of
+from airflow_provider_flyte.client.idl.workflow import run_service_pb2
+from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.client.run_key import ProjectDomain
+
+HERE = ProjectDomain("flytesnacks", "development")
+RECORDED = json.loads((Path(__file__).parents[2] / "recordings" / "list_runs_by_creation.json").read_text())["calls"]
+
+
+def message(text: str, kind: Any) -> Any:
+    return kind.FromString(base64.b64decode(text))
+
+
+def recorded(note: str) -> tuple[run_service_pb2.ListRunsRequest, run_service_pb2.ListRunsResponse]:
+    [call] = [call for call in RECORDED if call["note"] == note]
+    answer = call["responses"][0]["message"]
+    return message(call["request"], run_service_pb2.ListRunsRequest), message(answer, run_service_pb2.ListRunsResponse)
+
+
+def test_the_request_is_one_that_a_real_backend_has_answered() -> None:
+    request, _ = recorded("created since a moment, oldest first")
+    [since] = [each.values[0] for each in request.request.filters]
+    listing = Listing(HERE, "", microseconds_of(datetime.fromisoformat(since.replace("Z", "+00:00"))), limit=50)
+    assert listing.call("testorg").request == request
+
+
+def test_the_request_for_runs_of_a_task_that_are_not_over() -> None:
+    request, _ = recorded("not over, of a task")
+    since = next(each.values[0] for each in request.request.filters if each.field == "created_at")
+    made = Listing(HERE, "etl.load", microseconds_of(datetime.fromisoformat(since.replace("Z", "+00:00"))), True, 50)
+    asked = made.call("testorg").request
+    asked.request.filters.sort(key=lambda each: each.field, reverse=True)
+    assert asked == request
+    # Without a moment only the phases are asked for.
+    everything = Listing(HERE, "etl.load", 0, True).call("testorg").request
+    assert [each.field for each in everything.request.filters] == ["phase"]
+
+
+def test_what_a_recorded_list_says_of_its_runs() -> None:
+    _, response = recorded("created since a moment, oldest first")
+    page = Listing(HERE, "", 0).call("testorg").read(response)
+    assert [row.phase for row in page.rows] == [
+        RunPhase.SUCCEEDED,
+        RunPhase.RUNNING,
+        RunPhase.QUEUED,
+        RunPhase.FAILED,
+        RunPhase.ABORTED,
+    ]
+    first, second = page.rows[:2]
+    assert (str(first.key), first.task_name, first.task_version) == (
+        "flytesnacks/development/born6944110",
+        "etl.load",
+        "v1",
+    )
+    assert time_of(first.created_at) == datetime(2026, 11, 26, 12, 0, 11, 647242, timezone.utc)
+    assert first.ended_at is not None
+    assert first.ended_at - first.created_at == 11785
+    assert second.ended_at is None
+    assert page.last == page.rows[-1].created_at
+    assert page.following is None
+
+
+def page_of(listing: Listing, created: Sequence[int], token: str = "", project: str = HERE.project) -> Page:
+    response = run_service_pb2.ListRunsResponse(token=token)
+    for number, at in enumerate(created):
+        action = response.runs.add().action
+        action.id.run.project, action.id.run.domain, action.id.run.name = project, HERE.domain, f"r{number}"
+        action.status.start_time.FromMicroseconds(at)
+    return listing.call("").read(response)
+
+
+def test_the_next_page_begins_with_the_last_runs_moment() -> None:
+    listing = Listing(HERE, "demo.train", 5)
+    following = page_of(listing, [5, 6, 9], "3").following
+    assert following == Listing(HERE, "demo.train", 9)
+    assert page_of(listing, [5, 6, 9]).following is None
+
+
+def test_a_page_of_one_moment_goes_on_by_its_token() -> None:
+    listing = Listing(HERE, "", 5)
+    following = page_of(listing, [5, 5], "2").following
+    assert following is not None
+    assert (following.since, following.call("").request.request.token) == (5, "2")
+    third = page_of(following, [5, 8], "4").following
+    assert third == Listing(HERE, "", 8)
+
+
+def test_a_list_that_never_ends_is_no_answer() -> None:
+    following = page_of(Listing(HERE, "", 5), [5], "2").following
+    assert following is not None
+    with pytest.raises(GarbledAnswerError, match="the list does not end"):
+        page_of(following, [5], "2")
+
+
+def test_runs_of_another_project_are_left_out_but_the_list_goes_on_past_them() -> None:
+    page = page_of(Listing(HERE, "", 5), [6, 7], "2", project="other")
+    assert page.rows == []
+    assert page.following == Listing(HERE, "", 7)
+
+
+def test_times() -> None:
+    at = datetime(2026, 11, 27, 9, 0, 0, 123456, timezone(timedelta(hours=2)))
+    assert time_of(microseconds_of(at)) == at
+    assert microseconds_of(datetime(1970, 1, 1)) == 0
+    assert time_of(10**30).year == 9999
