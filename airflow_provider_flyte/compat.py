@@ -45,6 +45,11 @@ if TYPE_CHECKING:
     )
     from airflow.sdk.execution_time.xcom import XCom as XCom
     from airflow.sdk.log import mask_secret as mask_secret
+    from airflow.triggers.base import BaseEventTrigger as BaseEventTrigger, TriggerEvent as TriggerEvent
+    from airflow.triggers.shared_stream import (
+        AdvanceItem as AdvanceItem,
+        SharedStreamProducer as SharedStreamProducer,
+    )
     # isort: on
 
 log = logging.getLogger(__name__)
@@ -54,6 +59,7 @@ T = TypeVar("T")
 _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 
 _HOMES = {
+    "BaseEventTrigger": ("airflow.triggers.base", "airflow.triggers.base"),
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
     "BaseOperator": ("airflow.sdk", "airflow.models.baseoperator"),
     "BaseOperatorLink": ("airflow.sdk", "airflow.models.baseoperatorlink"),
@@ -67,9 +73,11 @@ _HOMES = {
     "conf": ("airflow.sdk.configuration", "airflow.configuration"),
     "determine_kwargs": ("airflow.sdk.bases.decorator", "airflow.utils.operator_helpers"),
     "mask_secret": ("airflow.sdk.log", "airflow.utils.log.secrets_masker"),
+    "SharedStreamProducer": ("airflow.triggers.shared_stream",),
     "task": ("airflow.sdk", "airflow.decorators"),
     "task_decorator_factory": ("airflow.sdk.bases.decorator", "airflow.decorators.base"),
     "Stats": ("airflow.sdk.observability.stats", "airflow.stats"),
+    "TriggerEvent": ("airflow.triggers.base",),
     "AirflowException": _EXCEPTIONS,
     "AirflowFailException": _EXCEPTIONS,
     "AirflowNotFoundException": _EXCEPTIONS,
@@ -79,6 +87,9 @@ _HOMES = {
     "TaskDeferred": _EXCEPTIONS,
 }
 """The modules of a name: in the newest Airflow, in older ones. ``airflow.sdk`` came with 3.0 and grew until 3.2."""
+
+_BEFORE = {"BaseEventTrigger": "BaseTrigger"}
+"""What stands for a name in Airflows that do not have it, so that a class can be defined, if not used."""
 
 
 def __getattr__(name: str) -> Any:
@@ -96,7 +107,7 @@ def _find(name: str) -> Any:
             return getattr(import_module(module), name)
         except (ModuleNotFoundError, AttributeError):
             continue
-    return getattr(import_module(oldest), name)
+    return getattr(import_module(oldest), _BEFORE.get(name, name))
 
 
 TRIGGER_FAILED = "__fail__"
@@ -310,6 +321,33 @@ def base_url() -> str:
     """The address of the UI, as Airflow's configuration has it; '' where none is set."""
     section = "webserver" if _airflow_version() < (3, 0) else "api"
     return str(_find("conf").get(section, "base_url", fallback=None) or "")
+
+
+def has_event_triggers() -> bool:
+    """Whether triggers can fire for assets."""
+    return _airflow_version() >= (3, 0)
+
+
+def confirms_events() -> bool:
+    """Whether a trigger for assets is told which of its events are stored (3.3)."""
+    return hasattr(_find("BaseEventTrigger"), "create_shared_stream_producer")
+
+
+def most_unread_events() -> int:
+    """How many events a trigger for assets may leave unread before Airflow ends it."""
+    return int(_find("conf").getint("triggerer", "shared_stream_subscriber_queue_size", fallback=1024))
+
+
+def asset_stores(accessors: Any) -> list[Any]:
+    """The state stores of the assets that a trigger fires for; none where this Airflow has none.
+
+    Of the accessors that a trigger has, only those for a single asset can be used as they are, and they do not say for
+    which assets they are.
+    """
+    if accessors is None:
+        return []
+    by_asset = [*getattr(accessors, "_by_name", {}).values(), *getattr(accessors, "_by_uri", {}).values()]
+    return by_asset or [accessors]
 
 
 def airflow_stats() -> Any:

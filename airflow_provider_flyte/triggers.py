@@ -1,5 +1,5 @@
-"""The triggers: one deferred task's wait in the triggerer. FlyteRunTrigger is for one run or several, no matter
-who launched them, FlyteLaunchedRunTrigger for the run of an operator.
+"""The triggers. FlyteRunTrigger is one deferred task's wait for one run or several, no matter who launched them,
+FlyteLaunchedRunTrigger that for the run of an operator. FlyteRunsTrigger fires for assets: see ``event_triggers.py``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from airflow_provider_flyte.client.arguments import (
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.outside import one_line
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
+from airflow_provider_flyte.event_triggers import FlyteRunsTrigger as FlyteRunsTrigger
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.shared_watcher import Lease

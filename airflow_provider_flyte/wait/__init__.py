@@ -1,1 +1,1 @@
-"""One task that waits for runs, on a worker or in the triggerer."""
+"""One task that waits for runs, on a worker or in the triggerer; and a trigger that watches runs for assets."""

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte import compat
+from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.triggers import FlyteRunsTrigger
 from tests.support.own_airflow import AIRFLOW, DAGS_FOLDER, connection_json, load_dag_file
 
 pytestmark = pytest.mark.one_transport("grpc")
@@ -173,3 +175,12 @@ def test_a_sensor_that_is_rescheduled_in_a_test_of_its_dag(airflow_db: None, fly
     [ti] = load_dag_file("rescheduled").dag.test().get_task_instances()
     ending.join()
     assert (ti.state, ti.try_number) == ("success", 1)
+
+
+def test_a_trigger_for_assets_is_there_or_says_what_it_needs() -> None:
+    if AIRFLOW >= (3,):
+        path, _ = FlyteRunsTrigger(task_name="demo.train").serialize()
+        assert path == "airflow_provider_flyte.triggers.FlyteRunsTrigger"
+    else:
+        with pytest.raises(FlyteArgumentError, match=r"FlyteRunsTrigger needs Airflow 3\.0 or newer"):
+            FlyteRunsTrigger(task_name="demo.train")

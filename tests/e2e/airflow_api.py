@@ -158,6 +158,10 @@ class AirflowApi:
         run: dict[str, Any] = self._ask("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
         return run
 
+    def dag_runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """The runs of a DAG."""
+        return self._pages(f"/dags/{dag_id}/dagRuns", "dag_runs")
+
     def tasks(self, dag_id: str, run_id: str, task_id: str | None = None) -> list[Task]:
         """The task instances of a DAG run, or those of one task."""
         found = self._pages(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances")
