@@ -10,7 +10,7 @@ from airflow_provider_flyte.triggers import FlyteRunsTrigger
 
 # Airflow makes one trigger of the two.
 watched, also_watched = (
-    Asset(name, watchers=[AssetWatcher(name="flyte", trigger=FlyteRunsTrigger("e2e.watched", poll_interval=1))])
+    Asset(name, watchers=[AssetWatcher(name="flyte", trigger=FlyteRunsTrigger("e2e.watched", poll_interval=2))])
     for name in ("e2e_watched_runs", "e2e_also_watched_runs")
 )
 
