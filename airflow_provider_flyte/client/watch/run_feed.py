@@ -109,7 +109,6 @@ class RunFeed:
         self._labels = labels
         self._interval = interval
         self._on_trouble = on_trouble
-        self._now = now
         self._loop = asyncio.get_running_loop()
         self._over: dict[str, None] = {}
         """Runs that are over, and are still to be read."""
@@ -125,8 +124,6 @@ class RunFeed:
         self._failures = 0
         self._failed_at = 0.0
         self._no_answer = False
-        self.full_lists = 0
-        """How many there were."""
 
     async def ends(self) -> AsyncGenerator[EndedRun, None]:
         """Each run that is over, once. It ends only with what breaks it; an outage of Flyte does not."""
@@ -167,7 +164,6 @@ class RunFeed:
             self._again.clear()
             if self._lists.full:
                 self.state.listed(self._lists.began_at)
-                self.full_lists += 1
         self._follow([row.name for row in found if not is_terminal(row.phase)])
         over = [row for row in found if is_terminal(row.phase) and self._is_wanted(row.name, row.phase)]
         if self._labels is not None:
@@ -278,7 +274,7 @@ class RunFeed:
             if not self._no_answer and (is_lasting(error) or self._failures >= _NOTIFIED_AFTER):
                 self._no_answer = True
                 self._on_trouble(f"No answer from Flyte, still watching: {error}")
-            raise _NoAnswerError from error
+            raise _NoAnswerError(str(error)) from error
         if self._no_answer:
             self._no_answer = False
             self._on_trouble(f"Flyte answers again after {self._loop.time() - self._failed_at:.0f} s.")

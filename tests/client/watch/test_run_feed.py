@@ -101,6 +101,22 @@ async def test_labels_choose_among_the_runs_and_come_with_them(local_flyte: Loca
         assert (await next_of(ends)).name == "ours-later"
 
 
+async def test_a_run_that_cannot_be_read_holds_no_other_up(local_flyte: LocalFlyte, watcher: RunWatcher) -> None:
+    lines: list[str] = []
+    local_flyte.inject(
+        "GetRunDetails", status("INTERNAL", "a row is broken"), when=lambda request: request.run_id.name == "r1"
+    )
+    for name in ("r1", "r2"):
+        local_flyte.run(name, labels={"name": name}).succeeds()
+    async with ends_of(watcher, labels={}, on_trouble=lines.append) as (feed, ends):
+        assert (await next_of(ends)).name == "r2"
+        assert set(feed.state.open) == {"r1", "r2"}
+        local_flyte.clear_faults()
+        assert (await next_of(ends)).labels == {"name": "r1"}
+    assert lines[0].startswith("Flyte run r1 is over, and told of once it can be read: ")
+    assert "a row is broken" in lines[0]
+
+
 async def test_all_tasks_of_a_project(local_flyte: LocalFlyte, watcher: RunWatcher) -> None:
     local_flyte.run("a", task="demo.one").succeeds()
     local_flyte.run("b", task="demo.two").succeeds()
