@@ -145,31 +145,29 @@ FAULTS: dict[str, Callable[[], Fault]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_no_wait_is_lost(local_flyte: LocalFlyte, client: FlyteClient, fault: str) -> None:
-    """And each ends within one interval, half of it for the calls."""
-    interval = 0.4
+    """And each is found by the second list after its end at the latest: the first may be under way by then."""
     names = [f"r{number}" for number in range(40)]
     for name in names:
         local_flyte.run(name).move("RUNNING")
     local_flyte.inject("WatchRuns", FAULTS[fault]())
-    late: dict[str, float] = {}
-    loop = asyncio.get_running_loop()
+    ended: dict[str, int] = {}
+    lists: dict[str, int] = {}
 
     async def one(name: str) -> Outcome:
         outcome = (await watcher.wait(name)).outcome
-        late[name] = loop.time() - ended[name]
+        lists[name] = local_flyte.calls.count("ListRuns") - ended[name]
         return outcome
 
-    ended: dict[str, float] = {}
-    async with RunWatcher(client, poll_interval=interval, min_poll_interval=0.1) as watcher:
+    async with RunWatcher(client, poll_interval=0.4, min_poll_interval=0.1) as watcher:
         waiting = [asyncio.ensure_future(one(name)) for name in names]
         await local_flyte.wait_for_call_async("ListRuns", 2)
         for name in names:
-            ended[name] = loop.time()
+            ended[name] = local_flyte.calls.count("ListRuns")
             local_flyte.run(name).succeeds()
             await asyncio.sleep(0.02)
         assert {await each for each in waiting} == {Outcome.SUCCEEDED}
-    # Against what the settings promise, not against the clock of a quiet machine.
-    assert max(late.values()) < 2.5 * interval
+    # Counted, because a machine that is busy is late by the clock.
+    assert max(lists.values()) <= 2
 
 
 async def test_a_server_that_is_killed_and_started_again(local_flyte: LocalFlyte, client: FlyteClient) -> None:
