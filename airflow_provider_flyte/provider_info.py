@@ -28,6 +28,8 @@ def get_provider_info() -> dict[str, Any]:
         "task-decorators": [{"name": "flyte", "class-name": "airflow_provider_flyte.decorators.flyte_task"}],
         # Airflow 2.11 leaves out a serialized DAG's link that is not named here, and logs an error.
         "extra-links": ["airflow_provider_flyte.links.FlyteRunLink"],
+        # Read from Airflow 3.2 on; with others `python -m airflow_provider_flyte` has the commands.
+        "cli": ["airflow_provider_flyte.cli.definition.get_flyte_cli_commands"],
         "config": {SECTION: config_section()},
         "connection-types": [
             {

@@ -159,6 +159,8 @@ class LogOfRun:
     :param clock: seconds that only grow.
     :param on_log: called with each line to write.
     :param position: where another process had got to.
+    :param on_line: called with the time and the text of each line of the log as it came, instead of writing it; then
+        none is left out because there are many. The time is in nanoseconds since the epoch, 0 where there is none.
     """
 
     def __init__(
@@ -169,9 +171,11 @@ class LogOfRun:
         *,
         on_log: Callable[[str], None],
         position: LogPosition | None = None,
+        on_line: Callable[[int, str], None] | None = None,
     ) -> None:
         self.key = key
         self.on_log = on_log
+        self._on_line = on_line
         self.position = position or LogPosition()
         self.phase = 0
         """Of the run, when it was looked at last."""
@@ -254,7 +258,9 @@ class LogOfRun:
                 news = True
                 position.add(at, text)
                 self._large = self._large_told = 0
-                if self._has_room(at):
+                if self._on_line is not None:
+                    self._on_line(at, text)
+                elif self._has_room(at):
                     self._announce()
                     self.tell_left_out()
                     self.on_log(shown(self.key.name, at, text))
@@ -302,7 +308,7 @@ class LogOfRun:
 
 def shown(name: str, at: int, text: str) -> str:
     """A line of a run's log as one of a task's log, with its own time."""
-    when = _time(at)
+    when = time_text(at)
     return f"Log of {name}{when and f', {when}'}: {one_line(text)}"
 
 
@@ -331,7 +337,8 @@ def positions_from(value: object) -> dict[str, LogPosition]:
     return {str(name): LogPosition.from_json(each) for name, each in value.items()}
 
 
-def _time(at: int) -> str:
+def time_text(at: int) -> str:
+    """The time of a line, in nanoseconds since the epoch, as a text; '' where it has none."""
     try:
         when = _EPOCH + timedelta(microseconds=at // 1000)
     except OverflowError:
