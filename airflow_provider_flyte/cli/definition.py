@@ -59,6 +59,13 @@ FLYTE_COMMANDS = (
             metavar="CONN_ID",
         ),
     ),
+    _command(
+        "runs",
+        "List the Flyte runs of a DAG run: which try of which task has which run, and why",
+        Arg(("dag_id",), help="The DAG", metavar="DAG_ID"),
+        Arg(("run_id",), help="The DAG run's id; without, the newest one", nargs="?", metavar="RUN_ID"),
+        _CONNECTION,
+    ),
     _command("show", "Show a run: its phase, its error, and what happened when", _RUN, _CONNECTION),
     _command(
         "logs",

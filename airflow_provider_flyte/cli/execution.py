@@ -20,6 +20,10 @@ class NotThere(Exception):
     """What was asked for does not exist; the text says what, and what to check."""
 
 
+class CannotSay(Exception):
+    """This process cannot find out what was asked for; the text says why, and where it can be."""
+
+
 def executed(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], None]:
     """Make a function that returns an exit code a command of Airflow's command line."""
 
@@ -52,6 +56,8 @@ def _exit_code(command: Callable[[argparse.Namespace], int], args: argparse.Name
             sys.stdout.flush()
         except NotThere as error:
             return _say(error, NOT_THERE)
+        except CannotSay as error:
+            return _say(error, FAILED)
         except (ConfigError, FlyteConfigurationError) as error:
             return _say(error, USAGE)
         except RpcError as error:

@@ -14,7 +14,7 @@ from airflow_provider_flyte.cli.execution import NotThere
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails, RunKey
 
-_PAGE = re.compile(r"(?P<before>.*)/v2/domain/(?P<domain>[^/]+)/project/(?P<project>[^/]+)/runs/(?P<name>[^/]+)(/.*)?")
+_PAGE = re.compile(r".*/v2/domain/(?P<domain>[^/]+)/project/(?P<project>[^/]+)/runs/(?P<name>[^/]+)(/.*)?")
 
 
 @contextmanager
@@ -33,6 +33,7 @@ def run_of(text: str, config: FlyteConfig) -> RunKey:
     """
     from airflow_provider_flyte.client.errors import ConfigError
     from airflow_provider_flyte.client.outside import one_line
+    from airflow_provider_flyte.client.run_key import run_key
 
     if "://" in text:
         return _run_of_page(text, config)
@@ -44,40 +45,48 @@ def run_of(text: str, config: FlyteConfig) -> RunKey:
             f"RUN is {one_line(text)!r}. Give the run's name, project/domain/name, or its page's address."
         )
     project, domain, name = parts
-    return _whole(config, name, project, domain)
+    # The connection's project and domain stand for none of them.
+    key = run_key(name, project, domain)
+    config.check_project_domain(key.project, key.domain)
+    return key
+
+
+def run_of_page(address: str) -> RunKey | None:
+    """The run whose page in a console this is the address of; None where it is that of no run's page."""
+    from airflow_provider_flyte.client.errors import ConfigError
+    from airflow_provider_flyte.client.run_key import run_key
+
+    try:
+        page = _PAGE.fullmatch(urlsplit(address).path)
+        return run_key(*(unquote(page[part]) for part in ("name", "project", "domain"))) if page else None
+    except (ConfigError, ValueError):
+        return None
 
 
 def _run_of_page(address: str, config: FlyteConfig) -> RunKey:
     from airflow_provider_flyte.client.errors import ConfigError
     from airflow_provider_flyte.client.outside import one_line
 
-    url = urlsplit(address)
-    page = _PAGE.fullmatch(url.path)
-    if page is None:
+    key = run_of_page(address)
+    if key is None:
         raise ConfigError(
             f"{one_line(address)!r} is not the address of a run's page in Flyte's console, which ends in "
             "/v2/domain/.../project/.../runs/NAME. Give the run as project/domain/name."
         )
-    name, project, domain = (unquote(page[part]) for part in ("name", "project", "domain"))
-    key = _whole(config, name, project, domain)
-    ours = urlsplit(config.run_url(key))
+    config.check_project_domain(key.project, key.domain)
+    url, ours = urlsplit(address), urlsplit(config.run_url(key))
     # Another Flyte may have a run of this name, too.
-    if (url.netloc.lower(), page["before"]) != (ours.netloc.lower(), ours.path.partition("/v2/domain/")[0]):
+    if (url.netloc.lower(), _before(url.path)) != (ours.netloc.lower(), _before(ours.path)):
         raise ConfigError(
             f"{one_line(address)!r} is a page of another Flyte: with this connection run pages are at "
-            f"{ours.scheme}://{ours.netloc}. Name that Flyte's connection by --conn-id. If it is this Flyte under "
-            "another name, give the run as project/domain/name."
+            f"{ours.scheme}://{ours.netloc}{_before(ours.path)}. Name that Flyte's connection by --conn-id. If it is "
+            "this Flyte under another name, give the run as project/domain/name."
         )
     return key
 
 
-def _whole(config: FlyteConfig, name: str, project: str, domain: str) -> RunKey:
-    """The key of these three; the connection's project and domain stand for none of them."""
-    from airflow_provider_flyte.client.run_key import run_key
-
-    key = run_key(name, project, domain)
-    config.check_project_domain(key.project, key.domain)
-    return key
+def _before(path: str) -> str:
+    return path.partition("/v2/domain/")[0]
 
 
 def details_of(client: FlyteClient, key: RunKey) -> RunDetails:
