@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import closing
 
@@ -31,6 +34,23 @@ def test_what_is_retried_and_why(airflow: StandaloneAirflow, dag_runs: Mapping[s
             (dag_run,),
         ).fetchall()
     assert kept == [("system", 1, 0.0, retries["reason"])]
+
+
+def test_airflow_flyte_runs_says_which_try_had_which_run(
+    airflow: StandaloneAirflow, dag_runs: Mapping[str, str]
+) -> None:
+    dag_run = dag_runs["e2e_retries"]
+    airflow.api.wait_for_run("e2e_retries", dag_run, timeout=300)
+    command = [sys.executable, "-m", "airflow", "flyte", "runs", "e2e_retries", dag_run, "-o", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=airflow.environment())
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [(row["task"], row["try"], row["state"], row["phase"], row["how"]) for row in rows] == [
+        ("system", 1, "failed", "FAILED", "launched"),
+        ("system", 2, "success", "SUCCEEDED", "launched"),
+        ("user", 1, "failed", "FAILED", "launched"),
+    ]
+    assert len({row["run"] for row in rows}) == 3
 
 
 def _decision(airflow: StandaloneAirflow, task: dict[str, object], try_number: int) -> dict[str, str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -112,6 +114,21 @@ def test_a_retry_launches_another_run(airflow: StandaloneAirflow, runs: dict[str
     assert task["try_number"] == 2
     assert len(set(names(flyte, "matrix.fails_once"))) == 2
     assert airflow.api.xcom(task, "o0") in (7, "7")
+
+
+def test_the_command_line_lists_both_tries(airflow: StandaloneAirflow, runs: dict[str, str]) -> None:
+    airflow.api.wait_for_task("matrix_retry", runs["matrix_retry"], "train", ("success",), timeout=240)
+    command = ["airflow", "flyte"] if AIRFLOW >= (3, 2) else ["airflow_provider_flyte"]
+    done = subprocess.run(
+        [sys.executable, "-m", *command, "runs", "matrix_retry", runs["matrix_retry"], "-o", "json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=airflow.environment(),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [(row["task"], row["try"], row["state"], row["phase"], row["how"]) for row in json.loads(done.stdout)]
+    assert rows == [("train", 1, "failed", "FAILED", "launched"), ("train", 2, "success", "SUCCEEDED", "launched")]
 
 
 def test_a_mapped_launch(airflow: StandaloneAirflow, runs: dict[str, str], flyte: LocalFlyte) -> None:
