@@ -40,7 +40,7 @@ class FlyteRunsTrigger(BaseEventTrigger):
     :param project: by default the connection's.
     :param domain: by default the connection's.
     :param labels: only runs with these labels, which then are in the payload, too, at the price of a call for each run
-        that has ended; {} for the labels of all runs; None: labels are not read.
+        that has ended where Flyte's lists show no labels; {} for the labels of all runs; None: labels are not read.
     :param flyte_conn_id: the Airflow connection.
     :param since: where to begin when nothing is kept from before: with runs that were created since then, a datetime or
         a text in ISO format, or since so long ago, a timedelta or seconds; None: with those that are not over now.

@@ -149,12 +149,12 @@ def test_runs_of_a_task_by_their_creation_page_after_page(backend: Backend) -> N
     assert first.ended_at is not None
     assert first.ended_at >= first.created_at
     # From the first one on: its creation as an answer has it is one that a filter takes.
-    some = listed(backend, Listing(HERE, backend.task.name, first.created_at, limit=2))
+    some = listed(backend, Listing(HERE, (backend.task.name,), first.created_at, limit=2))
     assert set(names) <= set(some)
     assert some[names[0]] == first
     assert (some[names[1]].phase, some[names[1]].ended_at) == (RunPhase.RUNNING, None)
     assert list(some)[-len(names) :] == sorted(names, key=lambda name: some[name].created_at)
-    not_over = listed(backend, Listing(HERE, backend.task.name, first.created_at, True, 2))
+    not_over = listed(backend, Listing(HERE, (backend.task.name,), first.created_at, True, 2))
     assert set(names[1:]) <= set(not_over)
     assert names[0] not in not_over
-    assert set(names) <= set(listed(backend, Listing(HERE, "", first.created_at)))
+    assert set(names) <= set(listed(backend, Listing(HERE, (), first.created_at)))

@@ -16,7 +16,8 @@ from airflow_provider_flyte.client import RunWatcher
 from airflow_provider_flyte.client.errors import Status
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.watch.feed_state import OVERLAP, FeedState
-from airflow_provider_flyte.client.watch.run_feed import FULL_LIST_EVERY, RunFeed
+from airflow_provider_flyte.client.watch.run_feed import RunFeed
+from airflow_provider_flyte.client.watch.run_lists import FULL_LIST_EVERY
 from tests.support.born_runs import TASK, FlyteOfRuns, wall
 from tests.support.scripted_flyte import HERE, refusal
 from tests.support.virtual_time import VirtualLoop, until

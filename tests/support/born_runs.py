@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf import timestamp_pb2
@@ -34,6 +34,7 @@ class Born:
 
     ended_at: int | None = None
     task: str = TASK
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 class FlyteOfRuns(ScriptedFlyte):
@@ -45,14 +46,24 @@ class FlyteOfRuns(ScriptedFlyte):
         self.page = 200
         """The most runs on a page, whatever a call asks for."""
 
-    def launch(self, name: str, *, created_at: int | None = None, task: str = TASK, after: float = 0.0) -> Born:
+        self.lists_show_labels = False
+
+    def launch(
+        self,
+        name: str,
+        *,
+        created_at: int | None = None,
+        task: str = TASK,
+        after: float = 0.0,
+        labels: dict[str, str] | None = None,
+    ) -> Born:
         """A run that is queued.
 
         :param created_at: by default now.
         :param after: seconds until lists have it.
         """
         now = asyncio.get_running_loop().time()
-        born = Born(wall() if created_at is None else created_at, now + after, task=task)
+        born = Born(wall() if created_at is None else created_at, now + after, task=task, labels=labels or {})
         self.born[HERE.run(name)] = born
         self.run(name, RunPhase.QUEUED)
         return born
@@ -77,6 +88,8 @@ class FlyteOfRuns(ScriptedFlyte):
         keys = [key for key, born in self.born.items() if key.project_domain == asked.where and born.visible_at <= now]
         if asked.request.HasField("task_name"):
             keys = [key for key in keys if self.born[key].task == asked.request.task_name.name]
+        if tasks := filters.get("task_name"):
+            keys = [key for key in keys if self.born[key].task in tasks]
         if names := filters.get("run_name"):
             keys = [key for key in keys if key.name in names]
         if phases := filters.get("phase"):
@@ -96,7 +109,17 @@ class FlyteOfRuns(ScriptedFlyte):
     def _add(self, run: Any, key: RunKey) -> None:
         super()._add(run, key)
         born = self.born[key]
+        if self.lists_show_labels:
+            run.labels.update(born.labels)
         run.action.metadata.task.id.name = born.task
         run.action.status.start_time.FromMicroseconds(born.created_at)
         if born.ended_at is not None and self.runs[key] in TERMINAL:
             run.action.status.end_time.FromMicroseconds(born.ended_at)
+
+    def _answer(self, asked: Asked) -> Any:
+        response = super()._answer(asked)
+        if asked.rpc == "GetRunDetails":
+            born = self.born[asked.where.run(asked.names[0])]
+            response.details.run_spec.labels.values.update(born.labels)
+            response.details.action.metadata.task.id.name = born.task
+        return response

@@ -7,7 +7,7 @@ created in one moment it is asked for by its token.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -40,6 +40,9 @@ class RunRow:
     ended_at: int | None
     """What the executor reports, however late; None while it is not over."""
 
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Empty where the list does not show them, too: the open-source backend's has not, so far."""
+
     @property
     def name(self) -> str:
         """The run's name."""
@@ -51,14 +54,14 @@ class Listing:
     """A list of runs, oldest first, at one of its pages.
 
     :param where: the project and domain.
-    :param task_name: the task; '' for the runs of all tasks.
+    :param tasks: the tasks' names, each once; () for the runs of all tasks.
     :param since: the first creation, in microseconds since the epoch; 0 for no limit.
     :param not_over: only runs that are not over.
     :param limit: runs on a page.
     """
 
     where: ProjectDomain
-    task_name: str
+    tasks: tuple[str, ...]
     since: int
     not_over: bool = False
     limit: int = PAGE_SIZE
@@ -66,7 +69,11 @@ class Listing:
 
     def call(self, org: str) -> Call[Page]:
         """The call for this page; it raises GarbledAnswerError for a list that would never end."""
-        request = by_creation(self.where, self.task_name, org, self.since, limit=self.limit)
+        task_name = self.tasks[0] if len(self.tasks) == 1 else ""
+        request = by_creation(self.where, task_name, org, self.since, limit=self.limit)
+        if len(self.tasks) > 1:
+            # A scope has room for one task.
+            request.request.filters.add(function=list_pb2.Filter.VALUE_IN, field="task_name", values=self.tasks)
         if self.not_over:
             request.request.filters.append(calls.phase_filter(NOT_OVER))
         if self._tokens:
@@ -74,7 +81,7 @@ class Listing:
         return Call(RunService.ListRuns, request, self._read)
 
     def _read(self, response: run_service_pb2.ListRunsResponse) -> Page:
-        rows = [row_of(run.action) for run in response.runs]
+        rows = [row_of(run.action, run.labels) for run in response.runs]
         last = max((row.created_at for row in rows), default=0)
         return Page(list(_asked_for(rows, self.where)), last, self._following(last, response.token))
 
@@ -137,7 +144,7 @@ def ended_rows(where: ProjectDomain, names: Sequence[str], org: str) -> Flow[dic
     listing = calls.list_runs(where.project, where.domain, names, org, terminal_only=True)
 
     def read(response: Any) -> RunsPage:
-        rows.extend(row_of(run.action) for run in response.runs)
+        rows.extend(row_of(run.action, run.labels) for run in response.runs)
         return listing.read(response)
 
     yield from list_ended(replace(listing, read=read), where.run(names[0]), org)
@@ -145,7 +152,7 @@ def ended_rows(where: ProjectDomain, names: Sequence[str], org: str) -> Flow[dic
     return {row.name: row for row in _asked_for(rows, where) if row.name in asked and row.phase in TERMINAL}
 
 
-def row_of(action: run_definition_pb2.Action | run_definition_pb2.ActionDetails) -> RunRow:
+def row_of(action: run_definition_pb2.Action | run_definition_pb2.ActionDetails, labels: Mapping[str, str]) -> RunRow:
     """A run by its root action, as a list or the run's details have it."""
     run, task, status = action.id.run, action.metadata.task.id, action.status
     return RunRow(
@@ -155,6 +162,7 @@ def row_of(action: run_definition_pb2.Action | run_definition_pb2.ActionDetails)
         one_line(task.version, LONGEST_NAME),
         _microseconds(status.start_time),
         _microseconds(status.end_time) if status.HasField("end_time") else None,
+        {one_line(name, LONGEST_NAME): one_line(labels[name], LONGEST_NAME) for name in sorted(labels)},
     )
 
 

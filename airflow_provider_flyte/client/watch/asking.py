@@ -9,8 +9,11 @@ from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.flows.calls import Call, Flow
 from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused
+from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.watch.current_client import CurrentClient
+from airflow_provider_flyte.client.watch.ended_runs import EndedRuns
 from airflow_provider_flyte.client.watch.poller import Poller, as_trouble
+from airflow_provider_flyte.client.watch.run_lists import RunLists
 
 T = TypeVar("T")
 
@@ -25,6 +28,14 @@ class Asking:
     def __init__(self, current: CurrentClient, poller: Poller) -> None:
         self._current = current
         self._poller = poller
+        self._lists: dict[ProjectDomain, RunLists] = {}
+        self.ended_runs = EndedRuns(self)
+
+    def run_lists(self, where: ProjectDomain) -> RunLists:
+        """The lists of new runs there, the same for all."""
+        if where not in self._lists:
+            self._lists[where] = RunLists(where, self)
+        return self._lists[where]
 
     @property
     def config(self) -> FlyteConfig:

@@ -1,16 +1,15 @@
 """RunFeed: the end of each run of a task, as soon as it is known, followed from its birth.
 
-New runs are found by their creation: each ``interval`` in a list from the newest one on, and at longer intervals in one
-that goes back further, beside a list of all that are not over. Their ends are waited for by the
-:class:`~airflow_provider_flyte.client.watch.watcher.RunWatcher`, whose stream and polls serve all who wait.
+New runs are found by their creation (:mod:`~airflow_provider_flyte.client.watch.run_lists`). Their ends are waited for
+by the :class:`~airflow_provider_flyte.client.watch.watcher.RunWatcher`, whose stream and polls serve all who wait.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,10 +17,9 @@ from typing import TypeVar
 from airflow_provider_flyte.client.backoff import backoff
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.errors import is_lasting
-from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Call, Flow, chunks
-from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused, read_run
-from airflow_provider_flyte.client.flows.runs_by_creation import Listing, Page, RunRow, ended_rows, row_of
-from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
+from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Flow, chunks
+from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused
+from airflow_provider_flyte.client.flows.runs_by_creation import RunRow, ended_rows
 from airflow_provider_flyte.client.phase import is_successful, is_terminal
 from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules
@@ -31,14 +29,8 @@ from airflow_provider_flyte.client.watch.watcher import RunWatcher
 
 T = TypeVar("T")
 
-FULL_LIST_EVERY = 30.0
-"""Minimum seconds from the end of one full list to the beginning of the next."""
-
-_SHARE = 0.05
-"""Most of the time that full lists may take."""
-
-_NEAR = 10_000_000
-"""Microseconds by which the other lists go back before the newest run."""
+MOST_UNREAD = 1000
+"""Runs that are over and that nobody has read, from which on no more are listed until half of them are read."""
 
 _READ_EVERY = 0.25
 """Minimum seconds between two times of reading runs that are over. The first is read at once; with a call for each few
@@ -82,7 +74,7 @@ class RunFeed:
     :param state: what is known of the runs. It is changed.
     :param outcomes: which ends are told: ``Outcome.SUCCEEDED``, ``Outcome.FAILED``, or both.
     :param labels: only runs that have these labels; None: whatever they have, and their labels are not read, which
-        takes a call a run.
+        takes a call a run where Flyte's lists do not show them.
     :param interval: maximum seconds until a new run is noticed, and an end that no stream sends.
     :param on_trouble: called with a line for a log when trouble begins and ends.
     :param now: microseconds since the epoch.
@@ -102,75 +94,94 @@ class RunFeed:
         now: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.state = state
+        self.task_name = task_name
+        self.interval = interval
+        self.now = now
+        self.wants_more = asyncio.Event()
+        self.wants_more.set()
         self._watcher = watcher
         self._where = where
-        self._task_name = task_name
+        self._lists = watcher.asking.run_lists(where)
         self._outcomes = outcomes
         self._labels = labels
-        self._interval = interval
-        self._on_trouble = on_trouble
-        self._loop = asyncio.get_running_loop()
-        self._over: dict[str, None] = {}
-        """Runs that are over, and are still to be read."""
+        self._trouble = _TroubleOfCalls(on_trouble)
+        self._clock = asyncio.get_running_loop().time
+        self._over: dict[str, RunRow | None] = {}
+        """Runs that are over and are still to be told, and what a list has shown of them."""
 
         self._read_due = 0.0
         self._again: dict[str, None] = {}
         """Runs that were over and could not be read."""
 
+        self._lists_show_labels = False
+        self._unreadable: dict[str, None] = {}
+        """Those whose read had no answer."""
+
         self._wake = asyncio.Event()
         self._waits: set[asyncio.Task[None]] = set()
         self._broken: Exception | None = None
-        self._lists = _Lists(where, task_name, interval, self._loop.time, now)
-        self._failures = 0
-        self._failed_at = 0.0
-        self._no_answer = False
 
     async def ends(self) -> AsyncGenerator[EndedRun, None]:
         """Each run that is over, once. It ends only with what breaks it; an outage of Flyte does not."""
+        failures = 0
         try:
             self._follow([name for name in self.state.open if name not in self.state.told])
+            self._lists.join(self)
             while True:
                 if self._broken:
                     raise self._broken
-                pause = 0.0
+                self._wake.clear()
                 try:
-                    if self._over and self._loop.time() >= self._read_due:
-                        async with aclosing(self._read_over()) as runs:
-                            async for run in runs:
-                                yield run
-                    listing = self._lists.next(self.state)
-                    if listing is not None:
-                        async with aclosing(self._read(listing)) as runs:
-                            async for run in runs:
-                                yield run
-                        continue
+                    async with aclosing(self._tell_over()) as runs:
+                        async for run in runs:
+                            yield run
                 except _NoAnswerError:
-                    pause = backoff(self._failures, _FIRST_PAUSE, _LONGEST_PAUSE)
-                await self._pause(pause)
+                    failures += 1
+                    await asyncio.sleep(backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE))
+                else:
+                    failures = 0
+                    await self._pause()
         finally:
             for wait in self._waits:
                 wait.cancel()
+            await self._lists.leave(self)
 
-    # -- new runs
+    # -- for the lists of new runs
 
-    async def _read(self, listing: Listing) -> AsyncGenerator[EndedRun, None]:
-        """Read a page of a list: yield what is over, and wait for the others."""
-        began = self._loop.time()
-        page = await self._ask(lambda client: listing.call(client.config.org))
-        took = self._loop.time() - began
-        found = self.state.new(page.rows)
-        if self._lists.take(listing, page, took):
-            self._follow(list(self._again))
-            self._again.clear()
-            if self._lists.full:
-                self.state.listed(self._lists.began_at)
+    @property
+    def since(self) -> int:
+        """From when on all runs are to be listed, in microseconds since the epoch."""
+        return self.state.since
+
+    def take(self, rows: Sequence[RunRow]) -> None:
+        """Take runs that a list shows: wait for those that are not over, and tell of the others."""
+        self._trouble.answered()
+        self._lists_show_labels = self._lists_show_labels or any(row.labels for row in rows)
+        found = self.state.new(rows)
         self._follow([row.name for row in found if not is_terminal(row.phase)])
         over = [row for row in found if is_terminal(row.phase) and self._is_wanted(row.name, row.phase)]
-        if self._labels is not None:
-            self._over.update(dict.fromkeys(row.name for row in over))
-            return
-        for row in over:
-            yield self._tell(EndedRun(row, None))
+        self._are_over({row.name: row for row in over})
+
+    def listed(self, full_at: int | None) -> None:
+        """Note that a list has been taken whole.
+
+        :param full_at: when it was begun, if it had all runs since ``since``, and all that are not over.
+        """
+        again, self._again = list(self._again), {}
+        self._follow(again)
+        if full_at is not None:
+            self.state.listed(full_at)
+
+    def no_answer(self, error: Exception) -> None:
+        """Note that a list had none."""
+        self._trouble.no_answer(error)
+
+    def broke(self, error: Exception) -> None:
+        """End with this: what is over would not be known any more."""
+        self._broken = error
+        self._wake.set()
+
+    # -- ends
 
     def _follow(self, names: Sequence[str]) -> None:
         if names:
@@ -178,7 +189,7 @@ class RunFeed:
                 names,
                 project=self._where.project,
                 domain=self._where.domain,
-                interval=self._interval,
+                interval=self.interval,
                 rules=_RULES,
             )
             wait = asyncio.create_task(self._collect(results))
@@ -192,12 +203,10 @@ class RunFeed:
                     if result.outcome is Outcome.MISSING:
                         self.state.forget(result.name)
                     elif result.phase is not None and self._is_wanted(result.name, result.phase):
-                        self._over[result.name] = None
-                        self._wake.set()
+                        self._are_over({result.name: None})
         except Exception as error:
             # Whoever reads the ends has to know: the watcher is gone.
-            self._broken = error
-            self._wake.set()
+            self.broke(error)
 
     def _is_wanted(self, name: str, phase: int) -> bool:
         """Whether such an end is to be told; where not, it is settled."""
@@ -206,166 +215,164 @@ class RunFeed:
             self.state.settle(name)
         return outcome in self._outcomes
 
-    # -- ends
+    def _are_over(self, runs: Mapping[str, RunRow | None]) -> None:
+        if runs:
+            self._over.update(runs)
+            self._wake.set()
+        if len(self._over) >= MOST_UNREAD and self.wants_more.is_set():
+            self.wants_more.clear()
+            if not self._lists_are_enough:
+                self._trouble.line(
+                    f"{len(self._over)} Flyte runs are over and wait for their labels to be read, which takes a call "
+                    "each; they are told of later."
+                )
 
-    async def _read_over(self) -> AsyncGenerator[EndedRun, None]:
-        """Read the runs that are over, and yield them."""
-        self._read_due = self._loop.time() + _READ_EVERY
-        for names in chunks(list(self._over), PAGE_SIZE):
-            runs = await self._rows(names) if self._labels is None else await self._details(names)
-            for name in names:
-                del self._over[name]
-            # Not over after all, gone, or unreadable: with the next list these are waited for again.
-            self._again.update(dict.fromkeys(name for name in names if name not in runs))
-            for name, run in runs.items():
-                if all((run.labels or {}).get(key) == value for key, value in (self._labels or {}).items()):
-                    yield self._tell(run)
-                else:
-                    self.state.settle(name)
+    async def _tell_over(self) -> AsyncGenerator[EndedRun, None]:
+        """Yield what is over, and read what is not known of it."""
+        to_read: Sequence[str] = ()
+        if self._clock() >= self._read_due and self._over:
+            self._read_due = self._clock() + _READ_EVERY
+            to_read = list(self._over)
+        for some in ((), *chunks(to_read, PAGE_SIZE if self._lists_are_enough else _DETAILS_AT_ONCE)):
+            if names := [name for name in some if name in self._over]:
+                async with aclosing(self._read(names)) as runs:
+                    async for run in runs:
+                        yield run
+            # Again each time: to read many takes a while.
+            for name, row in list(self._over.items()):
+                if row is not None and self._is_enough(row):
+                    del self._over[name]
+                    if chosen := self._chosen(row):
+                        yield chosen
+            if len(self._over) < MOST_UNREAD // 2 and not self.wants_more.is_set():
+                self.wants_more.set()
+                self._lists.wake()
 
-    async def _rows(self, names: Sequence[str]) -> dict[str, EndedRun]:
-        try:
-            rows = await self._ask(lambda client: ended_rows(self._where, names, client.config.org))
-        except NameFilterRefused:
-            return await self._details(names)
-        return {name: EndedRun(row, None) for name, row in rows.items()}
+    @property
+    def _lists_are_enough(self) -> bool:
+        return self._labels is None or self._lists_show_labels
 
-    async def _details(self, names: Sequence[str]) -> dict[str, EndedRun]:
-        """Read each by itself, also past some that cannot be read."""
-        found: dict[str, EndedRun] = {}
-        for some in chunks(names, _DETAILS_AT_ONCE):
-            runs = await asyncio.gather(*map(self._run, some), return_exceptions=True)
-            errors = {name: run for name, run in zip(some, runs, strict=True) if isinstance(run, BaseException)}
-            if len(errors) == len(some):
-                raise next(iter(errors.values()))
-            for name, error in errors.items():
-                self._on_trouble(f"Flyte run {name} is over, and told of once it can be read: {error}")
-            found.update({run.name: run for run in runs if isinstance(run, EndedRun)})
-        return found
+    def _is_enough(self, row: RunRow) -> bool:
+        """Whether what a list shows is all that is to be told. One without labels may be one that shows none."""
+        return self._labels is None or bool(row.labels)
 
-    async def _run(self, name: str) -> EndedRun | None:
-        key = self._where.run(name)
-        details = await self._ask(lambda client: read_run(key, client.config.org))
-        if details is None or not is_terminal(details.action.status.phase):
+    def _chosen(self, row: RunRow) -> EndedRun | None:
+        """The run as it is told; None for one with other labels, which is settled."""
+        if any(row.labels.get(key) != value for key, value in (self._labels or {}).items()):
+            self.state.settle(row.name)
             return None
-        given = details.run_spec.labels.values
-        labels = {one_line(name, LONGEST_NAME): one_line(given[name], LONGEST_NAME) for name in sorted(given)}
-        return EndedRun(row_of(details.action), None if self._labels is None else labels)
+        self.state.told.add(row.name)
+        return EndedRun(row, None if self._labels is None else row.labels)
 
-    def _tell(self, run: EndedRun) -> EndedRun:
-        self.state.told.add(run.name)
-        return run
+    async def _read(self, names: Sequence[str]) -> AsyncGenerator[EndedRun, None]:
+        """Read runs that are over, and yield them."""
+        one_by_one = list(names)
+        if self._lists_are_enough:
+            one_by_one = [name for name in names if self._over[name] is not None]
+            if unknown := [name for name in names if self._over[name] is None]:
+                rows = await self._rows(unknown)
+                one_by_one += [name for name in unknown if name in self._over and name not in rows]
+                self._over.update(rows)
+        for some in chunks(one_by_one, _DETAILS_AT_ONCE):
+            for row in await self._read_each(some):
+                if run := self._chosen(row):
+                    yield run
 
-    # -- calls
+    async def _rows(self, names: Sequence[str]) -> dict[str, RunRow]:
+        """List runs that are over; without those that have to be read by themselves."""
+        try:
+            rows = await self._asked(lambda client: ended_rows(self._where, names, client.config.org))
+        except NameFilterRefused:
+            return {}
+        # Not over after all, or gone: with the next list these are waited for again.
+        self._again_with_the_next_list(name for name in names if name not in rows)
+        return {name: row for name, row in rows.items() if self._is_enough(row)}
 
-    async def _ask(self, make: Callable[[FlyteClient], Call[T] | Flow[T]]) -> T:
-        """Make a call, and report where it is the first without an answer, or with one again.
+    async def _read_each(self, names: Sequence[str]) -> list[RunRow]:
+        """Read each by itself, also past some that cannot be read.
 
-        :raises _NoAnswerError: where it had none.
+        :raises _NoAnswerError: where none can be.
+        """
+        keys = map(self._where.run, names)
+        found = await asyncio.gather(*map(self._watcher.asking.ended_runs.read, keys), return_exceptions=True)
+        errors = {name: each for name, each in zip(names, found, strict=True) if isinstance(each, BaseException)}
+        is_outage = len(errors) == len(names)
+        for name, error in errors.items():
+            # Whether there is an outage is known by the next list.
+            if not is_outage or name in self._unreadable:
+                self._trouble.line(f"Flyte run {name} is over, and told of once it can be read: {error}")
+        self._unreadable.update(dict.fromkeys(errors))
+        self._again_with_the_next_list(
+            name for name, each in zip(names, found, strict=True) if not isinstance(each, RunRow)
+        )
+        rows = [each for each in found if isinstance(each, RunRow)]
+        for row in rows:
+            del self._over[row.name]
+            self._unreadable.pop(row.name, None)
+        if is_outage:
+            raise _NoAnswerError(str(next(iter(errors.values()))))
+        return rows
+
+    def _again_with_the_next_list(self, names: Iterable[str]) -> None:
+        for name in names:
+            del self._over[name]
+            self._again[name] = None
+
+    async def _asked(self, make: Callable[[FlyteClient], Flow[T]]) -> T:
+        """Make a call.
+
+        :raises _NoAnswerError: where it has no answer.
         """
         try:
             answer = await self._watcher.asking.ask(make)
         except NameFilterRefused:
             raise
         except Exception as error:
-            if not self._failures:
-                self._failed_at = self._loop.time()
-            self._failures += 1
-            if not self._no_answer and (is_lasting(error) or self._failures >= _NOTIFIED_AFTER):
-                self._no_answer = True
-                self._on_trouble(f"No answer from Flyte, still watching: {error}")
+            self._trouble.no_answer(error)
             raise _NoAnswerError(str(error)) from error
-        if self._no_answer:
-            self._no_answer = False
-            self._on_trouble(f"Flyte answers again after {self._loop.time() - self._failed_at:.0f} s.")
-        self._failures = 0
+        self._trouble.answered()
         return answer
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait for so long, or until there is something to do."""
-        if seconds:
-            await asyncio.sleep(seconds)
-            return
-        due_in = self._lists.due_in
-        if self._over:
-            due_in = min(due_in, max(0.0, self._read_due - self._loop.time()))
+    async def _pause(self) -> None:
+        """Wait until there is something to do."""
+        due_in = max(0.0, self._read_due - self._clock()) if self._over else None
         waking = asyncio.ensure_future(self._wake.wait())
         try:
             await asyncio.wait({waking}, timeout=due_in)
         finally:
             waking.cancel()
-        self._wake.clear()
 
 
-class _Lists:
-    """Which list comes next, and when.
+class _TroubleOfCalls:
+    """What is said of calls without an answer: when that begins, and when it is over.
 
-    :param clock: seconds that only grow.
-    :param now: microseconds since the epoch.
+    :param on_trouble: called with each line, in the context of whoever made this.
     """
 
-    def __init__(
-        self,
-        where: ProjectDomain,
-        task_name: str,
-        interval: float,
-        clock: Callable[[], float],
-        now: Callable[[], int],
-    ) -> None:
-        self._where = where
-        self._task_name = task_name
-        self._interval = interval
-        self._clock = clock
-        self._now = now
-        self._left: deque[Listing] = deque()
-        self.full = False
-        """Whether this is a full list, of all that may be new and all that are not over."""
+    def __init__(self, on_trouble: Callable[[str], None]) -> None:
+        self._on_trouble = on_trouble
+        self._context = contextvars.copy_context()
+        self._clock = asyncio.get_running_loop().time
+        self._failures = 0
+        self._failed_at = 0.0
+        self._noted = False
 
-        self.began_at = 0
-        """When this list was begun, in microseconds since the epoch."""
+    def line(self, line: str) -> None:
+        """Give a line."""
+        self._context.run(self._on_trouble, line)
 
-        self._took = 0.0
-        self._full_due = self._due = clock()
-        self._newest = 0
-        """When the newest run that was listed was created."""
+    def no_answer(self, error: Exception) -> None:
+        """Note that a call had none."""
+        if not self._failures:
+            self._failed_at = self._clock()
+        self._failures += 1
+        if not self._noted and (is_lasting(error) or self._failures >= _NOTIFIED_AFTER):
+            self._noted = True
+            self.line(f"No answer from Flyte, still watching: {error}")
 
-    @property
-    def due_in(self) -> float:
-        """Seconds until the next list."""
-        return max(0.0, min(self._due, self._full_due) - self._clock())
-
-    def next(self, state: FeedState) -> Listing | None:
-        """The next page to be asked for, None for none yet."""
-        now = self._clock()
-        if not self._left and now >= min(self._due, self._full_due):
-            self._took, self.began_at, self.full = 0.0, self._now(), now >= self._full_due
-            if self.full:
-                self._left.append(self._listing(state.since))
-                self._left.append(self._listing(0, not_over=True))
-            else:
-                # By the newest run and not by this clock, which may be ahead of Flyte's.
-                newest = min(self._newest, self.began_at)
-                self._left.append(self._listing(max(state.since, newest - _NEAR)))
-        return self._left[0] if self._left else None
-
-    def _listing(self, since: int, *, not_over: bool = False) -> Listing:
-        return Listing(self._where, self._task_name, since, not_over)
-
-    def take(self, listing: Listing, page: Page, took: float) -> bool:
-        """Take a page; returns whether it was the last one.
-
-        :param took: seconds until it was here.
-        """
-        self._left.popleft()
-        if page.following is not None:
-            self._left.appendleft(page.following)
-        if not listing.not_over:
-            self._newest = max(self._newest, page.last)
-        self._took += took
-        if self._left:
-            return False
-        now = self._clock()
-        self._due = now + self._interval
-        if self.full:
-            self._full_due = now + max(FULL_LIST_EVERY, self._took / _SHARE)
-        return True
+    def answered(self) -> None:
+        """Note that a call had one."""
+        if self._noted:
+            self._noted = False
+            self.line(f"Flyte answers again after {self._clock() - self._failed_at:.0f} s.")
+        self._failures = 0

@@ -34,25 +34,25 @@ def recorded(note: str) -> tuple[run_service_pb2.ListRunsRequest, run_service_pb
 def test_the_request_is_one_that_a_real_backend_has_answered() -> None:
     request, _ = recorded("created since a moment, oldest first")
     [since] = [each.values[0] for each in request.request.filters]
-    listing = Listing(HERE, "", microseconds_of(datetime.fromisoformat(since.replace("Z", "+00:00"))), limit=50)
+    listing = Listing(HERE, (), microseconds_of(datetime.fromisoformat(since.replace("Z", "+00:00"))), limit=50)
     assert listing.call("testorg").request == request
 
 
 def test_the_request_for_runs_of_a_task_that_are_not_over() -> None:
     request, _ = recorded("not over, of a task")
     since = next(each.values[0] for each in request.request.filters if each.field == "created_at")
-    made = Listing(HERE, "etl.load", microseconds_of(datetime.fromisoformat(since.replace("Z", "+00:00"))), True, 50)
+    made = Listing(HERE, ("etl.load",), microseconds_of(datetime.fromisoformat(since.replace("Z", "+00:00"))), True, 50)
     asked = made.call("testorg").request
     asked.request.filters.sort(key=lambda each: each.field, reverse=True)
     assert asked == request
     # Without a moment only the phases are asked for.
-    everything = Listing(HERE, "etl.load", 0, True).call("testorg").request
+    everything = Listing(HERE, ("etl.load",), 0, True).call("testorg").request
     assert [each.field for each in everything.request.filters] == ["phase"]
 
 
 def test_what_a_recorded_list_says_of_its_runs() -> None:
     _, response = recorded("created since a moment, oldest first")
-    page = Listing(HERE, "", 0).call("testorg").read(response)
+    page = Listing(HERE, (), 0).call("testorg").read(response)
     assert [row.phase for row in page.rows] == [
         RunPhase.SUCCEEDED,
         RunPhase.RUNNING,
@@ -84,32 +84,32 @@ def page_of(listing: Listing, created: Sequence[int], token: str = "", project: 
 
 
 def test_the_next_page_begins_with_the_last_runs_moment() -> None:
-    listing = Listing(HERE, "demo.train", 5)
+    listing = Listing(HERE, ("demo.train",), 5)
     following = page_of(listing, [5, 6, 9], "3").following
-    assert following == Listing(HERE, "demo.train", 9)
+    assert following == Listing(HERE, ("demo.train",), 9)
     assert page_of(listing, [5, 6, 9]).following is None
 
 
 def test_a_page_of_one_moment_goes_on_by_its_token() -> None:
-    listing = Listing(HERE, "", 5)
+    listing = Listing(HERE, (), 5)
     following = page_of(listing, [5, 5], "2").following
     assert following is not None
     assert (following.since, following.call("").request.request.token) == (5, "2")
     third = page_of(following, [5, 8], "4").following
-    assert third == Listing(HERE, "", 8)
+    assert third == Listing(HERE, (), 8)
 
 
 def test_a_list_that_never_ends_is_no_answer() -> None:
-    following = page_of(Listing(HERE, "", 5), [5], "2").following
+    following = page_of(Listing(HERE, (), 5), [5], "2").following
     assert following is not None
     with pytest.raises(GarbledAnswerError, match="the list does not end"):
         page_of(following, [5], "2")
 
 
 def test_runs_of_another_project_are_left_out_but_the_list_goes_on_past_them() -> None:
-    page = page_of(Listing(HERE, "", 5), [6, 7], "2", project="other")
+    page = page_of(Listing(HERE, (), 5), [6, 7], "2", project="other")
     assert page.rows == []
-    assert page.following == Listing(HERE, "", 7)
+    assert page.following == Listing(HERE, (), 7)
 
 
 def test_times() -> None:
