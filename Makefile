@@ -63,8 +63,8 @@ nginx:  ## a real proxy for the tests; installed from Debian's packages where it
 chromium:  ## a real browser for the connection's form, in the same way
 	$(call debian,chromium,chromium)
 
-pictures: $(STAMP) chromium  ## the connection's form in docs/images, anew
-	REQUIRE_CHROMIUM=1 PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_connection_form.py $(ARGS)
+pictures: $(STAMP) chromium  ## the connection's form and the tab in docs/images, anew
+	REQUIRE_CHROMIUM=1 PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_connection_form.py tests/e2e/test_flyte_tab_in_the_browser.py $(ARGS)
 
 test-contract: $(STAMP) nginx  ## the contract suite; FLYTE_ENDPOINT=host:port runs it against that Flyte, FLYTE_TRANSPORT=connect so
 	$(BIN)/python -m pytest tests/contract $(ARGS)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     )
     from airflow.sdk.execution_time.xcom import XCom as XCom
     from airflow.sdk.log import mask_secret as mask_secret
+    from airflow.plugins_manager import AirflowPlugin as AirflowPlugin
     from airflow.triggers.base import BaseEventTrigger as BaseEventTrigger, TriggerEvent as TriggerEvent
     from airflow.triggers.shared_stream import (
         AdvanceItem as AdvanceItem,
@@ -59,6 +60,7 @@ T = TypeVar("T")
 _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 
 _HOMES = {
+    "AirflowPlugin": ("airflow.plugins_manager",),
     "BaseEventTrigger": ("airflow.triggers.base", "airflow.triggers.base"),
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
     "BaseOperator": ("airflow.sdk", "airflow.models.baseoperator"),
@@ -321,6 +323,11 @@ def base_url() -> str:
     """The address of the UI, as Airflow's configuration has it; '' where none is set."""
     section = "webserver" if _airflow_version() < (3, 0) else "api"
     return str(_find("conf").get(section, "base_url", fallback=None) or "")
+
+
+def has_task_tabs() -> bool:
+    """Whether a plugin may add a tab to the pages of task instances."""
+    return _airflow_version() >= (3, 1)
 
 
 def has_event_triggers() -> bool:

@@ -106,6 +106,20 @@ class FlyteHook(BaseHook):
         log.info("The Airflow connection %r has changed; its new settings are used from now on.", self.flyte_conn_id)
         return fresh
 
+    def get_api_server_client(self, who: str) -> FlyteClient:
+        """:meth:`get_client` in Airflow's API server, which opens only the files that its configuration lets it open.
+
+        :param who: for whom the client is, in the error about a file.
+        :raises FlyteConfigurationError: also for such a file.
+        """
+        from airflow_provider_flyte.connection.files import why_not_opened
+        from airflow_provider_flyte.settings import readable_folders
+
+        config = self.get_config()
+        if why := why_not_opened(config, readable_folders(), who):
+            raise FlyteConfigurationError(f"Flyte connection {self.flyte_conn_id!r}: {why}")
+        return self._make_client(config)
+
     def get_conn(self) -> FlyteClient:
         """:meth:`get_client`, under the name that every Airflow hook has."""
         return self.get_client()

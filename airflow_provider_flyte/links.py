@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from airflow_provider_flyte.compat import BaseOperatorLink, XCom, may_be_shown, push_to_database
 
 if TYPE_CHECKING:
+    from airflow_provider_flyte.client.run_key import RunKey
     from airflow_provider_flyte.compat import Context
 
 log = logging.getLogger(__name__)
@@ -52,13 +54,18 @@ def link_was_shown(task: Any) -> None:
     setattr(task, _RESUMED, True)
 
 
-def show_link(task: Any, context: Context, url: str) -> None:
-    """Let the task instance's button lead there. A failure is only logged: the button must not fail the task.
+def show_link(task: Any, context: Context, url: str, runs: Sequence[RunKey] = ()) -> None:
+    """Let the task instance's button lead there, and its tab show the runs. A failure is only logged: neither must fail
+    the task.
 
     :param task: the operator.
     :param context: the task's.
     :param url: the run's page.
+    :param runs: what the tab shows.
     """
+    from airflow_provider_flyte.report.task_runs import tell_runs
+
+    tell_runs(task, context, runs)
     if not _is_page(url):
         return
     setattr(task, _SHOWN, url)

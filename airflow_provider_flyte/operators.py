@@ -307,7 +307,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
                 run, settled = self._launch(context, client, stopping, before, event)
                 # The event of a trigger from before the launch is not about the run.
                 event = event if before is None else None
-            show_link(self, context, run.url)
+            show_link(self, context, run.url, [run.key])
             wait = LaunchedWait(self, context, client, stopping, run)
             self._seen = run, wait.wait
             return wait.end(settled, event)

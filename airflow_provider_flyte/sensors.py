@@ -389,7 +389,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             stream_logs=self.stream_logs if settled is None and not self.reschedule else False,
         )
         # Each time: Airflow clears XCom between two pokes of a rescheduled task.
-        show_link(self, context, wait.url)
+        show_link(self, context, wait.url, wait.keys)
         return wait
 
     def _conclude(self, context: Context, wait: TaskWait, verdict: Verdict) -> PokeReturnValue | None:

@@ -1,5 +1,5 @@
 """The section ``[flyte]`` of Airflow's configuration: how a triggerer polls, whether tasks write their runs' logs, what
-the Test button may read, which Airflow this is, and how the labels of its runs are called.
+the API server may read, whether there is a tab, which Airflow this is, and how the labels of its runs are called.
 """
 
 from __future__ import annotations
@@ -53,8 +53,15 @@ OPTIONS = (
 READABLE = Option(
     "test_connection_folders",
     "",
-    "Folders, separated by commas, below which the Test button may open the files that a connection names "
-    "(certificates, tokens). It runs inside the API server, which opens no other file.",
+    "Folders, separated by commas, below which the Test button and the tab 'Flyte' may open the files that a "
+    "connection names (certificates, tokens). They run inside the API server, which opens no other file.",
+)
+
+TAB = Option(
+    "tab",
+    True,
+    "Whether task instances have a tab 'Flyte' in Airflow's UI (3.1 and newer). For it the API server asks Flyte, over "
+    "the connections of the tasks that somebody looks at.",
 )
 
 AIRFLOW_ID = Option(
@@ -90,7 +97,7 @@ def config_section() -> dict[str, Any]:
     """The section, for ``get_provider_info``."""
     return {
         "description": "How a triggerer polls for the Flyte runs that it waits for, whether tasks write their logs, "
-        "what the Test button may read, which Airflow this is, and how the labels of its runs are called.",
+        "what the API server may read and show, which Airflow this is, and how the labels of its runs are called.",
         "options": {
             option.name: {
                 "description": option.help,
@@ -99,7 +106,7 @@ def config_section() -> dict[str, Any]:
                 "example": None,
                 "default": str(option.default),
             }
-            for option in (*OPTIONS, STREAM_LOGS, READABLE, AIRFLOW_ID, LABEL_PREFIX)
+            for option in (*OPTIONS, STREAM_LOGS, READABLE, TAB, AIRFLOW_ID, LABEL_PREFIX)
         },
     }
 
@@ -124,8 +131,16 @@ def streams_logs(asked: bool | None, config: FlyteConfig) -> bool:
     return bool(_read(STREAM_LOGS)) if asked is None else asked
 
 
+def has_tab() -> bool:
+    """Whether task instances have the tab "Flyte".
+
+    :raises FlyteConfigurationError: naming the option and what to enter.
+    """
+    return bool(_read(TAB))
+
+
 def readable_folders() -> list[Path]:
-    """The folders in which the Test button may open files."""
+    """The folders in which the API server may open files that a connection names."""
     return [Path(folder.strip()).resolve() for folder in _text(READABLE).split(",") if folder.strip()]
 
 

@@ -35,6 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_package_and_its_licence(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "airflow_provider_flyte/py.typed" in names
+    assert {f"airflow_provider_flyte/plugin/static/tab{ending}" for ending in (".html", ".css", ".js")} <= {*names}
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert any(name.startswith("airflow_provider_flyte/client/idl/workflow/") for name in names)
     assert {name.split("/")[0] for name in names} == {

@@ -11,14 +11,15 @@ import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_flyte.client.outside import one_line
-from airflow_provider_flyte.connection.reader import paths_in
-from airflow_provider_flyte.settings import READABLE, SECTION, readable_folders
+from airflow_provider_flyte.connection.files import why_not_opened
+from airflow_provider_flyte.settings import readable_folders
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_provider_flyte.client import FlyteClient, FlyteConfig
 
 PATIENCE = 9.0
@@ -127,8 +128,8 @@ def _check(
 
     try:
         try:
-            if folders is not None:
-                _refuse_files(config, folders)
+            if folders is not None and (why := why_not_opened(config, folders, "the Test button")):
+                raise _FailedError("Settings", why)
             client = FlyteClient(replace(config, timeout=min(config.timeout, _A_CALL)))
         except (_FailedError, FlyteError) as error:
             steps.note("Settings", str(error), passed=False)
@@ -199,15 +200,3 @@ def _step(error: Exception) -> str:
         if isinstance(error, kinds):
             return step
     return "Flyte"
-
-
-def _refuse_files(config: FlyteConfig, folders: list[Path]) -> None:
-    """Refuse files that the API server could be made to read through a connection."""
-    for field, path in paths_in(config).items():
-        if not any(Path(path).resolve().is_relative_to(folder) for folder in folders):
-            raise _FailedError(
-                "Settings",
-                f"{field} names the file {path}, which the Test button does not open. Tasks will. To have it tested "
-                f"too, have its folder named in [{SECTION}] {READABLE.name} of Airflow's configuration, or enter the "
-                "text itself.",
-            )

@@ -199,6 +199,11 @@ class TaskWait:
         """The page of the run, of several that of the first."""
         return self._runs[0].url
 
+    @property
+    def keys(self) -> list[RunKey]:
+        """The runs."""
+        return [run.key for run in self._runs]
+
     def value(self, *, redact_env: bool) -> dict[str, Any] | None:
         """What goes into XCom: the run's details or, of several, those of each run that is over, by name."""
         if not self._several:

@@ -320,7 +320,16 @@ def test_a_backend_that_refuses_a_value_or_a_key() -> None:
 
 
 def test_outputs_with_the_names_of_keys_that_are_taken() -> None:
-    taken = ("run_name", "run_url", "outputs", "return_value", "skipmixin_key", "_link_FlyteRunLink", "_flyte_settled")
+    taken = (
+        "run_name",
+        "run_url",
+        "outputs",
+        "return_value",
+        "skipmixin_key",
+        "_link_FlyteRunLink",
+        "_flyte_settled",
+        "_flyte_runs",
+    )
     outputs = dict.fromkeys(taken, 1) | {"o0": 5}
     assert pushed(outputs) == {"outputs": outputs, "o0": 5}
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Dialog, Locator, Page, Request, ViewportSize, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from airflow_provider_flyte.connection.fields import CONN_NAME, FIELDS
@@ -247,3 +248,89 @@ def _picture(page: Page, path: Path, height: int, top: Locator | None = None) ->
     hidden = "[data-old]" if top is None else "[data-scope=toast]"
     page.screenshot(path=path, animations="disabled", style=f"{hidden} {{ visibility: hidden }}")
     page.set_viewport_size(_WINDOW)
+
+
+@contextmanager
+def flyte_tab(url: str, user: str, password: str) -> Iterator[FlyteTab]:
+    """The tab "Flyte" of task instances, for somebody who has signed in."""
+    with _signed_in(url, user, password) as page:
+        yield FlyteTab(page, url)
+
+
+class FlyteTab:
+    """The tab "Flyte" of one task instance, in Airflow's page."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self._page = page
+        self._url = url
+        self._frame = page.frame_locator("iframe[title=Flyte]")
+        self.complaints: list[str] = []
+        """What the browser objects to: errors of scripts, what the policy refuses, dialogs, other origins asked."""
+        page.on("console", lambda said: self.complaints.append(said.text) if _objects(said.type, said.text) else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", self._dismiss)
+        page.on("request", self._note_origin)
+
+    def _dismiss(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _note_origin(self, request: Request) -> None:
+        if "/flyte/" in request.frame.url and not request.url.startswith(f"{self._url}/flyte/"):
+            self.complaints.append(f"asked: {request.url}")
+
+    def open(self, task: Mapping[str, Any]) -> None:
+        """Press the tab on the page of a task instance, as the API gives it."""
+        mapped = f"/mapped/{task['map_index']}" if task["map_index"] >= 0 else ""
+        path = f"/dags/{task['dag_id']}/runs/{task['dag_run_id']}/tasks/{task['task_id']}{mapped}"
+        self._page.goto(f"{self._url}{path}")
+        self._page.get_by_role("link", name="Flyte", exact=True).click()
+
+    def part(self, name: str) -> Locator:
+        """A part of the page, by its id."""
+        return self._frame.locator(f"#{name}")
+
+    def button(self, name: str) -> Locator:
+        """A button, by what stands on it."""
+        return self._frame.get_by_role("button", name=name)
+
+    def shows(self, **parts: str) -> None:
+        """Wait until each of these parts has this text."""
+        for name, text in parts.items():
+            expect(self.part(name)).to_have_text(text)
+
+    def choose_theme(self, name: str) -> None:
+        """Let Airflow's page be light or dark, as its own switch does."""
+        self._page.evaluate("name => { document.documentElement.className = name }", name)
+        expect(self._frame.locator("html")).to_have_class("dark" if name == "dark" else "")
+
+    def barriers(self) -> list[str]:
+        """What keeps people from using the page, as axe finds it."""
+        frame = self._page.frame(url=lambda url: "/flyte/tab" in url)
+        assert frame is not None
+        frame.evaluate((files("axe_playwright_python") / "axe.min.js").read_text())
+        found: list[str] = frame.evaluate(
+            "async () => (await axe.run()).violations.map(one => `${one.id}: ${one.nodes.map(n => n.html)}`)"
+        )
+        return found
+
+    def opened_by(self, press: Locator) -> str:
+        """The address of the window that this opens; nobody answers there but the test."""
+        self._page.context.route("**/v2/domain/**", lambda route: route.fulfill(body="the console"))
+        with self._page.context.expect_page() as opened:
+            press.click()
+        opened.value.wait_for_load_state()
+        address = opened.value.url
+        opened.value.close()
+        return address
+
+    def picture(self, path: Path) -> None:
+        """Airflow's page with the tab."""
+        before = len(self.complaints)
+        _picture(self._page, path, 720)
+        # The policy refuses the style by which the driver hides things in every frame.
+        del self.complaints[before:]
+
+
+def _objects(kind: str, text: str) -> bool:
+    return "Content Security Policy" in text or (kind == "error" and "/flyte/" in text)

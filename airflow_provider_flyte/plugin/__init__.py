@@ -1,0 +1,60 @@
+"""The tab "Flyte" in Airflow's UI: an application in the API server, and its page.
+
+This file is loaded by all of Airflow's processes, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from typing import Any
+
+from airflow_provider_flyte.compat import AirflowPlugin, has_task_tabs
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/flyte"
+"""The path, below Airflow's own, of all that the tab consists of."""
+
+_TASK = "dag_id={DAG_ID}&run_id={RUN_ID}&task_id={TASK_ID}&map_index={MAP_INDEX}"
+"""Airflow's page replaces these in the browser; ``static/tab.js`` reads them there."""
+
+
+class FlytePlugin(AirflowPlugin):
+    """The entry point ``airflow.plugins``. Empty where Airflow has no tabs on task instances (before 3.1), and where
+    ``[flyte] tab`` is off.
+    """
+
+    name = "flyte"
+
+    @cached_property
+    def external_views(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The tab, which Airflow's page shows in a frame."""
+        if not _wanted():
+            return []
+        # Relative: Airflow's page names its own base, which may have a path.
+        view = {"name": "Flyte", "href": f"{PREFIX[1:]}/tab?{_TASK}", "url_route": "flyte"}
+        return [view | {"destination": "task_instance"}]
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The application under :data:`PREFIX`, made where it is asked for: in the API server."""
+        if not _wanted():
+            return []
+        from airflow_provider_flyte.plugin.app import make_app
+
+        return [{"app": make_app(), "url_prefix": PREFIX, "name": "Flyte"}]
+
+
+def _wanted() -> bool:
+    if not has_task_tabs():
+        return False
+    from airflow_provider_flyte.exceptions import FlyteConfigurationError
+    from airflow_provider_flyte.settings import has_tab
+
+    try:
+        return has_tab()
+    except FlyteConfigurationError as error:
+        # The API server would not start.
+        log.error("Task instances have no tab 'Flyte': %s", error)
+        return False

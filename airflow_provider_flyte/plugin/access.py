@@ -1,0 +1,58 @@
+"""Who may see what: Airflow's auth manager decides, by the DAG that a request names.
+
+Airflow mounts a plugin's application without any check of its own, so each route that tells something depends on
+:data:`ReadableTask`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+
+from fastapi import Depends, HTTPException, Query, Request, status
+
+from airflow_provider_flyte.plugin.airflow_server import DagAccessEntity, GetUserDep, requires_access_dag
+
+_ID = Query(min_length=1, max_length=1000)
+
+
+class AskedTask(NamedTuple):
+    """The task instance that a request names."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+
+
+def _asked(
+    dag_id: Annotated[str, _ID],
+    run_id: Annotated[str, _ID],
+    task_id: Annotated[str, _ID],
+    map_index: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
+) -> AskedTask:
+    return AskedTask(dag_id, run_id, task_id, map_index)
+
+
+def _readable(request: Request, user: GetUserDep, asked: Annotated[AskedTask, Depends(_asked)]) -> AskedTask:
+    # With the id that is looked up below: Airflow's own dependency reads it from the request once more, and lets
+    # requests through that name none.
+    requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE, asked.dag_id)(request, user)
+    return asked
+
+
+ReadableTask = Annotated[AskedTask, Depends(_readable)]
+"""The task instance, for somebody who may read it; else 401 or 403, whether or not there is one."""
+
+
+def _logs(request: Request, user: GetUserDep, asked: ReadableTask) -> bool:
+    try:
+        requires_access_dag("GET", DagAccessEntity.TASK_LOGS, asked.dag_id)(request, user)
+    except HTTPException as error:
+        if error.status_code != status.HTTP_403_FORBIDDEN:
+            raise
+        return False
+    return True
+
+
+MayReadLogs = Annotated[bool, Depends(_logs)]
+"""Whether that person may read the task's log too, in which a run's error stands."""

@@ -1,0 +1,102 @@
+"""The application under ``/flyte``: the tab's page with its files, and what the page asks for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+from weakref import WeakKeyDictionary
+
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response, status
+
+from airflow_provider_flyte.client.outside import LONGEST, one_line
+from airflow_provider_flyte.plugin.access import MayReadLogs
+from airflow_provider_flyte.plugin.live_runs import LiveRuns
+from airflow_provider_flyte.plugin.stored_task import Stored
+from airflow_provider_flyte.plugin.view import run_view
+from airflow_provider_flyte.report.task_runs import MOST_RUNS
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""Of every answer. The page runs nothing but its own file, whatever text it shows, and asks nobody but Airflow."""
+
+_FILES = {"tab": "text/html", "tab.css": "text/css", "tab.js": "text/javascript"}
+"""What stands in the folder ``static``, the same for everybody; the page itself without its ending."""
+
+router = APIRouter()
+
+
+@router.get("/api/run")
+async def show(
+    request: Request, logs: MayReadLogs, stored: Stored, run: Annotated[int, Query(ge=0, lt=MOST_RUNS)] = 0
+) -> dict[str, Any]:
+    """A task instance's runs, and one of them as Flyte has it now.
+
+    :param run: which of the stored ones; no request can name another.
+    """
+    runs = stored.runs
+    shown: dict[str, Any] = {"over": stored.over, "trouble": stored.trouble, "runs": [], "run": None}
+    if runs is None:
+        return shown
+    if run >= len(runs.runs):
+        raise HTTPException(status.HTTP_404_NOT_FOUND, "The task instance has not so many runs.")
+    key = runs.runs[run]
+    look = await _live(request.app).look(runs.flyte_conn_id, key)
+    return shown | {
+        "runs": [each.name for each in runs.runs],
+        "total": runs.total,
+        "try_number": runs.try_number,
+        "name": key.name,
+        "project": key.project,
+        "domain": key.domain,
+        "url": look.url,
+        "trouble": one_line(look.trouble, LONGEST),
+        "run": run_view(look.details, logs=logs) if look.details else None,
+    }
+
+
+def _live(app: FastAPI) -> LiveRuns:
+    # Made on the loop that serves: a test may have several.
+    import asyncio
+
+    live: WeakKeyDictionary[asyncio.AbstractEventLoop, LiveRuns] = app.state.live
+    return live.setdefault(asyncio.get_running_loop(), LiveRuns())
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await _live(app).aclose()
+
+
+def make_app() -> FastAPI:
+    """The application, with the headers on all of its answers and without pages that describe it."""
+    app = FastAPI(title="Flyte", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    app.state.live = WeakKeyDictionary()
+    app.include_router(router)
+    for name, media_type in _FILES.items():
+        app.add_api_route(f"/{name}", _file(name, media_type), methods=["GET"], include_in_schema=False)
+
+    @app.middleware("http")
+    async def add_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await answer(request)
+        response.headers.update(HEADERS)
+        return response
+
+    return app
+
+
+def _file(name: str, media_type: str) -> Callable[[], Response]:
+    path = Path(__file__).parent / "static" / (name if "." in name else f"{name}.html")
+    content = path.read_bytes()
+
+    def send() -> Response:
+        return Response(content, media_type=media_type)
+
+    return send

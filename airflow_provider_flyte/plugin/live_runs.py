@@ -1,0 +1,210 @@
+"""What Flyte says of runs that somebody looks at: one client a connection, and one poll a run for all who look.
+
+Nothing is asked but for a request from a browser, and a run that was asked about a moment ago is not asked about again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import FlyteClient, RunDetails
+    from airflow_provider_flyte.client.run_key import RunKey
+
+FRESH = 2.0
+"""Seconds for which what is known of a run that goes on is shown again."""
+
+FRESH_WHEN_OVER = 60.0
+"""The same for a run that is over, of which only an abort's traces may still change."""
+
+MOST_CONNECTIONS = 16
+"""How many connections have an open client; that of the one not asked for longest is closed."""
+
+MOST_LOOKS = 500
+"""How many runs are remembered."""
+
+CALLS_AT_ONCE = 4
+"""How many calls one connection has under way."""
+
+REREAD = 60.0
+"""Seconds after which a connection is read again: its secret may have been replaced."""
+
+LINGER = 60.0
+"""Seconds after which a client that nobody asks is closed."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What Flyte said of a run."""
+
+    details: RunDetails | None = None
+    """None where it could not be read."""
+
+    url: str = ""
+    """The run's page in the Flyte console."""
+
+    trouble: str = ""
+    """Why it could not be read."""
+
+
+class LiveRuns:
+    """The runs that one API server's process is asked about, on one event loop.
+
+    :param clock: seconds, as ``time.monotonic`` has them.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._connections: OrderedDict[str, _Connection] = OrderedDict()
+        self._looks: OrderedDict[tuple[str, RunKey], _Asked] = OrderedDict()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def look(self, flyte_conn_id: str, key: RunKey) -> Look:
+        """What Flyte says of a run now, or said a moment ago. Trouble is an answer, too.
+
+        :param flyte_conn_id: the Airflow connection.
+        :param key: the run.
+        """
+        asked = self._looks.get((flyte_conn_id, key))
+        if asked is None or asked.until < self._clock():
+            asked = self._looks[flyte_conn_id, key] = _Asked()
+            # In an empty context, as what works for all; and not cancelled with the browser that asked first.
+            asked.answer = contextvars.Context().run(asyncio.create_task, self._ask(asked, flyte_conn_id, key))
+            while len(self._looks) > MOST_LOOKS:
+                self._looks.popitem(last=False)
+        assert asked.answer is not None
+        return await asyncio.shield(asked.answer)
+
+    async def aclose(self) -> None:
+        """Close all clients."""
+        for asked in self._looks.values():
+            if asked.answer is not None:
+                asked.answer.cancel()
+        self._looks.clear()
+        for connection in self._connections.values():
+            self._retire(connection)
+        self._connections.clear()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _ask(self, asked: _Asked, flyte_conn_id: str, key: RunKey) -> Look:
+        look = await self._answer(flyte_conn_id, key)
+        over = look.details is not None and look.details.done()
+        asked.until = self._clock() + (FRESH_WHEN_OVER if over else FRESH)
+        return look
+
+    async def _answer(self, flyte_conn_id: str, key: RunKey) -> Look:
+        from airflow_provider_flyte.client.errors import FlyteError
+        from airflow_provider_flyte.client.flows import calls
+        from airflow_provider_flyte.client.run_details import RunDetails
+        from airflow_provider_flyte.exceptions import FlyteConfigurationError
+
+        connection, url = self._connection(flyte_conn_id), ""
+        try:
+            client = await connection.client()
+            # The key is checked against what the connection may be used for now.
+            client.config.key(key.name, key.project, key.domain)
+            url = client.config.run_url(key)
+            async with connection.calls:
+                asked = calls.get_run_details(calls.run_identifier(key, client.config.org))
+                return Look(RunDetails(await client.aexecute(asked, retry_for=0.0), client), url)
+        except (FlyteConfigurationError, FlyteError) as error:
+            return Look(None, url, str(error))
+
+    def _connection(self, flyte_conn_id: str) -> _Connection:
+        connection = self._connections.get(flyte_conn_id)
+        if connection is None:
+            connection = self._connections[flyte_conn_id] = _Connection(flyte_conn_id, self._clock, self._do)
+        self._connections.move_to_end(flyte_conn_id)
+        while len(self._connections) > MOST_CONNECTIONS:
+            self._retire(self._connections.popitem(last=False)[1])
+        if connection.lingering is not None:
+            connection.lingering.cancel()
+        loop = asyncio.get_running_loop()
+        connection.lingering = loop.call_later(LINGER, self._forget, flyte_conn_id, connection)
+        return connection
+
+    def _forget(self, flyte_conn_id: str, connection: _Connection) -> None:
+        if self._connections.get(flyte_conn_id) is connection:
+            del self._connections[flyte_conn_id]
+            self._retire(connection)
+
+    def _retire(self, connection: _Connection) -> None:
+        if client := connection.take():
+            self._do(_close_later(client))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+@dataclass
+class _Asked:
+    """One poll, for whoever looks at the run until then."""
+
+    answer: asyncio.Task[Look] | None = None
+    until: float = float("inf")
+
+
+@dataclass
+class _Connection:
+    """The client of one Airflow connection."""
+
+    flyte_conn_id: str
+    clock: Callable[[], float]
+    do: Callable[[Coroutine[Any, Any, None]], None]
+    calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLS_AT_ONCE))
+    lingering: asyncio.TimerHandle | None = None
+    _made: FlyteClient | None = None
+    _read_at: float = 0.0
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def client(self) -> FlyteClient:
+        """The client, by the connection as it was a minute ago.
+
+        :raises FlyteConfigurationError: when there is no such connection, or it cannot be used.
+        """
+        async with self._reading:
+            if self._made is None or self.clock() - self._read_at > REREAD:
+                # In a thread: Airflow reads its database, and grpc is imported.
+                fresh = await asyncio.to_thread(_read, self.flyte_conn_id, self._made)
+                self._read_at = self.clock()
+                if fresh is not None:
+                    old, self._made = self._made, fresh
+                    if old is not None:
+                        self.do(_close_later(old))
+            assert self._made is not None
+            return self._made
+
+    def take(self) -> FlyteClient | None:
+        """The client, to be closed; nobody gets it any more."""
+        if self.lingering is not None:
+            self.lingering.cancel()
+        made, self._made = self._made, None
+        return made
+
+
+async def _close_later(client: FlyteClient) -> None:
+    """Close it once no call of it can be under way."""
+    try:
+        await asyncio.sleep(client.config.timeout)
+    finally:
+        await client.aclose()
+
+
+def _read(flyte_conn_id: str, old: FlyteClient | None) -> FlyteClient | None:
+    """A client by the connection as it is now; None where that of before has the same."""
+    from airflow_provider_flyte.client.transport.selector import import_all
+    from airflow_provider_flyte.hooks import FlyteHook
+
+    import_all()
+    fresh = FlyteHook(flyte_conn_id).get_api_server_client("the tab 'Flyte'")
+    return None if old is not None and fresh.config == old.config else fresh

@@ -1,0 +1,65 @@
+"""What the tab shows of a run, as JSON. Pure. Text from Flyte is cleaned here, and stays text in ``static/tab.js``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines
+from airflow_provider_flyte.client.phase import is_successful, phase_name
+from airflow_provider_flyte.client.timeline import moment
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import RunDetails
+
+MOST_ATTEMPTS = 20
+"""Attempts that are shown: the last ones."""
+
+MOST_PHASES = 30
+"""Phases of an attempt that are shown: the last ones."""
+
+LONGEST_ERROR = 20_000
+"""Characters of an error; its middle is left out."""
+
+
+def run_view(details: RunDetails, *, logs: bool) -> dict[str, Any]:
+    """What is shown of a run.
+
+    :param details: as Flyte has them.
+    :param logs: whether its error may be shown, which may quote what was logged.
+    """
+    action = details.pb2.action
+    status, error = action.status, details.error
+    started, ended = moment(status.start_time), moment(status.end_time)
+    return {
+        "task": one_line(details.task_name or "", LONGEST_NAME),
+        "phase": phase_name(details.phase),
+        "over": details.done(),
+        "succeeded": is_successful(details.phase),
+        "started": _time(started),
+        "ended": _time(ended),
+        "error": {"kind": one_line(error.kind, LONGEST_NAME), "message": some_lines(error.message, LONGEST_ERROR)}
+        if error and logs
+        else None,
+        "error_hidden": error is not None and not logs,
+        "attempts": [
+            {
+                "number": attempt.attempt,
+                "phase": phase_name(attempt.phase),
+                "phases": [
+                    {
+                        "phase": phase_name(each.phase),
+                        "started": _time(moment(each.start_time)),
+                        "ended": _time(moment(each.end_time)),
+                    }
+                    for each in attempt.phase_transitions[-MOST_PHASES:]
+                ],
+            }
+            for attempt in action.attempts[-MOST_ATTEMPTS:]
+        ],
+        "attempts_left_out": max(0, len(action.attempts) - MOST_ATTEMPTS),
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

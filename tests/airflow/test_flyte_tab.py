@@ -1,0 +1,343 @@
+"""The tab "Flyte" of a task instance: what it is told, and who is told it, through Airflow's own API server."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+import uvicorn
+from fastapi.routing import APIRoute
+
+from airflow_provider_flyte.plugin.app import HEADERS, make_app
+from airflow_provider_flyte.report.task_runs import KEY, MOST_RUNS, TaskRuns
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.support.own_airflow import connection_json, load_dag_file
+
+pytestmark = pytest.mark.timeout(180)
+
+DAG = "tabbed"
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e::group::{{ 7*7 }}"
+
+
+@pytest.fixture(scope="module")
+def flyte() -> Iterator[LocalFlyte]:
+    with LocalFlyte(transports=("grpc",)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def environment(flyte: LocalFlyte) -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte))
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "anna:admin")
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "s" * 64)
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def run_id(airflow_db: None, flyte: LocalFlyte, environment: pytest.MonkeyPatch) -> str:
+    """A DAG run whose tasks have all ended, with what they have stored."""
+    flyte.deploy("demo.train")
+    flyte.on_launch(lambda run: run.phases("RUNNING").fails(message=HOSTILE))
+    for name in ("tab-1", "tab-2"):
+        flyte.run(name).phases("RUNNING").succeeds()
+    dag_run: Any = load_dag_file(DAG).dag.test()
+    return str(dag_run.run_id)
+
+
+class Server:
+    """Airflow's API server, as users of several roles ask it."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+
+    def token(self, role: str | None) -> str:
+        from airflow.api_fastapi.app import get_auth_manager
+        from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+        return str(get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="somebody", role=role)))
+
+    def ask(self, run_id: str, task_id: str, *, role: str | None = "VIEWER", **more: Any) -> httpx.Response:
+        asked = {"dag_id": DAG, "run_id": run_id, "task_id": task_id} | more
+        headers = {"Authorization": f"Bearer {self.token(role)}"}
+        return self.client.get("/flyte/api/run", params=asked, headers=headers)
+
+    def told(self, run_id: str, task_id: str, **more: Any) -> dict[str, Any]:
+        answer = self.ask(run_id, task_id, **more)
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+
+@pytest.fixture(scope="module")
+def server(run_id: str) -> Iterator[Server]:
+    from airflow.api_fastapi.app import create_app
+
+    config = uvicorn.Config(create_app(apps="core"), host="127.0.0.1", port=0, log_config=None)
+    served = uvicorn.Server(config)
+    thread = threading.Thread(target=served.run)
+    thread.start()
+    try:
+        while not served.started:
+            assert thread.is_alive()
+            time.sleep(0.05)
+        port = served.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+            yield Server(client)
+    finally:
+        served.should_exit = True
+        thread.join(30)
+
+
+def store(run_id: str, task_id: str, value: Any, map_index: int = -1) -> None:
+    """Put something under the tab's key, as whoever may edit XCom can."""
+    from airflow.models.xcom import XComModel
+
+    XComModel.set(KEY, value, dag_id=DAG, task_id=task_id, run_id=run_id, map_index=map_index)
+
+
+@pytest.fixture
+def changed(run_id: str) -> Iterator[None]:
+    """Undo what a test stores for the task ``several``."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        wanted = select(XComModel.value).where(
+            XComModel.run_id == run_id, XComModel.task_id == "several", XComModel.key == KEY
+        )
+        before = session.scalar(wanted)
+    yield
+    from airflow.models.xcom import XComModel
+
+    XComModel.set(KEY, json.loads(str(before)), dag_id=DAG, task_id="several", run_id=run_id)
+
+
+# -- what it shows
+
+
+def test_a_launched_run_has_its_phase_times_and_error(server: Server, flyte: LocalFlyte, run_id: str) -> None:
+    told = server.told(run_id, "launch")
+    [launched] = [run for run in flyte.runs() if run.name not in ("tab-1", "tab-2")]
+    assert (told["name"], told["project"], told["domain"]) == (launched.name, "flytesnacks", "development")
+    assert (told["over"], told["trouble"], told["total"], told["try_number"]) == (True, "", 1, 1)
+    assert told["url"].endswith(f"/runs/{launched.name}")
+    run = told["run"]
+    assert (run["phase"], run["over"], run["succeeded"], run["task"]) == ("FAILED", True, False, "demo.train")
+    assert run["started"] <= run["ended"]
+    assert run["error"] == {
+        "kind": "USER",
+        "message": "<script>alert(1)</script>\N{REPLACEMENT CHARACTER}::group: :{{ 7*7 }}",
+    }
+    [attempt] = run["attempts"]
+    assert (attempt["number"], attempt["phase"]) == (1, "FAILED")
+    assert "RUNNING" in [phase["phase"] for phase in attempt["phases"]]
+
+
+def test_of_several_runs_each_can_be_chosen(server: Server, run_id: str) -> None:
+    told = server.told(run_id, "several", run=1)
+    assert (told["runs"], told["name"], told["run"]["phase"]) == (["tab-1", "tab-2"], "tab-2", "SUCCEEDED")
+    assert server.ask(run_id, "several", run=2).status_code == 404
+    assert server.ask(run_id, "several", run=MOST_RUNS).status_code == 422
+
+
+def test_each_mapped_task_instance_has_its_own(server: Server, run_id: str) -> None:
+    for index, name in enumerate(("tab-1", "tab-2")):
+        assert server.told(run_id, "mapped", map_index=index)["name"] == name
+    without = server.ask(run_id, "mapped")
+    assert (without.status_code, "This task is mapped" in without.text) == (404, True)
+
+
+def test_a_templated_connection_is_the_one_that_the_task_used(server: Server, run_id: str) -> None:
+    assert server.told(run_id, "templated")["run"]["phase"] == "SUCCEEDED"
+
+
+def test_a_task_without_a_run_says_so(server: Server, run_id: str) -> None:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        session.execute(
+            delete(XComModel).where(XComModel.run_id == run_id, XComModel.task_id == "mapped", XComModel.map_index == 1)
+        )
+    told = server.told(run_id, "mapped", map_index=1)
+    assert (told["runs"], told["run"], told["trouble"], told["over"]) == ([], None, "", True)
+
+
+# -- who is told
+
+
+def test_nobody_is_told_without_a_login(server: Server, run_id: str) -> None:
+    asked = {"dag_id": DAG, "run_id": run_id, "task_id": "launch"}
+    assert server.client.get("/flyte/api/run", params=asked).status_code == 401
+    cookie = {"Cookie": f"_token={server.token('VIEWER')}"}
+    assert server.client.get("/flyte/api/run", params=asked, headers=cookie).status_code == 200
+
+
+def test_somebody_without_the_right_learns_nothing_of_what_there_is(server: Server, run_id: str) -> None:
+    refused = [server.ask(run, "launch", role=None) for run in (run_id, "no such run")]
+    assert {answer.status_code for answer in refused} == {403}
+    assert refused[0].text == refused[1].text
+
+
+def test_the_auth_manager_is_asked_about_the_dag_that_is_shown(
+    server: Server, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    asked = []
+
+    def is_authorized_dag(self: Any, *, method: str, user: Any, access_entity: Any, details: Any) -> bool:
+        asked.append((method, access_entity.value, details.id))
+        return bool(details.id == DAG)
+
+    monkeypatch.setattr(SimpleAuthManager, "is_authorized_dag", is_authorized_dag)
+    server.told(run_id, "launch")
+    assert asked == [("GET", "TASK_INSTANCE", DAG), ("GET", "TASK_LOGS", DAG)]
+    # Whichever of two the one reads, the other reads it too.
+    path = f"/flyte/api/run?run_id={quote(run_id)}&task_id=launch"
+    headers = {"Authorization": f"Bearer {server.token('VIEWER')}"}
+    for two, status in ((f"dag_id={DAG}&dag_id=other", 403), (f"dag_id=other&dag_id={DAG}", 200)):
+        assert server.client.get(f"{path}&{two}", headers=headers).status_code == status
+    for none in ("", "&dag_id="):
+        assert server.client.get(path + none, headers=headers).status_code == 422
+    assert server.client.get(f"{path}&dag_id=~", headers=headers).status_code == 403
+
+
+def test_an_error_is_for_those_who_may_read_the_log(
+    server: Server, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    monkeypatch.setattr(
+        SimpleAuthManager, "is_authorized_dag", lambda self, *, access_entity, **_: access_entity.value != "TASK_LOGS"
+    )
+    run = server.told(run_id, "launch")["run"]
+    assert (run["phase"], run["error"], run["error_hidden"]) == ("FAILED", None, True)
+
+
+def test_every_route_that_tells_something_asks_the_auth_manager(server: Server) -> None:
+    """Its answer to a request without a login is 401, before it looks at anything else."""
+    app = make_app()
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    assert len(routes) == len(app.routes)
+    asked = {"dag_id": DAG, "run_id": "r", "task_id": "t"}
+    for route in routes:
+        for method in route.methods:
+            answer = server.client.request(method, f"/flyte{route.path}", params=asked)
+            open_to_all = route.path in ("/tab", "/tab.css", "/tab.js")
+            assert answer.status_code == (200 if open_to_all else 401), route.path
+            assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize("path", ["docs", "redoc", "openapi.json", "tab.html", "../app.py", "%2e%2e/app.py", "api"])
+def test_there_is_nothing_else(server: Server, path: str) -> None:
+    answer = server.client.get(f"/flyte/{path}")
+    assert answer.status_code in (404, 405) or "make_app" not in answer.text
+    assert "openapi" not in answer.text
+
+
+# -- what cannot be shown
+
+
+def test_a_dag_run_that_was_deleted_is_told(server: Server) -> None:
+    answer = server.ask("manual__gone", "launch")
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"detail": "Airflow has no such task instance. Its DAG run may have been deleted."},
+    )
+
+
+def test_another_dags_id_leads_to_no_run_of_this_one(server: Server, run_id: str) -> None:
+    assert server.ask(run_id, "launch", dag_id="other").status_code == 404
+
+
+@pytest.mark.usefixtures("changed")
+@pytest.mark.parametrize(
+    "value",
+    [
+        "no JSON",
+        "[]",
+        "{}",
+        '"x"',
+        json.dumps({"runs": [], "flyte_conn_id": "flyte_default"}),
+        {"a": 1},
+        None,
+        "[" * 9999,
+    ],
+    ids=range(8),
+)
+def test_what_the_task_has_not_stored_is_not_shown(server: Server, run_id: str, value: Any) -> None:
+    store(run_id, "several", value)
+    told = server.told(run_id, "several")
+    assert told["runs"] == []
+    assert "is not what its task has written there" in told["trouble"]
+
+
+@pytest.mark.usefixtures("changed")
+def test_edited_xcom_leads_to_no_other_connection(
+    server: Server, flyte: LocalFlyte, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SECRET_FLYTE", connection_json(flyte))
+    runs = TaskRuns("secret_flyte", 1, _keys("tab-1"), 1)
+    store(run_id, "several", runs.to_text())
+    before = len(flyte.calls("GetRunDetails"))
+    told = server.told(run_id, "several")
+    assert (told["runs"], told["run"]) == ([], None)
+    assert "names the connection 'secret_flyte', and its task in the DAG names 'flyte_default'" in told["trouble"]
+    assert len(flyte.calls("GetRunDetails")) == before
+
+
+def _keys(*names: str) -> tuple[Any, ...]:
+    from airflow_provider_flyte.client.run_key import RunKey
+
+    return tuple(RunKey("flytesnacks", "development", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("connection", "said"),
+    [
+        (None, "There is no Airflow connection 'flyte_gone'"),
+        ('{"conn_type": "flyte", "host": "127.0.0.1", "port": 9, "extra": {"insecure": true}}', "127.0.0.1:9"),
+    ],
+    ids=["missing", "away"],
+)
+def test_trouble_is_told_and_the_rest_is_shown(
+    server: Server, run_id: str, monkeypatch: pytest.MonkeyPatch, connection: str | None, said: str
+) -> None:
+    conn_id = "flyte_gone" if connection is None else "flyte_away"
+    if connection:
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_AWAY", connection)
+    # A task whose connection is a template may have any.
+    store(run_id, "templated", TaskRuns(conn_id, 1, _keys("tab-1"), 1).to_text())
+    told = server.told(run_id, "templated")
+    assert (told["name"], told["run"]) == ("tab-1", None)
+    assert said in told["trouble"]
+
+
+def test_of_thousands_the_first_are_stored() -> None:
+    told = TaskRuns("flyte_default", 3, _keys(*(f"r{number}" for number in range(MOST_RUNS))), 5000)
+    assert TaskRuns.from_text(told.to_text()) == told
+    assert len(told.to_text()) < 10_000
+
+
+def test_the_page_runs_and_loads_its_own_files_alone(server: Server) -> None:
+    """What stands inline the policy would refuse, and what is put in as text runs nowhere."""
+    page = server.client.get("/flyte/tab").text
+    assert re.findall(r"<script[^>]*>|<link[^>]*>", page) == [
+        '<link rel="stylesheet" href="tab.css">',
+        '<script type="module" src="tab.js">',
+    ]
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<iframe|<img", page)
+    script = server.client.get("/flyte/tab.js").text
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script)
+    assert sum(len(server.client.get(f"/flyte/{name}").content) for name in ("tab", "tab.css", "tab.js")) < 40_000

@@ -1,0 +1,108 @@
+"""The tab "Flyte" of task instances, in a real Airflow and a real browser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from tests.e2e import browser
+from tests.e2e.airflow_api import Task
+from tests.e2e.airflow_process import USER, StandaloneAirflow
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+DAG = "e2e_tab"
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> {{ 7*7 }} </pre>\nTraceback, line 2"
+
+
+@pytest.fixture(scope="module")
+def tab(airflow: StandaloneAirflow) -> Iterator[browser.FlyteTab]:
+    if browser.PROGRAM is None:
+        assert "REQUIRE_CHROMIUM" not in os.environ, "chromium is missing"
+        pytest.skip("chromium is not installed")
+    with browser.flyte_tab(airflow.url, USER, airflow.password) as opened:
+        yield opened
+        assert opened.complaints == []
+
+
+@pytest.fixture(scope="module")
+def run(flyte: LocalFlyte) -> RunHandle:
+    flyte.run("e2e-tab-failed").move("RUNNING").retries().fails(message=HOSTILE)
+    for number in (1, 2):
+        flyte.run(f"e2e-tab-{number}").succeeds()
+    return flyte.run("e2e-tab").move("RUNNING")
+
+
+@pytest.fixture(scope="module")
+def tasks(tab: browser.FlyteTab, airflow: StandaloneAirflow, run: RunHandle) -> Iterator[dict[str, Task]]:
+    api = airflow.api
+    api.wait_for_dags(DAG)
+    run_id = api.trigger(DAG)
+    for name, state in (("waits", "deferred"), ("fails", "failed"), ("other", "success")):
+        api.wait_for_task(DAG, run_id, name, (state,))
+    yield {task["task_id"]: task for task in api.tasks(DAG, run_id)}
+    run.succeeds()
+    api.wait_for_run(DAG, run_id)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures go: with ``make pictures`` into the documentation, else nowhere that stays."""
+    return Path(os.environ.get("PICTURES") or tmp_path_factory.mktemp("pictures"))
+
+
+def test_a_failed_run_shows_what_flyte_says_as_text(
+    tab: browser.FlyteTab, tasks: dict[str, Task], pictures: Path
+) -> None:
+    tab.open(tasks["fails"])
+    tab.shows(name="e2e-tab-failed", phase="FAILED", task="demo.train", kind="USER", error=HOSTILE, message="")
+    expect(tab.part("attempts").locator("li")).to_have_count(2)
+    expect(tab.part("error").locator("*")).to_have_count(0)
+    for theme in ("light", "dark"):
+        tab.choose_theme(theme)
+        assert tab.barriers() == []
+        tab.picture(pictures / f"flyte-tab-{theme}.png")
+    tab.choose_theme("light")
+
+
+def test_the_console_opens_in_a_window_and_the_name_can_be_copied(
+    tab: browser.FlyteTab, tasks: dict[str, Task]
+) -> None:
+    tab.open(tasks["fails"])
+    address = tab.part("console").get_attribute("href")
+    assert address is not None
+    assert address.endswith("/runs/e2e-tab-failed")
+    tab.button("Copy name").click()
+    expect(tab.button("Copied")).to_be_visible()
+    assert tab.opened_by(tab.part("console")) == address
+
+
+def test_several_runs_of_a_mapped_task_instance(tab: browser.FlyteTab, tasks: dict[str, Task]) -> None:
+    tab.open(tasks["mapped"])
+    tab.shows(name="e2e-tab-1", phase="SUCCEEDED", total="of 2")
+    tab.part("chosen").select_option("e2e-tab-2")
+    tab.shows(name="e2e-tab-2", phase="SUCCEEDED")
+    assert tab.barriers() == []
+
+
+def test_a_task_of_others_says_that_it_has_no_run(tab: browser.FlyteTab, tasks: dict[str, Task]) -> None:
+    tab.open(tasks["other"])
+    expect(tab.part("message")).to_contain_text("has no Flyte run")
+    expect(tab.part("run")).to_be_hidden()
+    assert tab.barriers() == []
+
+
+def test_a_run_is_followed_until_it_is_over(
+    tab: browser.FlyteTab, flyte: LocalFlyte, tasks: dict[str, Task], run: RunHandle
+) -> None:
+    tab.open(tasks["waits"])
+    tab.shows(name="e2e-tab", phase="RUNNING", ended="not yet")
+    assert tab.barriers() == []
+    run.succeeds()
+    tab.shows(phase="SUCCEEDED")
+    expect(tab.part("failure")).to_be_hidden()
