@@ -327,7 +327,7 @@ class FlyteTab:
     def picture(self, path: Path) -> None:
         """Airflow's page with the tab."""
         before = len(self.complaints)
-        _picture(self._page, path, 720)
+        _picture(self._page, path, 820)
         # The policy refuses the style by which the driver hides things in every frame.
         del self.complaints[before:]
 
