@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 if TYPE_CHECKING:
     # isort: off
     from airflow.sdk import (
+        Asset as Asset,
+        AssetAlias as AssetAlias,
         BaseHook as BaseHook,
         BaseOperator as BaseOperator,
         BaseOperatorLink as BaseOperatorLink,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         task_decorator_factory as task_decorator_factory,
     )
     from airflow.sdk.configuration import conf as conf
+    from airflow.sdk.definitions.asset import AssetRef as AssetRef
     from airflow.sdk.exceptions import (
         AirflowException as AirflowException,
         AirflowFailException as AirflowFailException,
@@ -61,6 +64,9 @@ _EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 
 _HOMES = {
     "AirflowPlugin": ("airflow.plugins_manager",),
+    "Asset": ("airflow.sdk", "airflow.datasets"),
+    "AssetAlias": ("airflow.sdk", "airflow.datasets"),
+    "AssetRef": ("airflow.sdk.definitions.asset", "airflow.datasets"),
     "BaseEventTrigger": ("airflow.triggers.base", "airflow.triggers.base"),
     "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
     "BaseOperator": ("airflow.sdk", "airflow.models.baseoperator"),
@@ -90,8 +96,13 @@ _HOMES = {
 }
 """The modules of a name: in the newest Airflow, in older ones. ``airflow.sdk`` came with 3.0 and grew until 3.2."""
 
-_BEFORE = {"BaseEventTrigger": "BaseTrigger"}
-"""What stands for a name in Airflows that do not have it, so that a class can be defined, if not used."""
+_BEFORE = {
+    "Asset": "Dataset",
+    "AssetAlias": "DatasetAlias",
+    "AssetRef": "Dataset",
+    "BaseEventTrigger": "BaseTrigger",
+}
+"""What a name was before, or what stands for it so that a class can be defined, if not used."""
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,13 @@ from typing import Any
 from airflow_provider_flyte.connection.fields import CONN_NAME, CONN_TYPE, conn_fields, ui_field_behaviour
 from airflow_provider_flyte.settings import SECTION, config_section
 
+_ASSET_URIS = {
+    "schemes": ["flyte"],
+    "handler": "airflow_provider_flyte.assets.normalize",
+    "factory": "airflow_provider_flyte.assets.flyte_asset",
+    "to_openlineage_converter": "airflow_provider_flyte.assets.to_openlineage",
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """The entry point ``apache_airflow_provider``. A schema error in it would break the ``airflow`` command."""
@@ -26,6 +33,9 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.sensors"]}],
         "triggers": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.triggers"]}],
         "task-decorators": [{"name": "flyte", "class-name": "airflow_provider_flyte.decorators.flyte_task"}],
+        # By the second name Airflow 2.11 reads it.
+        "asset-uris": [_ASSET_URIS],
+        "dataset-uris": [_ASSET_URIS],
         # Airflow 2.11 leaves out a serialized DAG's link that is not named here, and logs an error.
         "extra-links": ["airflow_provider_flyte.links.FlyteRunLink"],
         # Read from Airflow 3.2 on; with others `python -m airflow_provider_flyte` has the commands.

@@ -31,6 +31,7 @@ from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConfigurationError,
+    FlyteOutputsUnreadable,
     FlyteRunFailed,
     FlyteRunMissing,
 )
@@ -395,6 +396,14 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     def _conclude(self, context: Context, wait: TaskWait, verdict: Verdict) -> PokeReturnValue | None:
         """End the task by the verdict: return the details of a success, None while waiting, else raise."""
         if verdict.succeeded and wait.complete:
+            from airflow_provider_flyte.wait.outlets import report_to_outlets
+            from airflow_provider_flyte.wait.task_wait import BRIEFLY
+
+            try:
+                report_to_outlets(self, context, wait, lambda run: wait.outputs(BRIEFLY, run))
+            except FlyteOutputsUnreadable as error:
+                self._end(context, wait, error)
+                return None
             return PokeReturnValue(is_done=True, xcom_value=wait.value(redact_env=self.redact_env))
         if verdict.over:
             self._end(context, wait, wait.error(verdict))

@@ -38,7 +38,18 @@ RELEASED = {
 """An Airflow and the day of its release, whose evening is the newest that anything in its environment may be."""
 
 UNIT_TESTS = (
-    *("compat", "connection", "event", "hooks", "launch_in_dags", "links", "metrics", "operator", "run_wait"),
+    *(
+        "compat",
+        "connection",
+        "event",
+        "hooks",
+        "launch_in_dags",
+        "links",
+        "metrics",
+        "operator",
+        "outlets",
+        "run_wait",
+    ),
     *(
         "sensor_deferred",
         "sensor_flags",

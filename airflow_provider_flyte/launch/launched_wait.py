@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from airflow_provider_flyte.tries.stragglers import ON_ITS_WAY, end_stragglers, 
 from airflow_provider_flyte.tries.task_instance import task_instance_of, try_of
 from airflow_provider_flyte.tries.whose import why_not_this
 from airflow_provider_flyte.wait.event import Ending, RunEvent
+from airflow_provider_flyte.wait.outlets import report_to_outlets, wants_outputs
 from airflow_provider_flyte.wait.resumption import Settled
 from airflow_provider_flyte.wait.run_wait import Advice
 from airflow_provider_flyte.wait.task_wait import BRIEFLY, TaskWait, patience
@@ -83,6 +85,7 @@ class LaunchedWait:
             self.wait.observe(BRIEFLY)
             self._stopping.check(self._run)
             self._end_stragglers()
+            report_to_outlets(self._task, self._context, self.wait, None)
             return self.wait.value(redact_env=self._task.redact_env)
 
     def _observe_or_defer(self, settled: Settled, event: RunEvent | None) -> Any:
@@ -200,11 +203,14 @@ class LaunchedWait:
             if isinstance(error, FlyteRunFailed):
                 wait.log_last_lines(task.log_lines)
             raise error
-        if task.do_xcom_push:
+        outputs: Mapping[str, Any] = {}
+        if task.do_xcom_push or wants_outputs(task):
             try:
                 outputs = wait.outputs(BRIEFLY)
             except FlyteOutputsUnreadable:
                 push_details(task, self._context, wait)
                 raise
-            push_outputs(self._context["ti"], wait.details, outputs, task.log)
+        if task.do_xcom_push:
+            push_outputs(self._context["ti"], wait.details, dict(outputs), task.log)
+        report_to_outlets(task, self._context, wait, lambda run: outputs)
         return wait.value(redact_env=task.redact_env)

@@ -25,7 +25,6 @@ from airflow_provider_flyte.wait.shared_watcher import Lease
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteConfig
     from airflow_provider_flyte.client.run_key import ProjectDomain
-    from airflow_provider_flyte.client.watch.run_feed import EndedRun
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +127,7 @@ class RunEnds:
         # Large, and imported in a thread by now.
         from airflow_provider_flyte.client.verdict import Outcome
         from airflow_provider_flyte.client.watch.run_feed import RunFeed
+        from airflow_provider_flyte.report.run_payload import run_payload
 
         watched = self._watched
         feed = RunFeed(
@@ -148,7 +148,7 @@ class RunEnds:
             log.info("Watching %s over the Airflow connection %r.", watched, watched.flyte_conn_id)
         async with aclosing(feed.ends()) as ends:
             async for run in ends:
-                yield run.name, payload_of(run, watcher.asking.config)
+                yield run.name, run_payload(run.row, watcher.asking.config.run_url(run.row.key), run.labels)
 
     def _where(self, config: FlyteConfig) -> ProjectDomain:
         from airflow_provider_flyte.client.run_key import ProjectDomain
@@ -174,26 +174,3 @@ class RunEnds:
                 problem,
                 exc_info=None if expected else error,
             )
-
-
-def payload_of(run: EndedRun, config: FlyteConfig) -> dict[str, Any]:
-    """The payload of the event of a run that is over: JSON types, a few hundred bytes."""
-    from airflow_provider_flyte.client.flows.runs_by_creation import time_of
-    from airflow_provider_flyte.client.phase import phase_name
-
-    row = run.row
-    start, end = (None if at is None else time_of(at).isoformat() for at in (row.created_at, row.ended_at))
-    payload: dict[str, Any] = {
-        # The same each time that this end is told, and no other's.
-        "id": f"{row.key} {end}",
-        "run_name": row.name,
-        "project": row.key.project,
-        "domain": row.key.domain,
-        "phase": phase_name(row.phase),
-        "task_name": row.task_name,
-        "task_version": row.task_version,
-        "start_time": start,
-        "end_time": end,
-        "url": config.run_url(row.key),
-    }
-    return payload if run.labels is None else payload | {"labels": dict(run.labels)}

@@ -361,8 +361,8 @@ class RunWait:
             outlook = "A retry may find Flyte better"
         return FlyteOutputsUnreadable(
             f"Flyte run {self.key} has succeeded, but its outputs could not be read: {error} {outlook}; it reads them "
-            "again and launches nothing. To clear the task launches the run anew. A task that needs no outputs has "
-            f"do_xcom_push=False. {self.url}",
+            "again and launches nothing. To clear the task that has launched the run launches it anew. A task that "
+            f"needs no outputs has do_xcom_push=False, and no AssetAlias among its outlets. {self.url}",
             **self._fields(),
         )
 

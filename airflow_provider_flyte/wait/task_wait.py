@@ -140,7 +140,9 @@ class TaskWait:
         self.written: Mapping[str, Any] = {}
         """How far the logs of runs were written into the task's, by their names."""
 
-        self._several = several
+        self.several = several
+        """Whether the task has a dict of runs."""
+
         self._any_one = any_one
         self._fail_fast = fail_fast
         self._log = log
@@ -206,14 +208,19 @@ class TaskWait:
 
     def value(self, *, redact_env: bool) -> dict[str, Any] | None:
         """What goes into XCom: the run's details or, of several, those of each run that is over, by name."""
-        if not self._several:
+        if not self.several:
             details = self._runs[0].details
             return xcom_value(details, redact_env=redact_env) if details else None
         return {
             run.key.name: xcom_value(run.details, redact_env=redact_env, runs=len(self._runs))
-            for run in self._runs
-            if run.details and run.details.done()
+            for run in self.reported
+            if run.details
         }
+
+    @property
+    def reported(self) -> list[RunWait]:
+        """The runs that Airflow is told of: a task's only one or, of several, those that are over and could be read."""
+        return [run for run in self._runs if not self.several or (run.details and run.details.done())]
 
     # -- polling
 
@@ -261,7 +268,7 @@ class TaskWait:
         return changed
 
     def _observe(self, end: float) -> Verdict:
-        if not self._several:
+        if not self.several:
             return self._runs[0].observe(self._until(end))
         left = [run for run in self._runs if not run.settled]
         self._ask_for_all(left, end)
@@ -320,7 +327,7 @@ class TaskWait:
 
     def read_ended(self) -> None:
         """Read the details of those runs that are over, of a wait that ends without the others."""
-        if self._several:
+        if self.several:
             self._read_details(
                 [run for run in self._runs if run.lacks_details(run.verdict_without_details)], self._now()
             )
@@ -385,13 +392,14 @@ class TaskWait:
             why = tail.trouble or "Flyte sent no lines of it."
             self._log.info("No log of attempt %d: %s The run's page: %s", attempt, why, self.url)
 
-    def outputs(self, brief: float) -> dict[str, Any]:
-        """The outputs of a task's only run, which has succeeded, as plain values by name.
+    def outputs(self, brief: float, run: RunWait | None = None) -> dict[str, Any]:
+        """The outputs of a run that has succeeded, as plain values by name.
 
         :param brief: seconds of trouble after which it is logged; after ``unreachable_after`` they are given up.
+        :param run: by default a task's only one.
         :raises FlyteOutputsUnreadable: when Flyte does not give them.
         """
-        [run] = self._runs
+        run = run or self._runs[0]
         began = self._now()
         budget = self._rules.unreachable_after
         patience = math.inf if budget is None else budget
@@ -454,7 +462,7 @@ class TaskWait:
 
     def error(self, verdict: Verdict) -> FlyteRunError:
         """The exception for a wait that ended without success."""
-        if not self._several:
+        if not self.several:
             return self._runs[0].error(verdict)
         runs = [run for run in self._runs if run.verdict.over and not _good(run)]
         if verdict.outcome is Outcome.SUCCEEDED:
@@ -484,7 +492,7 @@ class TaskWait:
 
     def _together(self, errors: list[FlyteRunError]) -> FlyteRunError:
         """One error for all, of the kind whose run is least likely to succeed."""
-        if not self._several:
+        if not self.several:
             return errors[0]
         errors = sorted(errors, key=_hope)
         first = errors[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -94,9 +95,32 @@ def test_launches(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mappi
     assert api.wait_for_run("flyte_launch_recover", dag_runs["flyte_launch_recover"]) == "success"
     dag_id = "airflow.apache.org/dag_id"
     launched = [run for run in flyte.runs() if run.run_spec.annotations.values[dag_id].startswith("flyte_")]
-    tasks = [*["sales.summarize"] * 3, *["train.fit"] * 2, *["train.pipeline"] * 2]
+    tasks = ["sales.export", *["sales.summarize"] * 3, *["train.fit"] * 2, *["train.pipeline"] * 2]
     assert sorted(run.task[0] for run in launched) == tasks
     assert {run.enqueued for run in launched} == {1}
+
+
+def test_outlets(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:
+    """DAGs run because a launched run has succeeded, and know which: by the task's asset, by the file that it wrote."""
+    api = airflow.api
+    assert api.wait_for_run("flyte_outlet_launch", dag_runs["flyte_outlet_launch"]) == "success"
+    [run] = [run for run in flyte.runs() if run.task[0] == "sales.export"]
+
+    def said(dag_id: str, task_id: str) -> Any:
+        def ended() -> str | None:
+            runs = [one for one in api.dag_runs(dag_id) if one["run_type"].startswith("asset")]
+            return next((one["dag_run_id"] for one in runs if one["state"] == "success"), None)
+
+        return api.xcom(api.task(dag_id, until(ended, 120, f"{dag_id} by an asset", airflow.tails), task_id))
+
+    assert said("flyte_outlet_used", "publish").startswith(f"{run.name} SUCCEEDED http")
+    for dag_id in ("e2e_outlet_alias", "e2e_outlet_named"):
+        # An event stands there once for its asset and once for the alias.
+        event, *again = said(dag_id, "read")
+        assert all(one == event for one in again)
+        name, uri, extra = event
+        # By the name that a DAG has for the address, and without its signature.
+        assert (name, uri, extra["run_name"]) == ("exported_sales", "s3://sales/export.csv", run.name)
 
 
 def test_reschedule(airflow: StandaloneAirflow, dag_runs: Mapping[str, str]) -> None:

@@ -53,14 +53,24 @@ if AIRFLOW >= (3,):
     )
 
 
+_IN_2 = {
+    "DAG": "from airflow import DAG",
+    "Asset": "from airflow.datasets import Dataset as Asset",
+    "AssetAlias": "from airflow.datasets import DatasetAlias as AssetAlias",
+    "task": "from airflow.decorators import task",
+}
+"""Where names of ``airflow.sdk`` are in 2.11."""
+
+
 def for_this_airflow(text: str) -> str:
     """A DAG file of the docs or the examples, with its imports of Airflow 3 rewritten for 2.11 if need be."""
     if AIRFLOW >= (3,):
         return text
-    text = re.sub(r"^from airflow\.sdk import DAG\b", "from airflow import DAG", text, flags=re.M)
-    return re.sub(
-        r"^(from airflow import DAG), task\b.*$", r"\1\nfrom airflow.decorators import task", text, flags=re.M
-    )
+
+    def in_2(found: re.Match[str]) -> str:
+        return "\n".join(_IN_2[name] for name in re.findall(r"\w+", found[1]) if name in _IN_2)
+
+    return re.sub(r"^from airflow\.sdk import (DAG\b[\w, ]*).*$", in_2, text, flags=re.M)
 
 
 def load_dag_file(name: str) -> ModuleType:
