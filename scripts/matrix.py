@@ -65,8 +65,11 @@ UNIT_TESTS = (
 
 
 def unit_tests(airflow: str) -> tuple[str, ...]:
-    """Those that an Airflow can run: retry policies came with 3.3."""
-    return UNIT_TESTS if airflow < "3.3" else (*UNIT_TESTS, "retry_policies")
+    """Those that an Airflow can run: 3.0 brought watchers of assets, 3.3 retry policies and confirmed events."""
+    if airflow < "3":
+        return (*UNIT_TESTS, "event_trigger_of_2")
+    more = ("event_trigger", "retry_policies") if airflow >= "3.3" else ()
+    return (*UNIT_TESTS, "event_trigger_unconfirmed", *more)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""FlyteRunsTrigger as Airflow's triggerer drives it: by ``run()``, and over Airflow's own shared stream."""
+"""FlyteRunsTrigger as the triggerer of an Airflow drives it that confirms events: over Airflow's own shared stream."""
 
 from __future__ import annotations
 
@@ -139,32 +139,6 @@ async def until(condition: Callable[[], Any]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
-
-
-async def test_without_confirmations_it_fires_for_each_end(flyte_default: LocalFlyte) -> None:
-    flyte_default.run("before").succeeds()
-    flyte_default.run("r1", version="v7").move("RUNNING")
-    events = trigger().run()
-    first = asyncio.ensure_future(anext(events))
-    await flyte_default.wait_for_call_async("ListRuns", 3)
-    flyte_default.run("r1").succeeds()
-    payload = (await asyncio.wait_for(first, PATIENCE)).payload
-    assert json.loads(json.dumps(payload)) == payload
-    assert {
-        name: payload[name] for name in ("run_name", "project", "domain", "phase", "task_name", "task_version")
-    } == {
-        "run_name": "r1",
-        "project": "flytesnacks",
-        "domain": "development",
-        "phase": "SUCCEEDED",
-        "task_name": "demo.train",
-        "task_version": "v7",
-    }
-    assert datetime.fromisoformat(payload["start_time"]) <= datetime.fromisoformat(payload["end_time"])
-    assert payload["id"] == f"flytesnacks/development/r1 {payload['end_time']}"
-    assert payload["url"].endswith("/runs/r1")
-    assert "labels" not in payload
-    await events.aclose()
 
 
 async def test_who_goes_on_tells_what_nobody_has_seen_and_nothing_twice(flyte_default: LocalFlyte) -> None:

@@ -158,3 +158,8 @@ def test_runs_of_a_task_by_their_creation_page_after_page(backend: Backend) -> N
     assert set(names[1:]) <= set(not_over)
     assert names[0] not in not_over
     assert set(names) <= set(listed(backend, Listing(HERE, (), first.created_at)))
+    # Several tasks in one list, one of which has no runs: what triggers for assets share.
+    for tasks in ((backend.task.name, "no.such.task"), ("no.such.task", backend.task.name)):
+        assert listed(backend, Listing(HERE, tasks, first.created_at, limit=2)) == some
+        assert listed(backend, Listing(HERE, tasks, first.created_at, True, 2)) == not_over
+    assert listed(backend, Listing(HERE, ("no.such.task", "no.other.task"), first.created_at)) == {}

@@ -21,7 +21,13 @@ from tests.support import example_launches
 from tests.support.own_airflow import DAGS_FOLDER, for_this_airflow, load_dag_file
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "example_dags").glob("*.py"))
+AIRFLOW = int(version("apache-airflow").split(".")[0])
+# No trigger of Airflow 2 can fire for assets.
+EXAMPLES = [
+    path
+    for path in sorted((ROOT / "example_dags").glob("*.py"))
+    if AIRFLOW >= 3 or "AssetWatcher" not in path.read_text()
+]
 
 # In a process of its own: what this one has imported already would hide an import or a warning.
 READ = """
@@ -58,7 +64,6 @@ SCRIPTS: Mapping[str, dict[str, Script]] = {
     "flyte_wait_mapped": {f"shard-{number}": RunHandle.succeeds for number in range(3)},
     "flyte_wait_several": {f"region-{name}": RunHandle.succeeds for name in ("north", "south", "west")},
 }
-AIRFLOW = int(version("apache-airflow").split(".")[0])
 
 STATES: Mapping[str, dict[str, str]] = {
     "flyte_launch": {"train": "success", "report": "success"},
@@ -69,6 +74,8 @@ STATES: Mapping[str, dict[str, str]] = {
     "flyte_launch_recover": {"pipeline": "success" if AIRFLOW >= 3 else "failed"},
     "flyte_outlet_launch": {"export": "success"},
     "flyte_outlet_used": {"publish": "success"},
+    # With no event yet: what an event makes of it is in tests/e2e/test_triggerer_killed_with_watchers.py.
+    "flyte_schedule_ended": {"publish": "success"},
     "flyte_wait": {"wait": "success", "report": "success"},
     "flyte_wait_on_worker": {"clean": "success", "score": "success", "attempts": "success"},
     "flyte_wait_name_from_xcom": {"launched": "success", "wait": "success", "written_to": "success"},

@@ -18,6 +18,7 @@ from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import ProjectDomain
 
 HERE = ProjectDomain("flytesnacks", "development")
+HERE_PARTS = (HERE.project, HERE.domain)
 RECORDED = json.loads((Path(__file__).parents[2] / "recordings" / "list_runs_by_creation.json").read_text())["calls"]
 
 
@@ -48,6 +49,25 @@ def test_the_request_for_runs_of_a_task_that_are_not_over() -> None:
     # Without a moment only the phases are asked for.
     everything = Listing(HERE, ("etl.load",), 0, True).call("testorg").request
     assert [each.field for each in everything.request.filters] == ["phase"]
+
+
+def test_the_request_for_runs_of_several_tasks_is_one_that_a_real_backend_has_answered() -> None:
+    file = Path(__file__).parents[2] / "recordings" / "list_runs_by_task.json"
+    [call] = [call for call in json.loads(file.read_text())["calls"] if call["note"] == "several task names"]
+    recorded_request = message(call["request"], run_service_pb2.ListRunsRequest)
+    asked = Listing(HERE, ("etl.check", "etl.load"), 0, limit=50).call("testorg").request
+    assert list(asked.request.filters) == list(recorded_request.request.filters)[:1]
+    assert asked.project_id == recorded_request.project_id
+    assert recorded_request.request.filters[1].field == "phase"
+
+
+def test_labels_are_those_that_a_list_shows() -> None:
+    response = run_service_pb2.ListRunsResponse()
+    for name, labels in (("r1", {"team": "ours", "a": "b\x1b[2J"}), ("r2", {})):
+        run = response.runs.add(labels=labels)
+        run.action.id.run.project, run.action.id.run.domain, run.action.id.run.name = *HERE_PARTS, name
+    rows = Listing(HERE, (), 0).call("").read(response).rows
+    assert [dict(row.labels) for row in rows] == [{"a": "b", "team": "ours"}, {}]
 
 
 def test_what_a_recorded_list_says_of_its_runs() -> None:
