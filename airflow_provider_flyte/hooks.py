@@ -34,7 +34,7 @@ from airflow_provider_flyte.connection.reader import (
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_flyte.client import FlyteClient, FlyteConfig
+    from airflow_provider_flyte.client import FlyteClient, FlyteConfig, SignalledCondition
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +123,42 @@ class FlyteHook(BaseHook):
     def get_conn(self) -> FlyteClient:
         """:meth:`get_client`, under the name that every Airflow hook has."""
         return self.get_client()
+
+    def signal(
+        self,
+        run_name: str,
+        condition: str,
+        value: bool | int | float | str,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+    ) -> SignalledCondition:
+        """Answer a condition that a run waits for (``flyte.new_condition``), as in Flyte's console.
+
+        :param run_name: the run's name.
+        :param condition: the name of the condition's action.
+        :param value: the answer, of the type that the condition asks for: bool, int, float or str.
+        :param project: by default the connection's.
+        :param domain: by default the connection's.
+        :raises ConditionError: where the run has no such condition, it does not wait, or the value has another type
+            (``airflow_provider_flyte.client.ConditionError``). Nothing was answered then.
+        :raises RpcError: where Flyte refuses the call or is not reached.
+        """
+        with self.get_client() as client:
+            return client.signal(run_name, condition, value, project=project, domain=domain)
+
+    async def asignal(
+        self,
+        run_name: str,
+        condition: str,
+        value: bool | int | float | str,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+    ) -> SignalledCondition:
+        """:meth:`signal` on an event loop."""
+        async with await self.aget_client() as client:
+            return await client.signal.aio(run_name, condition, value, project=project, domain=domain)
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether a task could use the connection, and a text about what is wrong: see ``connection/check.py``."""

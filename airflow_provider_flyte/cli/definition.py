@@ -86,6 +86,18 @@ FLYTE_COMMANDS = (
     ),
     _command("outputs", "Print the outputs of a run that has succeeded", _RUN, _CONNECTION),
     _command(
+        "signal",
+        "Answer a condition that a run waits for",
+        _RUN,
+        Arg(("condition",), help="The name of the condition's action", metavar="CONDITION"),
+        Arg(
+            ("value",),
+            help="The answer, in the type that the condition asks for: true or false, a number, or a text",
+            metavar="VALUE",
+        ),
+        _CONNECTION,
+    ),
+    _command(
         "abort",
         "Abort a run that is running",
         _RUN,
@@ -98,4 +110,6 @@ FLYTE_COMMANDS = (
 
 def get_flyte_cli_commands() -> list[CLICommand]:
     """The group ``flyte``; named by ``cli`` in ``get_provider_info``."""
-    return [GroupCommand(name="flyte", help="Look at Flyte 2 runs, and stop them", subcommands=FLYTE_COMMANDS)]
+    return [
+        GroupCommand(name="flyte", help="Look at Flyte 2 runs, answer them, and stop them", subcommands=FLYTE_COMMANDS)
+    ]

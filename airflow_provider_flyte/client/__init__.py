@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         CertificateError,
         ClientCertificateError,
         ClosedError,
+        ConditionError,
         ConfigError,
         DeadlineExceededError,
         FlyteError,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.flows.launch import LaunchedRun
     from airflow_provider_flyte.client.flows.launch_request import Launch
     from airflow_provider_flyte.client.flows.log_tail import LogTail
+    from airflow_provider_flyte.client.flows.signal import SignalledCondition
     from airflow_provider_flyte.client.literals.spelling import restored
     from airflow_provider_flyte.client.phase import RunPhase
     from airflow_provider_flyte.client.run_details import RunDetails
@@ -75,6 +77,7 @@ __all__ = [
     "ClientCertificateError",
     "ClientCredentials",
     "ClosedError",
+    "ConditionError",
     "ConfigError",
     "DeadlineExceededError",
     "FlyteClient",
@@ -108,6 +111,7 @@ __all__ = [
     "RunPhase",
     "RunWatcher",
     "Secret",
+    "SignalledCondition",
     "SpeaksPlaintextError",
     "SpeaksTlsError",
     "StaticToken",
@@ -137,6 +141,7 @@ _HOMES = {
     "ClientCertificateError": "errors",
     "ClientCredentials": "credentials",
     "ClosedError": "errors",
+    "ConditionError": "errors",
     "ConfigError": "errors",
     "DeadlineExceededError": "errors",
     "FlyteClient": "client",
@@ -171,6 +176,7 @@ _HOMES = {
     "RunPhase": "phase",
     "RunWatcher": "watch.watcher",
     "Secret": "credentials",
+    "SignalledCondition": "flows.signal",
     "SpeaksPlaintextError": "errors",
     "SpeaksTlsError": "errors",
     "StaticToken": "credentials",

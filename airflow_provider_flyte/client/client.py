@@ -23,6 +23,7 @@ from airflow_provider_flyte.client.flows.launch import LaunchedRun, launch
 from airflow_provider_flyte.client.flows.launch_request import Launch
 from airflow_provider_flyte.client.flows.log_tail import LINES, WITHIN, LogTail, check_tail, tail_log
 from airflow_provider_flyte.client.flows.run_log import LogPosition
+from airflow_provider_flyte.client.flows.signal import SignalledCondition, check_condition, signal
 from airflow_provider_flyte.client.routing import AsyncRoutedTransport, RoutedTransport
 from airflow_provider_flyte.client.transport.base import AsyncTransport, Transport
 from airflow_provider_flyte.client.transport.layer import adrive, drive
@@ -158,6 +159,31 @@ class FlyteClient:
         check_tail(attempt, lines, within)
         key = self.config.key(run_name, project, domain)
         return self, tail_log(key, self.config.org, attempt, lines, within, written)
+
+    @blocking
+    def signal(
+        self,
+        run_name: str,
+        condition: str,
+        value: bool | int | float | str,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+    ) -> Bound[SignalledCondition]:
+        """Answer a condition that a run waits for (RunService/SignalEvent); also ``await client.signal.aio(...)``.
+
+        An answer whose arrival is not certain is not sent again: the condition is read, and shows it.
+
+        :param run_name: the run's name.
+        :param condition: the name of the condition's action.
+        :param value: the answer, of the type that the condition asks for; for a float an int does.
+        :param project: by default the config's.
+        :param domain: by default the config's.
+        :raises ConditionError: where the run has no such condition, it does not wait, or the value has another type.
+            Nothing was answered then.
+        """
+        key = self.config.key(run_name, project, domain)
+        return self, signal(key, self.config.org, check_condition(condition), value)
 
     def transport(self) -> Transport:
         """The blocking transport of this process."""

@@ -5,6 +5,7 @@
     |   +-- NoClientError           neither client= nor an enclosing ``with FlyteClient(...)`` block
     |   +-- NotATextError           something else where a text is meant
     |   +-- InputsError             the inputs do not fit the task's interface
+    |   +-- ConditionError          a condition cannot be answered, or not so
     |   +-- NoSuchTaskError         no such task is deployed, or not in this version
     |   +-- NoSuchTriggerError      the task has no such trigger
     +-- RpcError                    a call failed: .status, .method, .run, .endpoint, .details
@@ -92,6 +93,10 @@ class NoClientError(ConfigError):
 
 class NotATextError(ConfigError):
     """A value of another type where a text is required, such as a number for a label."""
+
+
+class ConditionError(ConfigError):
+    """A condition cannot be answered: the run has none of that name, it does not wait, or asks for another type."""
 
 
 class InputsError(ConfigError):

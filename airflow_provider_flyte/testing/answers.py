@@ -97,6 +97,8 @@ def action_details(action: Action, asked: identifier_pb2.ActionIdentifier) -> pb
             details.error_info.CopyFrom(details.attempts[-1].error_info)
     elif action.phase == RunPhase.ABORTED:
         details.abort_info.reason = action.abort_reason
+    elif action.signal is not None:
+        details.signal_info.output.CopyFrom(action.signal)
     return details
 
 

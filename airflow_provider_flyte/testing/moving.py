@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal, TypeAlias
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.idl.core import types_pb2
 from airflow_provider_flyte.client.idl.logs.dataplane import payload_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import internal_run_service_pb2, run_definition_pb2, run_service_pb2
@@ -97,6 +98,22 @@ class Mover:
         action = self.store.action(key)
         assert action is not None
         return Mover(self.store, self.launch, self.executor, action)
+
+    def condition(self, name: str, kind: types_pb2.LiteralType, prompt: str, description: str) -> Mover:
+        """A condition below this action, PAUSED, which can be answered."""
+        request = internal_run_service_pb2.RecordActionRequest(
+            action_id=identifier_pb2.ActionIdentifier(run=self._id().run, name=name), parent=self.action.key[3]
+        )
+        request.condition.CopyFrom(
+            run_definition_pb2.ConditionAction(name=name, type=kind, prompt=prompt, description=description)
+        )
+        self.executor.record_action(request, Call())
+        action = self.store.action((*self.action.key[:3], name))
+        assert action is not None
+        action.takes_signals = True
+        made = Mover(self.store, self.launch, self.executor, action)
+        made.to_phase(RunPhase.PAUSED)
+        return made
 
     def abort(self, reason: str) -> None:
         """Abort it as a client does: the whole run, or one of its other actions."""

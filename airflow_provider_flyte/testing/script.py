@@ -110,6 +110,26 @@ class RunHandle:
                 self._children[name] = RunHandle(mover, self._faults, self._scheduler)
             return self._children[name]
 
+    def condition(self, name: str, kind: type = bool, *, prompt: str = "", description: str = "") -> RunHandle:
+        """A child action that waits, PAUSED, for an answer of this type (SignalEvent), and then succeeds; the run goes
+        on by its script.
+
+        :param name: such as ``approve``.
+        :param kind: ``bool``, ``int``, ``float`` or ``str``.
+        :param prompt: The question.
+        :param description: More about it.
+        """
+        with self._lock:
+            if name not in self._children:
+                mover = self._mover.condition(name, literals.literal_type(kind), prompt, description)
+                self._children[name] = RunHandle(mover, self._faults, self._scheduler)
+            return self._children[name]
+
+    @property
+    def signal(self) -> Any:
+        """What a condition was answered with, as a literal; None before."""
+        return self._action.signal
+
     def phases(self, *steps: Step, every: float = 0.0) -> RunHandle:
         """Go through these steps, the first one now, or after what is still due.
 

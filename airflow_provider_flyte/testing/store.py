@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from airflow_provider_flyte.client.idl.common import identifier_pb2
+from airflow_provider_flyte.client.idl.core import literals_pb2
 from airflow_provider_flyte.client.idl.logs.dataplane import payload_pb2
 from airflow_provider_flyte.client.idl.task import common_pb2, run_pb2, task_definition_pb2
 from airflow_provider_flyte.client.idl.trigger import trigger_definition_pb2
@@ -58,6 +59,10 @@ class Action:
     spec: task_definition_pb2.TaskSpec | None = None
     condition: run_definition_pb2.ConditionAction | None = None
     """What it waits for, where it is no task."""
+    takes_signals: bool = False
+    """Whether an executor stands behind it that can be signalled, as a script's conditions have one."""
+    signal: literals_pb2.Literal | None = None
+    """What it was answered with."""
     run_spec: run_pb2.RunSpec | None = None
     inputs_uri: str = ""
     abort_reason: str = ""

@@ -295,6 +295,37 @@ def test_abort_leaves_a_run_that_is_over_as_it_is(flyte: Commands, flyte_default
     assert "was QUEUED and is now aborted." in flyte("abort", "r3", "-r", "wrong data", "-y").out
 
 
+# -- signal
+
+
+def test_signal_answers_in_the_type_that_is_asked_for(flyte: Commands, flyte_default: LocalFlyte) -> None:
+    run = flyte_default.run("r1").move("RUNNING")
+    answers = {
+        "approve": (bool, "yes", True),
+        "rows": (int, "-3", -3),
+        "rate": (float, "2", 2.0),
+        "why": (str, "3", "3"),
+    }
+    for name, (kind, typed, value) in answers.items():
+        run.condition(name, kind, prompt=f"{name}? \x1b[2J[red]")
+        done = flyte("signal", "-o", "json", "r1", name, typed)
+        assert (done.code, done.data["value"]) == (0, value), done.err
+        assert type(done.data["value"]) is kind
+        assert done.data["prompt"] == f"{name}? \x1b[2J[red]"
+    run.condition("again")
+    done = flyte("signal", "r1", "again", "maybe")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("asks for a bool, not 'maybe'.\n")
+    assert "\x1b" not in flyte("signal", "r1", "again", "no").out
+    done = flyte("signal", "r1", "again", "yes")
+    assert (done.code, "it is over (SUCCEEDED)" in done.err) == (2, True)
+    assert "waiting for an answer are: none." in flyte("signal", "r1", "other", "yes").err
+    assert flyte("signal", "r2", "approve", "yes").code == 3
+    flyte_default.inject("SignalEvent", status("UNIMPLEMENTED", "ActionsService.Signal is not implemented"))
+    run.condition("more")
+    assert flyte("signal", "r1", "more", "yes").code == 1
+
+
 # -- docs/command-line.md
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
@@ -303,7 +334,9 @@ COMMANDS = re.findall(r"^airflow flyte (.+)$", PAGE, re.M)
 
 def test_the_commands_of_the_page_work(flyte: Commands, flyte_default: LocalFlyte) -> None:
     assert set(COMMANDS) > {"check", "show nightly-training"}
-    flyte_default.run("nightly-training").move("RUNNING").logs("done").succeeds({"o0": 1})
+    run = flyte_default.run("nightly-training").move("RUNNING").logs("done")
+    run.condition("approve")
+    run.succeeds({"o0": 1})
     for command in COMMANDS:
         if command.startswith("runs "):
             # Needs a DAG run: test_flyte_runs_of_a_dag_run.py.

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte import compat
+from airflow_provider_flyte.client import ConditionError
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte
@@ -41,6 +42,19 @@ async def test_a_client_for_a_loop(flyte_default: LocalFlyte) -> None:
     flyte_default.run("r1").succeeds()
     async with await FlyteHook().aget_client():
         assert (await RunDetails.get.aio("r1")).done()
+
+
+async def test_it_answers_a_condition(flyte_default: LocalFlyte) -> None:
+    for project in ("flytesnacks", "other"):
+        run = flyte_default.run("r1", project=project)
+        run.condition("approve")
+        run.condition("rows", int)
+        named = None if project == "flytesnacks" else project
+        done = await asyncio.to_thread(FlyteHook().signal, "r1", "approve", True, project=named)
+        assert (done.value, done.key.project) == (True, project)
+        assert (await FlyteHook().asignal("r1", "rows", 3, project=named)).value == 3
+        with pytest.raises(ConditionError, match="waiting for an answer are: none"):
+            await FlyteHook().asignal("r1", "other", 3, project=named)
 
 
 async def test_both_read_the_same_settings(flyte_default: LocalFlyte) -> None:

@@ -30,8 +30,10 @@ from airflow_provider_flyte.client.flows.named_runs import list_by_name, observe
 from airflow_provider_flyte.client.flows.progress import ProgressOfRun
 from airflow_provider_flyte.client.flows.runs_of_task import runs_of_task
 from airflow_provider_flyte.client.flows.select_cluster import named_data_plane, question, select_request
+from airflow_provider_flyte.client.flows.signal import signal
 from airflow_provider_flyte.client.flows.tasks import find_task
 from airflow_provider_flyte.client.flows.upload import MOST_INLINE, upload_large_inputs
+from airflow_provider_flyte.client.idl.core import types_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
@@ -260,6 +262,21 @@ def test_failed_child_actions(choice: int) -> None:
 
 
 @both_results
+def test_an_answer_to_a_condition(choice: int) -> None:
+    def paused(method: str, answer: Any) -> None:
+        if method == "GetActionDetails":
+            answer.details.status.phase = RunPhase.PAUSED
+            answer.details.condition.type.simple = types_pb2.STRING
+        if method == "ListActions":
+            for action in answer.actions:
+                action.status.phase = RunPhase.PAUSED
+
+    check(str(Hostile(choice, change=paused).answer(signal(KEY, "", "approve", "yes"))))
+    for method in ("GetActionDetails", "SignalEvent"):
+        check(Hostile(choice, method, change=paused).refusal(signal(KEY, "", "approve", "yes")))
+
+
+@both_results
 def test_progress(choice: int) -> None:
     def of_the_root(method: str, answer: Any) -> None:
         named(method, answer)
@@ -347,6 +364,7 @@ def test_all_methods_are_asked(caplog: pytest.LogCaptureFixture) -> None:
     test_what_a_launch_and_an_abort_become(0)
     test_the_end_of_a_log(0)
     test_failed_child_actions(0)
+    test_an_answer_to_a_condition(0)
     test_progress(0)
     test_uploads_and_data_planes(0)
     test_whose_run_it_is(0)

@@ -157,6 +157,9 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
         client.execute(observe_run(client.config.key(name), client.config.org))
     flyte.run("parent").move("RUNNING").child("c1").fails()
     assert client.execute(failed_actions(client.config.key("parent"), client.config.org)).first
+    flyte.run("parent").condition("approve")
+    for name in ("approve", "nothing"):
+        whatever(lambda name=name: client.signal("parent", name, True))  # type: ignore[misc]
     progress = ProgressOfRun(client.config.key("parent"), client.config.org, time.monotonic)
     client.execute(progress.ask(within=0.5))
     assert progress.line()
@@ -222,7 +225,7 @@ def test_every_method_of_the_client_is_called() -> None:
         for cls in (FlyteClient, RunDetails)
     }
     assert public == {
-        "FlyteClient": {"abort", "launch", "tail_log"},
+        "FlyteClient": {"abort", "launch", "signal", "tail_log"},
         "RunDetails": {"abort", "get", "get_details", "inputs", "log_tail", "outputs"},
     }
 

@@ -1,0 +1,183 @@
+"""Answers to conditions, on both transports: which are sent, what is refused, and what a lost answer comes to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_flyte.client import (
+    ConditionError,
+    FlyteClient,
+    FlyteConfig,
+    InvalidArgumentError,
+    RpcError,
+    RunKey,
+    RunPhase,
+    SignalledCondition,
+    Status,
+    UnavailableError,
+    UnimplementedError,
+)
+from airflow_provider_flyte.client.flows.signal import signal, value_from_text
+from airflow_provider_flyte.client.idl.core import types_pb2
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
+from airflow_provider_flyte.client.rpc import RunService
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle, lost_answer, status, unavailable
+
+
+@pytest.fixture
+def run(local_flyte: LocalFlyte) -> RunHandle:
+    return local_flyte.run("r1").move("RUNNING")
+
+
+def client_of(flyte: LocalFlyte) -> FlyteClient:
+    config = FlyteConfig(
+        endpoint=flyte.endpoint, insecure=True, project="flytesnacks", domain="development", retry_budget=0.1
+    )
+    return FlyteClient(config)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "sent"),
+    [
+        (bool, True, True),
+        (bool, False, False),
+        (int, -(1 << 63), -(1 << 63)),
+        (float, 0.5, 0.5),
+        (float, 2, 2.0),
+        (str, "", ""),
+        (str, "\x1b[31m yes\n", "\x1b[31m yes\n"),
+    ],
+)
+async def test_an_answer_is_sent_in_its_type(
+    local_flyte: LocalFlyte, run: RunHandle, kind: type, value: Any, sent: Any
+) -> None:
+    async with client_of(local_flyte) as client:
+        for name in ("one", "two"):
+            condition = run.condition(name, kind, prompt="Publish?")
+            arguments = ("r1", name, value)
+            done = client.signal(*arguments) if name == "one" else await client.signal.aio(*arguments)
+            assert done == SignalledCondition(client.config.key("r1"), name, "Publish?", sent)
+            primitive = condition.signal.scalar.primitive
+            assert getattr(primitive, primitive.WhichOneof("value")) == sent
+            assert type(done.value) is kind
+    assert {call.request.parent_action_name for call in local_flyte.calls("SignalEvent")} == {"a0"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "words"),
+    [
+        (bool, 1, "asks for a bool, not 1."),
+        (bool, "true", "asks for a bool, not 'true'."),
+        (int, True, "asks for an int of 64 bits, not True."),
+        (int, 1 << 63, "asks for an int of 64 bits, not 9223372036854775808."),
+        (float, "0.5", "asks for a float, not '0.5'."),
+        (float, float("nan"), "asks for a float, not nan."),
+        (str, None, "asks for a str, not None."),
+        (list[int], 1, "asks for a type that no answer can have."),
+    ],
+)
+def test_an_answer_of_another_type_is_not_sent(
+    local_flyte: LocalFlyte, run: RunHandle, kind: Any, value: Any, words: str
+) -> None:
+    run.condition("approve", kind)
+    with client_of(local_flyte) as client, pytest.raises(ConditionError) as caught:
+        client.signal("r1", "approve", value)
+    assert str(caught.value).startswith(f"Condition 'approve' of Flyte run flytesnacks/development/r1 {words}")
+    assert local_flyte.calls("SignalEvent") == []
+
+
+def test_what_cannot_be_answered(local_flyte: LocalFlyte, run: RunHandle) -> None:
+    run.condition("approve")
+    run.condition("late").move("SUCCEEDED")
+    run.condition("early").move("RUNNING")
+    run.child("task")
+    with client_of(local_flyte) as client:
+        for name, words in {
+            "other": "has no condition 'other'; waiting for an answer are: approve.",
+            "late": "cannot be answered: it is over (SUCCEEDED).",
+            "early": "cannot be answered: it does not wait yet (RUNNING).",
+            "task": "is no condition.",
+            " ": "Give the name of a condition that the run waits for.",
+        }.items():
+            with pytest.raises(ConditionError) as caught:
+                client.signal("r1", name, True)
+            assert str(caught.value).endswith(words)
+    assert local_flyte.calls("SignalEvent") == []
+
+
+def test_an_answer_is_never_sent_twice(local_flyte: LocalFlyte, run: RunHandle) -> None:
+    run.condition("approve")
+    local_flyte.inject("SignalEvent", unavailable(times=1))
+    with client_of(local_flyte) as client:
+        with pytest.raises(UnavailableError):
+            client.signal("r1", "approve", True)
+        assert len(local_flyte.calls("SignalEvent")) == 1
+        local_flyte.inject("SignalEvent", lost_answer(times=1))
+        assert client.signal("r1", "approve", True).value is True
+    assert len(local_flyte.calls("SignalEvent")) == 2
+
+
+def asked(phase: int, answer: bool | None = None) -> run_definition_pb2.ActionDetails:
+    """A condition as Flyte has it."""
+    details = run_definition_pb2.ActionDetails()
+    details.condition.type.simple = types_pb2.BOOLEAN
+    details.status.phase = phase  # type: ignore[assignment]  # an open enum
+    if answer is not None:
+        details.signal_info.output.scalar.primitive.boolean = answer
+    return details
+
+
+def after(error: type[RpcError], details: run_definition_pb2.ActionDetails) -> Any:
+    """What an answer of True comes to that ends in an error, after which Flyte has this of the condition."""
+    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
+    next(flow)
+    call = flow.send(asked(RunPhase.PAUSED))
+    assert call.method is RunService.SignalEvent
+    call = flow.throw(error(Status.UNAVAILABLE, "gone", method="SignalEvent", endpoint="flyte:443"))
+    assert call.method is RunService.GetActionDetails
+    with pytest.raises(StopIteration) as ended:
+        flow.send(details)
+    return ended.value.value.value
+
+
+def test_somebody_elses_answer_is_not_taken_for_ours() -> None:
+    assert after(UnavailableError, asked(RunPhase.SUCCEEDED, True)) is True
+    assert after(UnavailableError, asked(RunPhase.SUCCEEDED)) is True
+    for details in (asked(RunPhase.SUCCEEDED, False), asked(RunPhase.ABORTED), asked(RunPhase.PAUSED)):
+        with pytest.raises(UnavailableError):
+            after(UnavailableError, details)
+
+
+def test_somebody_else_was_quicker() -> None:
+    with pytest.raises(ConditionError, match=r"cannot be answered: it is over \(SUCCEEDED\)"):
+        after(InvalidArgumentError, asked(RunPhase.SUCCEEDED, False))
+    with pytest.raises(InvalidArgumentError):
+        after(InvalidArgumentError, asked(RunPhase.PAUSED))
+
+
+def test_a_backend_without_an_executor(local_flyte: LocalFlyte, run: RunHandle) -> None:
+    run.condition("approve")
+    local_flyte.inject(
+        "SignalEvent", status("UNIMPLEMENTED", "flyteidl2.actions.ActionsService.Signal is not implemented")
+    )
+    with client_of(local_flyte) as client, pytest.raises(UnimplementedError, match="Signal is not implemented"):
+        client.signal("r1", "approve", True)
+
+
+@pytest.mark.parametrize(
+    ("simple", "text", "value"),
+    [
+        (types_pb2.BOOLEAN, " Yes", True),
+        (types_pb2.BOOLEAN, "false", False),
+        (types_pb2.BOOLEAN, "maybe", "maybe"),
+        (types_pb2.INTEGER, "-3", -3),
+        (types_pb2.INTEGER, "0.5", "0.5"),
+        (types_pb2.FLOAT, "1e3", 1000.0),
+        (types_pb2.STRING, "true", "true"),
+    ],
+)
+def test_what_somebody_types(simple: Any, text: str, value: Any) -> None:
+    condition = run_definition_pb2.ConditionAction(type=types_pb2.LiteralType(simple=simple))
+    assert value_from_text(text, condition) == value
