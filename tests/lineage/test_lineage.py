@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_flyte.assets import flyte_asset
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.support.driving import DagRun, Driven, TaskInstance
@@ -78,6 +79,15 @@ def test_how_a_run_failed(flyte_default: LocalFlyte, lineage: Any, events: Path)
         assert fail["eventType"] == "FAIL"
         facet = values(fail["run"]["facets"]["flyte_run"])
         assert (facet["runName"], facet["phase"], facet["errorKind"]) == (run.name, "FAILED", "USER")
+
+
+def test_the_asset_of_a_flyte_task_is_a_dataset(protocol: str) -> None:
+    from airflow.providers.openlineage.utils.utils import translate_airflow_asset
+
+    asset = flyte_asset(project="flytesnacks", domain="development", task_name="demo.train")
+    dataset = translate_airflow_asset(asset, None)
+    assert dataset
+    assert (dataset.namespace, dataset.name) == ("flyte://flytesnacks", "development/demo.train")
 
 
 def test_a_failure_of_openlineage_keeps_nothing_from_being_launched(
