@@ -295,6 +295,7 @@ def test_of_several_runs_those_that_have_succeeded(flyte: LocalFlyte) -> None:
     task.run()
     found = alias_events(task.context["outlet_events"][DATA])
     assert [(uri, extra["run_name"]) for _, uri, extra in found] == [("s3://models/1", "r1"), ("s3://models/3", "r3")]
+    assert flyte.calls.count("GetActionData") == 2
 
 
 def test_files_in_lists_and_dicts(flyte: LocalFlyte) -> None:
