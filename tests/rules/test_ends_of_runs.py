@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,9 +47,12 @@ class Watching:
     """Who watches the runs of a task, is told of ends, keeps them, and may crash.
 
     :param skew: seconds by which this clock is ahead of Flyte's.
+    :param beside: whether another feed, of all tasks, is in the same lists.
     """
 
-    def __init__(self, flyte: FlyteOfRuns, skew: float = 0.0, *, stream: bool = False, **settings: Any) -> None:
+    def __init__(
+        self, flyte: FlyteOfRuns, skew: float = 0.0, *, stream: bool = False, beside: bool = False, **settings: Any
+    ) -> None:
         self.flyte = flyte
         self.skew = int(skew * SECOND)
         self.settings = settings
@@ -56,6 +60,7 @@ class Watching:
         self.unconfirmed: list[str] = []
         self.lines: list[str] = []
         self.stream = stream
+        self.beside = beside
         self.saved: Any = None
         self.kept: set[str] = set()
         self.state = FeedState(self.now() - OVERLAP, began=self.now())
@@ -83,12 +88,22 @@ class Watching:
                 **self.settings,
             )
             ends = self.feed.ends()
+            other = asyncio.ensure_future(self._read_beside(watcher)) if self.beside else None
             try:
                 async for run in ends:
                     self.told.append(run.name)
                     self.unconfirmed.append(run.name)
             finally:
                 await ends.aclose()
+                if other:
+                    other.cancel()
+                    await asyncio.gather(other, return_exceptions=True)
+
+    async def _read_beside(self, watcher: RunWatcher) -> None:
+        ends = RunFeed(watcher, HERE, "", FeedState(self.now()), interval=5.0, now=self.now).ends()
+        async with aclosing(ends):
+            async for _ in ends:
+                pass
 
     def confirm(self, count: int | None = None) -> None:
         """Keep the events that were told first."""
@@ -106,7 +121,12 @@ class Watching:
         await asyncio.gather(self._task, return_exceptions=True)
         self.unconfirmed.clear()
 
-    def start_again(self) -> None:
+    def start_again(self, skew: float | None = None) -> None:
+        """Go on from what is kept.
+
+        :param skew: of the clock of another machine.
+        """
+        self.skew = self.skew if skew is None else int(skew * SECOND)
         self.state = FeedState.from_json(json.loads(self.saved))
         self.start()
 
@@ -240,6 +260,34 @@ async def test_many_ends_at_once_are_read_in_few_calls_and_a_single_one_at_once(
     await watching.crash()
 
 
+async def test_an_outage_of_an_hour_in_which_the_watch_moves_to_another_triggerer() -> None:
+    """Its clock is three minutes behind; 500 runs end in one second, out of order, and are over when Flyte is back."""
+    flyte = FlyteOfRuns()
+    watching = Watching(flyte, 90.0, stream=True, beside=True)
+    await until(100)
+    names = [f"r{number}" for number in range(500)]
+    for name in names[:250]:
+        flyte.launch(name)
+    await until(200)
+    watching.save()
+    flyte.fails = lambda asked: refusal(Status.UNAVAILABLE, "away")
+    await until(300)
+    await watching.crash()
+    await until(3500)
+    watching.start_again(-90.0)
+    for name in names[250:]:
+        flyte.launch(name, after=60.0)
+    for name in reversed(names):
+        flyte.end(name, ended_at=wall() - 600 * SECOND, started_at=wall() - 650 * SECOND)
+        await until(asyncio.get_running_loop().time() + 0.002)
+    await until(3800)
+    flyte.fails = lambda asked: None
+    await until(4000)
+    assert Counter(watching.told) == Counter(names)
+    assert [line[:20] for line in watching.lines[-2:]] == ["No answer from Flyte", "Flyte answers again "]
+    await watching.crash()
+
+
 @dataclass(frozen=True)
 class Step:
     """Something that happens, and the seconds until the next."""
@@ -262,17 +310,23 @@ STEPS = st.builds(
 
 
 @settings(max_examples=60)
-@given(st.lists(STEPS, max_size=40), st.sampled_from([-90.0, 0.0, 90.0]), st.booleans(), st.sampled_from([1, 2, 200]))
+@given(
+    st.lists(STEPS, max_size=40),
+    st.sampled_from([-90.0, 0.0, 90.0]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([1, 2, 200]),
+)
 def test_no_end_is_lost_and_none_is_told_twice_but_after_a_crash(
-    steps: list[Step], skew: float, stream: bool, page: int
+    steps: list[Step], skew: float, stream: bool, beside: bool, page: int
 ) -> None:
-    in_virtual_time(lambda: _play(steps, skew, stream, page))
+    in_virtual_time(lambda: _play(steps, skew, stream, beside, page))
 
 
-async def _play(steps: list[Step], skew: float, stream: bool, page: int) -> None:
+async def _play(steps: list[Step], skew: float, stream: bool, beside: bool, page: int) -> None:
     flyte = FlyteOfRuns()
     flyte.page = page
-    watching = Watching(flyte, skew, stream=stream)
+    watching = Watching(flyte, skew, stream=stream, beside=beside)
     going: list[str] = []
     wanted: set[str] = set()
     saved: set[str] = set()
@@ -314,7 +368,8 @@ async def _play(steps: list[Step], skew: float, stream: bool, page: int) -> None
             watching.kept = set(saved)
             up, crashes = False, crashes + 1
         elif step.what == "back" and not up:
-            watching.start_again()
+            # Another triggerer, whose clock may be another.
+            watching.start_again(90.0 * (step.which % 3 - 1))
             up = True
         await until(asyncio.get_running_loop().time() + step.seconds)
     flyte.fails = lambda asked: None

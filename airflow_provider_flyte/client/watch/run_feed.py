@@ -36,6 +36,9 @@ _READ_EVERY = 0.25
 """Minimum seconds between two times of reading runs that are over. The first is read at once; with a call for each few
 of many, two feeds would use up the watcher's budget of calls at 100 ends a second."""
 
+_SHORTEST_PAUSE = 0.001
+"""Seconds. A timer may end a little before its time."""
+
 _DETAILS_AT_ONCE = 10
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _NOTIFIED_AFTER = 2
@@ -335,7 +338,7 @@ class RunFeed:
 
     async def _pause(self) -> None:
         """Wait until there is something to do."""
-        due_in = max(0.0, self._read_due - self._clock()) if self._over else None
+        due_in = max(_SHORTEST_PAUSE, self._read_due - self._clock()) if self._over else None
         waking = asyncio.ensure_future(self._wake.wait())
         try:
             await asyncio.wait({waking}, timeout=due_in)

@@ -53,6 +53,9 @@ _MAY_REFUSE = (InvalidArgumentError, UnimplementedError, InternalError)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 """Seconds between two lists without an answer."""
 
+_SHORTEST_PAUSE = 0.001
+"""Seconds. A timer may end a little before its time."""
+
 
 class Follower(Protocol):
     """A feed, as its lists see it."""
@@ -185,7 +188,7 @@ class RunLists:
             due = [place.due_for(full) for place in self._idle() for full in (True, False)]
             waking = asyncio.ensure_future(self._changed.wait())
             try:
-                await asyncio.wait({waking}, timeout=max(0.0, min(due) - self._clock()) if due else None)
+                await asyncio.wait({waking}, timeout=max(_SHORTEST_PAUSE, min(due) - self._clock()) if due else None)
             finally:
                 waking.cancel()
 
