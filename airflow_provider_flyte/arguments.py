@@ -67,6 +67,20 @@ def forced_actions(given: object, retry_as: str) -> tuple[str, ...]:
     return names
 
 
+def check_starts_on_worker(given: Mapping[str, Any]) -> None:
+    """Refuse what a sensor alone can do.
+
+    :param given: arguments that an operator does not know.
+    :raises ConfigError: with what to do.
+    """
+    for name in ("start_from_trigger", "end_from_trigger"):
+        if name in given:
+            raise ConfigError(
+                f"{name} is an argument of FlyteRunSensor alone: a worker launches the run of a FlyteRunOperator. Give "
+                "deferrable=True to have it wait in the triggerer."
+            )
+
+
 def timestamp(name: str, value: object) -> float | None:
     """A time in seconds since the epoch, or None.
 

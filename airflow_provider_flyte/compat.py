@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -49,7 +49,15 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.xcom import XCom as XCom
     from airflow.sdk.log import mask_secret as mask_secret
     from airflow.plugins_manager import AirflowPlugin as AirflowPlugin
-    from airflow.triggers.base import BaseEventTrigger as BaseEventTrigger, TriggerEvent as TriggerEvent
+    from airflow.triggers.base import (
+        BaseEventTrigger as BaseEventTrigger,
+        BaseTrigger as BaseTrigger,
+        StartTriggerArgs as StartTriggerArgs,
+        TaskFailedEvent as TaskFailedEvent,
+        TaskSkippedEvent as TaskSkippedEvent,
+        TaskSuccessEvent as TaskSuccessEvent,
+        TriggerEvent as TriggerEvent,
+    )
     from airflow.triggers.shared_stream import (
         AdvanceItem as AdvanceItem,
         SharedStreamProducer as SharedStreamProducer,
@@ -72,6 +80,7 @@ _HOMES = {
     "BaseOperator": ("airflow.sdk", "airflow.models.baseoperator"),
     "BaseOperatorLink": ("airflow.sdk", "airflow.models.baseoperatorlink"),
     "BaseSensorOperator": ("airflow.sdk", "airflow.sensors.base"),
+    "BaseTrigger": ("airflow.triggers.base",),
     "Connection": ("airflow.sdk", "airflow.models.connection"),
     "Context": ("airflow.sdk", "airflow.utils.context"),
     "DecoratedOperator": ("airflow.sdk.bases.decorator", "airflow.decorators.base"),
@@ -82,9 +91,13 @@ _HOMES = {
     "determine_kwargs": ("airflow.sdk.bases.decorator", "airflow.utils.operator_helpers"),
     "mask_secret": ("airflow.sdk.log", "airflow.utils.log.secrets_masker"),
     "SharedStreamProducer": ("airflow.triggers.shared_stream",),
+    "StartTriggerArgs": ("airflow.triggers.base",),
     "task": ("airflow.sdk", "airflow.decorators"),
     "task_decorator_factory": ("airflow.sdk.bases.decorator", "airflow.decorators.base"),
     "Stats": ("airflow.sdk.observability.stats", "airflow.stats"),
+    "TaskFailedEvent": ("airflow.triggers.base",),
+    "TaskSkippedEvent": ("airflow.triggers.base",),
+    "TaskSuccessEvent": ("airflow.triggers.base",),
     "TriggerEvent": ("airflow.triggers.base",),
     "AirflowException": _EXCEPTIONS,
     "AirflowFailException": _EXCEPTIONS,
@@ -351,6 +364,34 @@ def confirms_events() -> bool:
     return hasattr(_find("BaseEventTrigger"), "create_shared_stream_producer")
 
 
+def renders_in_triggerer() -> bool:
+    """Whether a task that starts in the triggerer has its templates rendered there (3.3)."""
+    return _airflow_version() >= (3, 3)
+
+
+def expand_mapped(task: Any, ti: Any) -> tuple[Mapping[str, Any], set[str]]:
+    """The mapped arguments of one instance of a mapped task, and the names of those that are no templates.
+
+    :param task: as it is serialized.
+    :param ti: its instance; the outputs of upstream tasks are pulled from it.
+    """
+    from airflow.sdk.definitions._internal.expandinput import DictOfListsExpandInput
+
+    def pulled(value: Any) -> Any:
+        if not hasattr(value, "iter_references"):
+            return value
+        return ti.xcom_pull(value.operator.task_id, key=value.key)
+
+    mapped = task._get_specified_expand_input().value
+    if isinstance(mapped, dict):
+        values = {name: pulled(value) for name, value in mapped.items()}
+        expanded, _ = DictOfListsExpandInput(values).resolve({"ti": ti})
+        return expanded, {name for name, value in mapped.items() if values[name] is not value}
+    given = pulled(mapped)
+    one = pulled(given[ti.map_index])
+    return one, set(one) if given is not mapped else {name for name, value in one.items() if pulled(value) is not value}
+
+
 def most_unread_events() -> int:
     """How many events a trigger for assets may leave unread before Airflow ends it."""
     return int(_find("conf").getint("triggerer", "shared_stream_subscriber_queue_size", fallback=1024))
@@ -423,11 +464,16 @@ def trace_shows_resets() -> bool:
     return _airflow_version() >= (3, 3)
 
 
-def _airflow_version() -> tuple[int, int]:
-    """Major and minor."""
+def airflow_version() -> str:
+    """Airflow's version."""
     import airflow
 
-    major, minor = airflow.__version__.split(".")[:2]
+    return str(airflow.__version__)
+
+
+def _airflow_version() -> tuple[int, int]:
+    """Major and minor."""
+    major, minor = airflow_version().split(".")[:2]
     return int(major), int(minor)
 
 

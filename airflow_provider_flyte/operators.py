@@ -14,6 +14,7 @@ from airflow_provider_flyte.arguments import (
     POLL_INTERVAL,
     RESUME_AFTER,
     argument_errors,
+    check_starts_on_worker,
     forced_actions,
     run_notifications,
 )
@@ -198,6 +199,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         redact_env: bool = True,
         **kwargs: Any,
     ) -> None:
+        with argument_errors():
+            check_starts_on_worker(kwargs)
         super().__init__(**kwargs)
         self.task_name = task_name
         self.version = version

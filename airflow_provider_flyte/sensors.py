@@ -37,18 +37,18 @@ from airflow_provider_flyte.exceptions import (
 )
 from airflow_provider_flyte.links import FlyteRunLink, link_was_shown, show_link
 from airflow_provider_flyte.templates import KeepsTexts
+from airflow_provider_flyte.wait.from_trigger import BACKSTOP, StartInTriggerer, check_partial, check_start
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.verdict import Verdict
     from airflow_provider_flyte.compat import Context
+    from airflow_provider_flyte.tries.held_client import HeldClient
     from airflow_provider_flyte.wait.event import Ending, RunEvent
     from airflow_provider_flyte.wait.resumption import Settled
     from airflow_provider_flyte.wait.task_wait import TaskWait
 
 _SKIPPED_BY_SOFT_FAIL = (FlyteRunFailed, FlyteRunMissing, AirflowSensorTimeout)
 _NOT_SILENCED = (FlyteRunFailed, AirflowSensorTimeout)
-_BACKSTOP = timedelta(minutes=2)
-"""How much later than the trigger's own deadline Airflow ends a deferral, should the trigger not."""
 
 
 class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
@@ -74,6 +74,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     :param domain: their Flyte domain; by default the connection's.
     :param flyte_conn_id: the Airflow connection, of type ``flyte``.
     :param deferrable: wait in the triggerer instead of on a worker; by default ``[operators] default_deferrable``.
+    :param start_from_trigger: begin in the triggerer too, without a worker. For Airflow 3.3 and newer.
+    :param end_from_trigger: with ``start_from_trigger``: end there too, where no retry has to be ruled out.
     :param missing_after: seconds for which the run may not exist yet; None: for ever.
     :param unreachable_after: seconds of unbroken trouble with Flyte after which the task fails because the run's
         state is unknown; None: never. In reschedule mode each poke counts for itself.
@@ -93,6 +95,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     text_collections = ("run_names",)
     operator_extra_links = (FlyteRunLink(),)
     ui_color = "#e9dfff"
+    start_trigger_args = StartInTriggerer()
 
     _began: float | None = None
     _wait: TaskWait | None = None
@@ -108,6 +111,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         domain: str | None = None,
         flyte_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = DEFAULT_DEFERRABLE,
+        start_from_trigger: bool = False,
+        end_from_trigger: bool = False,
         missing_after: float | timedelta | None = MISSING_AFTER,
         unreachable_after: float | timedelta | None = UNREACHABLE_AFTER,
         resume_after: float | timedelta = RESUME_AFTER,
@@ -140,6 +145,18 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             self.log_progress = switch("log_progress", log_progress)
             self.stream_logs = switch("stream_logs", stream_logs, optional=True)
             self.redact_env = switch("redact_env", redact_env)
+            self.start_from_trigger = switch("start_from_trigger", start_from_trigger)
+            self.end_from_trigger = switch("end_from_trigger", end_from_trigger)
+            self.deferrable = self.deferrable or self.start_from_trigger
+            check_start(self)
+
+    if not TYPE_CHECKING:
+        # Editors know Airflow's.
+        @classmethod
+        def partial(cls, **kwargs: Any) -> Any:
+            """Begin a mapped task: Airflow's, but that it refuses at once what cannot start in the triggerer."""
+            with argument_errors():
+                return check_partial(super().partial(**kwargs))
 
     def execute(self, context: Context) -> Any:
         """Wait in the mode that the author chose; Airflow calls this."""
@@ -195,11 +212,13 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             gets what belongs to another one starts anew.
         """
         from airflow_provider_flyte.wait.deferral import try_start
-        from airflow_provider_flyte.wait.event import read_event
+        from airflow_provider_flyte.wait.event import Ending, ended_by, read_event, settled_in
         from airflow_provider_flyte.wait.resumption import SENSOR, settled_before
         from airflow_provider_flyte.wait.task_wait import patience
 
-        before = settled_before(context, settled, self.log)
+        if ended_by(event, Ending.NOT_BEGUN):
+            return self._start(context)
+        before = settled_before(context, settled or settled_in(event), self.log)
         if before is not None and not before.belongs_to(context, SENSOR, self.log):
             return self._start(context)
         if before is not None:
@@ -293,29 +312,32 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         now = time.time()
         left = max(settled.deadline - now, self.resume_after) if settled.deadline is not None else None
         self.defer(
-            trigger=FlyteRunTrigger(
-                run_name=self.run_name or "",
-                project=settled.project,
-                domain=settled.domain,
-                flyte_conn_id=self.flyte_conn_id,
-                poll_interval=self.poke_interval,
-                deadline=settled.deadline,
-                execution_deadline=settled.execution_deadline,
-                not_before=now + self.resume_after,
-                missing_after=None if self.silent_fail else self.missing_after,
-                unreachable_after=None if self.silent_fail else self.unreachable_after,
-                keep_waiting=self.silent_fail,
-                run_names=self._several,
-                any_one=self.wait_for == "any",
-                fail_fast=self.fail_fast,
-                log_progress=self.log_progress,
-                stream_logs=self.stream_logs,
-                logs=settled.logs,
-            ),
+            trigger=FlyteRunTrigger(**self._trigger_arguments(settled), not_before=now + self.resume_after),
             method_name="execute_complete",
             kwargs=settled.keep(context, self.log),
-            timeout=None if left is None else timedelta(seconds=left) + _BACKSTOP,
+            timeout=None if left is None else timedelta(seconds=left) + BACKSTOP,
         )
+
+    def _trigger_arguments(self, settled: Settled) -> dict[str, Any]:
+        """The arguments of FlyteRunTrigger for this wait."""
+        return {
+            "run_name": self.run_name or "",
+            "project": settled.project,
+            "domain": settled.domain,
+            "flyte_conn_id": self.flyte_conn_id,
+            "poll_interval": self.poke_interval,
+            "deadline": settled.deadline,
+            "execution_deadline": settled.execution_deadline,
+            "missing_after": None if self.silent_fail else self.missing_after,
+            "unreachable_after": None if self.silent_fail else self.unreachable_after,
+            "keep_waiting": self.silent_fail,
+            "run_names": self._several,
+            "any_one": self.wait_for == "any",
+            "fail_fast": self.fail_fast,
+            "log_progress": self.log_progress,
+            "stream_logs": self.stream_logs,
+            "logs": settled.logs,
+        }
 
     # -- common to all modes
 
@@ -368,13 +390,17 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     def _what(self) -> str:
         return f"Flyte run {self.run_name}" if self._several is None else f"{len(self._several)} Flyte runs"
 
+    def _client(self) -> HeldClient:
+        from airflow_provider_flyte.tries.held_client import HeldClient
+
+        return HeldClient(self.flyte_conn_id, self.log)
+
     def _open(self, context: Context, began: float, settled: Settled | None = None) -> TaskWait:
         from airflow_provider_flyte.client.verdict import WaitRules
-        from airflow_provider_flyte.tries.held_client import HeldClient
         from airflow_provider_flyte.wait.task_wait import TaskWait
 
         wait = TaskWait(
-            HeldClient(self.flyte_conn_id, self.log),
+            self._client(),
             self._names,
             settled.project if settled else self.project,
             settled.domain if settled else self.domain,

@@ -139,6 +139,12 @@ class FlyteRunTrigger(BaseTrigger):
         own = [each.name for each in signature(kind).parameters.values() if each.kind is not each.VAR_KEYWORD]
         return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in (*own, *self._waiting)}
 
+    def render_template_fields(self, context: Any, jinja_env: object = None) -> None:
+        """Render nothing: the task has done it. Airflow calls this for a task that began in the triggerer."""
+        from airflow_provider_flyte.wait.in_triggerer import let_go_of_dag
+
+        let_go_of_dag(context)
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, whatever happens, except for a cancellation."""
         try:

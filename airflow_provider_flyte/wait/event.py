@@ -34,6 +34,8 @@ class Ending(str, Enum):
     """queued_timeout has passed; the worker checks whether the run has left its queue."""
     NO_CONNECTION = "no_connection"
     CRASHED = "crashed"
+    NOT_BEGUN = "not_begun"
+    """The triggerer could not find out what to wait for; a worker begins."""
 
 
 class EventError(ValueError):
@@ -54,6 +56,9 @@ class RunEvent:
     version: int = VERSION
     logs: dict[str, Any] = field(default_factory=dict)
     """How far the logs of runs were written into the task's, by their names (``wait/run_logs.py``)."""
+
+    settled: dict[str, Any] = field(default_factory=dict)
+    """What was settled in the triggerer, where the task began there (``wait/resumption.py``)."""
 
     def __post_init__(self) -> None:
         # Also those that are read: what has written them may be another version, or no trigger at all.
@@ -83,13 +88,15 @@ class RunEvent:
             Ending.QUEUED: "queued_timeout has passed, and a worker checks whether the run has left its queue",
             Ending.NO_CONNECTION: "the Airflow connection cannot be used",
             Ending.CRASHED: "the trigger failed",
+            Ending.NOT_BEGUN: "the triggerer cannot tell what to wait for, so a worker begins",
         }[self.ending]
 
     def to_payload(self) -> dict[str, Any]:
         """The event as JSON types, a few hundred bytes."""
         payload = asdict(self) | {"ending": self.ending.value}
-        if not self.logs:
-            del payload["logs"]
+        for name in ("logs", "settled"):
+            if not payload[name]:
+                del payload[name]
         return payload
 
     @classmethod
@@ -119,6 +126,17 @@ class RunEvent:
         if not isinstance(logs, Mapping):
             raise EventError("the event does not fit: logs must be a mapping")
         return cls(ending, run_name, phase, message, missing, logs=dict(logs))
+
+
+def ended_by(payload: object, ending: Ending) -> bool:
+    """Whether a trigger's payload, which may be of any kind, has this ending."""
+    return isinstance(payload, Mapping) and payload.get("ending") == ending.value
+
+
+def settled_in(payload: object) -> Mapping[str, Any]:
+    """What was settled in the triggerer by a trigger's payload, which may be of any kind."""
+    settled = payload.get("settled") if isinstance(payload, Mapping) else None
+    return settled if isinstance(settled, Mapping) else {}
 
 
 def log_traceback(kwargs: Mapping[str, Any], log: TaskLog) -> None:

@@ -27,10 +27,14 @@ with DAG("many", schedule=None, default_args={"pool": "nobody"}):
     for name in ("DateTimeTrigger", "FlyteRunTrigger"):
         nothing.override(task_id=name).expand(number=list(range(MANY)))
 
-with DAG("sensors", schedule=None):
-    FlyteRunSensor.partial(task_id="wait", deferrable=True, retries=2).expand(
-        run_name=[f"sensor-{number}" for number in range(SENSORS)]
-    )
+for kind, arguments in (
+    ("deferred", {"deferrable": True}),
+    ("from_trigger", {"start_from_trigger": True, "end_from_trigger": True}),
+):
+    with DAG(f"sensors_{kind}", schedule=None):
+        FlyteRunSensor.partial(task_id="wait", retries=2, **arguments).expand(
+            run_name=[f"{kind.replace('_', '-')}-{number}" for number in range(SENSORS)]
+        )
 
 with DAG("end_to_start", schedule=None, params={"first": 0.0, "apart": 0.0}, max_active_tasks=64):
     for number in range(PAIRS):

@@ -19,6 +19,7 @@ from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger, FlyteRunTrigger
+from tests.support.own_airflow import AIRFLOW
 
 
 def operator(**arguments: Any) -> FlyteRunOperator:
@@ -199,3 +200,18 @@ def test_a_switch_is_never_a_text_of_numpys_either() -> None:
     numpy = pytest.importorskip("numpy")
     assert operator(wait=numpy.bool_(False)).wait is False
     assert operator(poll_interval=numpy.float64(2)).poll_interval == 2.0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: sensor(start_from_trigger=True),
+        lambda: FlyteRunSensor.partial(task_id="mapped", start_from_trigger=True),
+    ],
+    ids=["single", "mapped"],
+)
+def test_starting_in_the_triggerer_needs_3_3(make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    if AIRFLOW >= (3, 3):
+        monkeypatch.setattr("airflow.__version__", "3.2.2")
+    with pytest.raises(FlyteArgumentError, match=r"needs Airflow 3\.3 or newer.* this is .*deferrable=True instead"):
+        make()

@@ -34,6 +34,7 @@ ENDED_BY_TESTS = (
     *("e2e-connect", "e2e-failed", "e2e-timed-out"),
     *("nightly-training", "hourly-cleaning", "ingest-of-today", "optional-forecast", "shard-0", "shard-1", "shard-2"),
     *("region-north", "region-south", "region-west"),
+    *("no-worker-named", "no-worker-failed", "no-worker-0", "no-worker-1"),
 )
 
 
@@ -95,7 +96,7 @@ LEFT_ALONE = "demo.fails"
 def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte, canary_run: str) -> Iterator[Mapping[str, str]]:
     """DAG id -> id of its run. The Flyte runs go on until a test ends them, or until their tasks have seen them."""
     examples = sorted(path.stem for path in FOLDERS["examples"].glob("*.py"))
-    own = ("deferred", "connect", "failed", "missing", "timed_out", "retries")
+    own = ("deferred", "connect", "failed", "from_trigger", "missing", "timed_out", "retries")
     dags = (*(f"e2e_{name}" for name in own), *examples, "e2e_many")
     flyte.run("e2e-deferred", envs={"API_KEY": SECRET}).phases("RUNNING")
     for name in ENDED_BY_TESTS:

@@ -10,6 +10,7 @@ from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.flows.calls import Call, Flow
 from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused
 from airflow_provider_flyte.client.run_key import ProjectDomain
+from airflow_provider_flyte.client.verdict import Trouble
 from airflow_provider_flyte.client.watch.current_client import CurrentClient
 from airflow_provider_flyte.client.watch.ended_runs import EndedRuns
 from airflow_provider_flyte.client.watch.poller import Poller, as_trouble
@@ -41,6 +42,15 @@ class Asking:
     def config(self) -> FlyteConfig:
         """The client's settings."""
         return self._current.client.config
+
+    @property
+    def client(self) -> FlyteClient:
+        """The client."""
+        return self._current.client
+
+    async def renew(self, client: FlyteClient) -> bool:
+        """Have the connection of a client read again that Flyte refuses; returns whether there is another one now."""
+        return await self._current.refresh(client, Trouble("", lasting=True))
 
     async def ask(self, make: Callable[[FlyteClient], Call[T] | Flow[T]]) -> T:
         """Make a call, once more where trouble led to another client, and return what it reads.

@@ -1,0 +1,186 @@
+"""A sensor that starts in the triggerer: what Airflow stores of it when it reads the DAG, and what is refused then.
+
+Airflow's scheduler makes the trigger of ``start_trigger_args``, which lie in the serialized DAG. So they are what the
+sensor was given, unrendered; ``sensor_triggers.py`` makes a sensor of them in the triggerer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from datetime import date, timedelta
+from functools import cache
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_flyte.arguments import argument_errors
+from airflow_provider_flyte.client.arguments import switch
+from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.compat import XComArg, airflow_version, renders_in_triggerer
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.compat import StartTriggerArgs
+
+BACKSTOP = timedelta(minutes=2)
+"""How much later than the trigger's own deadline Airflow ends a deferral, should the trigger not."""
+
+LONGEST = timedelta(days=3650)
+"""When Airflow ends that of a mapped sensor, whose timeout it does not know."""
+
+_CLASS_PATH = "airflow_provider_flyte.sensor_triggers.FlyteSensorTrigger"
+
+_OF_AIRFLOW = ("timeout", "poke_interval", "soft_fail", "never_fail", "silent_fail", "do_xcom_push")
+"""Those arguments of every sensor that mean something in the triggerer."""
+
+_NOT_THERE = ("deferrable", "resume_after")
+"""Those of ours that do not."""
+
+_FLAGS = ("start_from_trigger", "end_from_trigger")
+
+XCOM = "flyte_xcom_of"
+"""The key that marks a reference to an upstream task's XCom."""
+
+
+@cache
+def arguments_there(sensor_class: type) -> tuple[str, ...]:
+    """Names of the sensor's arguments that are stored for the triggerer; its attributes have the same names."""
+    own = [each.name for each in signature(sensor_class).parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+    return (*(name for name in own if name not in _NOT_THERE and name not in _OF_AIRFLOW), *_OF_AIRFLOW)
+
+
+class StartInTriggerer:
+    """The ``start_trigger_args`` of a sensor: its own, or of the class, which Airflow takes for a mapped one."""
+
+    def __get__(self, sensor: Any, owner: type) -> StartTriggerArgs | None:
+        if sensor is None:
+            # A mapped sensor's arguments are in its serialized task.
+            return _start({}, LONGEST) if renders_in_triggerer() else None
+        if not sensor.start_from_trigger:
+            return None
+        group = sensor.get_closest_mapped_task_group()
+        given = {name: stored(name, getattr(sensor, name), group) for name in arguments_there(_ours(owner))}
+        return _start({"sensor": given}, timedelta(seconds=sensor.timeout) + BACKSTOP)
+
+
+def _start(kwargs: dict[str, Any], timeout: timedelta) -> StartTriggerArgs:
+    from airflow_provider_flyte.compat import StartTriggerArgs
+
+    return StartTriggerArgs(
+        trigger_cls=_CLASS_PATH,
+        next_method="execute_complete",
+        trigger_kwargs=kwargs,
+        next_kwargs={},
+        timeout=timeout,
+    )
+
+
+def _ours(owner: type) -> type:
+    """The provider's class, which the triggerer makes in place of a DAG file's own."""
+    return next(each for each in owner.__mro__ if each.__module__.startswith("airflow_provider_flyte."))
+
+
+def check_start(sensor: Any) -> None:
+    """Refuse what cannot start, or end, in the triggerer.
+
+    :raises ConfigError: with what to do.
+    """
+    _check_flags(sensor.start_from_trigger, sensor.end_from_trigger)
+    if sensor.start_from_trigger:
+        for name in sensor.template_fields:
+            stored(name, getattr(sensor, name), sensor.get_closest_mapped_task_group())
+
+
+def _check_flags(start: object, end: object) -> None:
+    if switch("end_from_trigger", end) and not switch("start_from_trigger", start):
+        raise ConfigError("end_from_trigger=True has a meaning only with start_from_trigger=True; give both.")
+    if start and not renders_in_triggerer():
+        raise ConfigError(
+            "start_from_trigger=True needs Airflow 3.3 or newer, where Airflow renders templates in the triggerer; "
+            f"this is {airflow_version()}. Give deferrable=True instead: a worker starts the wait, and hands it over."
+        )
+
+
+def check_partial(partial: Any) -> Any:
+    """Refuse what a mapped sensor cannot do in the triggerer, now and when it is expanded.
+
+    :param partial: Airflow's, before it is expanded.
+    :raises ConfigError: with what to do.
+    """
+    given = partial.kwargs
+    # Another one takes its place, so Airflow is not to warn that this one was never expanded.
+    partial._expand_called = True
+    # Airflow looks for them among these alone.
+    defaults = {**getattr(given.get("dag"), "default_args", {}), **(given.get("default_args") or {})}
+    for name in _FLAGS:
+        if name in defaults:
+            given.setdefault(name, defaults[name])
+    _check_flags(given.get("start_from_trigger", False), given.get("end_from_trigger", False))
+    if given.get("start_from_trigger"):
+        for name in partial.operator_class.template_fields:
+            stored(name, given.get(name))
+    kind: Any = type(partial)
+    return _checking(kind)(operator_class=partial.operator_class, kwargs=given, params=partial.params)
+
+
+@cache
+def _checking(partial_class: Hashable) -> Any:
+    """Airflow's class, which looks at what is mapped."""
+    airflows: Any = partial_class
+
+    class Partial(airflows):  # type: ignore[misc]
+        def _expand(self, expand_input: Any, *args: Any, **kwargs: Any) -> Any:
+            self._expand_called = True
+            with argument_errors():
+                _check_mapped(expand_input.value, bool(self.kwargs.get("start_from_trigger")))
+            return super()._expand(expand_input, *args, **kwargs)
+
+    return Partial
+
+
+def _check_mapped(mapped: Any, start: bool) -> None:
+    for each in mapped if isinstance(mapped, (list, tuple)) else [mapped]:
+        if isinstance(each, XComArg):
+            if start:
+                _reference("What expand_kwargs() is given", each)
+            continue
+        for name in _FLAGS:
+            if name in each:
+                raise ConfigError(f"{name} is mapped, and Airflow has to know it before that; give it to partial().")
+        for name, value in each.items():
+            if start and isinstance(value, XComArg):
+                _reference(name, value)
+
+
+def stored(name: str, value: Any, group: Any = None) -> Any:
+    """A value that the triggerer can render: a text, a list or a dict of such, or the XCom of an upstream task.
+
+    :param group: the mapped task group that the sensor is in.
+    :raises ConfigError: naming the argument and what to give.
+    """
+    if value is None or isinstance(value, (str, int, float, date)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [stored(name, each, group) for each in value]
+    if isinstance(value, Mapping):
+        return {key: stored(name, each, group) for key, each in value.items()}
+    if isinstance(value, XComArg):
+        return _reference(name, value, group)
+    raise ConfigError(
+        f"{name} is {type(value).__name__}, which the triggerer cannot compute. With start_from_trigger=True give a "
+        "text, a template, or an upstream task's output."
+    )
+
+
+def _reference(name: str, arg: Any, group: Any = None) -> dict[str, Any]:
+    operator, key = getattr(arg, "operator", None), getattr(arg, "key", None)
+    if operator is None or key is None:
+        raise ConfigError(
+            f"{name} is computed from upstream tasks' outputs ({type(arg).__name__}), which the triggerer cannot do. "
+            "With start_from_trigger=True give one task's output as it is, or deferrable=True instead."
+        )
+    if operator.is_mapped or operator.get_closest_mapped_task_group() not in (None, group):
+        raise ConfigError(
+            f"{name} is the output of the mapped task {operator.task_id!r}, which Airflow does not give the triggerer. "
+            "Have a task collect it and give that one's output, or give deferrable=True instead of "
+            "start_from_trigger=True."
+        )
+    return {XCOM: {"task_id": operator.task_id, "key": key}}
