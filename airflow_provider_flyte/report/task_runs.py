@@ -83,8 +83,9 @@ def tell_runs(task: Any, context: Context, runs: Sequence[RunKey]) -> None:
     ti: Any = context.get("ti")
     if ti is None or not runs or not has_task_tabs():
         return
-    told = TaskRuns(task.flyte_conn_id, ti.try_number, tuple(runs[:MOST_RUNS]), len(runs))
     try:
+        # A user's test may have a task instance without a number.
+        told = TaskRuns(task.flyte_conn_id, ti.try_number, tuple(runs[:MOST_RUNS]), len(runs))
         push_to_database(ti, KEY, told.to_text())
     except Exception:
         log.warning("The tab 'Flyte' of this task will not show its run, because XCom did not take it.", exc_info=True)
