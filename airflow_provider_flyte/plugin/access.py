@@ -6,7 +6,8 @@ Airflow mounts a plugin's application without any check of its own, so each rout
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, HTTPException, Query, Request, status
 
@@ -45,8 +46,16 @@ ReadableTask = Annotated[AskedTask, Depends(_readable)]
 
 
 def _logs(request: Request, user: GetUserDep, asked: ReadableTask) -> bool:
+    return _allowed(requires_access_dag("GET", DagAccessEntity.TASK_LOGS, asked.dag_id), request, user)
+
+
+def _edit(request: Request, user: GetUserDep, asked: ReadableTask) -> bool:
+    return _allowed(requires_access_dag("PUT", DagAccessEntity.TASK_INSTANCE, asked.dag_id), request, user)
+
+
+def _allowed(check: Callable[[Request, Any], None], request: Request, user: Any) -> bool:
     try:
-        requires_access_dag("GET", DagAccessEntity.TASK_LOGS, asked.dag_id)(request, user)
+        check(request, user)
     except HTTPException as error:
         if error.status_code != status.HTTP_403_FORBIDDEN:
             raise
@@ -56,3 +65,34 @@ def _logs(request: Request, user: GetUserDep, asked: ReadableTask) -> bool:
 
 MayReadLogs = Annotated[bool, Depends(_logs)]
 """Whether that person may read the task's log too, in which a run's error stands."""
+
+MayEdit = Annotated[bool, Depends(_edit)]
+"""Whether that person may change the task instance, as one does who clears it or marks it."""
+
+
+def _log_reader(may: MayReadLogs) -> None:
+    _refuse_unless(may)
+
+
+def _editor(may: MayEdit) -> None:
+    _refuse_unless(may)
+
+
+def _refuse_unless(may: bool) -> None:
+    if not may:
+        raise HTTPException(status.HTTP_403_FORBIDDEN, "Forbidden")
+
+
+LogReader = Depends(_log_reader)
+"""Refuses whoever may not read the task's log."""
+
+Editor = Depends(_editor)
+"""Refuses whoever may not change the task instance."""
+
+
+def _user_name(user: GetUserDep) -> str:
+    return str(user.get_name())
+
+
+UserName = Annotated[str, Depends(_user_name)]
+"""Who asks."""

@@ -11,11 +11,14 @@ from weakref import WeakKeyDictionary
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response, status
 
 from airflow_provider_flyte.client.outside import LONGEST, one_line
-from airflow_provider_flyte.plugin.access import MayReadLogs
-from airflow_provider_flyte.plugin.live_runs import LiveRuns
-from airflow_provider_flyte.plugin.stored_task import Stored
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.plugin.abort import FromThePage, Wanted, abort_run, launched_by
+from airflow_provider_flyte.plugin.access import Editor, LogReader, MayEdit, MayReadLogs, ReadableTask, UserName
+from airflow_provider_flyte.plugin.live_runs import DETAILS, LiveRuns
+from airflow_provider_flyte.plugin.questions import FAILED_ACTIONS, LINES, log_of
+from airflow_provider_flyte.plugin.stored_task import Stored, StoredTask
 from airflow_provider_flyte.plugin.view import run_view
-from airflow_provider_flyte.report.task_runs import MOST_RUNS
+from airflow_provider_flyte.report.task_runs import MOST_RUNS, TaskRuns
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -32,9 +35,12 @@ _FILES = {"tab": "text/html", "tab.css": "text/css", "tab.js": "text/javascript"
 router = APIRouter()
 
 
+Index = Annotated[int, Query(ge=0, lt=MOST_RUNS)]
+
+
 @router.get("/api/run")
 async def show(
-    request: Request, logs: MayReadLogs, stored: Stored, run: Annotated[int, Query(ge=0, lt=MOST_RUNS)] = 0
+    request: Request, asked: ReadableTask, logs: MayReadLogs, edit: MayEdit, stored: Stored, run: Index = 0
 ) -> dict[str, Any]:
     """A task instance's runs, and one of them as Flyte has it now.
 
@@ -44,10 +50,9 @@ async def show(
     shown: dict[str, Any] = {"over": stored.over, "trouble": stored.trouble, "runs": [], "run": None}
     if runs is None:
         return shown
-    if run >= len(runs.runs):
-        raise HTTPException(status.HTTP_404_NOT_FOUND, "The task instance has not so many runs.")
-    key = runs.runs[run]
-    look = await _live(request.app).look(runs.flyte_conn_id, key)
+    runs, key = _chosen(stored, run)
+    look = await _live(request.app).look(runs.flyte_conn_id, key, DETAILS)
+    details = look.answer
     return shown | {
         "runs": [each.name for each in runs.runs],
         "total": runs.total,
@@ -57,8 +62,56 @@ async def show(
         "domain": key.domain,
         "url": look.url,
         "trouble": one_line(look.trouble, LONGEST),
-        "run": run_view(look.details, logs=logs) if look.details else None,
+        "run": run_view(details, logs=logs) if details else None,
+        "logs": logs,
+        "abortable": details is not None and edit and not details.done() and launched_by(asked, details),
     }
+
+
+@router.get("/api/log", dependencies=[LogReader])
+async def show_log(request: Request, stored: Stored, run: Index = 0) -> dict[str, Any]:
+    """The end of the log of a run's last attempt."""
+    runs, key = _chosen(stored, run)
+    live = _live(request.app)
+    details = (await live.look(runs.flyte_conn_id, key, DETAILS)).answer
+    attempts = details.pb2.action.attempts if details else ()
+    attempt = max(1, attempts[-1].attempt) if attempts else 1
+    look = await live.look(runs.flyte_conn_id, key, log_of(attempt))
+    lines, trouble = (look.answer.lines, look.answer.trouble) if look.answer else ((), look.trouble)
+    return {"attempt": attempt, "lines": list(lines), "most": LINES, "trouble": one_line(trouble)}
+
+
+@router.get("/api/failed", dependencies=[LogReader])
+async def show_failed(request: Request, stored: Stored, run: Index = 0) -> dict[str, Any]:
+    """The child actions of a run that failed first."""
+    runs, key = _chosen(stored, run)
+    look = await _live(request.app).look(runs.flyte_conn_id, key, FAILED_ACTIONS)
+    if look.answer is None:
+        return {"actions": [], "more": 0, "trouble": one_line(look.trouble)}
+    actions = [{"name": each.name, "task": each.task, "why": each.why} for each in look.answer.first]
+    return {"actions": actions, "more": look.answer.more, "trouble": one_line(look.answer.trouble)}
+
+
+@router.post("/api/abort", dependencies=[Editor, FromThePage])
+async def abort(
+    request: Request, asked: ReadableTask, user: UserName, stored: Stored, wanted: Wanted, run: Index = 0
+) -> dict[str, Any]:
+    """Abort a run that the task instance has launched."""
+    runs, key = _chosen(stored, run)
+    if key.name != wanted.name:
+        raise HTTPException(
+            status.HTTP_409_CONFLICT, f"The task instance has run {key.name} by now. Nothing is aborted."
+        )
+    done = await _live(request.app).do(
+        runs.flyte_conn_id, key, lambda client, key: abort_run(client, key, asked, user, wanted.reason)
+    )
+    return {"said": one_line(done.trouble if done.answer is None else f"{done.answer}.")}
+
+
+def _chosen(stored: StoredTask, run: int) -> tuple[TaskRuns, RunKey]:
+    if stored.runs is None or run >= len(stored.runs.runs):
+        raise HTTPException(status.HTTP_404_NOT_FOUND, "The task instance has not so many runs.")
+    return stored.runs, stored.runs.runs[run]
 
 
 def _live(app: FastAPI) -> LiveRuns:

@@ -9,13 +9,15 @@ import asyncio
 import contextvars
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunDetails
     from airflow_provider_flyte.client.run_key import RunKey
+
+T = TypeVar("T")
 
 FRESH = 2.0
 """Seconds for which what is known of a run that goes on is shown again."""
@@ -40,17 +42,45 @@ LINGER = 60.0
 
 
 @dataclass(frozen=True)
-class Look:
+class Look(Generic[T]):
     """What Flyte said of a run."""
 
-    details: RunDetails | None = None
-    """None where it could not be read."""
+    answer: T | None = None
+    """None where there was none."""
 
     url: str = ""
     """The run's page in the Flyte console."""
 
     trouble: str = ""
-    """Why it could not be read."""
+    """Why there was none."""
+
+
+@dataclass(frozen=True)
+class Question(Generic[T]):
+    """What may be asked about a run."""
+
+    name: str
+    """By which the answer is remembered."""
+
+    ask: Callable[[FlyteClient, RunKey], Awaitable[T]]
+    """How it is asked."""
+
+    fresh: Callable[[T], float] = lambda answer: FRESH
+    """For how many seconds the answer is shown again."""
+
+
+async def _read_details(client: FlyteClient, key: RunKey) -> RunDetails:
+    from airflow_provider_flyte.client.flows import calls
+    from airflow_provider_flyte.client.run_details import RunDetails
+
+    asked = calls.get_run_details(calls.run_identifier(key, client.config.org))
+    return RunDetails(await client.aexecute(asked, retry_for=0.0), client)
+
+
+DETAILS: Question[RunDetails] = Question(
+    "details", _read_details, lambda details: FRESH_WHEN_OVER if details.done() else FRESH
+)
+"""Everything about a run but its child actions, logs, inputs and outputs."""
 
 
 class LiveRuns:
@@ -62,24 +92,45 @@ class LiveRuns:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._connections: OrderedDict[str, _Connection] = OrderedDict()
-        self._looks: OrderedDict[tuple[str, RunKey], _Asked] = OrderedDict()
-        self._background: set[asyncio.Task[None]] = set()
+        self._looks: OrderedDict[tuple[str, RunKey, str], _Asked] = OrderedDict()
+        self._background: set[asyncio.Task[Any]] = set()
 
-    async def look(self, flyte_conn_id: str, key: RunKey) -> Look:
+    async def look(self, flyte_conn_id: str, key: RunKey, question: Question[T]) -> Look[T]:
         """What Flyte says of a run now, or said a moment ago. Trouble is an answer, too.
 
         :param flyte_conn_id: the Airflow connection.
         :param key: the run.
+        :param question: what is asked.
         """
-        asked = self._looks.get((flyte_conn_id, key))
+        wanted = (flyte_conn_id, key, question.name)
+        asked = self._looks.get(wanted)
         if asked is None or asked.until < self._clock():
-            asked = self._looks[flyte_conn_id, key] = _Asked()
+            asked = self._looks[wanted] = _Asked()
             # In an empty context, as what works for all; and not cancelled with the browser that asked first.
-            asked.answer = contextvars.Context().run(asyncio.create_task, self._ask(asked, flyte_conn_id, key))
+            asked.answer = contextvars.Context().run(
+                asyncio.create_task, self._ask(asked, flyte_conn_id, key, question)
+            )
             while len(self._looks) > MOST_LOOKS:
                 self._looks.popitem(last=False)
         assert asked.answer is not None
-        return await asyncio.shield(asked.answer)
+        look: Look[T] = await asyncio.shield(asked.answer)
+        return look
+
+    async def do(
+        self, flyte_conn_id: str, key: RunKey, action: Callable[[FlyteClient, RunKey], Awaitable[T]]
+    ) -> Look[T]:
+        """Do something to a run, after which what was known of it is forgotten.
+
+        :param flyte_conn_id: the Airflow connection.
+        :param key: the run.
+        :param action: does it.
+        """
+        try:
+            # Not cancelled with the browser, either.
+            return await asyncio.shield(self._start(self._answer(flyte_conn_id, key, action)))
+        finally:
+            for known in [known for known in self._looks if known[:2] == (flyte_conn_id, key)]:
+                del self._looks[known]
 
     async def aclose(self) -> None:
         """Close all clients."""
@@ -94,16 +145,15 @@ class LiveRuns:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def _ask(self, asked: _Asked, flyte_conn_id: str, key: RunKey) -> Look:
-        look = await self._answer(flyte_conn_id, key)
-        over = look.details is not None and look.details.done()
-        asked.until = self._clock() + (FRESH_WHEN_OVER if over else FRESH)
+    async def _ask(self, asked: _Asked, flyte_conn_id: str, key: RunKey, question: Question[T]) -> Look[T]:
+        look = await self._answer(flyte_conn_id, key, question.ask)
+        asked.until = self._clock() + (FRESH if look.answer is None else question.fresh(look.answer))
         return look
 
-    async def _answer(self, flyte_conn_id: str, key: RunKey) -> Look:
+    async def _answer(
+        self, flyte_conn_id: str, key: RunKey, ask: Callable[[FlyteClient, RunKey], Awaitable[T]]
+    ) -> Look[T]:
         from airflow_provider_flyte.client.errors import FlyteError
-        from airflow_provider_flyte.client.flows import calls
-        from airflow_provider_flyte.client.run_details import RunDetails
         from airflow_provider_flyte.exceptions import FlyteConfigurationError
 
         connection, url = self._connection(flyte_conn_id), ""
@@ -113,8 +163,7 @@ class LiveRuns:
             client.config.key(key.name, key.project, key.domain)
             url = client.config.run_url(key)
             async with connection.calls:
-                asked = calls.get_run_details(calls.run_identifier(key, client.config.org))
-                return Look(RunDetails(await client.aexecute(asked, retry_for=0.0), client), url)
+                return Look(await ask(client, key), url)
         except (FlyteConfigurationError, FlyteError) as error:
             return Look(None, url, str(error))
 
@@ -141,16 +190,21 @@ class LiveRuns:
             self._do(_close_later(client))
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        self._start(work)
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
+        # The loop itself keeps only a weak reference.
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
 
 @dataclass
 class _Asked:
     """One poll, for whoever looks at the run until then."""
 
-    answer: asyncio.Task[Look] | None = None
+    answer: asyncio.Task[Look[Any]] | None = None
     until: float = float("inf")
 
 

@@ -6,7 +6,8 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -15,9 +16,13 @@ import pytest
 import uvicorn
 from fastapi.routing import APIRoute
 
+from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.plugin.app import HEADERS, make_app
+from airflow_provider_flyte.plugin.questions import LINES
 from airflow_provider_flyte.report.task_runs import KEY, MOST_RUNS, TaskRuns
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.settings import airflow_id
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from airflow_provider_flyte.tries.identity import TaskInstance, Try, launch_annotations
 from tests.support.own_airflow import connection_json, load_dag_file
 
 pytestmark = pytest.mark.timeout(180)
@@ -202,7 +207,7 @@ def test_the_auth_manager_is_asked_about_the_dag_that_is_shown(
 
     monkeypatch.setattr(SimpleAuthManager, "is_authorized_dag", is_authorized_dag)
     server.told(run_id, "launch")
-    assert asked == [("GET", "TASK_INSTANCE", DAG), ("GET", "TASK_LOGS", DAG)]
+    assert asked == [("GET", "TASK_INSTANCE", DAG), ("GET", "TASK_LOGS", DAG), ("PUT", "TASK_INSTANCE", DAG)]
     # Whichever of two the one reads, the other reads it too.
     path = f"/flyte/api/run?run_id={quote(run_id)}&task_id=launch"
     headers = {"Authorization": f"Bearer {server.token('VIEWER')}"}
@@ -216,11 +221,7 @@ def test_the_auth_manager_is_asked_about_the_dag_that_is_shown(
 def test_an_error_is_for_those_who_may_read_the_log(
     server: Server, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
-
-    monkeypatch.setattr(
-        SimpleAuthManager, "is_authorized_dag", lambda self, *, access_entity, **_: access_entity.value != "TASK_LOGS"
-    )
+    refuse(monkeypatch, "TASK_LOGS")
     run = server.told(run_id, "launch")["run"]
     assert (run["phase"], run["error"], run["error_hidden"]) == ("FAILED", None, True)
 
@@ -341,3 +342,131 @@ def test_the_page_runs_and_loads_its_own_files_alone(server: Server) -> None:
     script = server.client.get("/flyte/tab.js").text
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script)
     assert sum(len(server.client.get(f"/flyte/{name}").content) for name in ("tab", "tab.css", "tab.js")) < 40_000
+
+
+# -- the end of the log, failed child actions, abort
+
+
+def further(server: Server, run_id: str, what: str, *, role: str | None = "VIEWER", **more: Any) -> httpx.Response:
+    asked = {"dag_id": DAG, "run_id": run_id, "task_id": "templated"} | more
+    return server.client.get(
+        f"/flyte/api/{what}", params=asked, headers={"Authorization": f"Bearer {server.token(role)}"}
+    )
+
+
+def test_the_end_of_the_log_and_the_failed_child_actions(server: Server, flyte: LocalFlyte, run_id: str) -> None:
+    run = flyte.run("tab-logs").move("RUNNING").logs("epoch 1", HOSTILE)
+    run.child("c1", task="train.shard").fails(message=HOSTILE)
+    store(run_id, "templated", TaskRuns("flyte_default", 1, _keys("tab-logs"), 1).to_text())
+    cleaned = "<script>alert(1)</script>\N{REPLACEMENT CHARACTER}::group: :{{ 7*7 }}"
+    assert further(server, run_id, "log").json() == {
+        "attempt": 1,
+        "lines": ["epoch 1", cleaned],
+        "most": LINES,
+        "trouble": "",
+    }
+    assert further(server, run_id, "failed").json() == {
+        "actions": [{"name": "c1", "task": "train.shard", "why": f"FAILED (USER error): {cleaned}"}],
+        "more": 0,
+        "trouble": "",
+    }
+    assert further(server, run_id, "log", run=1).status_code == 404
+
+
+@pytest.mark.parametrize("what", ["log", "failed"])
+def test_they_are_for_those_who_may_read_the_log(
+    server: Server, run_id: str, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    assert further(server, run_id, what, role=None).status_code == 403
+    refuse(monkeypatch, "TASK_LOGS")
+    assert further(server, run_id, what).status_code == 403
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, entity: str) -> None:
+    """Let nobody have this right."""
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    monkeypatch.setattr(
+        SimpleAuthManager, "is_authorized_dag", lambda self, *, access_entity, **_: access_entity.value != entity
+    )
+
+
+FROM_THE_PAGE = {"X-Flyte-Tab": "abort", "Sec-Fetch-Site": "same-origin"}
+
+
+def abort(server: Server, run_id: str, name: str, *, role: str | None = "USER", **headers: str) -> httpx.Response:
+    asked = {"dag_id": DAG, "run_id": run_id, "task_id": "templated"}
+    sent = {"Authorization": f"Bearer {server.token(role)}"} | FROM_THE_PAGE | headers
+    body = json.dumps({"name": name, "reason": "of no use"})
+    return server.client.post(
+        "/flyte/api/abort", params=asked, headers={"Content-Type": "application/json"} | sent, content=body
+    )
+
+
+def launched(flyte: LocalFlyte, run_id: str, name: str, changed: Mapping[str, Any] = MappingProxyType({})) -> RunHandle:
+    """A run that goes on, which a task instance has launched."""
+    task: dict[str, Any] = {"dag_id": DAG, "run_id": run_id, "task_id": "templated", "airflow": airflow_id()}
+    annotations = launch_annotations(Try(TaskInstance(**task | dict(changed)), 1, 1))
+    run = flyte.run(name, annotations=annotations).move("RUNNING")
+    store(run_id, "templated", TaskRuns("flyte_default", 1, _keys(name), 1).to_text())
+    return run
+
+
+def test_who_may_edit_the_task_aborts_the_run_that_it_has_launched(
+    server: Server, flyte: LocalFlyte, run_id: str
+) -> None:
+    run = launched(flyte, run_id, "tab-abort")
+    assert server.told(run_id, "templated", role="VIEWER")["abortable"] is False
+    assert server.told(run_id, "templated", role="USER")["abortable"] is True
+    answer = abort(server, run_id, "tab-abort")
+    assert (answer.status_code, "is now aborted" in answer.text) == (200, True)
+    assert run.phase == RunPhase.ABORTED
+    told = server.told(run_id, "templated", role="USER")
+    assert (told["run"]["phase"], told["abortable"]) == ("ABORTED", False)
+    assert told["run"]["error"]["message"] == "Aborted in Airflow by somebody: of no use"
+    # And once more: nothing is done to a run that is over.
+    assert "already, so it is not aborted" in abort(server, run_id, "tab-abort").text
+    assert len(flyte.calls("AbortRun")) == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "headers"),
+    [
+        ("VIEWER", {}),
+        (None, {}),
+        ("USER", {"X-Flyte-Tab": ""}),
+        ("USER", {"Content-Type": "text/plain"}),
+        ("USER", {"Content-Type": "application/x-www-form-urlencoded"}),
+        ("USER", {"Sec-Fetch-Site": "cross-site"}),
+        ("USER", {"Sec-Fetch-Site": "same-site"}),
+        ("USER", {"Sec-Fetch-Site": "", "Origin": "https://evil.example"}),
+        ("USER", {"Sec-Fetch-Site": "", "Origin": "null"}),
+    ],
+    ids=range(9),
+)
+def test_nobody_else_aborts_it_and_no_other_site_does(
+    server: Server, flyte: LocalFlyte, run_id: str, role: str | None, headers: dict[str, str]
+) -> None:
+    run = launched(flyte, run_id, "tab-left-alone")
+    assert abort(server, run_id, "tab-left-alone", role=role, **headers).status_code == 403
+    assert run.phase == RunPhase.RUNNING
+
+
+@pytest.mark.parametrize(
+    "other", [{"dag_id": "other"}, {"task_id": "o"}, {"run_id": "o"}, {"map_index": 1}, {"airflow": "o"}], ids=str
+)
+def test_a_run_that_another_task_has_launched_is_not_aborted(
+    server: Server, flyte: LocalFlyte, run_id: str, other: dict[str, Any]
+) -> None:
+    name = f"tab-{next(iter(other)).replace('_', '-')}"
+    run = launched(flyte, run_id, name, other)
+    assert server.told(run_id, "templated", role="USER")["abortable"] is False
+    assert "somebody else launched it" in abort(server, run_id, name).text
+    assert run.phase == RunPhase.RUNNING
+
+
+def test_the_run_that_the_page_shows_is_the_one_that_is_aborted(server: Server, flyte: LocalFlyte, run_id: str) -> None:
+    """The task may have been retried meanwhile."""
+    run = launched(flyte, run_id, "tab-of-the-retry")
+    assert abort(server, run_id, "tab-of-the-first-try").status_code == 409
+    assert run.phase == RunPhase.RUNNING

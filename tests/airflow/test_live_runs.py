@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.plugin import live_runs
-from airflow_provider_flyte.plugin.live_runs import FRESH, FRESH_WHEN_OVER, REREAD, LiveRuns
+from airflow_provider_flyte.plugin.live_runs import DETAILS, FRESH, FRESH_WHEN_OVER, REREAD, LiveRuns
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.support.own_airflow import connection_json
 
@@ -50,14 +50,14 @@ def polls(flyte: LocalFlyte) -> int:
 
 async def test_ten_who_look_cost_one_poll(live: LiveRuns, flyte_default: LocalFlyte, clock: Clock) -> None:
     flyte_default.run("r1").move("RUNNING")
-    looks = await asyncio.gather(*(live.look(CONN, key("r1")) for _ in range(10)))
+    looks = await asyncio.gather(*(live.look(CONN, key("r1"), DETAILS) for _ in range(10)))
     assert len({id(look) for look in looks}) == 1
-    assert looks[0].details is not None
+    assert looks[0].answer is not None
     clock.now += FRESH
-    await live.look(CONN, key("r1"))
+    await live.look(CONN, key("r1"), DETAILS)
     assert polls(flyte_default) == 1
     clock.now += 0.1
-    await asyncio.gather(*(live.look(CONN, key("r1")) for _ in range(10)))
+    await asyncio.gather(*(live.look(CONN, key("r1"), DETAILS) for _ in range(10)))
     assert polls(flyte_default) == 2
 
 
@@ -67,9 +67,9 @@ async def test_a_run_that_is_over_is_hardly_asked_about(
     flyte_default.run("r1").succeeds()
     for after, asked in ((0.0, 1), (FRESH_WHEN_OVER, 1), (0.1, 2)):
         clock.now += after
-        look = await live.look(CONN, key("r1"))
-        assert look.details is not None
-        assert look.details.done()
+        look = await live.look(CONN, key("r1"), DETAILS)
+        assert look.answer is not None
+        assert look.answer.done()
         assert polls(flyte_default) == asked
 
 
@@ -77,12 +77,12 @@ async def test_a_browser_that_goes_away_takes_nothing_from_the_others(
     live: LiveRuns, flyte_default: LocalFlyte
 ) -> None:
     flyte_default.run("r1").move("RUNNING")
-    first = asyncio.create_task(live.look(CONN, key("r1")))
+    first = asyncio.create_task(live.look(CONN, key("r1"), DETAILS))
     await asyncio.sleep(0)
-    second = asyncio.create_task(live.look(CONN, key("r1")))
+    second = asyncio.create_task(live.look(CONN, key("r1"), DETAILS))
     await asyncio.sleep(0)
     first.cancel()
-    assert (await second).details is not None
+    assert (await second).answer is not None
     assert polls(flyte_default) == 1
 
 
@@ -90,24 +90,24 @@ async def test_trouble_is_an_answer_and_passes(
     live: LiveRuns, flyte_default: LocalFlyte, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_FLYTE_DEFAULT")
-    look = await live.look(CONN, key("r1"))
+    look = await live.look(CONN, key("r1"), DETAILS)
     assert "There is no Airflow connection" in look.trouble
     monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default))
     clock.now += FRESH + 0.1
-    look = await live.look(CONN, key("r1"))
+    look = await live.look(CONN, key("r1"), DETAILS)
     assert "NOT_FOUND" in look.trouble
     assert look.url.endswith("/runs/r1")
     flyte_default.run("r1").move("RUNNING")
     clock.now += FRESH + 0.1
-    look = await live.look(CONN, key("r1"))
-    assert (look.details is not None, look.trouble) == (True, "")
+    look = await live.look(CONN, key("r1"), DETAILS)
+    assert (look.answer is not None, look.trouble) == (True, "")
 
 
 async def test_a_project_that_the_connection_may_not_be_used_for_is_not_asked_about(
     live: LiveRuns, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default, allowed_projects="flytesnacks"))
-    look = await live.look(CONN, RunKey("secret", "development", "r1"))
+    look = await live.look(CONN, RunKey("secret", "development", "r1"), DETAILS)
     assert "project 'secret' is not allowed here" in look.trouble
     assert polls(flyte_default) == 0
 
@@ -116,14 +116,14 @@ async def test_a_connection_that_has_changed_is_followed(
     live: LiveRuns, flyte_default: LocalFlyte, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flyte_default.run("r1").move("RUNNING")
-    await live.look(CONN, key("r1"))
+    await live.look(CONN, key("r1"), DETAILS)
     monkeypatch.setenv(
         "AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default, allowed_projects="other", project="other")
     )
     clock.now += FRESH + 0.1
-    assert (await live.look(CONN, key("r1"))).details is not None
+    assert (await live.look(CONN, key("r1"), DETAILS)).answer is not None
     clock.now += REREAD
-    assert "is not allowed here" in (await live.look(CONN, key("r1"))).trouble
+    assert "is not allowed here" in (await live.look(CONN, key("r1"), DETAILS)).trouble
 
 
 async def test_what_is_open_and_remembered_is_bounded(
@@ -134,7 +134,7 @@ async def test_what_is_open_and_remembered_is_bounded(
     flyte_default.run("r1").move("RUNNING")
     for number in range(4):
         monkeypatch.setenv(f"AIRFLOW_CONN_F{number}", connection_json(flyte_default))
-        assert (await live.look(f"f{number}", key("r1"))).details is not None
+        assert (await live.look(f"f{number}", key("r1"), DETAILS)).answer is not None
     assert list(live._connections) == ["f2", "f3"]
     assert len(live._looks) == 3
 
@@ -144,7 +144,7 @@ async def test_a_client_that_nobody_asks_is_closed(
 ) -> None:
     monkeypatch.setattr(live_runs, "LINGER", 0.01)
     flyte_default.run("r1").move("RUNNING")
-    await live.look(CONN, key("r1"))
+    await live.look(CONN, key("r1"), DETAILS)
     while live._connections:
         await asyncio.sleep(0.01)
     assert polls(flyte_default) == 1
@@ -159,9 +159,9 @@ async def test_the_api_server_opens_no_file_for_it_that_it_may_not(
     secret.write_text("a-token-of-the-api-server")
     named = connection_json(flyte_default, authentication="token_file", credentials_file=str(secret))
     monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", named)
-    look = await live.look(CONN, key("r1"))
+    look = await live.look(CONN, key("r1"), DETAILS)
     assert f"credentials_file names the file {secret}, which the tab 'Flyte' does not open" in look.trouble
     assert polls(flyte_default) == 0
     monkeypatch.setenv("AIRFLOW__FLYTE__TEST_CONNECTION_FOLDERS", str(tmp_path))
     clock.now += FRESH + 0.1
-    assert (await live.look(CONN, key("r1"))).details is not None
+    assert (await live.look(CONN, key("r1"), DETAILS)).answer is not None

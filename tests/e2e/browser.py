@@ -294,6 +294,10 @@ class FlyteTab:
         """A button, by what stands on it."""
         return self._frame.get_by_role("button", name=name)
 
+    def unfold(self, name: str) -> None:
+        """Open a part that is folded, by what stands on it."""
+        self._frame.locator("summary", has_text=name).click()
+
     def shows(self, **parts: str) -> None:
         """Wait until each of these parts has this text."""
         for name, text in parts.items():

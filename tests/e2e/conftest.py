@@ -105,7 +105,8 @@ def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte, canary_run: str) -> 
     examples_play = example_launches.plays(every=1)
     for kind in ("user", "system"):
         flyte.deploy(f"e2e.{kind}")
-    others = dict.fromkeys(("e2e.user", "e2e.system"), _fails_at_first) | {LEFT_ALONE: lambda run: run}
+    others = dict.fromkeys(("e2e.user", "e2e.system"), _fails_at_first)
+    others |= dict.fromkeys((LEFT_ALONE, "e2e.tab"), lambda run: run)
     flyte.on_launch(lambda run: others.get(run.task[0], examples_play)(run))
     airflow.api.create_pool(POOL)
     airflow.api.wait_for_dags(*dags)

@@ -33,11 +33,15 @@ def tab(airflow: StandaloneAirflow) -> Iterator[browser.FlyteTab]:
 
 @pytest.fixture(scope="module")
 def run(flyte: LocalFlyte) -> RunHandle:
-    flyte.run("e2e-tab-failed").move("RUNNING").retries().fails(message=HOSTILE)
+    flyte.deploy("e2e.tab")
+    failed = flyte.run("e2e-tab-failed").move("RUNNING").logs("epoch 1", HOSTILE.partition("\n")[0]).retries()
+    failed.logs("epoch 1", HOSTILE.partition("\n")[0])
+    failed.child("c1", task="train.shard").fails(message=HOSTILE)
+    failed.fails(message=HOSTILE)
     for number in (1, 2):
         flyte.run(f"e2e-tab-{number}").succeeds()
     run = flyte.run("e2e-tab", task="train.fit").phases("QUEUED", "INITIALIZING", "RUNNING", every=0.5)
-    return run.retries(message="no space left on device").phases("INITIALIZING", "RUNNING", every=0.5)
+    return run.retries(message="no space left on device").phases("RUNNING", every=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,7 @@ def tasks(tab: browser.FlyteTab, airflow: StandaloneAirflow, run: RunHandle) -> 
     api = airflow.api
     api.wait_for_dags(DAG)
     run_id = api.trigger(DAG)
-    for name, state in (("waits", "deferred"), ("fails", "failed"), ("other", "success")):
+    for name, state in (("waits", "deferred"), ("launches", "deferred"), ("fails", "failed"), ("other", "success")):
         api.wait_for_task(DAG, run_id, name, (state,))
     yield {task["task_id"]: task for task in api.tasks(DAG, run_id)}
     run.succeeds()
@@ -62,7 +66,11 @@ def test_a_failed_run_shows_what_flyte_says_as_text(tab: browser.FlyteTab, tasks
     tab.open(tasks["fails"])
     tab.shows(name="e2e-tab-failed", phase="FAILED", task="demo.train", kind="USER", error=HOSTILE, message="")
     expect(tab.part("attempts").locator("li")).to_have_count(2)
-    expect(tab.part("error").locator("*")).to_have_count(0)
+    for part, name in (("log", "Log"), ("failed", "Failed child actions")):
+        tab.unfold(name)
+        expect(tab.part(part)).to_contain_text(HOSTILE.partition("\n")[0])
+    for part in ("error", "log", "failed li"):
+        expect(tab.part(part).locator("*")).to_have_count(0)
     for theme in ("light", "dark"):
         tab.choose_theme(theme)
         assert tab.barriers() == []
@@ -93,6 +101,27 @@ def test_a_task_of_others_says_that_it_has_no_run(tab: browser.FlyteTab, tasks: 
     expect(tab.part("message")).to_contain_text("has no Flyte run")
     expect(tab.part("run")).to_be_hidden()
     assert tab.barriers() == []
+
+
+def test_a_launched_run_is_aborted_with_a_reason(
+    tab: browser.FlyteTab, airflow: StandaloneAirflow, flyte: LocalFlyte, tasks: dict[str, Task]
+) -> None:
+    [run] = [run for run in flyte.runs() if run.task[0] == "e2e.tab"]
+    tab.open(tasks["waits"])
+    tab.shows(name="e2e-tab")
+    expect(tab.button("Abort run")).to_be_hidden()
+    tab.open(tasks["launches"])
+    tab.shows(name=run.name)
+    tab.button("Abort run").click()
+    tab.button("Abort").last.click()
+    expect(tab.part("abort-message")).to_have_text("Give a reason in a few words.")
+    assert tab.barriers() == []
+    tab.part("abort-reason").fill("<b>wrong</b> data")
+    tab.button("Abort").last.click()
+    expect(tab.part("abort-message")).to_contain_text("is now aborted")
+    tab.button("Close").click()
+    tab.shows(phase="ABORTED", error=f"Aborted in Airflow by {USER}: <b>wrong</b> data")
+    airflow.api.wait_for_task(DAG, tasks["launches"]["dag_run_id"], "launches", ("failed",))
 
 
 def test_a_run_is_followed_until_it_is_over(

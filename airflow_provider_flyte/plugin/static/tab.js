@@ -86,7 +86,91 @@ function show(told) {
   at("kind").textContent = run.error ? run.error.kind : "";
   fill(at("error"), run.error ? run.error.message || "Flyte gives no message." : "Only those who may read this task's log may read it.");
   attempts(run);
+  at("abort").hidden = !told.abortable;
+  at("log-part").hidden = !told.logs;
+  at("failed-part").hidden = !told.logs;
+  more("log", fillLog);
+  more("failed", fillFailed);
   return run.over && told.over ? null : run.over ? LONGEST : pause;
+}
+
+// Parts that cost Flyte a call of their own are asked for while they are open.
+async function more(name, fillIn) {
+  if (!at(`${name}-part`).open || at(`${name}-part`).hidden) return;
+  const asked = chosen;
+  let told;
+  try {
+    const answer = await fetch(address(`api/${name}`, { run: asked }), { headers: { Accept: "application/json" } });
+    told = answer.ok ? await answer.json() : null;
+  } catch {
+    told = null;
+  }
+  if (asked !== chosen) return;
+  if (told) fillIn(told);
+  else fill(at(`${name}-message`), "Airflow does not tell it. The page asks again by itself.");
+}
+
+function forget() {
+  for (const name of ["log", "failed"]) {
+    at(name).replaceChildren();
+    fill(at(`${name}-message`), "");
+  }
+  delete at("failed").dataset.shown;
+}
+
+function fillLog(told) {
+  const log = at("log"), text = told.lines.join("\n");
+  const atEnd = log.hidden || log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+  const which = told.lines.length ? `The last ${told.lines.length} lines of attempt ${told.attempt}.` : "No lines.";
+  fill(at("log-message"), `${which} ${told.trouble}`.trim());
+  log.hidden = !text;
+  fill(log, text);
+  if (atEnd) log.scrollTop = log.scrollHeight;
+}
+
+function fillFailed(told) {
+  const others = told.more ? `, and ${told.more} more` : "";
+  fill(at("failed-message"), told.trouble || (told.actions.length ? `${told.actions.length} that failed first${others}.` : "None."));
+  const text = JSON.stringify(told.actions);
+  if (at("failed").dataset.shown === text) return;
+  at("failed").dataset.shown = text;
+  at("failed").replaceChildren(...told.actions.map((action) => {
+    const item = document.createElement("li");
+    item.textContent = action.task ? `${action.name} (${action.task}): ${action.why}` : `${action.name}: ${action.why}`;
+    return item;
+  }));
+}
+
+function askToAbort() {
+  fill(at("abort-name"), at("name").textContent);
+  fill(at("abort-message"), "");
+  at("abort-yes").disabled = false;
+  at("abort-dialog").showModal();
+}
+
+async function abort() {
+  const reason = at("abort-reason").value.trim();
+  if (!reason) {
+    fill(at("abort-message"), "Give a reason in a few words.");
+    at("abort-reason").focus();
+    return;
+  }
+  at("abort-yes").disabled = true;
+  let said;
+  try {
+    const answer = await fetch(address("api/abort", { run: chosen }), {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Flyte-Tab": "abort" },
+      body: JSON.stringify({ name: at("abort-name").textContent, reason }),
+    });
+    const told = await answer.json().catch(() => ({}));
+    said = answer.ok ? told.said : typeof told.detail === "string" ? told.detail : `Airflow answered with ${answer.status}.`;
+  } catch {
+    said = "Airflow's API server does not answer. Whether the run is aborted is not known: look at its phase.";
+  }
+  fill(at("abort-message"), said);
+  before = "";
+  look();
 }
 
 function fill(element, text) {
@@ -207,8 +291,12 @@ try {
   if (parent !== window) new MutationObserver(theme).observe(parent.document.documentElement, { attributeFilter: ["class"] });
 } catch { /* As above. */ }
 at("copy").addEventListener("click", copy);
+at("abort").addEventListener("click", askToAbort);
+at("abort-yes").addEventListener("click", abort);
+at("abort-no").addEventListener("click", () => at("abort-dialog").close());
+for (const name of ["log-part", "failed-part"]) at(name).addEventListener("toggle", () => { if (at(name).open) look(); });
 at("console").addEventListener("click", open);
-at("chosen").addEventListener("change", (event) => { chosen = Number(event.target.value); before = ""; look(); });
+at("chosen").addEventListener("change", (event) => { chosen = Number(event.target.value); before = ""; forget(); look(); });
 document.addEventListener("visibilitychange", look);
 if (dagId === undefined) say("Open this page as a tab of a task instance in Airflow.");
 else look();

@@ -1,0 +1,46 @@
+"""What the tab asks about a run beside its details: the end of its log, and which child actions failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_flyte.plugin.live_runs import Question
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import FlyteClient
+    from airflow_provider_flyte.client.flows.failed_actions import FailedActions
+    from airflow_provider_flyte.client.flows.log_tail import LogTail
+    from airflow_provider_flyte.client.run_key import RunKey
+
+LINES = 200
+"""How many lines of the log are shown: the last ones."""
+
+_WITHIN = 3.0
+"""Seconds: what came of the log until then is shown."""
+
+_FAILED_ACTIONS = 20
+"""Of how many failed child actions the errors are read."""
+
+
+def log_of(attempt: int) -> Question[LogTail]:
+    """The end of an attempt's log.
+
+    :param attempt: its number, from 1.
+    """
+
+    async def ask(client: FlyteClient, key: RunKey) -> LogTail:
+        from airflow_provider_flyte.client.flows.log_tail import tail_log
+
+        return await client.aexecute(tail_log(key, client.config.org, attempt, LINES, _WITHIN), retry_for=0.0)
+
+    return Question(f"log {attempt}", ask, lambda tail: 5.0)
+
+
+async def _ask_failed(client: FlyteClient, key: RunKey) -> FailedActions:
+    from airflow_provider_flyte.client.flows.failed_actions import failed_actions
+
+    return await client.aexecute(failed_actions(key, client.config.org, most=_FAILED_ACTIONS), retry_for=0.0)
+
+
+FAILED_ACTIONS: Question[FailedActions] = Question("failed actions", _ask_failed, lambda found: 10.0)
+"""The child actions that failed first, with their errors."""
