@@ -64,6 +64,12 @@ TAB = Option(
     "the connections of the tasks that somebody looks at.",
 )
 
+TAB_VALUES = Option(
+    "tab_values",
+    True,
+    "Whether the tab shows the inputs and outputs of runs to those who may read the task instance's XCom.",
+)
+
 AIRFLOW_ID = Option(
     "airflow_id",
     "",
@@ -106,7 +112,7 @@ def config_section() -> dict[str, Any]:
                 "example": None,
                 "default": str(option.default),
             }
-            for option in (*OPTIONS, STREAM_LOGS, READABLE, TAB, AIRFLOW_ID, LABEL_PREFIX)
+            for option in (*OPTIONS, STREAM_LOGS, READABLE, TAB, TAB_VALUES, AIRFLOW_ID, LABEL_PREFIX)
         },
     }
 
@@ -137,6 +143,14 @@ def has_tab() -> bool:
     :raises FlyteConfigurationError: naming the option and what to enter.
     """
     return bool(_read(TAB))
+
+
+def shows_values() -> bool:
+    """Whether the tab shows inputs and outputs.
+
+    :raises FlyteConfigurationError: naming the option and what to enter.
+    """
+    return bool(_read(TAB_VALUES))
 
 
 def readable_folders() -> list[Path]:

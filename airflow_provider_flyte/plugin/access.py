@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import Depends, HTTPException, Query, Request, status
 
 from airflow_provider_flyte.plugin.airflow_server import DagAccessEntity, GetUserDep, requires_access_dag
+from airflow_provider_flyte.settings import shows_values
 
 _ID = Query(min_length=1, max_length=1000)
 
@@ -49,6 +50,10 @@ def _logs(request: Request, user: GetUserDep, asked: ReadableTask) -> bool:
     return _allowed(requires_access_dag("GET", DagAccessEntity.TASK_LOGS, asked.dag_id), request, user)
 
 
+def _xcom(request: Request, user: GetUserDep, asked: ReadableTask) -> bool:
+    return _allowed(requires_access_dag("GET", DagAccessEntity.XCOM, asked.dag_id), request, user)
+
+
 def _edit(request: Request, user: GetUserDep, asked: ReadableTask) -> bool:
     return _allowed(requires_access_dag("PUT", DagAccessEntity.TASK_INSTANCE, asked.dag_id), request, user)
 
@@ -66,12 +71,19 @@ def _allowed(check: Callable[[Request, Any], None], request: Request, user: Any)
 MayReadLogs = Annotated[bool, Depends(_logs)]
 """Whether that person may read the task's log too, in which a run's error stands."""
 
+MayReadXCom = Annotated[bool, Depends(_xcom)]
+"""Whether that person may read the task instance's XCom, where its run's outputs are."""
+
 MayEdit = Annotated[bool, Depends(_edit)]
 """Whether that person may change the task instance, as one does who clears it or marks it."""
 
 
 def _log_reader(may: MayReadLogs) -> None:
     _refuse_unless(may)
+
+
+def _xcom_reader(may: MayReadXCom) -> None:
+    _refuse_unless(may and shows_values())
 
 
 def _editor(may: MayEdit) -> None:
@@ -85,6 +97,9 @@ def _refuse_unless(may: bool) -> None:
 
 LogReader = Depends(_log_reader)
 """Refuses whoever may not read the task's log."""
+
+XComReader = Depends(_xcom_reader)
+"""Refuses whoever may not read the task instance's XCom, and everybody where values are not shown."""
 
 Editor = Depends(_editor)
 """Refuses whoever may not change the task instance."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow._shared.secrets_masker.secrets_masker import redact as redact
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity as DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep as GetUserDep
 from airflow.api_fastapi.core_api.security import requires_access_dag as requires_access_dag

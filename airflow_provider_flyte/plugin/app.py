@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,12 +14,23 @@ from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response,
 from airflow_provider_flyte.client.outside import LONGEST, one_line
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.plugin.abort import FromThePage, Wanted, abort_run, launched_by
-from airflow_provider_flyte.plugin.access import Editor, LogReader, MayEdit, MayReadLogs, ReadableTask, UserName
+from airflow_provider_flyte.plugin.access import (
+    Editor,
+    LogReader,
+    MayEdit,
+    MayReadLogs,
+    MayReadXCom,
+    ReadableTask,
+    UserName,
+    XComReader,
+)
+from airflow_provider_flyte.plugin.airflow_server import redact
 from airflow_provider_flyte.plugin.live_runs import DETAILS, LiveRuns
-from airflow_provider_flyte.plugin.questions import FAILED_ACTIONS, LINES, log_of
+from airflow_provider_flyte.plugin.questions import FAILED_ACTIONS, LINES, VALUES, log_of
 from airflow_provider_flyte.plugin.stored_task import Stored, StoredTask
-from airflow_provider_flyte.plugin.view import run_view
+from airflow_provider_flyte.plugin.view import run_view, values_text
 from airflow_provider_flyte.report.task_runs import MOST_RUNS, TaskRuns
+from airflow_provider_flyte.settings import shows_values
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -40,7 +52,13 @@ Index = Annotated[int, Query(ge=0, lt=MOST_RUNS)]
 
 @router.get("/api/run")
 async def show(
-    request: Request, asked: ReadableTask, logs: MayReadLogs, edit: MayEdit, stored: Stored, run: Index = 0
+    request: Request,
+    asked: ReadableTask,
+    logs: MayReadLogs,
+    xcom: MayReadXCom,
+    edit: MayEdit,
+    stored: Stored,
+    run: Index = 0,
 ) -> dict[str, Any]:
     """A task instance's runs, and one of them as Flyte has it now.
 
@@ -64,6 +82,7 @@ async def show(
         "trouble": one_line(look.trouble, LONGEST),
         "run": run_view(details, logs=logs) if details else None,
         "logs": logs,
+        "values": xcom and shows_values(),
         "abortable": details is not None and edit and not details.done() and launched_by(asked, details),
     }
 
@@ -92,6 +111,17 @@ async def show_failed(request: Request, stored: Stored, run: Index = 0) -> dict[
     return {"actions": actions, "more": look.answer.more, "trouble": one_line(look.answer.trouble)}
 
 
+@router.get("/api/values", dependencies=[XComReader])
+async def show_values(request: Request, stored: Stored, run: Index = 0) -> dict[str, Any]:
+    """The inputs and outputs of a run, as texts."""
+    runs, key = _chosen(stored, run)
+    look = await _live(request.app).look(runs.flyte_conn_id, key, VALUES)
+    inputs, outputs = look.answer or ({}, {})
+    # In a thread: a value may be large, and Airflow's masker looks at all of it.
+    texts = [await asyncio.to_thread(values_text, values, redact) for values in (inputs, outputs)]
+    return {"inputs": texts[0], "outputs": texts[1], "trouble": one_line(look.trouble)}
+
+
 @router.post("/api/abort", dependencies=[Editor, FromThePage])
 async def abort(
     request: Request, asked: ReadableTask, user: UserName, stored: Stored, wanted: Wanted, run: Index = 0
@@ -116,8 +146,6 @@ def _chosen(stored: StoredTask, run: int) -> tuple[TaskRuns, RunKey]:
 
 def _live(app: FastAPI) -> LiveRuns:
     # Made on the loop that serves: a test may have several.
-    import asyncio
-
     live: WeakKeyDictionary[asyncio.AbstractEventLoop, LiveRuns] = app.state.live
     return live.setdefault(asyncio.get_running_loop(), LiveRuns())
 

@@ -1,8 +1,8 @@
-"""What the tab asks about a run beside its details: the end of its log, and which child actions failed."""
+"""What the tab asks about a run beside its details: its log's end, the child actions that failed, and its values."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.plugin.live_runs import Question
 
@@ -34,6 +34,24 @@ def log_of(attempt: int) -> Question[LogTail]:
         return await client.aexecute(tail_log(key, client.config.org, attempt, LINES, _WITHIN), retry_for=0.0)
 
     return Question(f"log {attempt}", ask, lambda tail: 5.0)
+
+
+Values = tuple[dict[str, Any], dict[str, Any]]
+"""Inputs and outputs."""
+
+
+async def _ask_values(client: FlyteClient, key: RunKey) -> Values:
+    from airflow_provider_flyte.client.flows import calls
+    from airflow_provider_flyte.client.idl.common.identifier_pb2 import ActionIdentifier
+    from airflow_provider_flyte.client.literals.reader import named_values
+
+    root = ActionIdentifier(run=calls.run_identifier(key, client.config.org), name=calls.ROOT_ACTION)
+    data = await client.aexecute(calls.get_action_data(root), retry_for=0.0)
+    return named_values(data.inputs), named_values(data.outputs)
+
+
+VALUES: Question[Values] = Question("values", _ask_values, lambda values: 10.0)
+"""The inputs and outputs, as plain Python values."""
 
 
 async def _ask_failed(client: FlyteClient, key: RunKey) -> FailedActions:

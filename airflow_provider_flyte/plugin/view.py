@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines
@@ -20,6 +22,10 @@ MOST_PHASES = 30
 
 LONGEST_ERROR = 20_000
 """Characters of an error; its middle is left out."""
+
+
+LONGEST_VALUE, MOST_VALUES = 10_000, 50_000
+"""Characters of an input or output, and of all of them; the middle is left out."""
 
 
 def run_view(details: RunDetails, *, logs: bool) -> dict[str, Any]:
@@ -59,6 +65,33 @@ def run_view(details: RunDetails, *, logs: bool) -> dict[str, Any]:
         ],
         "attempts_left_out": max(0, len(action.attempts) - MOST_ATTEMPTS),
     }
+
+
+def values_text(values: Mapping[str, Any], redact: Callable[[Any], Any]) -> str:
+    """Inputs or outputs as a text, each on lines of its own.
+
+    :param values: plain Python values.
+    :param redact: Airflow's, which hides what stands under the name of a secret and what is known to be one.
+    """
+    shown = []
+    for name, value in values.items():
+        [(_, hidden)] = redact({name: _plain(value)}).items()
+        text = hidden if isinstance(hidden, str) else json.dumps(hidden, indent=2, ensure_ascii=False)
+        shown.append(f"{one_line(name, LONGEST_NAME)}: {some_lines(text, LONGEST_VALUE)}")
+    return some_lines("\n".join(shown), MOST_VALUES)
+
+
+def _plain(value: Any) -> Any:
+    """The value in JSON's types."""
+    from airflow_provider_flyte.client.literals.spelling import spell
+
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return value.isoformat() if isinstance(value, date) else spell(value) if isinstance(value, bytes) else str(value)
 
 
 def _time(at: datetime | None) -> str | None:

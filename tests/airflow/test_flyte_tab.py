@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
@@ -207,7 +208,12 @@ def test_the_auth_manager_is_asked_about_the_dag_that_is_shown(
 
     monkeypatch.setattr(SimpleAuthManager, "is_authorized_dag", is_authorized_dag)
     server.told(run_id, "launch")
-    assert asked == [("GET", "TASK_INSTANCE", DAG), ("GET", "TASK_LOGS", DAG), ("PUT", "TASK_INSTANCE", DAG)]
+    assert asked == [
+        ("GET", "TASK_INSTANCE", DAG),
+        ("GET", "TASK_LOGS", DAG),
+        ("GET", "XCOM", DAG),
+        ("PUT", "TASK_INSTANCE", DAG),
+    ]
     # Whichever of two the one reads, the other reads it too.
     path = f"/flyte/api/run?run_id={quote(run_id)}&task_id=launch"
     headers = {"Authorization": f"Bearer {server.token('VIEWER')}"}
@@ -389,6 +395,33 @@ def refuse(monkeypatch: pytest.MonkeyPatch, entity: str) -> None:
     monkeypatch.setattr(
         SimpleAuthManager, "is_authorized_dag", lambda self, *, access_entity, **_: access_entity.value != entity
     )
+
+
+def test_inputs_and_outputs_are_shown_without_secrets(
+    server: Server, flyte: LocalFlyte, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = {"rows": 3, "password": "hunter2hunter2", "config": {"api_key": "made-up-key", "depth": [1, None]}}
+    flyte.run("tab-values", inputs=inputs).succeeds({"o0": HOSTILE, "o1": datetime(2026, 1, 1, tzinfo=timezone.utc)})
+    store(run_id, "templated", TaskRuns("flyte_default", 1, _keys("tab-values"), 1).to_text())
+    told = further(server, run_id, "values").json()
+    assert told["trouble"] == ""
+    assert "rows: 3\n" in told["inputs"]
+    assert "password: ***" in told["inputs"]
+    assert '"api_key": "***"' in told["inputs"]
+    assert '"depth"' in told["inputs"]
+    assert told["outputs"].startswith("o0: <script>alert(1)</script>\N{REPLACEMENT CHARACTER}")
+    assert "o1: 2026-01-01" in told["outputs"]
+    assert "hunter2" not in str(told)
+    assert "made-up-key" not in str(told)
+    monkeypatch.setenv("AIRFLOW__FLYTE__TAB_VALUES", "False")
+    assert further(server, run_id, "values").status_code == 403
+    assert server.told(run_id, "templated")["values"] is False
+
+
+def test_values_are_for_those_who_may_read_xcom(server: Server, run_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, "XCOM")
+    assert further(server, run_id, "values").status_code == 403
+    assert server.told(run_id, "templated")["values"] is False
 
 
 FROM_THE_PAGE = {"X-Flyte-Tab": "abort", "Sec-Fetch-Site": "same-origin"}

@@ -34,7 +34,11 @@ def tab(airflow: StandaloneAirflow) -> Iterator[browser.FlyteTab]:
 @pytest.fixture(scope="module")
 def run(flyte: LocalFlyte) -> RunHandle:
     flyte.deploy("e2e.tab")
-    failed = flyte.run("e2e-tab-failed").move("RUNNING").logs("epoch 1", HOSTILE.partition("\n")[0]).retries()
+    line = HOSTILE.partition("\n")[0]
+    inputs = {"text": line, "password": "of-nobody"}
+    failed = (
+        flyte.run("e2e-tab-failed", inputs=inputs).move("RUNNING").logs("epoch 1", HOSTILE.partition("\n")[0]).retries()
+    )
     failed.logs("epoch 1", HOSTILE.partition("\n")[0])
     failed.child("c1", task="train.shard").fails(message=HOSTILE)
     failed.fails(message=HOSTILE)
@@ -66,10 +70,10 @@ def test_a_failed_run_shows_what_flyte_says_as_text(tab: browser.FlyteTab, tasks
     tab.open(tasks["fails"])
     tab.shows(name="e2e-tab-failed", phase="FAILED", task="demo.train", kind="USER", error=HOSTILE, message="")
     expect(tab.part("attempts").locator("li")).to_have_count(2)
-    for part, name in (("log", "Log"), ("failed", "Failed child actions")):
+    for part, name in (("log", "Log"), ("failed", "Failed child actions"), ("inputs", "Inputs and outputs")):
         tab.unfold(name)
         expect(tab.part(part)).to_contain_text(HOSTILE.partition("\n")[0])
-    for part in ("error", "log", "failed li"):
+    for part in ("error", "log", "failed li", "inputs"):
         expect(tab.part(part).locator("*")).to_have_count(0)
     for theme in ("light", "dark"):
         tab.choose_theme(theme)

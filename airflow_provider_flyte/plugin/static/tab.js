@@ -65,6 +65,7 @@ function show(told) {
     return told.over ? null : LONGEST;
   }
   at("run").hidden = false;
+  if (at("name").textContent !== told.name) forget(); // A retry has another run.
   at("name").textContent = told.name;
   at("where").textContent = `${told.project}, ${told.domain}`;
   at("try").textContent = told.try_number;
@@ -91,6 +92,8 @@ function show(told) {
   at("failed-part").hidden = !told.logs;
   more("log", fillLog);
   more("failed", fillFailed);
+  at("values-part").hidden = !told.values;
+  more("values", fillValues);
   return run.over && told.over ? null : run.over ? LONGEST : pause;
 }
 
@@ -111,10 +114,8 @@ async function more(name, fillIn) {
 }
 
 function forget() {
-  for (const name of ["log", "failed"]) {
-    at(name).replaceChildren();
-    fill(at(`${name}-message`), "");
-  }
+  for (const name of ["log", "failed", "inputs", "outputs"]) at(name).replaceChildren();
+  for (const name of ["log", "failed", "values"]) fill(at(`${name}-message`), "");
   delete at("failed").dataset.shown;
 }
 
@@ -126,6 +127,12 @@ function fillLog(told) {
   log.hidden = !text;
   fill(log, text);
   if (atEnd) log.scrollTop = log.scrollHeight;
+}
+
+function fillValues(told) {
+  fill(at("values-message"), told.trouble);
+  fill(at("inputs"), told.inputs || "none");
+  fill(at("outputs"), told.outputs || "none");
 }
 
 function fillFailed(told) {
@@ -294,7 +301,7 @@ at("copy").addEventListener("click", copy);
 at("abort").addEventListener("click", askToAbort);
 at("abort-yes").addEventListener("click", abort);
 at("abort-no").addEventListener("click", () => at("abort-dialog").close());
-for (const name of ["log-part", "failed-part"]) at(name).addEventListener("toggle", () => { if (at(name).open) look(); });
+for (const name of ["log-part", "failed-part", "values-part"]) at(name).addEventListener("toggle", () => { if (at(name).open) look(); });
 at("console").addEventListener("click", open);
 at("chosen").addEventListener("change", (event) => { chosen = Number(event.target.value); before = ""; forget(); look(); });
 document.addEventListener("visibilitychange", look);
