@@ -42,7 +42,9 @@ def test_airflow_flyte_runs_says_which_try_had_which_run(
     dag_run = dag_runs["e2e_retries"]
     airflow.api.wait_for_run("e2e_retries", dag_run, timeout=300)
     command = [sys.executable, "-m", "airflow", "flyte", "runs", "e2e_retries", dag_run, "-o", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=airflow.environment())
+    # At DEBUG Airflow itself writes lines to standard output before it reads which command it is.
+    environment = airflow.environment() | {"AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert [(row["task"], row["try"], row["state"], row["phase"], row["how"]) for row in rows] == [
