@@ -36,6 +36,11 @@ SNIPPETS = [
     if IS_3 or not re.search("AssetWatcher|DeadlineAlert", block)
 ]
 
+NEED_3_3 = {
+    "retry_policies": "ImportError: FlyteRetryPolicy needs Airflow 3.3 or newer",
+    "start_from_trigger": "FlyteArgumentError: start_from_trigger=True needs Airflow 3.3 or newer",
+}
+
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_every_snippet_runs(snippet: str, tmp_path: Path) -> None:
@@ -58,9 +63,10 @@ def test_every_snippet_runs(snippet: str, tmp_path: Path) -> None:
         command = [sys.executable, "-W", "error::DeprecationWarning:__main__", str(file)]
     file.write_text(for_this_airflow(snippet))
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if "retry_policies" in snippet and AIRFLOW < (3, 3):
-        assert "ImportError: FlyteRetryPolicy needs Airflow 3.3 or newer" in done.stderr
-        return
+    for needing, error in NEED_3_3.items() if AIRFLOW < (3, 3) else ():
+        if needing in snippet:
+            assert error in done.stderr
+            return
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -103,6 +103,7 @@ DESCRIBED = {
     Ending.QUEUED: "queued_timeout has passed, and a worker checks whether the run has left its queue",
     Ending.NO_CONNECTION: "the Airflow connection cannot be used",
     Ending.CRASHED: "the trigger failed",
+    Ending.NOT_BEGUN: "the triggerer cannot tell what to wait for, so a worker begins",
 }
 
 
