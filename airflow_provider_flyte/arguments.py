@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow_provider_flyte.client.arguments import action_names
+from airflow_provider_flyte.client.arguments import action_names, seconds
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.compat import conf
 from airflow_provider_flyte.exceptions import FlyteArgumentError
@@ -91,6 +92,86 @@ def timestamp(name: str, value: object) -> float | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LAST:
         return value
     raise FlyteArgumentError(f"{name} is {value!r}; give seconds since the epoch, or None.")
+
+
+def moment(name: str, value: object) -> datetime | float | None:
+    """A datetime with a time zone, of a datetime or its text in ISO format (without a time zone it is UTC); seconds
+    before now, of a number or a timedelta; or None.
+
+    :param name: what the argument is called.
+    :raises ConfigError: naming the argument and what to give.
+    """
+    if isinstance(value, str):
+        if value.strip() in ("", "None"):
+            raise ConfigError(
+                f"{name} is {value!r}. Where that is a template, it names a date that this DAG run does not have: one "
+                "that is triggered by hand on Airflow 3 may have no logical date and no data interval. Use "
+                "'{{ dag_run.run_after }}' there, or trigger it with a logical date."
+            )
+        try:
+            # Python 3.10 reads no Z.
+            value = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+        except ValueError:
+            raise ConfigError(f"{name} is {value!r}; give a datetime or its text in ISO format.") from None
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+    return None if value is None else seconds(name, value, or_none=", a datetime, or None")
+
+
+SEARCH_ARGUMENTS = ("task_name", "since", "until", "which", "labels")
+"""The arguments of a sensor that say which run it waits for, where they do not name it."""
+
+
+NO_SINCE = (
+    "since is not given; with task_name give the time since which its run was created, such as "
+    "since='{{ data_interval_start }}'."
+)
+
+
+def check_search(task: Any, default_args: Mapping[str, Any]) -> None:
+    """Check the arguments by which a sensor looks for its run, as far as they are no templates.
+
+    Those are left out that only the DAG's ``default_args`` have, and this sensor does not need: operators have
+    ``task_name`` and ``labels`` too.
+
+    :param task: the sensor.
+    :param default_args: those of its DAG.
+    :raises ConfigError: naming the argument and what to give.
+    """
+    named = next((name for name in ("run_name", "run_names") if getattr(task, name) is not None), None)
+    if named and task.task_name is not None:
+        if "task_name" not in default_args:
+            raise ConfigError(f"{named} and task_name are both given; give one of them.")
+        task.task_name = None
+    for name in ("since", "until", "labels"):
+        value = getattr(task, name)
+        if task.task_name is None and value is not None:
+            if name not in default_args:
+                raise ConfigError(f"{name} has a meaning only with task_name, whose runs it chooses from.")
+            setattr(task, name, None)
+        elif isinstance(value, timedelta):
+            # A number can be stored for the triggerer.
+            setattr(task, name, moment(name, value))
+        elif name != "labels" and isinstance(value, str | datetime | int | float) and "{" not in str(value):
+            moment(name, value)
+    if task.task_name is not None and task.since is None:
+        raise ConfigError(NO_SINCE)
+
+
+def label_values(value: Any) -> dict[str, str] | None:
+    """The labels that a run is to have, of a dict or of pairs; or None.
+
+    :raises ConfigError: naming the argument and what to give.
+    """
+    if value is None:
+        return None
+    try:
+        pairs = dict(value)
+    except (TypeError, ValueError):
+        pairs = {None: None}
+    if not all(isinstance(part, str) for pair in pairs.items() for part in pair):
+        raise ConfigError(f"labels is {value!r}; give a dict of texts, or None.")
+    return pairs
 
 
 LAST = 253_402_300_800

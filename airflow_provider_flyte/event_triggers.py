@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Hashable, Mapping, Sequence, Set
 from contextlib import aclosing
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argument_errors
+from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argument_errors, label_values, moment
 from airflow_provider_flyte.client.arguments import seconds, sendable
 from airflow_provider_flyte.compat import (
     BaseEventTrigger,
@@ -68,10 +68,10 @@ class FlyteRunsTrigger(BaseEventTrigger):
         self.outcomes = _outcomes(outcomes)
         self.project = None if project is None else _text("project", project)
         self.domain = None if domain is None else _text("domain", domain)
-        self.labels = _labels(labels)
         self.flyte_conn_id = _text("flyte_conn_id", flyte_conn_id)
-        self.since = _since(since)
         with argument_errors():
+            self.labels = label_values(labels)
+            self.since = _since(since)
             self.poll_interval = seconds("poll_interval", poll_interval, least=LEAST_INTERVAL)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -153,32 +153,10 @@ def _outcomes(value: object) -> tuple[str, ...]:
     raise FlyteArgumentError(f"outcomes is {value!r}; give a list of 'succeeded', 'failed', or both.")
 
 
-def _labels(value: Any) -> dict[str, str] | None:
-    if value is None:
-        return None
-    try:
-        pairs = dict(value)
-    except (TypeError, ValueError):
-        pairs = {None: None}
-    if not all(isinstance(part, str) for pair in pairs.items() for part in pair):
-        raise FlyteArgumentError(f"labels is {value!r}; give a dict of texts, or None.")
-    return pairs
-
-
 def _since(value: object) -> str | float | None:
     """A text in ISO format, seconds before the trigger's start, or None."""
-    if isinstance(value, str):
-        try:
-            # Python 3.10 reads no Z.
-            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError:
-            raise FlyteArgumentError(f"since is {value!r}; give a datetime or its text in ISO format.") from None
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=timezone.utc)).isoformat()
-    if value is None:
-        return None
-    with argument_errors():
-        return seconds("since", value, or_none=", a datetime, or None")
+    since = moment("since", value)
+    return since.isoformat() if isinstance(since, datetime) else since
 
 
 def _in_microseconds(since: str | float | None) -> int | None:

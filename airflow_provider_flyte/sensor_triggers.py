@@ -255,6 +255,9 @@ def _resumes(payload: dict[str, Any], settled: Settled) -> TriggerEvent:
 def _begun(sensor: _SensorHere, context: Any, watcher: RunWatcher, settled: Settled) -> Settled:
     """Show the button, and return what is settled with the connection's project and domain."""
     config = watcher.asking.config
+    if not settled.run_names:
+        # The run is still looked for.
+        return settled
     try:
         keys = [config.key(name, settled.project, settled.domain) for name in settled.run_names]
     except ConfigError:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import DEFAULT_DEFERRABLE, LEAST_INTERVAL, RESUME_AFTER, argument_errors
+from airflow_provider_flyte.arguments import (
+    DEFAULT_DEFERRABLE,
+    LEAST_INTERVAL,
+    RESUME_AFTER,
+    SEARCH_ARGUMENTS,
+    argument_errors,
+    check_search,
+)
 from airflow_provider_flyte.client.arguments import (
     MISSING_AFTER,
     UNREACHABLE_AFTER,
@@ -40,6 +48,8 @@ from airflow_provider_flyte.templates import KeepsTexts
 from airflow_provider_flyte.wait.from_trigger import BACKSTOP, StartInTriggerer, check_partial, check_start
 
 if TYPE_CHECKING:
+    from airflow_provider_flyte.client.flows.run_search import Sought
+    from airflow_provider_flyte.client.run_key import RunKey
     from airflow_provider_flyte.client.verdict import Verdict
     from airflow_provider_flyte.compat import Context
     from airflow_provider_flyte.tries.held_client import HeldClient
@@ -70,6 +80,15 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     :param wait_for: with ``run_names``: ``"all"`` of them, or ``"any"``, which one success ends.
     :param fail_fast: with ``run_names``: whether the first run that ends without success ends the wait. If not, it
         lasts until all are over (``"any"``: until one has succeeded), and then reports each.
+    :param task_name: the run's Flyte task, instead of its name, of a run that somebody else launches (a Flyte schedule,
+        a person); a template. Its name goes to XCom under ``run_name`` once it is found.
+    :param since: with ``task_name``: since when the run was created, a datetime or its text in ISO format (UTC without
+        a time zone), or so long before this try began, seconds or a timedelta; a template.
+    :param until: with ``task_name``: before when it was created; None: whenever. A template.
+    :param which: with ``task_name``: ``"first"``, the run that was created first; or ``"newest"``, the newest that
+        there was when this try began to wait, or the first after that.
+    :param labels: with ``task_name``: the labels that the run has, among others; a call for each run of the window. A
+        template.
     :param project: the runs' Flyte project; by default the connection's.
     :param domain: their Flyte domain; by default the connection's.
     :param flyte_conn_id: the Airflow connection, of type ``flyte``.
@@ -91,11 +110,17 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         webhooks that are notified of its end, by ``***`` in XCom.
     """
 
-    template_fields: Sequence[str] = ("run_name", "run_names", "project", "domain", "flyte_conn_id")
-    text_collections = ("run_names",)
+    template_fields: Sequence[str] = (
+        *("run_name", "run_names", "task_name", "since", "until", "labels"),
+        *("project", "domain", "flyte_conn_id"),
+    )
+    text_collections = ("run_names", "labels")
     operator_extra_links = (FlyteRunLink(),)
     ui_color = "#e9dfff"
     start_trigger_args = StartInTriggerer()
+
+    _found: str | None = None
+    """The name of the run that was looked for."""
 
     _began: float | None = None
     _wait: TaskWait | None = None
@@ -107,6 +132,11 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         run_names: Sequence[str] | None = None,
         wait_for: str = "all",
         fail_fast: bool = True,
+        task_name: str | None = None,
+        since: datetime | timedelta | str | float | None = None,
+        until: datetime | timedelta | str | float | None = None,
+        which: str = "first",
+        labels: Mapping[str, str] | None = None,
         project: str | None = None,
         domain: str | None = None,
         flyte_conn_id: str = DEFAULT_CONN_ID,
@@ -131,6 +161,10 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         super().__init__(**kwargs)
         self.run_name = run_name
         self.run_names = run_names
+        self.task_name = task_name
+        self.since = since
+        self.until = until
+        self.labels = labels
         self.project = project
         self.domain = domain
         self.flyte_conn_id = flyte_conn_id
@@ -138,6 +172,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         with argument_errors():
             self.wait_for = choice("wait_for", wait_for, ("all", "any"))
             self.fail_fast = switch("fail_fast", fail_fast)
+            self.which = choice("which", which, ("first", "newest"))
+            check_search(self, kwargs.get("default_args") or {})
             self.deferrable = switch("deferrable", deferrable)
             self.missing_after = optional_seconds("missing_after", missing_after)
             self.unreachable_after = optional_seconds("unreachable_after", unreachable_after)
@@ -166,6 +202,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         from airflow_provider_flyte.tries.task_instance import may_defer
         from airflow_provider_flyte.wait.task_wait import BRIEFLY
 
+        self._found = None
         self._check_arguments()
         if may_defer(context, self):
             with self._never_failing():
@@ -222,17 +259,26 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         if before is not None and not before.belongs_to(context, SENSOR, self.log):
             return self._start(context)
         if before is not None:
-            link_was_shown(self)
-            # Templates may render another run now, and an edited DAG may have several runs instead of one.
-            if self.run_names is None and len(before.run_names) == 1:
-                [self.run_name] = before.run_names
-            else:
-                self.run_name, self.run_names = None, before.run_names
+            if before.run_names:
+                link_was_shown(self)
+            self._keep_to(before.run_names)
         self._check_arguments()
         read = read_event(event, self._what, self.log)
         if before is None:
             before = self._settle(context, try_start(context))
         return self._observe_or_defer(context, before, patience(read), read)
+
+    def _keep_to(self, run_names: list[str]) -> None:
+        """Wait for these runs: templates may render another run now, and an edited DAG may have several instead of one.
+
+        :param run_names: none where the run is still looked for.
+        """
+        if self.task_name is not None and len(run_names) == 1:
+            [self._found] = run_names
+        elif run_names:
+            several = self.run_names is not None or len(run_names) > 1
+            self.task_name = None
+            self.run_name, self.run_names = (None, run_names) if several else (run_names[0], None)
 
     def _settle(self, context: Context, began: float) -> Settled:
         """The facts that stay the same in this try. The connection, which may name project and domain, is read later.
@@ -260,6 +306,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         from airflow_provider_flyte.report.xcom import push_details
         from airflow_provider_flyte.wait.event import Ending
 
+        if event and event.found and self.task_name is not None:
+            self._found = event.found
         wait, settled = None, settled.after(event)
         # Only the trigger knows for how long a run has been missing: one empty list proves nothing to a new process.
         began = settled.began if event and event.missing else time.time()
@@ -267,12 +315,13 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             with self._open(context, began, settled) as wait:
                 settled = wait.settle(settled)
                 verdict = wait.observe(retry_for)
+                settled = wait.settle(settled)
                 if verdict.over:
                     done = self._conclude(context, wait, verdict)
                     if done:
                         return done.xcom_value
                 else:
-                    if event and not event.late and (error := wait.explain(event)):
+                    if event and event.explains and (error := wait.explain(event)):
                         self._end(context, wait, error)
                     if (event and event.late) or settled.late:
                         wait.read_ended()
@@ -320,8 +369,11 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
     def _trigger_arguments(self, settled: Settled) -> dict[str, Any]:
         """The arguments of FlyteRunTrigger for this wait."""
+        from airflow_provider_flyte.wait.run_search import as_arguments
+
+        sought = self._sought(settled.began)
         return {
-            "run_name": self.run_name or "",
+            "run_name": self._found or self.run_name or "",
             "project": settled.project,
             "domain": settled.domain,
             "flyte_conn_id": self.flyte_conn_id,
@@ -337,6 +389,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             "log_progress": self.log_progress,
             "stream_logs": self.stream_logs,
             "logs": settled.logs,
+            "search": as_arguments(sought) if sought else None,
         }
 
     # -- common to all modes
@@ -354,6 +407,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         from airflow_provider_flyte.client.quoting import quoted
         from airflow_provider_flyte.client.run_key import check_run_name
 
+        if self.task_name is not None:
+            self._sought(time.time())
+            return
         if self.run_names is None:
             check_run_name(self.run_name)
             return
@@ -384,11 +440,35 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
     @property
     def _names(self) -> list[str]:
+        if self.task_name is not None:
+            return [self._found] if self._found else []
         return self._several or [str(self.run_name)]
 
     @property
     def _what(self) -> str:
-        return f"Flyte run {self.run_name}" if self._several is None else f"{len(self._several)} Flyte runs"
+        if self._several is not None:
+            return f"{len(self._several)} Flyte runs"
+        return f"Flyte run {self._names[0]}" if self._names else f"a run of Flyte task {self.task_name}"
+
+    def _sought(self, began: float) -> Sought | None:
+        """What is looked for; None where the task knows the name of its run.
+
+        :param began: when the task began to look, in seconds since the epoch.
+        """
+        if self.task_name is None or self._found:
+            return None
+        from airflow_provider_flyte.wait.run_search import sought
+
+        return sought({name: getattr(self, name) for name in SEARCH_ARGUMENTS}, began)
+
+    def _show(self, context: Context, runs: list[RunKey], url: str) -> None:
+        """Let Airflow know the task's runs. Each time: it clears XCom between two pokes of a rescheduled task."""
+        from airflow_provider_flyte.report.xcom import push_run
+
+        show_link(self, context, url, runs)
+        if self.task_name is not None and runs:
+            [self._found] = [run.name for run in runs]
+            push_run(self, context, self._found, url)
 
     def _client(self) -> HeldClient:
         from airflow_provider_flyte.tries.held_client import HeldClient
@@ -397,6 +477,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
     def _open(self, context: Context, began: float, settled: Settled | None = None) -> TaskWait:
         from airflow_provider_flyte.client.verdict import WaitRules
+        from airflow_provider_flyte.wait.run_search import advise_searcher
+        from airflow_provider_flyte.wait.run_wait import advise_waiter
         from airflow_provider_flyte.wait.task_wait import TaskWait
 
         wait = TaskWait(
@@ -404,6 +486,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             self._names,
             settled.project if settled else self.project,
             settled.domain if settled else self.domain,
+            sought=self._sought(settled.began if settled else began),
+            on_found=partial(self._show, context),
+            advise=advise_waiter if self.task_name is None else partial(advise_searcher, self.which),
             several=self.run_names is not None,
             any_one=self.wait_for == "any",
             fail_fast=self.fail_fast,
@@ -415,8 +500,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             log_progress=self.log_progress and settled is None,
             stream_logs=self.stream_logs if settled is None and not self.reschedule else False,
         )
-        # Each time: Airflow clears XCom between two pokes of a rescheduled task.
-        show_link(self, context, wait.url, wait.keys)
+        self._show(context, wait.keys, wait.url)
         return wait
 
     def _conclude(self, context: Context, wait: TaskWait, verdict: Verdict) -> PokeReturnValue | None:

@@ -74,6 +74,8 @@ class FlyteRunTrigger(BaseTrigger):
     :param stream_logs: do that, and write the log of the run into the task's, of several those of the first five; None:
         by connection and configuration.
     :param logs: how far they were written before, by the names of the runs.
+    :param search: what is known of the run while it has no name (``wait/run_search.py``): then the event has the name
+        once the run is there.
     """
 
     _waiting: Collection[str] = ()
@@ -89,6 +91,7 @@ class FlyteRunTrigger(BaseTrigger):
     # trigger with more took 1,700 bytes instead of 400.
     stream_logs: bool | None = None
     logs: dict[str, Any] | None = None
+    search: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -109,6 +112,7 @@ class FlyteRunTrigger(BaseTrigger):
         log_progress: bool = False,
         stream_logs: bool | None = None,
         logs: dict[str, Any] | None = None,
+        search: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.run_name = run_name
@@ -131,6 +135,8 @@ class FlyteRunTrigger(BaseTrigger):
                 self.stream_logs = stream_logs
         if logs:
             self.logs = logs
+        if search:
+            self.search = search
         self._lease: Lease | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -187,6 +193,8 @@ class FlyteRunTrigger(BaseTrigger):
                 self._lease.retire()
                 return self._ended(Ending.UNREACHABLE, message=elsewhere)
             self._log_beginning()
+            if self.search:
+                return await self._within_deadline(self._find(watcher, self.search)) or self._timed_out()
             with watcher.wait_each(
                 self._names,
                 project=self.project,
@@ -234,6 +242,22 @@ class FlyteRunTrigger(BaseTrigger):
         finally:
             for following in self._following:
                 following.cancel()
+
+    async def _find(self, watcher: RunWatcher, search: dict[str, Any]) -> RunEvent:
+        from airflow_provider_flyte.client.verdict import WaitRules
+        from airflow_provider_flyte.wait.run_search import find_run, sought
+
+        looked_for = sought(search, self._now())
+        return await find_run(
+            watcher,
+            looked_for,
+            watcher.asking.config.project_domain(self.project, self.domain, str(looked_for)),
+            interval=self.poll_interval,
+            rules=WaitRules(self.missing_after, self.unreachable_after),
+            log=self.log,
+            now=self._now,
+            sleep=self._sleep,
+        )
 
     @property
     def _deadlines(self) -> dict[Ending, float | None]:
@@ -357,6 +381,8 @@ class FlyteRunTrigger(BaseTrigger):
 
     @property
     def _what(self) -> str:
+        if self.search:
+            return f"a run of Flyte task {self.search.get('task_name')}"
         return f"{len(self.run_names)} Flyte runs" if self.run_names else f"Flyte run {self.run_name}"
 
     def _release(self) -> None:

@@ -186,6 +186,21 @@ def test_inputs_come_from_a_function(airflow_db: None, flyte_default: LocalFlyte
     assert sorted(given) == ["north", "south"]
 
 
+def test_a_dag_follows_a_flyte_schedule(airflow_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second DAG of docs/scheduled.md: among the runs of three days it finds that of its own date."""
+    now = [datetime(2026, 11, 1, 5, 0, 7, tzinfo=timezone.utc)]
+    with LocalFlyte(clock=lambda: int(now[0].timestamp() * 1e9)) as flyte:
+        monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte))
+        for day in (1, 2, 3):
+            flyte.run(f"loaded-on-{day}", task="etl.load").succeeds()
+            now[0] += timedelta(days=1)
+        dag = dag_file("scheduled", "sales_report").dag
+        date = datetime(2026, 11, 2, 6, tzinfo=timezone.utc)
+        [ti] = dag.test(**{"logical_date" if IS_3 else "execution_date": date}).get_task_instances()
+    assert ti.state == "success"
+    assert ti.xcom_pull(task_ids="loaded", key="run_name") == "loaded-on-2"
+
+
 def test_a_scheduled_dag_reaches_flyte(airflow_db: None, flyte_default: LocalFlyte) -> None:
     """The DAG of docs/scheduled.md, for two dates, as a backfill has them."""
     flyte_default.deploy("train.fit", inputs={"since": datetime, "rows": int})

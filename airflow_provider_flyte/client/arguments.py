@@ -24,6 +24,10 @@ MISSING_AFTER = 60.0
 UNREACHABLE_AFTER = 300.0
 """Seconds for which a wait tolerates a missing run and trouble, unless other values are set."""
 
+CLOCK_DIFFERENCE = 300
+"""Seconds by which the clocks of Airflow, of Flyte and of its clusters may differ, and so late a run may appear in
+lists, without a run being missed that is found by its creation."""
+
 
 def is_number(value: object, *, least: float, most: float = math.inf, above_least: bool = False) -> bool:
     """Whether this is a finite number within bounds. Infinity and NaN are numbers to Python, and True is 1."""

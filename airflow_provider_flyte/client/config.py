@@ -11,7 +11,7 @@ from airflow_provider_flyte.client.credentials import Credentials, Secret, hide
 from airflow_provider_flyte.client.endpoint import check_hosts, is_endpoint, without_user
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.metadata import AUTHORIZATION, is_metadata_key, may_be_secret
-from airflow_provider_flyte.client.run_key import RunKey, check_run_name_prefix, run_key
+from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey, check_run_name_prefix, project_domain, run_key
 
 AUTO, GRPC, CONNECT = TRANSPORTS = ("auto", "grpc", "connect")
 """The values of ``transport``."""
@@ -188,6 +188,16 @@ class FlyteConfig:
         key = run_key(name, project or self.project, domain or self.domain)
         self.check_project_domain(key.project, key.domain)
         return key
+
+    def project_domain(self, project: str | None, domain: str | None, what: str) -> ProjectDomain:
+        """Where something is; project and domain are by default the config's.
+
+        :param what: what is there, for the error.
+        :raises ConfigError: also for a project or domain that is not allowed.
+        """
+        where = project_domain(project or self.project, domain or self.domain, what)
+        self.check_project_domain(where.project, where.domain)
+        return where
 
     def check_project_domain(self, project: str, domain: str) -> None:
         """Refuse a project or domain that this config may not be used for."""

@@ -87,14 +87,21 @@ def check_run_name_prefix(prefix: str) -> str:
     return prefix
 
 
-def run_key(name: object, project: str | None, domain: str | None) -> RunKey:
-    """A checked key; :class:`ConfigError` names which part is missing and where it can be set."""
-    checked = check_run_name(name)
+def project_domain(project: str | None, domain: str | None, what: str) -> ProjectDomain:
+    """A checked project and domain; :class:`ConfigError` names which is missing and where it can be set.
+
+    :param what: what is there, for the error.
+    """
     for part, value in (("project", project), ("domain", domain)):
         if not isinstance(value, str) or not value.strip():
             raise ConfigError(
-                f"No Flyte {part} for run {checked!r}. Set {part}=... on the task, or '{part}' in the connection's "
-                "extra fields."
+                f"No Flyte {part} for {what}. Set {part}=... on the task, or '{part}' in the connection's extra fields."
             )
         printable(part, value)
-    return RunKey(str(project), str(domain), checked)
+    return ProjectDomain(str(project), str(domain))
+
+
+def run_key(name: object, project: str | None, domain: str | None) -> RunKey:
+    """A checked key; :class:`ConfigError` names which part is missing and where it can be set."""
+    checked = check_run_name(name)
+    return project_domain(project, domain, f"run {checked!r}").run(checked)

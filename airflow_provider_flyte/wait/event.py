@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.outside import LONGEST_IN_EVENT, marked, one_line, some_lines
 from airflow_provider_flyte.client.phase import phase_name
+from airflow_provider_flyte.client.run_key import is_run_name
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.task_log import TaskLog
@@ -24,6 +25,8 @@ _LONGEST_TRACEBACK = 20_000
 class Ending(str, Enum):
     """Why the trigger woke the task."""
 
+    FOUND = "found"
+    """The run that was looked for is there; the task knows its name now, and waits for it."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     MISSING = "missing"
@@ -75,13 +78,26 @@ class RunEvent:
         """Whether a timeout of the task has ended the wait."""
         return self.ending in (Ending.TIMED_OUT, Ending.TASK_TIMED_OUT)
 
+    @property
+    def found(self) -> str:
+        """The name of the run that was looked for; '' where the event has none."""
+        return self.run_name if self.ending is Ending.FOUND and is_run_name(self.run_name) else ""
+
+    @property
+    def explains(self) -> bool:
+        """Whether it says why the wait has ended, where the task sees a run that is not over."""
+        return not self.late and self.ending is not Ending.FOUND
+
     def describe(self) -> str:
         """What ended the wait, as a clause without a full stop."""
         run, phase = f"run {self.run_name}", phase_name(self.phase or 0)
         return {
+            Ending.FOUND: f"{run} was found",
             Ending.SUCCEEDED: f"{run} has succeeded",
             Ending.FAILED: f"{run} is {phase}",
-            Ending.MISSING: f"Flyte does not have {run} after the time that missing_after allows",
+            Ending.MISSING: f"Flyte does not have {run} after the time that missing_after allows"
+            if self.run_name
+            else "there is no such run, and the window has closed",
             Ending.UNREACHABLE: "Flyte gave no usable answer",
             Ending.TIMED_OUT: "the sensor's timeout has passed",
             Ending.TASK_TIMED_OUT: "execution_timeout has passed",

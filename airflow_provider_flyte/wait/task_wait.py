@@ -45,6 +45,7 @@ from airflow_provider_flyte.wait.run_wait import DETAILS_LAG, PAUSE, Advice, Dou
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunDetails
+    from airflow_provider_flyte.client.flows.run_search import Sought
     from airflow_provider_flyte.client.run_key import RunKey
     from airflow_provider_flyte.wait.run_logs import WorkerLogs
 
@@ -74,9 +75,11 @@ class TaskWait:
     """The runs that one task waits for; use it as ``with TaskWait(...) as wait``.
 
     :param client: the client to ask with; its connection is read again when the wait would end because of trouble.
-    :param run_names: the runs, each once.
+    :param run_names: the runs, each once; none where one is looked for.
     :param project: their project; by default the connection's.
     :param domain: their domain; by default the connection's.
+    :param sought: the run that is looked for, whose name is not known yet.
+    :param on_found: called with it and its page once it is found.
     :param several: whether the task gets a dict of runs, which may have but one.
     :param any_one: one success is enough, instead of all.
     :param fail_fast: the first run that ends without success ends the wait.
@@ -99,6 +102,8 @@ class TaskWait:
         project: str | None,
         domain: str | None,
         *,
+        sought: Sought | None = None,
+        on_found: Callable[[list[RunKey], str], None] = lambda keys, url: None,
         several: bool = False,
         any_one: bool = False,
         fail_fast: bool = True,
@@ -114,28 +119,23 @@ class TaskWait:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._held = client
+        self._rules = rules
+        waiting: dict[str, Any] = {"endpoint": endpoint, "doubt": doubt, "now": now, "sleep": sleep}
+        waiting |= {"rules": rules, "began": began, "log": log, "advise": advise}
         try:
-            keys = [self.client.config.key(name, project, domain) for name in run_names]
+            if sought is None:
+                keys = [self.client.config.key(name, project, domain) for name in run_names]
+                self._runs = [RunWait(self.client, key, **waiting) for key in keys]
+            else:
+                from airflow_provider_flyte.wait.run_search import SearchedRun
+
+                where = self.client.config.project_domain(project, domain, str(sought))
+                self._runs = [SearchedRun(self.client, where, sought, on_found=on_found, **waiting)]
         except ConfigError as error:
             raise FlyteConfigurationError(f"{error} (Flyte connection {client.flyte_conn_id!r})") from error
-        self._rules = rules
-        self._runs = [
-            RunWait(
-                self.client,
-                key,
-                rules=rules,
-                began=began,
-                endpoint=endpoint,
-                log=log,
-                advise=advise,
-                doubt=doubt,
-                now=now,
-                sleep=sleep,
-            )
-            for key in keys
-        ]
         self._streams_logs = stream_logs is not False and streams_logs(stream_logs, self.client.config)
-        self._progress = WorkerProgress(keys, log, now) if log_progress or self._streams_logs else None
+        self._logs_progress = log_progress or self._streams_logs
+        self._progress: WorkerProgress | None = None
         self._logs: WorkerLogs | None = None
         self.written: Mapping[str, Any] = {}
         """How far the logs of runs were written into the task's, by their names."""
@@ -191,10 +191,11 @@ class TaskWait:
         return self._runs[0].details
 
     def settle(self, settled: Settled) -> Settled:
-        """The same with project, domain and endpoint, where they were not settled before."""
+        """The same with project, domain, endpoint and the run that was found, where they were not settled before."""
         key = self._runs[0].key
         endpoint = settled.endpoint or self.client.config.endpoint
-        return replace(settled, project=key.project, domain=key.domain, endpoint=endpoint)
+        names = settled.run_names or [key.name for key in self.keys]
+        return replace(settled, project=key.project, domain=key.domain, endpoint=endpoint, run_names=names)
 
     @property
     def url(self) -> str:
@@ -203,8 +204,8 @@ class TaskWait:
 
     @property
     def keys(self) -> list[RunKey]:
-        """The runs."""
-        return [run.key for run in self._runs]
+        """The runs; none while the task's run is looked for."""
+        return [run.key for run in self._runs if run.key.name]
 
     def value(self, *, redact_env: bool) -> dict[str, Any] | None:
         """What goes into XCom: the run's details or, of several, those of each run that is over, by name."""
@@ -233,11 +234,17 @@ class TaskWait:
         verdict = self._observe(end)
         if any(run.stuck for run in self._runs) and self._refresh_client():
             verdict = self._observe(end)
-        if self._progress is not None and not verdict.over:
-            self._progress.look(self.client)
-        if self._streams_logs and not verdict.over:
-            self._begin_logs()
+        if not verdict.over and self.keys:
+            if self._logs_progress:
+                self._log_progress()
+            if self._streams_logs:
+                self._begin_logs()
         return verdict
+
+    def _log_progress(self) -> None:
+        if self._progress is None:
+            self._progress = WorkerProgress(self.keys, self._log, self._now)
+        self._progress.look(self.client)
 
     def _begin_logs(self) -> None:
         if self._logs is None:

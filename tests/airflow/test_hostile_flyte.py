@@ -28,6 +28,7 @@ from airflow_provider_flyte.client.flows.launch_request import Launch
 from airflow_provider_flyte.client.flows.log_tail import tail_log
 from airflow_provider_flyte.client.flows.named_runs import list_by_name, observe_run
 from airflow_provider_flyte.client.flows.progress import ProgressOfRun
+from airflow_provider_flyte.client.flows.run_search import RunSearch, Sought
 from airflow_provider_flyte.client.flows.runs_of_task import runs_of_task
 from airflow_provider_flyte.client.flows.select_cluster import named_data_plane, question, select_request
 from airflow_provider_flyte.client.flows.signal import signal
@@ -37,7 +38,7 @@ from airflow_provider_flyte.client.idl.core import types_pb2
 from airflow_provider_flyte.client.idl.dataproxy import dataproxy_service_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.transport.layer import drive
 from airflow_provider_flyte.report.xcom import push_outputs, xcom_value
 from airflow_provider_flyte.tries.decision import Refuse, decide
@@ -211,6 +212,25 @@ def test_lists(choice: int) -> None:
         check(name, most=200)
     # Nothing of a stream is shown: its phases are those of runs that are known by then.
     hostile.answer(calls.watch_runs("p", "d", ""))
+
+
+@both_results
+def test_a_search_for_a_run(choice: int) -> None:
+    """Its names are no names and its task another one: none of these runs is meant, and none is shown."""
+    sought = Sought("demo.train", 1, None, "first", 1, {"team": HOSTILE})
+    search = RunSearch(ProjectDomain("p", "d"), sought, lambda: 1)
+    assert Hostile(choice).answer(search.look("")) is None
+    check(search.what_is_there())
+
+    def of_the_task(method: str, answer: Any) -> None:
+        named(method, answer)
+        for run in getattr(answer, "runs", ()):
+            run.action.metadata.task.id.name = "demo.train"
+
+    flyte = Hostile(choice, change=of_the_task)
+    flyte.answer(search.look(""))
+    check(search.what_is_there(), most=1000)
+    check(str(sought), most=1000)
 
 
 @both_results

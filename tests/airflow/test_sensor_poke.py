@@ -83,4 +83,7 @@ def test_a_single_poke_needs_no_execute(flyte_default: LocalFlyte) -> None:
 def test_init_only_assigns_template_fields() -> None:
     sensor = FlyteRunSensor(task_id="wait", run_name="{{ ti.xcom_pull('x') }}", project="{{ p }}", domain="{{ d }}")
     assert sensor.run_name == "{{ ti.xcom_pull('x') }}"
-    assert set(sensor.template_fields) == {"run_name", "run_names", "project", "domain", "flyte_conn_id"}
+    assert set(sensor.template_fields) == {
+        *("run_name", "run_names", "task_name", "since", "until", "labels"),
+        *("project", "domain", "flyte_conn_id"),
+    }

@@ -82,6 +82,55 @@ async def test_a_task_that_starts_and_ends_in_the_triggerer(
     assert len(flyte_default.calls("GetRunDetails")) == 1
 
 
+LOOKS: dict[str, Any] = {
+    "task_name": "etl.load",
+    "since": "{{ data_interval_start }}",
+    "labels": {"team": "{{ params.team }}"},
+    "params": {"team": "ours"},
+}
+
+
+async def launched_later(flyte: LocalFlyte) -> None:
+    """A run that somebody launches once it is looked for."""
+    await flyte.wait_for_call_async("ListRuns")
+    flyte.run("other", task="etl.load", labels={"team": "theirs"}).succeeds()
+    flyte.run("r1", task="etl.load", labels={"team": "ours"}).phases("RUNNING", "SUCCEEDED", every=0.5)
+
+
+async def test_a_run_is_looked_for_and_waited_for_without_a_worker(
+    dag: DAG, supervisor: Supervisor, flyte_default: LocalFlyte
+) -> None:
+    sensor(dag, **LOOKS)
+    launching = asyncio.create_task(launched_later(flyte_default))
+    event = await event_of(trigger_of(dag, "wait"))
+    await launching
+    assert event.task_instance_state == "success"
+    assert supervisor.xcoms["wait", -1, "return_value"]["action"]["id"]["run"]["name"] == "r1"
+    assert supervisor.xcoms["wait", -1, "run_name"] == "r1"
+    assert supervisor.xcoms["wait", -1, "_link_FlyteRunLink"].endswith("/runs/r1")
+
+
+async def test_a_run_that_was_looked_for_is_handed_to_a_worker(
+    dag: DAG, supervisor: Supervisor, flyte_default: LocalFlyte
+) -> None:
+    made = sensor(dag, **LOOKS, end_from_trigger=False)
+    launching = asyncio.create_task(launched_later(flyte_default))
+    event = await event_of(trigger_of(dag, "wait"))
+    await launching
+    assert (event.payload["ending"], event.payload["run_name"]) == ("found", "r1")
+    flyte_default.run("r1").succeeds()
+    rendered = {"since": "2025-12-31T00:00:00+00:00", "labels": {"team": "ours"}}
+    assert resumed(made, event, **rendered)["action"]["id"]["run"]["name"] == "r1"
+
+
+async def test_a_window_that_has_closed_ends_the_task_there(
+    dag: DAG, supervisor: Supervisor, flyte_default: LocalFlyte
+) -> None:
+    sensor(dag, **LOOKS, until="{{ data_interval_end }}", missing_after=0)
+    event = await event_of(trigger_of(dag, "wait"))
+    assert event.task_instance_state == "failed"
+
+
 async def test_a_task_that_starts_in_the_triggerer_resumes_on_a_worker(
     dag: DAG, supervisor: Supervisor, flyte_default: LocalFlyte
 ) -> None:

@@ -41,6 +41,23 @@ def test_name_from_xcom(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs:
     assert api.xcom(written_to).endswith("/ingest-of-today/a0/1/outputs.pb")
 
 
+def test_scheduled(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:
+    """No worker is held while there is no run, and none while it runs; in between one takes its name."""
+    api, dag_run = airflow.api, dag_runs["flyte_wait_scheduled"]
+    wait = api.wait_for_task("flyte_wait_scheduled", dag_run, "wait", ("deferred",))
+    until(lambda: not airflow.task_processes(wait), 10, "the end of the task's processes")
+    run = flyte.run("by-the-schedule", task="nightly.load").phases("RUNNING")
+    until(lambda: api.xcom(wait, "run_name") == "by-the-schedule", 120, "the name of the run that was found")
+    api.wait_for_task("flyte_wait_scheduled", dag_run, "wait", ("deferred",))
+    run.succeeds()
+    loaded = api.wait_for_task("flyte_wait_scheduled", dag_run, "loaded", ("success",))
+    assert api.xcom(loaded) == "loaded by by-the-schedule"
+    log = api.log_text(wait)
+    assert "Looking for the first run of Flyte task nightly.load created since " in log
+    assert "Found the first run of Flyte task nightly.load created since " in log
+    assert "Flyte run flytesnacks/development/by-the-schedule: SUCCEEDED." in log
+
+
 def test_soft_fail(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:
     api, dag_run = airflow.api, dag_runs["flyte_wait_soft_fail"]
     api.wait_for_task("flyte_wait_soft_fail", dag_run, "wait", ("deferred",))

@@ -94,6 +94,7 @@ def test_what_is_not_an_event(payload: object, error: str) -> None:
 
 
 DESCRIBED = {
+    Ending.FOUND: "run r1 was found",
     Ending.SUCCEEDED: "run r1 has succeeded",
     Ending.FAILED: "run r1 is ABORTED",
     Ending.MISSING: "Flyte does not have run r1 after the time that missing_after allows",

@@ -122,6 +122,7 @@ def test_what_it_defers_with(world: World) -> None:
         "log_progress": False,
         "stream_logs": None,
         "logs": None,
+        "search": None,
     }
     assert (settled.kind, settled.try_number, settled.run_names) == (SENSOR, 2, ["r1"])
     assert (settled.project, settled.domain, settled.endpoint) == ("p", "development", "flyte.example:443")

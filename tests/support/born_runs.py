@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from operator import ge, lt
 from typing import Any
 
 from google.protobuf import timestamp_pb2
 
+from airflow_provider_flyte.client.idl.common import list_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import TERMINAL, RunPhase
 from airflow_provider_flyte.client.run_key import RunKey
@@ -94,12 +96,15 @@ class FlyteOfRuns(ScriptedFlyte):
             keys = [key for key in keys if key.name in names]
         if phases := filters.get("phase"):
             keys = [key for key in keys if str(int(self.runs[key])) in phases]
-        if created := filters.get("created_at"):
-            since = timestamp_pb2.Timestamp()
-            since.FromJsonString(created[0])
-            keys = [key for key in keys if self.born[key].created_at >= since.ToMicroseconds()]
+        for each in listing.filters:
+            if each.field == "created_at":
+                moment = timestamp_pb2.Timestamp()
+                moment.FromJsonString(each.values[0])
+                passes = {each.GREATER_THAN_OR_EQUAL: ge, each.LESS_THAN: lt}[each.function]
+                keys = [key for key in keys if passes(self.born[key].created_at, moment.ToMicroseconds())]
         if listing.sort_by_fields:
-            keys.sort(key=lambda key: self.born[key].created_at)
+            newest_first = listing.sort_by_fields[0].direction == list_pb2.Sort.DESCENDING
+            keys.sort(key=lambda key: self.born[key].created_at, reverse=newest_first)
         at, limit = int(listing.token or 0), min(listing.limit, self.page)
         response = run_service_pb2.ListRunsResponse(token=str(at + limit) if len(keys) > at + limit else "")
         for key in keys[at : at + limit]:

@@ -51,13 +51,15 @@ class RunRow:
 
 @dataclass(frozen=True)
 class Listing:
-    """A list of runs, oldest first, at one of its pages.
+    """A list of runs by their creation, at one of its pages.
 
     :param where: the project and domain.
     :param tasks: the tasks' names, each once; () for the runs of all tasks.
     :param since: the first creation, in microseconds since the epoch; 0 for no limit.
     :param not_over: only runs that are not over.
     :param limit: runs on a page.
+    :param until: only runs that were created before it, in microseconds since the epoch; 0 for no limit.
+    :param newest_first: the newest run comes first instead of the oldest.
     """
 
     where: ProjectDomain
@@ -65,12 +67,21 @@ class Listing:
     since: int
     not_over: bool = False
     limit: int = PAGE_SIZE
+    until: int = 0
+    newest_first: bool = False
     _tokens: tuple[str, ...] = field(default=(), repr=False)
 
     def call(self, org: str) -> Call[Page]:
         """The call for this page; it raises GarbledAnswerError for a list that would never end."""
-        task_name = self.tasks[0] if len(self.tasks) == 1 else ""
-        request = by_creation(self.where, task_name, org, self.since, limit=self.limit)
+        request = by_creation(
+            self.where,
+            self.tasks[0] if len(self.tasks) == 1 else "",
+            org,
+            self.since,
+            limit=self.limit,
+            until=self.until,
+            newest_first=self.newest_first,
+        )
         if len(self.tasks) > 1:
             # A scope has room for one task.
             request.request.filters.add(function=list_pb2.Filter.VALUE_IN, field="task_name", values=self.tasks)
@@ -82,14 +93,18 @@ class Listing:
 
     def _read(self, response: run_service_pb2.ListRunsResponse) -> Page:
         rows = [row_of(run.action, run.labels) for run in response.runs]
-        last = max((row.created_at for row in rows), default=0)
-        return Page(list(_asked_for(rows, self.where)), last, self._following(last, response.token))
+        created = [row.created_at for row in rows]
+        last = max(created, default=0)
+        border = min(created, default=0) if self.newest_first else last
+        return Page(list(_asked_for(rows, self.where)), last, self._following(border, response.token))
 
-    def _following(self, last: int, token: str) -> Listing | None:
+    def _following(self, border: int, token: str) -> Listing | None:
         if not token:
             return None
-        if last > self.since:
-            return replace(self, since=last, _tokens=())
+        if self.newest_first and 0 < border + 1 < (self.until or border + 2):
+            return replace(self, until=border + 1, _tokens=())
+        if not self.newest_first and border > self.since:
+            return replace(self, since=border, _tokens=())
         tokens = list(self._tokens)
         check_list_ends(RunService.ListRuns, tokens, token)
         return replace(self, _tokens=tuple(tokens))
@@ -101,24 +116,32 @@ class Page:
 
     rows: Sequence[RunRow]
     last: int
-    """When the last of all its runs was created; 0 for none."""
+    """When the newest of all its runs was created; 0 for none."""
 
     following: Listing | None
     """The list at its next page; None where this one is the last."""
 
 
 def by_creation(
-    where: ProjectDomain, task_name: str, org: str, since: int, *, limit: int, newest_first: bool = False
+    where: ProjectDomain,
+    task_name: str,
+    org: str,
+    since: int,
+    *,
+    limit: int,
+    until: int = 0,
+    newest_first: bool = False,
 ) -> run_service_pb2.ListRunsRequest:
-    """The request for the runs of a task, or of all tasks, that were created since a moment.
+    """The request for the runs of a task, or of all tasks, that were created since a moment and before another one.
 
     :param since: microseconds since the epoch; 0 for no limit.
+    :param until: alike.
     """
     direction = list_pb2.Sort.DESCENDING if newest_first else list_pb2.Sort.ASCENDING
     listing = list_pb2.ListRequest(
         limit=limit,
         sort_by_fields=[list_pb2.Sort(key="created_at", direction=direction)],
-        filters=_created_since(since),
+        filters=[*_created(list_pb2.Filter.GREATER_THAN_OR_EQUAL, since), *_created(list_pb2.Filter.LESS_THAN, until)],
     )
     if task_name:
         task = task_definition_pb2.TaskName(org=org, project=where.project, domain=where.domain, name=task_name)
@@ -127,11 +150,11 @@ def by_creation(
     return run_service_pb2.ListRunsRequest(request=listing, project_id=project)
 
 
-def _created_since(since: int) -> list[list_pb2.Filter]:
-    if not since:
+def _created(function: list_pb2.Filter.Function, moment: int) -> list[list_pb2.Filter]:
+    if not moment:
         return []
-    at_or_after, text = list_pb2.Filter.GREATER_THAN_OR_EQUAL, time_of(since).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return [list_pb2.Filter(function=at_or_after, field="created_at", values=[text])]
+    text = time_of(moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return [list_pb2.Filter(function=function, field="created_at", values=[text])]
 
 
 def ended_rows(where: ProjectDomain, names: Sequence[str], org: str) -> Flow[dict[str, RunRow]]:

@@ -31,6 +31,8 @@ class Asking:
         self._poller = poller
         self._lists: dict[ProjectDomain, RunLists] = {}
         self.ended_runs = EndedRuns(self)
+        self.searches = 0
+        """How many look for a run just now, each with lists of its own."""
 
     def run_lists(self, where: ProjectDomain) -> RunLists:
         """The lists of new runs there, the same for all."""

@@ -15,14 +15,14 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flyte.client.arguments import CLOCK_DIFFERENCE
 from airflow_provider_flyte.client.run_key import is_run_name
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.flows.runs_by_creation import RunRow
 
-OVERLAP = 300_000_000
-"""Microseconds by which lists go back before the moment of the last one: by so much the clocks of Airflow, of Flyte and
-of its clusters may differ, and so late a run may appear in lists, without an end being lost."""
+OVERLAP = CLOCK_DIFFERENCE * 1_000_000
+"""Microseconds by which lists go back before the moment of the last one."""
 
 LARGEST = 60_000
 """Bytes of the state as JSON. Airflow warns of more than 65,536 (``[state_store] max_value_storage_bytes``)."""

@@ -17,6 +17,7 @@ import pytest
 import airflow_provider_flyte.client
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
 from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL, PAGE_SIZE, find_runs
+from airflow_provider_flyte.client.flows.run_search import RunSearch, Sought
 from airflow_provider_flyte.client.idl.common import list_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import TERMINAL, RunPhase
@@ -89,6 +90,19 @@ async def test_lists_of_many_runs_page_only_through_what_is_over() -> None:
         check(flyte)
         # There were pages to be asked for.
         assert [call for call in flyte.calls("ListRuns") if call.request.request.token]
+
+
+def test_lists_of_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a task that never ran, too; the window has more runs than a page."""
+    with LocalFlyte(keep_calls=10_000) as flyte, FlyteClient(config_for(flyte)) as client:
+        for number in range(PAGE_SIZE + 10):
+            flyte.run(f"r{number}")
+        monkeypatch.setattr("airflow_provider_flyte.client.flows.run_search.MOST_READ", 1000)
+        for task, labels in (("demo.train", {}), ("demo.train", {"team": "b"}), ("never.ran", {"team": "b"})):
+            for which in ("first", "newest"):
+                search = RunSearch(ProjectDomain(PROJECT, DOMAIN), Sought(task, 1, None, which, 2**51, labels))
+                assert bool(client.execute(search.look(""))) is (not labels)
+        assert set(check(flyte)) == {"created_at"}
 
 
 async def test_lists_for_the_ends_of_a_tasks_runs() -> None:

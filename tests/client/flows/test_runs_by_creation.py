@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,42 @@ def test_labels_are_those_that_a_list_shows() -> None:
         run.action.id.run.project, run.action.id.run.domain, run.action.id.run.name = *HERE_PARTS, name
     rows = Listing(HERE, (), 0).call("").read(response).rows
     assert [dict(row.labels) for row in rows] == [{"a": "b", "team": "ours"}, {}]
+
+
+def test_the_request_for_a_window() -> None:
+    request, response = recorded("a window")
+    since, until = (
+        microseconds_of(datetime.fromisoformat(each.values[0].replace("Z", "+00:00")))
+        for each in request.request.filters
+    )
+    listing = Listing(HERE, (), since, limit=50, until=until)
+    assert listing.call("testorg").request == request
+    # What was created at its end is outside.
+    rows = listing.call("testorg").read(response).rows
+    assert rows
+    assert all(since <= row.created_at < until for row in rows)
+
+
+def test_the_request_for_the_newest() -> None:
+    request, _ = recorded("the newest of a task")
+    [since] = [each.values[0] for each in request.request.filters]
+    since_moment = microseconds_of(datetime.fromisoformat(since.replace("Z", "+00:00")))
+    listing = Listing(HERE, ("etl.check",), since_moment, limit=1, newest_first=True)
+    assert listing.call("testorg").request == request
+
+
+def test_the_next_page_of_a_list_that_begins_with_the_newest() -> None:
+    listing = Listing(HERE, ("demo.train",), 5, until=20, newest_first=True)
+    following = page_of(listing, [19, 12, 9], "3").following
+    assert following == replace(listing, until=10)
+    # A page of one moment.
+    again = page_of(following, [9, 9], "2").following
+    assert again is not None
+    assert (again.until, again.call("").request.request.token) == (10, "2")
+    assert page_of(again, [9, 7], "4").following == replace(listing, until=8)
+    assert page_of(Listing(HERE, (), 0, newest_first=True), [9], "1").following == Listing(
+        HERE, (), 0, until=10, newest_first=True
+    )
 
 
 def test_what_a_recorded_list_says_of_its_runs() -> None:
