@@ -170,8 +170,9 @@ async def test_a_backend_that_lists_nothing_by_name(local_flyte: LocalFlyte, wat
         assert (await following).row.phase == RunPhase.SUCCEEDED
 
 
-async def test_two_feeds_share_the_stream_and_the_polls_for_ends(local_flyte: LocalFlyte, watcher: RunWatcher) -> None:
-    """What each has of its own are its lists of new runs."""
+async def test_two_feeds_share_the_stream_the_polls_for_ends_and_the_lists_of_new_runs(
+    local_flyte: LocalFlyte, watcher: RunWatcher
+) -> None:
     for task in ("demo.one", "demo.two"):
         local_flyte.run(f"{task[5:]}-1", task=task).move("RUNNING")
     async with ends_of(watcher, task="demo.one") as (_, one), ends_of(watcher, task="demo.two") as (_, two):
@@ -188,4 +189,12 @@ async def test_two_feeds_share_the_stream_and_the_polls_for_ends(local_flyte: Lo
     ]
     polls = [names for names in by_name if names]
     assert {"one-1", "two-1"} in polls
+    listed = [
+        {name for each in call.request.request.filters if each.field == "task_name" for name in each.values}
+        or {call.request.task_name.name}
+        for call, names in zip(local_flyte.calls("ListRuns"), by_name, strict=True)
+        if not names
+    ]
+    # The first of them are of whoever was there first.
+    assert listed.count({"demo.one", "demo.two"}) >= len(listed) - 4
     assert not local_flyte.calls("GetRunDetails")
