@@ -133,10 +133,11 @@ async def test_one_that_joins_late_and_begins_long_ago_is_listed_for_by_itself()
         flyte.end(f"old{number}")
     async with watching(flyte) as watch:
         one = watch("demo.a")
-        await until(100_010)
+        # Its next full list may be this early.
+        await until(100_020)
         flyte.asked.clear()
         other = watch("demo.b", since=wall() - 7200_000_000)
-        await until(100_012)
+        await until(100_022)
         assert len(other.told) == 450
         assert {tasks_of(asked) for asked in lists_of_new_runs(flyte)} <= {("demo.b",), ("demo.a",)}
         await until(100_100)
@@ -161,9 +162,10 @@ async def test_one_that_is_not_read_is_left_out_and_catches_up(monkeypatch: pyte
         slow.reads.clear()
         for number in range(100):
             for task in ("a", "b"):
-                flyte.launch(f"{task}{number}", task=f"demo.{task}")
+                flyte.launch(f"{task}{number}", task=f"demo.{task}", created_at=wall() + number)
                 flyte.end(f"{task}{number}")
-            await until(41 + number)
+            # Half of them at once: five pages of one list.
+            await until(41 + max(0, number - 50))
         await until(150)
         assert len(quick.told) == 100
         assert slow.told == []
