@@ -12,7 +12,7 @@ from tests.e2e.airflow_api import until
 from tests.e2e.airflow_process import StandaloneAirflow
 
 # The first test's time includes Airflow's start.
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 DAG = "e2e_from_trigger"
 
@@ -36,7 +36,7 @@ def test_no_worker_has_seen_the_task(
     for name in ("no-worker-named", "no-worker-0", "no-worker-1"):
         flyte.run(name).succeeds()
     flyte.run("no-worker-failed").fails(message="no rows")
-    api.wait_for_run(DAG, run)
+    api.wait_for_run(DAG, run, timeout=300)
     found = tasks()
     assert [(found[each]["state"], found[each]["try_number"]) for each in waiting] == [
         ("success", 1),
