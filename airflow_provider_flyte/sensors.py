@@ -308,6 +308,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
 
         if event and event.found and self.task_name is not None:
             self._found = event.found
+            # Airflow writes the log of the next deferral over that of this one, where the triggerer has said more.
+            self.log.info("The triggerer has found Flyte run %s.", event.found)
         wait, settled = None, settled.after(event)
         # Only the trigger knows for how long a run has been missing: one empty list proves nothing to a new process.
         began = settled.began if event and event.missing else time.time()
