@@ -106,13 +106,16 @@ def moment(name: str, value: object) -> datetime | float | None:
             raise ConfigError(
                 f"{name} is {value!r}. Where that is a template, it names a date that this DAG run does not have: one "
                 "that is triggered by hand on Airflow 3 may have no logical date and no data interval. Use "
-                "'{{ dag_run.run_after }}' there, or trigger it with a logical date."
+                "'{{ dag_run.data_interval_end or dag_run.run_after }}', or trigger it with a logical date."
             )
         try:
             # Python 3.10 reads no Z.
             value = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
         except ValueError:
-            raise ConfigError(f"{name} is {value!r}; give a datetime or its text in ISO format.") from None
+            raise ConfigError(
+                f"{name} is {value!r}; give a datetime, its text in ISO format, or how long ago: seconds as a number, or "
+                "a timedelta."
+            ) from None
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
     return None if value is None else seconds(name, value, or_none=", a datetime, or None")
@@ -122,9 +125,10 @@ SEARCH_ARGUMENTS = ("task_name", "since", "until", "which", "labels")
 """The arguments of a sensor that say which run it waits for, where they do not name it."""
 
 
+# Not {{ data_interval_start }}: a DAG run that is triggered by hand on Airflow 3 has none, and templates fail over it.
 NO_SINCE = (
     "since is not given; with task_name give the time since which its run was created, such as "
-    "since='{{ data_interval_start }}'."
+    "since='{{ (dag_run.data_interval_end or dag_run.run_after) | ds }}', or how long ago, as in since=3600."
 )
 
 

@@ -206,7 +206,7 @@ def test_a_connection_without_a_project(flyte_default: LocalFlyte, monkeypatch: 
         ({"run_name": "r1"}, "run_name and task_name are both given; give one of them"),
         ({"run_names": ["r1"]}, "run_names and task_name are both given"),
         ({"since": None}, "since is not given; with task_name give the time"),
-        ({"since": "yesterday"}, "since is 'yesterday'; give a datetime or its text in ISO format"),
+        ({"since": "yesterday"}, "since is 'yesterday'; give a datetime, its text in ISO format, or how"),
         ({"until": True}, "until is True; give a number of seconds or a timedelta"),
         ({"which": "last"}, "which is 'last'; give one of 'first', 'newest'"),
         ({"task_name": None, "run_name": "r1"}, "since has a meaning only with task_name"),
