@@ -95,7 +95,7 @@ def project_domain(project: str | None, domain: str | None, what: str) -> Projec
     for part, value in (("project", project), ("domain", domain)):
         if not isinstance(value, str) or not value.strip():
             raise ConfigError(
-                f"No Flyte {part} for {what}. Set {part}=... on the task, or '{part}' in the connection's extra fields."
+                f"No Flyte {part} for {what}. Set {part}=..., or '{part}' in the connection's extra fields."
             )
         printable(part, value)
     return ProjectDomain(str(project), str(domain))

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_flyte.client.backoff import backoff
 from airflow_provider_flyte.client.errors import ConfigError
@@ -21,10 +21,6 @@ from airflow_provider_flyte.client.watch.feed_state import OVERLAP, FeedState
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
 from airflow_provider_flyte.wait.kept_state import KeptState, Store
 from airflow_provider_flyte.wait.shared_watcher import Lease
-
-if TYPE_CHECKING:
-    from airflow_provider_flyte.client import FlyteConfig
-    from airflow_provider_flyte.client.run_key import ProjectDomain
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +128,7 @@ class RunEnds:
         watched = self._watched
         feed = RunFeed(
             watcher,
-            self._where(watcher.asking.config),
+            watcher.asking.config.project_domain(watched.project, watched.domain, str(watched)),
             watched.task_name,
             state,
             outcomes=[Outcome(outcome) for outcome in watched.outcomes],
@@ -149,18 +145,6 @@ class RunEnds:
         async with aclosing(feed.ends()) as ends:
             async for run in ends:
                 yield run.name, run_payload(run.row, watcher.asking.config.run_url(run.row.key), run.labels)
-
-    def _where(self, config: FlyteConfig) -> ProjectDomain:
-        from airflow_provider_flyte.client.run_key import ProjectDomain
-
-        found = {"project": self._watched.project or config.project, "domain": self._watched.domain or config.domain}
-        for part, value in found.items():
-            if not value:
-                raise FlyteConfigurationError(
-                    f"No Flyte {part} to watch runs in. Set {part}=... on the trigger, or '{part}' in the connection's "
-                    "extra fields."
-                )
-        return ProjectDomain(str(found["project"]), str(found["domain"]))
 
     def _report(self, error: Exception) -> None:
         """Log why nothing is watched just now, once."""

@@ -16,6 +16,7 @@ import pytest
 from airflow_provider_flyte import triggers
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.testing import LocalFlyte, status
+from tests.support.own_airflow import connection_json
 
 pytestmark = [pytest.mark.one_transport("grpc"), pytest.mark.usefixtures("no_watcher_left")]
 
@@ -293,6 +294,16 @@ async def test_a_connection_that_is_away_and_a_flyte_that_is_down(
     assert len([line for line in lines if line.startswith("Still to watch")]) == 1
     assert len([line for line in lines if line.startswith("Watching the ends of runs of task demo.train")]) == 1
     assert len([line for line in lines if line.startswith("Flyte answers again after")]) == 1
+
+
+async def test_a_project_that_the_connection_may_not_be_used_for_is_not_watched(
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte_default, allowed_projects="flytesnacks"))
+    async with triggerer() as first:
+        first.start(trigger(project="secret"), Store())
+        await until(lambda: "project 'secret' is not allowed here" in caplog.text)
+    assert not flyte_default.calls("ListRuns")
 
 
 @pytest.mark.parametrize(
