@@ -25,7 +25,8 @@ with DAG(
         if not events:
             # The DAG was started by hand.
             return "nothing is exported yet"
-        run = events[-1].extra
+        # A watcher of the same asset has it under "payload".
+        run = events[-1].extra.get("payload", events[-1].extra)
         return f"{run['run_name']} {run['phase']} {run['url']}"
 
     publish()
