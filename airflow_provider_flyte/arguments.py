@@ -113,8 +113,8 @@ def moment(name: str, value: object) -> datetime | float | None:
             value = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
         except ValueError:
             raise ConfigError(
-                f"{name} is {value!r}; give a datetime, its text in ISO format, or how long ago: seconds as a number, or "
-                "a timedelta."
+                f"{name} is {value!r}; give a datetime, its text in ISO format, or how long ago: seconds as a number "
+                "or a timedelta."
             ) from None
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
