@@ -33,7 +33,7 @@ from airflow_provider_flyte.links import FlyteRunLink, show_link
 from airflow_provider_flyte.report.xcom import DETAILS
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.triggers import FlyteRunTrigger
-from airflow_provider_flyte.wait.event import Ending, RunEvent
+from airflow_provider_flyte.wait.event import Ending, RunEvent, with_settled
 from airflow_provider_flyte.wait.from_trigger import BACKSTOP
 from airflow_provider_flyte.wait.in_triggerer import (
     Instance,
@@ -248,8 +248,7 @@ class FlyteSensorTrigger(BaseTrigger):
 
 def _resumes(payload: dict[str, Any], settled: Settled) -> TriggerEvent:
     """The event with which a worker resumes. Airflow logs it in full: the worker finds many names itself."""
-    told = {"settled": asdict(settled)} if len(settled.run_names) <= _MOST_NAMES else {}
-    return TriggerEvent({**payload, **told})
+    return TriggerEvent(with_settled(payload, asdict(settled)) if len(settled.run_names) <= _MOST_NAMES else payload)
 
 
 def _begun(sensor: _SensorHere, context: Any, watcher: RunWatcher, settled: Settled) -> Settled:

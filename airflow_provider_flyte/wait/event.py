@@ -60,9 +60,6 @@ class RunEvent:
     logs: dict[str, Any] = field(default_factory=dict)
     """How far the logs of runs were written into the task's, by their names (``wait/run_logs.py``)."""
 
-    settled: dict[str, Any] = field(default_factory=dict)
-    """What was settled in the triggerer, where the task began there (``wait/resumption.py``)."""
-
     def __post_init__(self) -> None:
         # Also those that are read: what has written them may be another version, or no trigger at all.
         for name in ("run_name", "message"):
@@ -110,9 +107,8 @@ class RunEvent:
     def to_payload(self) -> dict[str, Any]:
         """The event as JSON types, a few hundred bytes."""
         payload = asdict(self) | {"ending": self.ending.value}
-        for name in ("logs", "settled"):
-            if not payload[name]:
-                del payload[name]
+        if not self.logs:
+            del payload["logs"]
         return payload
 
     @classmethod
@@ -147,6 +143,14 @@ class RunEvent:
 def ended_by(payload: object, ending: Ending) -> bool:
     """Whether a trigger's payload, which may be of any kind, has this ending."""
     return isinstance(payload, Mapping) and payload.get("ending") == ending.value
+
+
+def with_settled(payload: Mapping[str, Any], settled: Mapping[str, Any]) -> dict[str, Any]:
+    """A trigger's payload with what was settled in the triggerer, where the task began there.
+
+    :param settled: of ``wait/resumption.py``; the task reads it with :func:`settled_in`.
+    """
+    return {**payload, "settled": settled}
 
 
 def settled_in(payload: object) -> Mapping[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -190,8 +189,3 @@ def fingerprint(name: str) -> str:
     """A short mark of a run's name."""
     digest = hashlib.blake2b(name.encode(), digest_size=9).digest()
     return base64.urlsafe_b64encode(digest).decode()[:_FINGERPRINT]
-
-
-def size(state: Mapping[str, Any]) -> int:
-    """Bytes of a state as Airflow stores it."""
-    return len(json.dumps(state))
