@@ -121,6 +121,22 @@ def moment(name: str, value: object) -> datetime | float | None:
     return None if value is None else seconds(name, value, or_none=", a datetime, or None")
 
 
+def moment_in_microseconds(name: str, value: object, now: float) -> int | None:
+    """What :func:`moment` reads, in microseconds since the epoch and after it.
+
+    :param now: from which so long ago counts, in seconds since the epoch.
+    :raises ConfigError: naming the argument and what to give.
+    """
+    # No DAG file needs it.
+    from airflow_provider_flyte.client.moments import microseconds_of
+
+    given = moment(name, value)
+    if given is None:
+        return None
+    # 0 is no limit in a list.
+    return max(1, microseconds_of(given) if isinstance(given, datetime) else int((now - given) * 1_000_000))
+
+
 SEARCH_ARGUMENTS = ("task_name", "since", "until", "which", "labels")
 """The arguments of a sensor that say which run it waits for, where they do not name it."""
 

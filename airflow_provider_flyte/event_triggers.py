@@ -8,7 +8,14 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argument_errors, label_values, moment
+from airflow_provider_flyte.arguments import (
+    LEAST_INTERVAL,
+    POLL_INTERVAL,
+    argument_errors,
+    label_values,
+    moment,
+    moment_in_microseconds,
+)
 from airflow_provider_flyte.client.arguments import seconds, sendable
 from airflow_provider_flyte.compat import (
     BaseEventTrigger,
@@ -135,7 +142,7 @@ class FlyteRunsTrigger(BaseEventTrigger):
             outcomes=self.outcomes,
             labels=self.labels,
             poll_interval=self.poll_interval,
-            since=_in_microseconds(self.since),
+            since=moment_in_microseconds("since", self.since, time.time()),
         )
 
 
@@ -157,13 +164,3 @@ def _since(value: object) -> str | float | None:
     """A text in ISO format, seconds before the trigger's start, or None."""
     since = moment("since", value)
     return since.isoformat() if isinstance(since, datetime) else since
-
-
-def _in_microseconds(since: str | float | None) -> int | None:
-    if since is None:
-        return None
-    if isinstance(since, str):
-        from airflow_provider_flyte.client.flows.runs_by_creation import microseconds_of
-
-        return microseconds_of(datetime.fromisoformat(since))
-    return int((time.time() - since) * 1_000_000)

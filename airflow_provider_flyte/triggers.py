@@ -13,8 +13,6 @@ from dataclasses import replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
 from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argument_errors, timestamp
 from airflow_provider_flyte.client.arguments import (
     MISSING_AFTER,
@@ -25,6 +23,7 @@ from airflow_provider_flyte.client.arguments import (
 )
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.outside import one_line
+from airflow_provider_flyte.compat import BaseTrigger, TriggerEvent
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.event_triggers import FlyteRunsTrigger as FlyteRunsTrigger
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
@@ -194,7 +193,10 @@ class FlyteRunTrigger(BaseTrigger):
                 return self._ended(Ending.UNREACHABLE, message=elsewhere)
             self._log_beginning()
             if self.search:
-                return await self._within_deadline(self._find(watcher, self.search)) or self._timed_out()
+                event = await self._within_deadline(self._find(watcher, self.search)) or self._timed_out()
+                if event.ending is Ending.UNREACHABLE:
+                    self._lease.retire()
+                return event
             with watcher.wait_each(
                 self._names,
                 project=self.project,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_flyte.client.flows.runs_by_creation import RunRow, time_of
+from airflow_provider_flyte.client.flows.runs_by_creation import RunRow
+from airflow_provider_flyte.client.moments import time_of
 from airflow_provider_flyte.client.phase import phase_name
 
 

@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import json
 import logging
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from airflow_provider_flyte.client.backoff import backoff
 from airflow_provider_flyte.client.errors import ConfigError
+from airflow_provider_flyte.client.moments import now
 from airflow_provider_flyte.client.outside import one_line
 from airflow_provider_flyte.client.watch.feed_state import OVERLAP, FeedState
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
@@ -54,11 +54,6 @@ class Watched:
     def __str__(self) -> str:
         runs = f"runs of task {self.task_name}" if self.task_name else "the runs of all tasks"
         return f"the ends of {runs}" + (f" in {self.project}/{self.domain}" if self.project and self.domain else "")
-
-
-def now() -> int:
-    """Microseconds since the epoch."""
-    return time.time_ns() // 1000
 
 
 class RunEnds:

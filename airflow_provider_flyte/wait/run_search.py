@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import NO_SINCE, label_values, moment
+from airflow_provider_flyte.arguments import NO_SINCE, label_values, moment_in_microseconds
 from airflow_provider_flyte.client.arguments import choice, printable
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError
 from airflow_provider_flyte.client.flows.run_search import FIRST, NEWEST, RunSearch, Sought
-from airflow_provider_flyte.client.flows.runs_by_creation import RunRow, microseconds_of, time_of
+from airflow_provider_flyte.client.flows.runs_by_creation import RunRow
+from airflow_provider_flyte.client.moments import time_of
 from airflow_provider_flyte.client.phase import phase_name
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.verdict import (
@@ -62,7 +62,7 @@ def sought(search: Mapping[str, Any], began: float) -> Sought:
     task_name, at = search.get("task_name"), search.get("at") or began
     if not isinstance(task_name, str) or not task_name.strip():
         raise ConfigError(f"task_name is {task_name!r}; give the name of a Flyte task, such as 'etl.load'.")
-    since, until = (_microseconds(name, search.get(name), at) for name in ("since", "until"))
+    since, until = (moment_in_microseconds(name, search.get(name), at) for name in ("since", "until"))
     if since is None:
         raise ConfigError(NO_SINCE)
     if until is not None and until <= since:
@@ -80,13 +80,6 @@ def sought(search: Mapping[str, Any], began: float) -> Sought:
         int(at * 1_000_000),
         label_values(search.get("labels")) or {},
     )
-
-
-def _microseconds(name: str, value: object, at: float) -> int | None:
-    given = moment(name, value)
-    if given is None:
-        return None
-    return max(1, microseconds_of(given) if isinstance(given, datetime) else int((at - given) * 1_000_000))
 
 
 def as_arguments(looked_for: Sought) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_flyte.client import RunWatcher
 from airflow_provider_flyte.client.errors import Status
 from airflow_provider_flyte.triggers import FlyteRunTrigger
+from airflow_provider_flyte.wait import shared_watcher
 from airflow_provider_flyte.wait.run_search import as_arguments, sought
 from tests.support.born_runs import EPOCH, TASK, FlyteOfRuns, wall
 from tests.support.driving import lines_of
@@ -130,6 +131,8 @@ async def test_an_outage_is_told_once_and_ends_the_search_by_its_rule(triggerer:
     [one, two, three] = [line for line in triggerer.lines if line.startswith("WARNING")]
     assert one.startswith("WARNING: No answer from Flyte, still waiting: ")
     assert (two, three) == ("WARNING: Flyte answers again after 50 s.", one)
+    # Whoever waits next reads the connection anew.
+    assert shared_watcher._of_loop(asyncio.get_running_loop()) == {}
 
 
 async def test_one_look_that_fails_is_no_outage(triggerer: Triggerer) -> None:
@@ -162,8 +165,6 @@ async def test_many_that_look_share_a_rate(triggerer: Triggerer) -> None:
 
 async def test_a_watcher_is_given_back(triggerer: Triggerer) -> None:
     """Also where a search is cancelled: the rate is for those that look."""
-    from airflow_provider_flyte.wait import shared_watcher
-
     waiting = triggerer.begin()
     await until(11)
     [shared] = shared_watcher._of_loop(asyncio.get_running_loop()).values()

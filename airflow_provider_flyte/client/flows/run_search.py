@@ -6,14 +6,14 @@ No list knows labels: with them each run of the window costs a call, once.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from airflow_provider_flyte.client.arguments import CLOCK_DIFFERENCE
 from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Flow
 from airflow_provider_flyte.client.flows.named_runs import read_run
-from airflow_provider_flyte.client.flows.runs_by_creation import Listing, Page, RunRow, row_of, time_of
+from airflow_provider_flyte.client.flows.runs_by_creation import Listing, Page, RunRow, row_of
+from airflow_provider_flyte.client.moments import now, time_of
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.run_key import ProjectDomain
 
@@ -81,9 +81,7 @@ class RunSearch:
     :param now: microseconds since the epoch.
     """
 
-    def __init__(
-        self, where: ProjectDomain, sought: Sought, now: Callable[[], int] = lambda: time.time_ns() // 1000
-    ) -> None:
+    def __init__(self, where: ProjectDomain, sought: Sought, now: Callable[[], int] = now) -> None:
         self.where = where
         self.sought = sought
         self.closed = False

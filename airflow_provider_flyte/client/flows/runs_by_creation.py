@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow_provider_flyte.client.flows import calls
@@ -18,12 +17,11 @@ from airflow_provider_flyte.client.flows.named_runs import list_ended
 from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.moments import time_of
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.phase import NOT_OVER, TERMINAL
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey, is_run_name
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,20 +185,6 @@ def row_of(action: run_definition_pb2.Action | run_definition_pb2.ActionDetails,
         _microseconds(status.end_time) if status.HasField("end_time") else None,
         {one_line(name, LONGEST_NAME): one_line(labels[name], LONGEST_NAME) for name in sorted(labels)},
     )
-
-
-def microseconds_of(time: datetime) -> int:
-    """A time in microseconds since the epoch; one without a time zone is UTC."""
-    aware = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
-
-
-def time_of(microseconds: int) -> datetime:
-    """A time as Python has it; the nearest one that Python has."""
-    try:
-        return _EPOCH + timedelta(microseconds=microseconds)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=timezone.utc) if microseconds > 0 else _EPOCH
 
 
 def _microseconds(time: Any) -> int:

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.calls import Call, Flow
-from airflow_provider_flyte.client.flows.runs_by_creation import by_creation, microseconds_of
+from airflow_provider_flyte.client.flows.runs_by_creation import by_creation
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.moments import microseconds_of
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey, is_run_name
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -20,11 +19,13 @@ from airflow_provider_flyte.client.errors import is_lasting
 from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Flow, chunks
 from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused
 from airflow_provider_flyte.client.flows.runs_by_creation import RunRow, ended_rows
+from airflow_provider_flyte.client.moments import now
 from airflow_provider_flyte.client.phase import is_successful, is_terminal
 from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules
 from airflow_provider_flyte.client.watch.feed_state import FeedState
 from airflow_provider_flyte.client.watch.results import WaitResults
+from airflow_provider_flyte.client.watch.waking import pause_until
 from airflow_provider_flyte.client.watch.watcher import RunWatcher
 
 T = TypeVar("T")
@@ -35,9 +36,6 @@ MOST_UNREAD = 1000
 _READ_EVERY = 0.25
 """Minimum seconds between two times of reading runs that are over. The first is read at once; with a call for each few
 of many, two feeds would use up the watcher's budget of calls at 100 ends a second."""
-
-_SHORTEST_PAUSE = 0.001
-"""Seconds. A timer may end a little before its time."""
 
 _DETAILS_AT_ONCE = 10
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
@@ -94,7 +92,7 @@ class RunFeed:
         labels: Mapping[str, str] | None = None,
         interval: float,
         on_trouble: Callable[[str], None] = lambda line: None,
-        now: Callable[[], int] = lambda: time.time_ns() // 1000,
+        now: Callable[[], int] = now,
     ) -> None:
         self.state = state
         self.task_name = task_name
@@ -338,12 +336,7 @@ class RunFeed:
 
     async def _pause(self) -> None:
         """Wait until there is something to do."""
-        due_in = max(_SHORTEST_PAUSE, self._read_due - self._clock()) if self._over else None
-        waking = asyncio.ensure_future(self._wake.wait())
-        try:
-            await asyncio.wait({waking}, timeout=due_in)
-        finally:
-            waking.cancel()
+        await pause_until(self._wake, self._read_due - self._clock() if self._over else None)
 
 
 class _TroubleOfCalls:

@@ -22,6 +22,7 @@ from airflow_provider_flyte.client.flows.calls import Call
 from airflow_provider_flyte.client.flows.runs_by_creation import Listing, Page, RunRow
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.run_key import ProjectDomain
+from airflow_provider_flyte.client.watch.waking import pause_until
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.watch.asking import Asking
@@ -52,9 +53,6 @@ _MAY_REFUSE = (InvalidArgumentError, UnimplementedError, InternalError)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 """Seconds between two lists without an answer."""
-
-_SHORTEST_PAUSE = 0.001
-"""Seconds. A timer may end a little before its time."""
 
 
 class Follower(Protocol):
@@ -186,11 +184,7 @@ class RunLists:
                     self._lists.add(task)
                     task.add_done_callback(self._lists.discard)
             due = [place.due_for(full) for place in self._idle() for full in (True, False)]
-            waking = asyncio.ensure_future(self._changed.wait())
-            try:
-                await asyncio.wait({waking}, timeout=max(_SHORTEST_PAUSE, min(due) - self._clock()) if due else None)
-            finally:
-                waking.cancel()
+            await pause_until(self._changed, min(due) - self._clock() if due else None)
 
     def _idle(self) -> list[_Place]:
         return [place for place in self._places.values() if not place.busy and place.follower.wants_more.is_set()]

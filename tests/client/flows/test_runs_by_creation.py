@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.client.errors import GarbledAnswerError
-from airflow_provider_flyte.client.flows.runs_by_creation import Listing, Page, microseconds_of, time_of
+from airflow_provider_flyte.client.flows.runs_by_creation import Listing, Page
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
+from airflow_provider_flyte.client.moments import microseconds_of, time_of
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import ProjectDomain
 
