@@ -1,7 +1,7 @@
 """What a task that has succeeded reports of its runs to the assets among its ``outlets``.
 
 An asset's event gets the payload that ``FlyteRunsTrigger`` gives its events. An AssetAlias gets an event for each file,
-directory and structured dataset among the outputs, of the asset at its address. What Airflow cannot take is logged and
+directory and data frame among the outputs, of the asset at its address. What Airflow cannot take is logged and
 never decides how the task ends: the runs have succeeded.
 """
 
