@@ -50,7 +50,8 @@ class FlyteRunsTrigger(BaseEventTrigger):
         that has ended where Flyte's lists show no labels; {} for the labels of all runs; None: labels are not read.
     :param flyte_conn_id: the Airflow connection.
     :param since: where to begin when nothing is kept from before: with runs that were created since then, a datetime or
-        a text in ISO format, or since so long ago, a timedelta or seconds; None: with those that are not over now.
+        a text in ISO format, or since so long ago, a timedelta or seconds; None: with those that are not over
+        when Flyte first answers.
     :param poll_interval: maximum seconds until a new run is noticed, and an end that Flyte does not send by itself.
     :raises FlyteArgumentError: for anything else.
     """

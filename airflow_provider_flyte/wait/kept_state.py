@@ -76,11 +76,15 @@ class KeptState:
         """Keep the state. What fails is only logged: the next time has all of it, and nothing is lost meanwhile."""
         async with self._lock:
             value = state.to_json(self._now())
-            try:
-                for store in self._stores:
+            failed = None
+            for store in self._stores:
+                # Airflow refuses what is for an asset that no DAG has any more; that of the others is to be kept.
+                try:
                     await store.aset(self._key, value)
-            except Exception as error:
-                self._trouble("written", error)
+                except Exception as error:
+                    failed = failed or error
+            if failed:
+                self._trouble("written", failed)
                 return
             self._answered()
             self._saved = value

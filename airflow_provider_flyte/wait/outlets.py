@@ -7,12 +7,13 @@ never decides how the task ends: the runs have succeeded.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from airflow_provider_flyte.client.flows.runs_by_creation import RunRow, row_of
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
@@ -41,6 +42,9 @@ _DATA = ("file", "directory", "structured_dataset")
 
 _WITH_CONTAINERS = ("abfs", "abfss", "wasb", "wasbs")
 """Schemes in which the name of a container stands before the @, and no user's."""
+
+_HOST = re.compile(r"([^:]+|.*\[.*\])(:\d*)?")
+_USER_AND_PASSWORD = re.compile(":.*@")
 
 OutputsOf = Callable[["RunWait"], Mapping[str, Any]]
 
@@ -169,9 +173,17 @@ def data_uri(uri: str) -> str:
     if not parts.scheme or not (parts.netloc or parts.path):
         raise ValueError("Its address is no URI, such as s3://bucket/key.")
     user, at, host = parts.netloc.rpartition("@")
-    if at and (parts.scheme not in _WITH_CONTAINERS or ":" in user):
+    if at and (parts.scheme not in _WITH_CONTAINERS or ":" in unquote(user)):
         parts = parts._replace(netloc=host)
+    if _may_have_a_password(parts):
+        raise ValueError("Its address may have a password in it: with a / that is not written %2F, or behind no //.")
     return urlunsplit(parts._replace(query="", fragment=""))
+
+
+def _may_have_a_password(parts: SplitResult) -> bool:
+    """Whether something like user:password@ is left. A password with a / in it is taken for a port and a path."""
+    is_host = _HOST.fullmatch(parts.netloc) is not None
+    return not is_host and _USER_AND_PASSWORD.search(parts.netloc + parts.path) is not None
 
 
 def _resolve(aliases: Sequence[Any], data: _Data) -> None:

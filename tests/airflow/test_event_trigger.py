@@ -210,6 +210,22 @@ async def test_both_of_two_assets_keep_the_state(flyte_default: LocalFlyte) -> N
         assert await second.until(1) == ["r2"]
 
 
+async def test_what_one_asset_keeps_is_written_though_another_has_gone(
+    flyte_default: LocalFlyte, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Airflow answers NOT_FOUND for an asset that no DAG has any more."""
+    one, two = Store(), Store()
+    async with triggerer() as first:
+        first.start(trigger(), one, two)
+        await until(lambda: one.kept and two.kept)
+        one.trouble = RuntimeError("not_found")
+        flyte_default.run("r1").succeeds()
+        await first.until(1)
+        await until(lambda: two.settled == 1)
+    assert one.settled == 0
+    assert len([record for record in caplog.records if "could not be written" in record.getMessage()]) == 1
+
+
 async def test_no_more_events_are_under_way_than_a_subscriber_may_leave_unread(
     flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +354,7 @@ def test_an_argument_that_makes_no_sense_is_named_when_the_file_is_parsed(
         {"since": datetime(2026, 11, 27, 9, tzinfo=timezone(timedelta(hours=2)))},
         {"since": timedelta(hours=1), "project": "p", "domain": "d"},
         {"since": "2026-11-27T09:00:00Z"},
+        {"since": datetime.min},
     ],
 )
 def test_airflow_stores_it_and_makes_it_again_the_same(arguments: dict[str, Any]) -> None:

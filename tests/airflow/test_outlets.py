@@ -375,6 +375,10 @@ def test_with_silent_fail_they_are_read_again(flyte: LocalFlyte, mode: dict[str,
         ("s3://id:5ec2e7@bucket/key", "s3://bucket/key"),
         ("abfss://container@account.dfs.core.windows.net/a", "abfss://container@account.dfs.core.windows.net/a"),
         ("abfs://container:5ec2e7@account/a", "abfs://account/a"),
+        ("abfs://container%3A5ec2e7@account/a", "abfs://account/a"),
+        ("hdfs://host:9000/a@b:c@d", "hdfs://host:9000/a@b:c@d"),
+        ("s3://bucket/09:30/a@b", "s3://bucket/09:30/a@b"),
+        ("s3://arn:aws:s3:us-west-2:1:accesspoint/mine/key", "s3://arn:aws:s3:us-west-2:1:accesspoint/mine/key"),
         ("file:///tmp/a", "file:///tmp/a"),
     ],
 )
@@ -393,6 +397,10 @@ def test_nothing_that_lets_somebody_in_is_in_an_asset(uri: str, kept: str) -> No
         "5ec2e7",
         "s3:",
         "s3://\0/5ec2e7",
+        "s3://id:5e/c2e7@bucket/key",
+        "s3:/id:5ec2e7@bucket/key",
+        "s3:///id:5ec2e7@bucket/key",
+        "s3:\\id:5ec2e7@bucket",
     ],
 )
 def test_what_is_no_address(uri: str) -> None:

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -236,6 +237,22 @@ async def test_five_hundred_runs_of_one_moment() -> None:
     await watching.crash()
 
 
+@pytest.mark.parametrize("lists_show_labels", [True, False])
+async def test_a_label_is_compared_as_it_is_shown(lists_show_labels: bool) -> None:
+    flyte = FlyteOfRuns()
+    flyte.lists_show_labels = lists_show_labels
+    label = {"why\tso": "a\nb" + "x" * 300}
+    watching = Watching(flyte, labels=label)
+    await until(1)
+    flyte.launch("r1", labels=label)
+    flyte.launch("r2", labels={"why\tso": "other"})
+    flyte.end("r1")
+    flyte.end("r2")
+    await until(40)
+    assert watching.told == ["r1"]
+    await watching.crash()
+
+
 async def test_many_ends_at_once_are_read_in_few_calls_and_a_single_one_at_once() -> None:
     flyte = FlyteOfRuns()
     watching = Watching(flyte, stream=True)
@@ -285,6 +302,58 @@ async def test_an_outage_of_an_hour_in_which_the_watch_moves_to_another_triggere
     await until(4000)
     assert Counter(watching.told) == Counter(names)
     assert [line[:20] for line in watching.lines[-2:]] == ["No answer from Flyte", "Flyte answers again "]
+    await watching.crash()
+
+
+async def test_runs_that_do_not_fit_into_the_state_and_whose_start_moves_back() -> None:
+    """They are found again by their creation, which is then a little earlier than it was."""
+    flyte = FlyteOfRuns()
+    watching = Watching(flyte)
+    await until(10)
+    names = [f"r{number:019d}" for number in range(2600)]
+    for name in names:
+        flyte.launch(name)
+    await until(10 + 3 * OVERLAP / SECOND)
+    watching.save()
+    assert len(json.loads(watching.saved)["open"]) < len(names)
+    await watching.crash()
+    for name in names:
+        flyte.end(name, started_at=flyte.born[HERE.run(name)].created_at - 30 * SECOND)
+    watching.start_again()
+    await until(20 + 3 * OVERLAP / SECOND)
+    assert Counter(watching.told) == Counter(names)
+    await watching.crash()
+
+
+async def test_a_name_that_was_read_from_a_state_stays_in_it() -> None:
+    """When it was created is not known, so nobody could find it again; what is settled meanwhile needs room, too."""
+    flyte = FlyteOfRuns()
+    watching = Watching(flyte)
+    await until(10)
+    names = [f"r{number:019d}" for number in range(2450)]
+    for name in names:
+        flyte.launch(name)
+    await until(3 * OVERLAP / SECOND)
+    watching.save()
+    await watching.crash()
+    assert len(json.loads(watching.saved)["open"]) == len(names)
+    for name in names:
+        flyte.end(name)
+    for number in range(1000):
+        flyte.launch(f"s{number}")
+        flyte.end(f"s{number}")
+    watching.start_again()
+    await until(20 + 3 * OVERLAP / SECOND)
+    # Confirmed before the others, as they may be that need no read.
+    late = set(names)
+    for name in [name for name in watching.told if name not in late]:
+        watching.state.settle(name)
+    watching.save()
+    await watching.crash()
+    watching.told.clear()
+    watching.start_again()
+    await until(40 + 3 * OVERLAP / SECOND)
+    assert late <= set(watching.told)
     await watching.crash()
 
 

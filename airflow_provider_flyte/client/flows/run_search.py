@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from airflow_provider_flyte.client.arguments import CLOCK_DIFFERENCE
 from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Flow
 from airflow_provider_flyte.client.flows.named_runs import read_run
-from airflow_provider_flyte.client.flows.runs_by_creation import Listing, Page, RunRow, row_of
+from airflow_provider_flyte.client.flows.runs_by_creation import Listing, Page, RunRow, has_labels, row_of
 from airflow_provider_flyte.client.moments import now, time_of
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.run_key import ProjectDomain
@@ -156,7 +156,7 @@ class RunSearch:
                 # It is gone since.
                 return False
             labels = row_of(details.action, details.run_spec.labels.values).labels
-        if all(labels.get(name) == one_line(value, LONGEST_NAME) for name, value in self.sought.labels.items()):
+        if has_labels(labels, self.sought.labels):
             return True
         self._others[row.name] = row.created_at
         self._in_window += 1

@@ -151,7 +151,8 @@ def by_creation(
 def _created(function: list_pb2.Filter.Function, moment: int) -> list[list_pb2.Filter]:
     if not moment:
         return []
-    text = time_of(moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, which writes the year 1 as 1.
+    text = time_of(moment).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     return [list_pb2.Filter(function=function, field="created_at", values=[text])]
 
 
@@ -171,6 +172,17 @@ def ended_rows(where: ProjectDomain, names: Sequence[str], org: str) -> Flow[dic
     yield from list_ended(replace(listing, read=read), where.run(names[0]), org)
     asked = set(names)
     return {row.name: row for row in _asked_for(rows, where) if row.name in asked and row.phase in TERMINAL}
+
+
+def has_labels(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether a run has all of these labels.
+
+    :param labels: a row's.
+    :param wanted: as somebody has written them.
+    """
+    return all(
+        labels.get(one_line(name, LONGEST_NAME)) == one_line(value, LONGEST_NAME) for name, value in wanted.items()
+    )
 
 
 def row_of(action: run_definition_pb2.Action | run_definition_pb2.ActionDetails, labels: Mapping[str, str]) -> RunRow:

@@ -53,6 +53,9 @@ class FeedState:
         self.open: dict[str, int] = {}
         """Runs whose end is not settled, by name, and when each was created; those first that were found first."""
 
+        self._undated: set[str] = set()
+        """Those of them that were read from a state, which does not have their creation, until a list shows it."""
+
         self.told: set[str] = set()
         """Those of them whose end was told by this process."""
 
@@ -70,6 +73,7 @@ class FeedState:
         for row in rows:
             if row.name in self.open:
                 self.open[row.name] = min(row.created_at, self.open[row.name])
+                self._undated.discard(row.name)
             elif fingerprint(row.name) not in self._settled:
                 self.open[row.name] = row.created_at
                 if self.began and row.ended_at is not None and row.ended_at < self.began:
@@ -93,6 +97,7 @@ class FeedState:
     def settle(self, name: str) -> None:
         """Note that a run's end need not be told, or not again."""
         self.told.discard(name)
+        self._undated.discard(name)
         created = self.open.pop(name, None)
         if created is not None:
             # Until all runs have been listed, whenever it was created: an answer that is under way may show it as not
@@ -102,6 +107,7 @@ class FeedState:
     def forget(self, name: str) -> None:
         """Note that Flyte has no such run any more; one that appears again is new."""
         self.told.discard(name)
+        self._undated.discard(name)
         self.open.pop(name, None)
 
     # -- to keep it
@@ -110,22 +116,26 @@ class FeedState:
         """The state as JSON of at most :data:`LARGEST` bytes.
 
         Where the names of the open runs do not fit, those that were found last are left out, and ``since`` goes back
-        to the first of their creations: they are listed again. Where fingerprints do not fit, the last are kept, and
-        ends of the others are told again by who goes on from this state.
+        before the first of their creations: they are listed again. Names whose creation is not known stay; they have
+        fitted before. Where fingerprints do not fit, the last are kept, and ends of the others are told again by who
+        goes on from this state.
 
         :param now: this moment.
         """
         room = LARGEST - _ENVELOPE
-        settled = min(len(self._settled) * _FINGERPRINT, _LARGEST_SETTLED)
-        names, since = [], self.since
-        left = room - settled
+        names, since = [name for name in self.open if name in self._undated], self.since
+        left = room - sum(map(_bytes_of, names))
+        settled = min(len(self._settled) * _FINGERPRINT, _LARGEST_SETTLED, max(left, 0))
+        left -= settled
         for name, created in self.open.items():
-            # Quotes, a comma and a space.
-            left -= len(name) + 4
+            if name in self._undated:
+                continue
+            left -= _bytes_of(name)
             if left >= 0:
                 names.append(name)
             else:
-                since = min(since, created)
+                # It may still move back to the start that its executor reports.
+                since = min(since, created - OVERLAP)
         most = (settled + max(left, 0)) // _FINGERPRINT
         last = list(islice(reversed(self._settled), most))
         return {
@@ -159,6 +169,7 @@ class FeedState:
         # When each was created is not in it, but no later than it was saved by a clock that is wrong by so much.
         created = saved_at + OVERLAP
         state.open = dict.fromkeys(names, created)
+        state._undated = set(names)
         marks = (settled[at : at + _FINGERPRINT] for at in range(0, len(settled), _FINGERPRINT))
         state._settled = dict.fromkeys(marks, created)
         return state
@@ -178,6 +189,11 @@ def newest(values: Collection[object]) -> tuple[FeedState | None, list[str]]:
         except ValueError as error:
             problems.append(str(error))
     return (max(found, key=lambda each: each[0])[1] if found else None), problems
+
+
+def _bytes_of(name: str) -> int:
+    """With its quotes, a comma and a space."""
+    return len(name) + 4
 
 
 def _saved_at(value: object) -> int:

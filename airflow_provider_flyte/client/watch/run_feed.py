@@ -18,7 +18,7 @@ from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.errors import is_lasting
 from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Flow, chunks
 from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused
-from airflow_provider_flyte.client.flows.runs_by_creation import RunRow, ended_rows
+from airflow_provider_flyte.client.flows.runs_by_creation import RunRow, ended_rows, has_labels
 from airflow_provider_flyte.client.moments import now
 from airflow_provider_flyte.client.phase import is_successful, is_terminal
 from airflow_provider_flyte.client.run_key import ProjectDomain
@@ -259,7 +259,7 @@ class RunFeed:
 
     def _chosen(self, row: RunRow) -> EndedRun | None:
         """The run as it is told; None for one with other labels, which is settled."""
-        if any(row.labels.get(key) != value for key, value in (self._labels or {}).items()):
+        if not has_labels(row.labels, self._labels or {}):
             self.state.settle(row.name)
             return None
         self.state.told.add(row.name)

@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from airflow_provider_flyte.client import FlyteClient, RunWatcher
+from airflow_provider_flyte.client.moments import microseconds_of
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.verdict import Outcome
@@ -198,3 +200,13 @@ async def test_two_feeds_share_the_stream_the_polls_for_ends_and_the_lists_of_ne
     # The first of them are of whoever was there first.
     assert listed.count({"demo.one", "demo.two"}) >= len(listed) - 4
     assert not local_flyte.calls("GetRunDetails")
+
+
+async def test_from_the_first_moment_that_python_has(local_flyte: LocalFlyte, watcher: RunWatcher) -> None:
+    """It is what people give who mean all runs; a year without its zeros is no time to Flyte."""
+    local_flyte.run("over").succeeds()
+    async with ends_of(watcher, state=FeedState(microseconds_of(datetime.min))) as (_, ends):
+        assert (await next_of(ends)).name == "over"
+    for call in local_flyte.calls("ListRuns"):
+        for each in call.request.request.filters:
+            assert each.field != "created_at" or each.values == ["0001-01-01T00:00:00.000000Z"]
