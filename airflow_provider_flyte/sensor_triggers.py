@@ -163,7 +163,9 @@ class FlyteSensorTrigger(BaseTrigger):
                 return outcome
             if outcome is None:
                 return _resumes(payload, settled)
-            settled, not_before = outcome, time.time() + sensor.resume_after
+            # A wait that ends at once, again and again (silent_fail), is slowed down; that for a run just found is not.
+            settled = outcome
+            not_before = None if read.ending is Ending.FOUND else time.time() + sensor.resume_after
 
     def _begin(self) -> tuple[Instance, _SensorHere]:
         """The task instance, and its sensor with rendered arguments. The DAG is let go of."""

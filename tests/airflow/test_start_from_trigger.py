@@ -90,21 +90,25 @@ LOOKS: dict[str, Any] = {
 }
 
 
-async def launched_later(flyte: LocalFlyte) -> None:
+async def launched_later(flyte: LocalFlyte, *before: str) -> None:
     """A run that somebody launches once it is looked for."""
     await flyte.wait_for_call_async("ListRuns")
     flyte.run("other", task="etl.load", labels={"team": "theirs"}).succeeds()
-    flyte.run("r1", task="etl.load", labels={"team": "ours"}).phases("RUNNING", "SUCCEEDED", every=0.5)
+    flyte.run("r1", task="etl.load", labels={"team": "ours"}).phases(*before, "RUNNING", "SUCCEEDED", every=0.5)
 
 
 async def test_a_run_is_looked_for_and_waited_for_without_a_worker(
-    dag: DAG, supervisor: Supervisor, flyte_default: LocalFlyte
+    dag: DAG, supervisor: Supervisor, flyte_default: LocalFlyte, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sensor(dag, **LOOKS)
-    launching = asyncio.create_task(launched_later(flyte_default))
+    launching = asyncio.create_task(launched_later(flyte_default, "QUEUED"))
     event = await event_of(trigger_of(dag, "wait"))
     await launching
     assert event.task_instance_state == "success"
+    # Nothing resumes, so nothing is held.
+    logged = capsys.readouterr().out
+    assert "Found the first run" in logged
+    assert "stays deferred" not in logged
     assert supervisor.xcoms["wait", -1, "return_value"]["action"]["id"]["run"]["name"] == "r1"
     assert supervisor.xcoms["wait", -1, "run_name"] == "r1"
     assert supervisor.xcoms["wait", -1, "_link_FlyteRunLink"].endswith("/runs/r1")
