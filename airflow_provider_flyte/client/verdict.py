@@ -46,6 +46,10 @@ class Trouble:
     """Whether a repetition cannot help: refused credentials, TLS against plaintext."""
 
 
+NOTIFIED_AFTER = 2
+"""Calls in a row without an answer after which that is told: one that fails between others is no outage. What lasts is
+told at once."""
+
 Observation = Seen | Absent | Trouble
 
 

@@ -19,6 +19,7 @@ from airflow_provider_flyte.client.moments import time_of
 from airflow_provider_flyte.client.phase import phase_name
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.verdict import (
+    NOTIFIED_AFTER,
     Absent,
     Outcome,
     Verdict,
@@ -40,16 +41,6 @@ if TYPE_CHECKING:
 
 LOGGED_EVERY = 1800.0
 """Seconds between two lines about a run that is not there yet."""
-
-_LONGEST_INTERVAL = 5.0
-_LEAST_INTERVAL = 0.5
-"""Most and least seconds between two looks in the triggerer."""
-
-_WARNED_AFTER = 2
-"""Looks in a row without an answer after which that is logged: one that fails between others is no outage."""
-
-_LOOKS_A_SECOND = 10
-"""How many looks all searches of a watcher make together: with more of them, each looks less often."""
 
 
 def sought(search: Mapping[str, Any], began: float) -> Sought:
@@ -286,7 +277,7 @@ async def find_run(
                 failures += 1
                 state, row = observe(state, as_trouble(error), began), None
             else:
-                if failures >= _WARNED_AFTER and state.trouble_since is not None:
+                if failures >= NOTIFIED_AFTER and state.trouble_since is not None:
                     log.warning("Flyte answers again after %.0f s.", now() - state.trouble_since)
                 failures, state = 0, _looked(state, search, now())
             if row is not None:
@@ -298,10 +289,9 @@ async def find_run(
                 return RunEvent(Ending(verdict.outcome.value), "", message=verdict.message, missing=missing)
             if state.trouble is None:
                 progress.still()
-            elif failures == _WARNED_AFTER:
+            elif failures == NOTIFIED_AFTER:
                 log.warning("No answer from Flyte, still waiting: %s", state.trouble.message)
-            pause = max(_LEAST_INTERVAL, min(interval, _LONGEST_INTERVAL))
-            await sleep(max(pause, watcher.asking.searches / _LOOKS_A_SECOND))
+            await sleep(watcher.asking.pause_of_search(interval))
     finally:
         watcher.asking.searches -= 1
 

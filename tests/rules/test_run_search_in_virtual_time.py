@@ -163,6 +163,33 @@ async def test_many_that_look_share_a_rate(triggerer: Triggerer) -> None:
     assert max(triggerer.ended_at) < 120
 
 
+@pytest.mark.parametrize(
+    ("settings", "looks"),
+    [
+        ({"poll_interval": 20.0}, [0.0, 20.0, 40.0]),
+        ({"min_poll_interval": 30.0}, [0.0, 30.0]),
+        # Searches take a sixth of the calls, and this is the only one.
+        ({"max_calls_per_second": 0.3}, [0.0, 20.0, 40.0]),
+    ],
+)
+async def test_a_search_goes_by_the_settings_of_the_watcher(
+    triggerer: Triggerer, monkeypatch: pytest.MonkeyPatch, settings: dict[str, float], looks: list[float]
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"AIRFLOW__FLYTE__{name.upper()}", str(value))
+    waiting = triggerer.begin()
+    await until(59)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert triggerer.times() == looks
+
+
+async def test_trouble_that_lasts_ends_the_search_at_once(triggerer: Triggerer) -> None:
+    triggerer.flyte.fails = lambda asked: refusal(Status.UNAUTHENTICATED, "who are you?")
+    assert (await triggerer.begin())["ending"] == "unreachable"
+    assert triggerer.ended_at == [0.0]
+
+
 async def test_a_watcher_is_given_back(triggerer: Triggerer) -> None:
     """Also where a search is cancelled: the rate is for those that look."""
     waiting = triggerer.begin()

@@ -89,7 +89,6 @@ class RunSearch:
 
         self._now = now
         self._since = max(1, sought.since - _OVERLAP)
-        self._looked = False
         self._others: dict[str, int] = {}
         """Runs in the window that have other labels, and when each was created."""
 
@@ -128,7 +127,7 @@ class RunSearch:
 
     def _listings(self) -> Iterator[Listing]:
         at, until = self.sought.at, self.sought.until or 0
-        if self.sought.which == FIRST or self._looked:
+        if self.sought.which == FIRST:
             yield self._listing(self._since, until)
             return
         if at > self._since:
@@ -166,7 +165,6 @@ class RunSearch:
 
     def _finish(self, began: int) -> None:
         """Note that all runs were looked at which were there at a moment."""
-        self._looked = True
         self.closed = self.sought.closed_at is not None and began >= self.sought.closed_at * 1_000_000
         # A run may appear late in lists, by a clock that differs.
         self._since = max(self._since, began - _OVERLAP)
@@ -183,7 +181,10 @@ class RunSearch:
                 f"{_moment(self._last.created_at)}."
             )
         if self._unread:
-            there += f" There are more: the labels of {MOST_READ} runs are read at a time, so give a shorter window."
+            there += (
+                f" There are more. The labels of {MOST_READ} runs are read at a time; in reschedule mode each poke "
+                "begins anew, so give a shorter window there."
+            )
         if self._before is not None:
             before = f"{self._before.name}, created {_moment(self._before.created_at)}"
             there += f" Shortly before the window there is {before}."

@@ -18,17 +18,28 @@ from airflow_provider_flyte.client.watch.run_lists import RunLists
 
 T = TypeVar("T")
 
+_SHARE_OF_SEARCHES = 1 / 6
+"""How much of the calls all searches together may take from the polls of those who wait."""
+
 
 class Asking:
     """Makes calls with the client that a watcher has at the time.
 
     :param current: the client.
     :param poller: makes the watcher's calls.
+    :param least: minimum seconds between two lists of one search.
+    :param longest: maximum seconds between them, while few search.
+    :param calls_per_second: how many calls the watcher makes on average at most.
     """
 
-    def __init__(self, current: CurrentClient, poller: Poller) -> None:
+    def __init__(
+        self, current: CurrentClient, poller: Poller, *, least: float, longest: float, calls_per_second: float
+    ) -> None:
         self._current = current
         self._poller = poller
+        self._least = least
+        self._longest = longest
+        self._searches_per_second = calls_per_second * _SHARE_OF_SEARCHES
         self._lists: dict[ProjectDomain, RunLists] = {}
         self.ended_runs = EndedRuns(self)
         self.searches = 0
@@ -39,6 +50,13 @@ class Asking:
         if where not in self._lists:
             self._lists[where] = RunLists(where, self)
         return self._lists[where]
+
+    def pause_of_search(self, interval: float) -> float:
+        """Seconds between two lists of a search; with many of them, each lists less often.
+
+        :param interval: the maximum that it asks for.
+        """
+        return max(self._least, min(interval, self._longest), self.searches / self._searches_per_second)
 
     @property
     def config(self) -> FlyteConfig:

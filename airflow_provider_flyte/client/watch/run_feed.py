@@ -22,7 +22,7 @@ from airflow_provider_flyte.client.flows.runs_by_creation import RunRow, ended_r
 from airflow_provider_flyte.client.moments import now
 from airflow_provider_flyte.client.phase import is_successful, is_terminal
 from airflow_provider_flyte.client.run_key import ProjectDomain
-from airflow_provider_flyte.client.verdict import Outcome, WaitRules
+from airflow_provider_flyte.client.verdict import NOTIFIED_AFTER, Outcome, WaitRules
 from airflow_provider_flyte.client.watch.feed_state import FeedState
 from airflow_provider_flyte.client.watch.results import WaitResults
 from airflow_provider_flyte.client.watch.waking import pause_until
@@ -39,8 +39,6 @@ of many, two feeds would use up the watcher's budget of calls at 100 ends a seco
 
 _DETAILS_AT_ONCE = 10
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
-_NOTIFIED_AFTER = 2
-"""Calls in a row without an answer after which that is reported: one that fails between others is no outage."""
 
 _RULES = WaitRules(unreachable_after=None)
 
@@ -362,7 +360,7 @@ class _TroubleOfCalls:
         if not self._failures:
             self._failed_at = self._clock()
         self._failures += 1
-        if not self._noted and (is_lasting(error) or self._failures >= _NOTIFIED_AFTER):
+        if not self._noted and (is_lasting(error) or self._failures >= NOTIFIED_AFTER):
             self._noted = True
             self.line(f"No answer from Flyte, still watching: {error}")
 

@@ -18,6 +18,7 @@ from typing import Any
 from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.verdict import (
+    NOTIFIED_AFTER,
     Observation,
     Seen,
     Trouble,
@@ -31,9 +32,6 @@ from airflow_provider_flyte.client.watch.results import WaitResults
 
 PROOF_LASTS = 600.0
 """Seconds within which each run is asked for once without the phase filter, which would not show that it is gone."""
-
-_NOTIFIED_AFTER = 2
-"""Polls of a group that fail in a row before its waits are notified: one that fails between others is no outage."""
 
 Work = Iterator[bool]
 """Something to do for many waits, one after the other: yields whether this one was notified."""
@@ -271,7 +269,7 @@ class ProjectWaits:
         if group.failures == 1:
             group.since = now
         group.trouble = trouble
-        if trouble.lasting or (group.failures >= _NOTIFIED_AFTER and (not group.notified or now >= group.due)):
+        if trouble.lasting or (group.failures >= NOTIFIED_AFTER and (not group.notified or now >= group.due)):
             group.notified, group.due = True, math.inf
             for name in list(group.names):
                 if group.trouble is None:

@@ -77,9 +77,16 @@ class RunWatcher:
         self._streams = Streams(self._current.get, self._on_update, self._has_runs, clock, sleep) if stream else None
         self.progress = Progress(self._current.get, clock, sleep)
         self.run_logs = RunLogs(self._current.get, clock, sleep)
-        budget = Budget(positive("max_calls_per_second", max_calls_per_second), clock, sleep)
+        most = positive("max_calls_per_second", max_calls_per_second)
+        budget = Budget(most, clock, sleep)
         self._poller = Poller(self._current.get, budget, clock)
-        self.asking = Asking(self._current, self._poller)
+        self.asking = Asking(
+            self._current,
+            self._poller,
+            least=self._min_poll_interval,
+            longest=self._longest,
+            calls_per_second=most,
+        )
         self._turns = Turns(self._leave_empty, self._stop)
         self._means = Means(
             client=self._current.get,

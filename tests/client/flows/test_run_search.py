@@ -112,7 +112,18 @@ def test_what_a_look_asks_for(table: Table) -> None:
     table.now += 20 * MINUTE
     table.look(search)
     moments = [[each.values[0][11:19] for each in call.request.request.filters] for call in table.calls()]
-    assert moments == [["11:55:00", "13:00:00"], ["12:15:00", "13:00:00"]]
+    assert moments == [["11:55:00", "12:00:00"], ["12:00:00", "13:00:00"], ["12:15:00", "13:00:00"]]
+
+
+def test_the_newest_is_the_same_for_who_has_looked_before_and_who_has_not(table: Table) -> None:
+    """Also of runs that appear late, by a clock that is behind."""
+    search = table.search(which=NEWEST)
+    assert table.look(search) is None
+    table.now += MINUTE
+    table.run("older", NOON - 3 * MINUTE)
+    table.run("newer", NOON - 2 * MINUTE)
+    table.run("later", NOON + 1)
+    assert [table.look(each) for each in (search, table.search(which=NEWEST))] == ["newer", "newer"]
 
 
 def test_a_run_that_appears_late_is_found(table: Table) -> None:
