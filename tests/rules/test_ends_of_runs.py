@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from airflow_provider_flyte.client import RunWatcher
 from airflow_provider_flyte.client.errors import Status
+from airflow_provider_flyte.client.flows.runs_by_creation import RunRow
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.client.watch.feed_state import OVERLAP, FeedState
+from airflow_provider_flyte.client.watch.feed_state import LARGEST, OVERLAP, FeedState
 from airflow_provider_flyte.client.watch.run_feed import RunFeed
 from airflow_provider_flyte.client.watch.run_lists import FULL_LIST_EVERY
-from tests.support.born_runs import TASK, FlyteOfRuns, wall
+from tests.support.born_runs import EPOCH, TASK, FlyteOfRuns, wall
 from tests.support.scripted_flyte import HERE, refusal
 from tests.support.virtual_time import VirtualLoop, until
 
@@ -305,56 +306,33 @@ async def test_an_outage_of_an_hour_in_which_the_watch_moves_to_another_triggere
     await watching.crash()
 
 
-async def test_runs_that_do_not_fit_into_the_state_and_whose_start_moves_back() -> None:
-    """They are found again by their creation, which is then a little earlier than it was."""
-    flyte = FlyteOfRuns()
-    watching = Watching(flyte)
-    await until(10)
+def state_of(names: list[str], created_at: int) -> FeedState:
+    state = FeedState(created_at)
+    state.new([RunRow(HERE.run(name), RunPhase.QUEUED, TASK, "", created_at, None) for name in names])
+    return state
+
+
+def test_runs_that_do_not_fit_into_the_state_are_listed_from_before_their_creation() -> None:
+    """Their start may move back until somebody goes on from it."""
     names = [f"r{number:019d}" for number in range(2600)]
-    for name in names:
-        flyte.launch(name)
-    await until(10 + 3 * OVERLAP / SECOND)
-    watching.save()
-    assert len(json.loads(watching.saved)["open"]) < len(names)
-    await watching.crash()
-    for name in names:
-        flyte.end(name, started_at=flyte.born[HERE.run(name)].created_at - 30 * SECOND)
-    watching.start_again()
-    await until(20 + 3 * OVERLAP / SECOND)
-    assert Counter(watching.told) == Counter(names)
-    await watching.crash()
+    state = state_of(names, EPOCH)
+    state.listed(EPOCH + 3 * OVERLAP)
+    kept = state.to_json(EPOCH)
+    assert len(kept["open"]) < len(names)
+    assert kept["since"] == EPOCH - OVERLAP
 
 
-async def test_a_name_that_was_read_from_a_state_stays_in_it() -> None:
+def test_a_name_that_was_read_from_a_state_stays_in_it() -> None:
     """When it was created is not known, so nobody could find it again; what is settled meanwhile needs room, too."""
-    flyte = FlyteOfRuns()
-    watching = Watching(flyte)
-    await until(10)
     names = [f"r{number:019d}" for number in range(2450)]
-    for name in names:
-        flyte.launch(name)
-    await until(3 * OVERLAP / SECOND)
-    watching.save()
-    await watching.crash()
-    assert len(json.loads(watching.saved)["open"]) == len(names)
-    for name in names:
-        flyte.end(name)
-    for number in range(1000):
-        flyte.launch(f"s{number}")
-        flyte.end(f"s{number}")
-    watching.start_again()
-    await until(20 + 3 * OVERLAP / SECOND)
-    # Confirmed before the others, as they may be that need no read.
-    late = set(names)
-    for name in [name for name in watching.told if name not in late]:
-        watching.state.settle(name)
-    watching.save()
-    await watching.crash()
-    watching.told.clear()
-    watching.start_again()
-    await until(40 + 3 * OVERLAP / SECOND)
-    assert late <= set(watching.told)
-    await watching.crash()
+    state = FeedState.from_json(state_of(names, EPOCH).to_json(EPOCH))
+    others = [f"s{number}" for number in range(1000)]
+    state.new([RunRow(HERE.run(name), RunPhase.QUEUED, TASK, "", EPOCH, None) for name in others])
+    for name in others:
+        state.settle(name)
+    kept = state.to_json(EPOCH)
+    assert kept["open"] == names
+    assert len(json.dumps(kept)) <= LARGEST
 
 
 @dataclass(frozen=True)
