@@ -6,6 +6,7 @@ import threading
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import pendulum
 import pytest
 
 from airflow_provider_flyte.compat import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
@@ -252,11 +253,12 @@ def test_what_a_dags_default_args_have_for_its_operators_is_not_meant(flyte_defa
         3600,
         datetime.now() - timedelta(days=1),
         datetime.now(timezone.utc) - HOUR,
+        pendulum.datetime(2026, 1, 1, tz="Europe/Berlin"),
         "2026-01-01",
         "2026-01-01T00:00:00Z",
         "2026-01-01 00:00:00+00:00",
     ],
-    ids=["ago", "seconds", "naive", "aware", "day", "z", "space"],
+    ids=["ago", "seconds", "naive", "aware", "pendulum", "day", "z", "space"],
 )
 def test_since_is_a_date_or_so_long_ago(flyte_default: LocalFlyte, since: Any) -> None:
     flyte_default.run("r1", task=TASK).succeeds()
