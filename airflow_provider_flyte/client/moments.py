@@ -16,7 +16,8 @@ def now() -> int:
 def microseconds_of(moment: datetime) -> int:
     """A time in microseconds since the epoch; one without a time zone is UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
+    # Of one of pendulum's, which Airflow's dates are, the difference would be pendulum's, which cannot be divided so.
+    return datetime.__sub__(aware, _EPOCH) // timedelta(microseconds=1)
 
 
 def time_of(microseconds: int) -> datetime:

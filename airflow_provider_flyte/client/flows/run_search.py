@@ -7,7 +7,7 @@ No list knows labels: with them each run of the window costs a call, once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from airflow_provider_flyte.client.arguments import CLOCK_DIFFERENCE
 from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Flow
@@ -88,7 +88,7 @@ class RunSearch:
         """Whether the window got no more runs when it was looked at last."""
 
         self._now = now
-        self._since = max(1, sought.since - _OVERLAP)
+        self._since = sought.since
         self._others: dict[str, int] = {}
         """Runs in the window that have other labels, and when each was created."""
 
@@ -120,10 +120,26 @@ class RunSearch:
                         return row
                     reads -= 1
                 listing, pages = page.following, pages - 1
-                self._unread = self._unread or (listing is not None and not pages)
+                if listing is not None and pages <= 0 and not self._unread:
+                    self._unread = True
+                    self._go_on_at(listing, began)
         if not self._unread:
+            if self._since == self.sought.since:
+                yield from self._look_before(org)
             self._finish(began)
         return None
+
+    def _go_on_at(self, listing: Listing, began: int) -> None:
+        """Begin the next look at a page, as far as no run can appear before it."""
+        if not listing.newest_first:
+            self._since = max(self._since, min(listing.since, began - _OVERLAP))
+
+    def _look_before(self, org: str) -> Flow[None]:
+        """Note the last run before the window: one call, however many were created there."""
+        listing = self._listing(max(1, self.sought.since - _OVERLAP), self.sought.since, newest_first=True)
+        page: Page = yield replace(listing, limit=1).call(org)
+        rows = (row for row in page.rows if self._is_of_task(row) and row.created_at < self.sought.since)
+        self._before = next(rows, self._before)
 
     def _listings(self) -> Iterator[Listing]:
         at, until = self.sought.at, self.sought.until or 0
@@ -141,11 +157,10 @@ class RunSearch:
 
     def _fits(self, row: RunRow) -> bool:
         """Whether it may be the run; a backend may list runs that were not asked for."""
-        if row.task_name != one_line(self.sought.task_name, LONGEST_NAME) or row.name in self._others:
-            return False
-        if row.created_at < self.sought.since and (self._before is None or self._before.created_at < row.created_at):
-            self._before = row
-        return self.sought.has(row.created_at)
+        return self._is_of_task(row) and row.name not in self._others and self.sought.has(row.created_at)
+
+    def _is_of_task(self, row: RunRow) -> bool:
+        return row.task_name == one_line(self.sought.task_name, LONGEST_NAME)
 
     def _has_labels(self, row: RunRow, org: str) -> Flow[bool]:
         labels = row.labels

@@ -98,15 +98,20 @@ def test_what_a_look_asks_for(table: Table) -> None:
     """Never all runs of a task: what was looked at before is left out, as far as clocks may differ."""
     search = table.search(which=NEWEST, until=NOON + HOUR)
     table.look(search)
-    older, newer = (call.request for call in table.calls())
+    older, newer, before = (call.request for call in table.calls())
     assert [each.values[0] for each in older.request.filters] == [
-        "2026-11-18T10:55:00.000000Z",
+        "2026-11-18T11:00:00.000000Z",
         "2026-11-18T12:00:00.000000Z",
     ]
     assert [each.values[0] for each in newer.request.filters] == [
         "2026-11-18T12:00:00.000000Z",
         "2026-11-18T13:00:00.000000Z",
     ]
+    assert [each.values[0] for each in before.request.filters] == [
+        "2026-11-18T10:55:00.000000Z",
+        "2026-11-18T11:00:00.000000Z",
+    ]
+    assert before.request.limit == 1
     table.now += 20 * MINUTE
     table.look(search)
     table.now += 20 * MINUTE
@@ -171,6 +176,27 @@ def test_more_runs_than_a_page_holds(table: Table, monkeypatch: pytest.MonkeyPat
     search = table.search(labels={"n": "6"})
     assert table.look(search) is None
     assert "There are more" in search.what_is_there()
+
+
+def test_more_runs_than_a_look_reads(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the window none is in the way, and in it the next look goes on."""
+    monkeypatch.setattr(run_search, "MOST_PAGES", 2)
+    monkeypatch.setattr(run_search, "PAGE_SIZE", 2)
+    monkeypatch.setattr(run_search, "_FEW", 2)
+    for number in range(7):
+        table.run(f"before{number}", NOON - HOUR - MINUTE + number)
+    for number in range(7):
+        table.run(f"r{number}", NOON - 30 * MINUTE + number, labels={"n": str(number)})
+    assert table.look(table.search()) == "r0"
+    search = table.search(labels={"n": "6"})
+    assert [table.look(search) for _ in range(3)] == [None, None, "r6"]
+    assert len(table.calls("GetRunDetails")) == 7
+    search = table.search(since=NOON, which=NEWEST)
+    table.look(search)
+    assert "Shortly before" not in search.what_is_there()
+    search = table.search(until=NOON - 50 * MINUTE)
+    table.look(search)
+    assert "Shortly before the window there is before6" in search.what_is_there()
 
 
 def test_a_window_closes_when_no_clock_can_put_a_run_into_it(table: Table) -> None:
