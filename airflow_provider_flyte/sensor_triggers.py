@@ -30,7 +30,7 @@ from airflow_provider_flyte.compat import (
 )
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError
 from airflow_provider_flyte.links import FlyteRunLink, show_link
-from airflow_provider_flyte.report.xcom import DETAILS
+from airflow_provider_flyte.report.xcom import DETAILS, RUN_NAME, RUN_URL
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 from airflow_provider_flyte.wait.event import Ending, RunEvent, with_settled
@@ -58,6 +58,9 @@ _threads = ThreadPoolExecutor(32, thread_name_prefix="flyte-sensor")
 
 
 _ON_WORKER = "A worker ends this task, because %s."
+
+_OF_A_TRY = (DETAILS, RUN_NAME, RUN_URL, FlyteRunLink().xcom_key, XCOM_KEY)
+"""The keys under which a try of a sensor puts something into XCom."""
 
 _MOST_NAMES = 20
 """How many names of runs an event has."""
@@ -145,7 +148,16 @@ class FlyteSensorTrigger(BaseTrigger):
         except (FlyteArgumentError, AirflowSkipException) as error:
             return self._ended(sensor, ti, error) or self._not_begun(str(error))
         settled = sensor._settle(context, ti.start_date.timestamp())
-        await _in_thread(ti.forget_earlier_tries, (DETAILS, FlyteRunLink().xcom_key, XCOM_KEY))
+        try:
+            await _in_thread(ti.forget_earlier_tries, _OF_A_TRY)
+            return await self._waited(sensor, context, settled)
+        except asyncio.CancelledError:
+            ti.cancelled = True
+            raise
+
+    async def _waited(self, sensor: _SensorHere, context: Any, settled: Settled) -> TriggerEvent:
+        """Wait, and end the task or have a worker do it."""
+        ti: Instance = context["ti"]
         not_before = None
         while True:
             self._wait = wait = _Wait(**sensor._trigger_arguments(settled), not_before=not_before)
@@ -256,17 +268,14 @@ def _resumes(payload: dict[str, Any], settled: Settled) -> TriggerEvent:
 def _begun(sensor: _SensorHere, context: Any, watcher: RunWatcher, settled: Settled) -> Settled:
     """Show the button, and return what is settled with the connection's project and domain."""
     config = watcher.asking.config
-    if not settled.run_names:
-        # The run is still looked for.
-        return settled
     try:
-        keys = [config.key(name, settled.project, settled.domain) for name in settled.run_names]
+        where = config.project_domain(settled.project, settled.domain, sensor._what)
     except ConfigError:
         # The wait ends with this.
         return settled
-    _threads.submit(copy_context().run, show_link, sensor, context, config.run_url(keys[0]), keys)
-    of = keys[0]
-    return replace(settled, project=of.project, domain=of.domain, endpoint=settled.endpoint or config.endpoint)
+    if keys := [where.run(name) for name in settled.run_names]:
+        _threads.submit(copy_context().run, show_link, sensor, context, config.run_url(keys[0]), keys)
+    return replace(settled, project=where.project, domain=where.domain, endpoint=settled.endpoint or config.endpoint)
 
 
 async def _watcher(lease: Lease) -> RunWatcher | FlyteConfigurationError:

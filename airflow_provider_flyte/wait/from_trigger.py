@@ -156,7 +156,7 @@ def stored(name: str, value: Any, group: Any = None) -> Any:
     :param group: the mapped task group that the sensor is in.
     :raises ConfigError: naming the argument and what to give.
     """
-    if value is None or isinstance(value, (str, int, float, date)):
+    if value is None or isinstance(value, (str, int, float, date, timedelta)):
         return value
     if isinstance(value, (list, tuple)):
         return [stored(name, each, group) for each in value]

@@ -41,9 +41,13 @@ class Instance:
     on_worker: Mapping[str, str]
     """Why a worker has to end the task in a state, by that state: Airflow does it nowhere else (3.3.2)."""
 
+    cancelled: bool = False
+    """Whether its trigger is: a thread goes on, and must put nothing into the XCom of another try."""
+
     def xcom_push(self, key: str, value: Any) -> None:
         """Put a value into XCom, through the XCom backend."""
-        XCom.set(key, value, **self._place)
+        if not self.cancelled:
+            XCom.set(key, value, **self._place)
 
     def forget_earlier_tries(self, keys: tuple[str, ...]) -> None:
         """Delete what earlier tries have put into XCom, as a worker does that starts a task."""
@@ -87,6 +91,8 @@ def _on_worker(task: Any) -> Iterator[tuple[str, str]]:
         yield "success", "Airflow has a worker alone call its on_success_callback"
     if task.has_on_skipped_callback:
         yield "skipped", "Airflow has a worker alone call its on_skipped_callback"
+    if task.email and (task.email_on_failure or (task.email_on_retry and task.retries)):
+        yield "failed", "Airflow has a worker alone send its email"
     if task.has_retry_policy and task.retries:
         yield "failed", "Airflow has a worker alone ask its retry_policy"
 

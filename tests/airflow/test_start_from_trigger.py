@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import threading
 import time
 import weakref
 from datetime import datetime, timedelta, timezone
@@ -15,6 +16,8 @@ import pytest
 from airflow.sdk import DAG, Asset, task, task_group
 from airflow.sdk.execution_time import task_runner
 
+from airflow_provider_flyte import sensor_triggers
+from airflow_provider_flyte.client import RunPhase
 from airflow_provider_flyte.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
@@ -25,7 +28,7 @@ from airflow_provider_flyte.exceptions import (
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.retry_policies import FlyteRetryPolicy
 from airflow_provider_flyte.sensors import FlyteRunSensor
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing import LocalFlyte, delay
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 from airflow_provider_flyte.wait import in_triggerer
 from tests.support.driving import Driven, TaskInstance, lines_of
@@ -122,9 +125,34 @@ async def test_a_run_that_was_looked_for_is_handed_to_a_worker(
     event = await event_of(trigger_of(dag, "wait"))
     await launching
     assert (event.payload["ending"], event.payload["run_name"]) == ("found", "r1")
-    flyte_default.run("r1").succeeds()
+    # A connection that is edited moves the search as little as a wait.
+    settled = event.payload["settled"]
+    assert (settled["project"], settled["domain"], settled["run_names"]) == ("flytesnacks", "development", [])
+    assert settled["endpoint"] == flyte_default.endpoint
+    run = flyte_default.run("r1").succeeds()
+    while run.phase != RunPhase.SUCCEEDED:
+        await asyncio.sleep(0.01)
     rendered = {"since": "2025-12-31T00:00:00+00:00", "labels": {"team": "ours"}}
     assert resumed(made, event, **rendered)["action"]["id"]["run"]["name"] == "r1"
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+async def test_a_window_is_given_as_a_date_or_so_long_ago(
+    dag: DAG, supervisor: Supervisor, flyte_default: LocalFlyte, mapped: bool
+) -> None:
+    """Airflow reads a date of the stored DAG as one of pendulum's."""
+    flyte_default.run("r1", task="etl.load").succeeds()
+    hour = timedelta(hours=1)
+    now = datetime.now(timezone.utc)
+    windows: list[dict[str, Any]] = [{"since": now - hour, "until": now + hour}, {"since": hour}]
+    for number, window in enumerate(windows):
+        if mapped:
+            with dag:
+                FlyteRunSensor.partial(task_id=f"wait{number}", **ENDS, **window).expand(task_name=["etl.load"])
+        else:
+            sensor(dag, task_id=f"wait{number}", task_name="etl.load", **window)
+        event = await event_of(trigger_of(dag, f"wait{number}", 0 if mapped else -1))
+        assert event.task_instance_state == "success"
 
 
 async def test_a_window_that_has_closed_ends_the_task_there(
@@ -259,6 +287,7 @@ async def test_a_worker_ends_what_airflow_ends_nowhere_else(
         """Nobody calls it."""
 
     sensors = {
+        "email": sensor(dag, task_id="email", run_name="missing", missing_after=0),
         "outlets": sensor(dag, task_id="outlets", run_name="r1", outlets=[Asset("a")]),
         "on_success_callback": sensor(dag, task_id="on_success_callback", run_name="r1", on_success_callback=note),
         "on_skipped_callback": sensor(
@@ -273,6 +302,10 @@ async def test_a_worker_ends_what_airflow_ends_nowhere_else(
             retry_policy=FlyteRetryPolicy(),
         ),
     }
+    quiet = sensor(dag, task_id="quiet", run_name="missing", missing_after=0)
+    for made in (sensors["email"], quiet):
+        made.email = "team@example.com"
+    quiet.email_on_failure = False
     for name, made in sensors.items():
         trigger = trigger_of(dag, name)
         lines = lines_of(trigger)
@@ -282,6 +315,7 @@ async def test_a_worker_ends_what_airflow_ends_nowhere_else(
         assert name in lines[-1]
         if name in ("outlets", "on_success_callback"):
             assert resumed(made, event)["action"]["id"]["run"]["name"] == "r1"
+    assert (await event_of(trigger_of(dag, "quiet"))).task_instance_state == "failed"
     for task_id, wanted in (("skipped", "skipped"), ("failed", "failed")):
         # What is called when a task succeeds is not asked of one that does not.
         sensor(dag, task_id=task_id, run_name="failed", soft_fail=wanted == "skipped", on_success_callback=note)
@@ -291,12 +325,31 @@ async def test_a_worker_ends_what_airflow_ends_nowhere_else(
 async def test_a_later_try_shows_nothing_of_an_earlier_one(
     dag: DAG, supervisor: Supervisor, flyte_default: LocalFlyte
 ) -> None:
-    sensor(dag, run_name="missing", missing_after=0)
-    place = "wait", -1, "return_value"
+    sensor(dag, task_name="etl.load", since="{{ data_interval_start }}", until="{{ ds }}", missing_after=0)
+    places = [("wait", -1, key) for key in ("return_value", "run_name", "run_url")]
     for number, left in ((1, True), (2, False)):
-        supervisor.xcoms[place] = {"of": "an earlier try"}
+        supervisor.xcoms.update(dict.fromkeys(places, "of an earlier try"))
         assert (await event_of(trigger_of(dag, "wait", try_number=number))).task_instance_state == "failed"
-        assert (place in supervisor.xcoms) is left
+        assert [place in supervisor.xcoms for place in places] == [left] * 3
+
+
+async def test_a_trigger_that_is_cancelled_while_it_ends_the_task_puts_nothing_into_xcom(
+    dag: DAG, supervisor: Supervisor, flyte_default: LocalFlyte
+) -> None:
+    """The task was cleared, and XCom belongs to its next try. The thread is in a call that nobody can end."""
+    flyte_default.run("r1").succeeds()
+    sensor(dag, run_name="r1")
+    trigger = trigger_of(dag, "wait")
+    flyte_default.inject("GetRunDetails", delay(0.5))
+    waiting = asyncio.create_task(event_of(trigger))
+    await flyte_default.wait_for_call_async("GetRunDetails")
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await trigger.cleanup()
+    met = threading.Barrier(32)
+    # Until the threads have done what they were given.
+    await asyncio.gather(*(sensor_triggers._in_thread(met.wait) for _ in range(32)))
+    assert ("wait", -1, "return_value") not in supervisor.xcoms
 
 
 @pytest.mark.parametrize("mapped", [False, True])
