@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from airflow_provider_flyte.client.arguments import action_names, seconds
@@ -94,6 +94,11 @@ def timestamp(name: str, value: object) -> float | None:
     raise FlyteArgumentError(f"{name} is {value!r}; give seconds since the epoch, or None.")
 
 
+def in_utc(value: Any) -> Any:
+    """A datetime without a time zone as UTC, where Airflow would store it by its DAG processor's; all else as it is."""
+    return value.replace(tzinfo=timezone.utc) if isinstance(value, datetime) and not value.tzinfo else value
+
+
 def moment(name: str, value: object) -> datetime | float | None:
     """A datetime with a time zone, of a datetime or its text in ISO format (without a time zone it is UTC); seconds
     before now, of a number or a timedelta; or None.
@@ -117,7 +122,8 @@ def moment(name: str, value: object) -> datetime | float | None:
                 "or a timedelta."
             ) from None
     if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        aware: datetime = in_utc(value)
+        return aware
     return None if value is None else seconds(name, value, or_none=", a datetime, or None")
 
 
@@ -172,8 +178,9 @@ def check_search(task: Any, default_args: Mapping[str, Any]) -> None:
         elif isinstance(value, timedelta):
             # A number can be stored for the triggerer.
             setattr(task, name, moment(name, value))
-        elif name != "labels" and isinstance(value, str | datetime | int | float) and "{" not in str(value):
+        elif name != "labels" and isinstance(value, str | date | int | float) and "{" not in str(value):
             moment(name, value)
+            setattr(task, name, in_utc(value))
     if task.task_name is not None and task.since is None:
         raise ConfigError(NO_SINCE)
 

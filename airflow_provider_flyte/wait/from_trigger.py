@@ -12,7 +12,7 @@ from functools import cache
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import argument_errors
+from airflow_provider_flyte.arguments import argument_errors, in_utc
 from airflow_provider_flyte.client.arguments import switch
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.compat import XComArg, airflow_version, renders_in_triggerer
@@ -36,6 +36,8 @@ _NOT_THERE = ("deferrable", "resume_after")
 
 _FLAGS = ("start_from_trigger", "end_from_trigger")
 
+_MOMENTS = ("since", "until")
+
 XCOM = "flyte_xcom_of"
 """The key that marks a reference to an upstream task's XCom."""
 
@@ -56,6 +58,7 @@ class StartInTriggerer:
             return _start({}, LONGEST) if renders_in_triggerer() else None
         if not sensor.start_from_trigger:
             return None
+        _check_dag(sensor.dag if sensor.has_dag() else None)
         group = sensor.get_closest_mapped_task_group()
         given = {name: stored(name, getattr(sensor, name), group) for name in arguments_there(_ours(owner))}
         return _start({"sensor": given}, timedelta(seconds=sensor.timeout) + BACKSTOP)
@@ -85,8 +88,18 @@ def check_start(sensor: Any) -> None:
     """
     _check_flags(sensor.start_from_trigger, sensor.end_from_trigger)
     if sensor.start_from_trigger:
+        _check_dag(sensor.dag if sensor.has_dag() else None)
         for name in sensor.template_fields:
             stored(name, getattr(sensor, name), sensor.get_closest_mapped_task_group())
+
+
+def _check_dag(dag: Any) -> None:
+    """Airflow stores no more of how a DAG renders templates than that it gives native values."""
+    if getattr(dag, "jinja_environment_kwargs", None):
+        raise ConfigError(
+            "The DAG has jinja_environment_kwargs, which Airflow does not give the triggerer: it would render this "
+            "sensor's templates otherwise. Give deferrable=True instead of start_from_trigger=True."
+        )
 
 
 def _check_flags(start: object, end: object) -> None:
@@ -115,6 +128,8 @@ def check_partial(partial: Any) -> Any:
             given.setdefault(name, defaults[name])
     _check_flags(given.get("start_from_trigger", False), given.get("end_from_trigger", False))
     if given.get("start_from_trigger"):
+        _check_dag(given.get("dag"))
+        given.update({name: in_utc(given[name]) for name in _MOMENTS if name in given})
         for name in partial.operator_class.template_fields:
             stored(name, given.get(name))
     kind: Any = type(partial)
@@ -145,9 +160,13 @@ def _check_mapped(mapped: Any, start: bool) -> None:
         for name in _FLAGS:
             if name in each:
                 raise ConfigError(f"{name} is mapped, and Airflow has to know it before that; give it to partial().")
+        if not start:
+            continue
         for name, value in each.items():
-            if start and isinstance(value, XComArg):
+            if isinstance(value, XComArg):
                 _reference(name, value)
+            elif name in _MOMENTS:
+                each[name] = [in_utc(item) for item in value] if isinstance(value, list) else in_utc(value)
 
 
 def stored(name: str, value: Any, group: Any = None) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import json
 import threading
 import time
 import weakref
@@ -153,6 +154,29 @@ async def test_a_window_is_given_as_a_date_or_so_long_ago(
             sensor(dag, task_id=f"wait{number}", task_name="etl.load", **window)
         event = await event_of(trigger_of(dag, f"wait{number}", 0 if mapped else -1))
         assert event.task_instance_state == "success"
+
+
+@pytest.mark.parametrize("mapped", ["", "partial", "expand", "expand_kwargs"])
+def test_a_date_without_a_time_zone_is_stored_as_utc(dag: DAG, monkeypatch: pytest.MonkeyPatch, mapped: str) -> None:
+    """By itself Airflow takes it for one of the DAG processor's zone."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    since = datetime(2026, 1, 1)
+    try:
+        with dag:
+            if not mapped:
+                sensor(dag, task_name="etl.load", since=since)
+            elif mapped == "partial":
+                FlyteRunSensor.partial(task_id="wait", **ENDS, since=since).expand(task_name=["etl.load"])
+            elif mapped == "expand":
+                FlyteRunSensor.partial(task_id="wait", **ENDS, task_name="etl.load").expand(since=[since])
+            else:
+                FlyteRunSensor.partial(task_id="wait", **ENDS).expand_kwargs([{"task_name": "t", "since": since}])
+        stored = json.dumps(stored_dag(dag))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert str(int(since.replace(tzinfo=timezone.utc).timestamp())) in stored
 
 
 async def test_a_window_that_has_closed_ends_the_task_there(
@@ -495,6 +519,15 @@ def test_what_cannot_start_there_is_an_import_error(dag: DAG) -> None:
     for message, make in refused:
         with pytest.raises(FlyteArgumentError, match=message):
             make()
+
+
+def test_a_dag_that_renders_otherwise_is_refused() -> None:
+    """What it renders with is not in the serialized DAG."""
+    with DAG("brackets", schedule=None, jinja_environment_kwargs={"variable_start_string": "[["}):
+        with pytest.raises(FlyteArgumentError, match="jinja_environment_kwargs"):
+            FlyteRunSensor.partial(task_id="many", **STARTS).expand(run_name=["[[ ds ]]"])
+        with pytest.raises(FlyteArgumentError, match="jinja_environment_kwargs"):
+            FlyteRunSensor(task_id="one", run_name="[[ ds ]]", **STARTS)
 
 
 def test_default_args_reach_mapped_sensors_too(dag: DAG) -> None:
