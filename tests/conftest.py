@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from enum import Enum
@@ -49,6 +50,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse names of tests that no second process has: xdist would run none of the tests."""
     if unstable := [item.nodeid for item in items if " at 0x" in item.nodeid]:
         raise pytest.UsageError(f"An address stands in the name of a test, give it an id: {', '.join(unstable)}")
+
+
+@pytest.fixture
+def ctrl_c_interrupts() -> Iterator[None]:
+    """A shell lets what it starts in the background ignore SIGINT; Python goes by that, and so do its own processes."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -425,21 +426,28 @@ def test_other_commands_import_nothing_of_them() -> None:
     assert json.loads(done.stdout.splitlines()[-1]) == names
 
 
-def follower(name: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def follower(name: str, stdout: Any = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+    """A process that follows a run's log, and is ended in any case: by itself it would go on for ever."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "airflow_provider_flyte", "logs", name, "--follow"],
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
+@pytest.mark.usefixtures("ctrl_c_interrupts")
 @pytest.mark.parametrize("protocol", ["connect"])
 def test_ctrl_c_and_a_closed_pipe_end_a_log_quietly(flyte_default: LocalFlyte) -> None:
     for name in ("r1", "r2"):
         flyte_default.run(name).move("RUNNING").logs("one")
-    interrupted, cut = follower("r1"), follower("r2")
-    with interrupted, cut:
+    with follower("r1") as interrupted, follower("r2") as cut:
         assert interrupted.stdout
         assert cut.stdout
         assert interrupted.stdout.readline().endswith(" one\n")
@@ -447,8 +455,6 @@ def test_ctrl_c_and_a_closed_pipe_end_a_log_quietly(flyte_default: LocalFlyte) -
         assert cut.stdout.readline().endswith(" one\n")
         cut.stdout.close()
         flyte_default.run("r2").logs("two").succeeds()
-        assert interrupted.stderr
-        assert cut.stderr
-        errors = interrupted.stderr.read(), cut.stderr.read()
+        errors = tuple(process.communicate(timeout=60)[1] for process in (interrupted, cut))
     assert (interrupted.returncode, cut.returncode) == (130, 141), errors
     assert errors == ("", "")

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,15 +18,7 @@ from airflow_provider_flyte.triggers import FlyteLaunchedRunTrigger
 from tests.support.driving import DagRun, Driven, TaskInstance, lines_of
 from tests.support.own_airflow import load_dag_file
 
-pytestmark = pytest.mark.one_transport("grpc")
-
-
-@pytest.fixture(autouse=True)
-def _ctrl_c_interrupts() -> Iterator[None]:
-    """A shell lets what it starts in the background ignore SIGINT, and Python goes by that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = [pytest.mark.one_transport("grpc"), pytest.mark.usefixtures("ctrl_c_interrupts")]
 
 
 @pytest.fixture(autouse=True)
