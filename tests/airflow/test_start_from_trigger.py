@@ -9,11 +9,13 @@ import json
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import greenback
 import pytest
+import structlog
 from airflow.sdk import DAG, Asset, task, task_group
 from airflow.sdk.execution_time import task_runner
 
@@ -25,6 +27,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteConfigurationError,
     FlyteRunMissing,
     FlyteUnreachable,
+    FlyteWaitBroken,
 )
 from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.retry_policies import FlyteRetryPolicy
@@ -553,6 +556,7 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "missing": {"run_name": "missing", "missing_after": 0.2},
     "unreachable": {"run_name": "r1", "flyte_conn_id": "flyte_down", "unreachable_after": 0.2},
     "no_connection": {"run_name": "r1", "flyte_conn_id": "flyte_absent"},
+    "crashed": {"run_name": "crashing"},
     "timed_out": {"run_name": "endless"},
     "wrong": {"run_name": "{{ '' }}"},
 }
@@ -563,17 +567,35 @@ TABLE = {
     "missing": (FAILS, SKIPS, SKIPS, LATE),
     "unreachable": (FAILS, FAILS, SKIPS, LATE),
     "no_connection": (FAILS, FAILS, SKIPS, LATE),
+    "crashed": (FAILS, FAILS, SKIPS, LATE),
     "timed_out": (FOR_GOOD, SKIPS, SKIPS, LATE),
     "wrong": (FOR_GOOD, FOR_GOOD, SKIPS, FOR_GOOD),
 }
 
 
+@pytest.fixture
+def crashing() -> Iterator[None]:
+    """An Airflow whose logging breaks over the wait for one run, which is no trouble that the trigger expects."""
+
+    def boom(logger: Any, method: str, event: Any) -> Any:
+        if "Waiting for" in event["event"] and "crashing" in str(event):
+            raise RuntimeError("boom")
+        return event
+
+    before = structlog.get_config()["processors"]
+    structlog.configure(processors=[boom, *before])
+    yield
+    structlog.configure(processors=before)
+
+
+@pytest.mark.usefixtures("crashing")
 async def test_every_cell_of_the_table(
     supervisor: Supervisor, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each condition with each flag, with and without retries, ended by a worker and in the triggerer."""
     flyte_default.run("failed").fails(kind="USER", message="no rows")
-    flyte_default.run("endless").phases("RUNNING")
+    for name in ("endless", "crashing"):
+        flyte_default.run(name).phases("RUNNING")
     with LocalFlyte() as down:
         monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DOWN", connection_json(down))
     cells = list(itertools.product(CONDITIONS, FLAGS, (False, True), (0, 1)))
@@ -623,6 +645,6 @@ def _outcome(made: FlyteRunSensor, event: Any, retries: int) -> tuple[str, bool]
         return (LATE if late else FOR_GOOD), False
     except AirflowFailException:
         return FOR_GOOD, False
-    except (FlyteRunMissing, FlyteUnreachable, FlyteConfigurationError):
+    except (FlyteRunMissing, FlyteUnreachable, FlyteConfigurationError, FlyteWaitBroken):
         return FAILS, False
     raise AssertionError("a wait that does not end well has succeeded")
