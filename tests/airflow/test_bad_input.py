@@ -57,7 +57,7 @@ def test_project_or_domain_is_nowhere(
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(local_flyte, **{part: None}))
     words = _ends(FlyteConfigurationError, deferrable=deferrable)
-    assert f"No Flyte {part} for run 'r1'. Set {part}=... on the task" in words
+    assert f"No Flyte {part} for run 'r1'. Set {part}=..., or '{part}' in the connection's extra fields" in words
     assert "'flyte_default'" in words
     assert local_flyte.calls() == []
 

@@ -60,7 +60,7 @@ def _tasks(conditions: dict[str, dict[str, Any]]) -> None:
             retry_delay=timedelta(0),
             poke_interval=0.1,
             # On Airflow 2.11 a reschedule's timeout spans tries: long enough for two.
-            timeout=PATIENCE if condition == "timed_out" or flag == "silent_fail" else 60.0,
+            timeout=PATIENCE if condition == "timed_out" or flag == "silent_fail" else 600.0,
             resume_after=0,
             on_failure_callback=_note,
             on_retry_callback=_note,
