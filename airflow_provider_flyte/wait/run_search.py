@@ -31,7 +31,6 @@ from airflow_provider_flyte.client.verdict import (
 )
 from airflow_provider_flyte.client.watch.poller import as_trouble
 from airflow_provider_flyte.exceptions import FlyteRunMissing, FlyteRunTimeout, FlyteUnreachable, FlyteWaitBroken
-from airflow_provider_flyte.tries.whose import led_elsewhere
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.run_wait import Advice, RunWait, trouble_of
 
@@ -187,13 +186,10 @@ class SearchedRun(RunWait):
 
     # -- how it ended without a run
 
-    def missing(self) -> FlyteRunMissing | FlyteUnreachable:
+    def _not_there(self) -> FlyteRunMissing:
         """The exception for a window that has closed without the run."""
         if self.found:
-            return super().missing()
-        endpoint = self.client.config.endpoint
-        if endpoint != self._endpoint:
-            return self.unreachable(led_elsewhere(self._endpoint, endpoint, "where Flyte has no such run"))
+            return super()._not_there()
         return FlyteRunMissing(
             f"There is no Flyte run as it is looked for: {self._search.sought}, in {self._search.where}. "
             f"{self._search.what_is_there()} The window has closed, so none can come. Check task_name, labels, project "

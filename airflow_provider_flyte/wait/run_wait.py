@@ -333,6 +333,9 @@ class RunWait:
         endpoint = self.client.config.endpoint
         if endpoint != self._endpoint:
             return self.unreachable(led_elsewhere(self._endpoint, endpoint, "where Flyte has no such run"))
+        return self._not_there()
+
+    def _not_there(self) -> FlyteRunMissing:
         return FlyteRunMissing(
             f"Flyte has no run {self.key.name!r} in project {self.key.project!r}, domain {self.key.domain!r}: "
             f"{_for(self._rules.missing_after)} passed and ListRuns still does not show it. Check run_name, project "
