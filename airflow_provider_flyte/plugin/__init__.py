@@ -1,4 +1,4 @@
-"""The tab "Flyte" in Airflow's UI: an application in the API server, and its page.
+"""The tab "Flyte" in Airflow's UI: an application in the API server, and its pages.
 
 This file is loaded by all of Airflow's processes, so it imports nothing heavy.
 """
@@ -17,7 +17,7 @@ PREFIX = "/flyte"
 """The path, below Airflow's own, of all that the tab consists of."""
 
 _TASK = "dag_id={DAG_ID}&run_id={RUN_ID}&task_id={TASK_ID}&map_index={MAP_INDEX}"
-"""Airflow's page replaces these in the browser; ``static/tab.js`` reads them there."""
+"""Airflow's page replaces these in the browser; ``static/page.js`` reads them there."""
 
 
 class FlytePlugin(AirflowPlugin):

@@ -18,7 +18,7 @@ import uvicorn
 from fastapi.routing import APIRoute
 
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.plugin.app import HEADERS, make_app
+from airflow_provider_flyte.plugin.app import HEADERS, STATIC, make_app
 from airflow_provider_flyte.plugin.questions import LINES
 from airflow_provider_flyte.report.task_runs import KEY, MOST_RUNS, TaskRuns
 from airflow_provider_flyte.settings import airflow_id
@@ -29,6 +29,9 @@ from tests.support.own_airflow import connection_json, load_dag_file
 pytestmark = pytest.mark.timeout(180)
 
 DAG = "tabbed"
+SERVED = {file.name.removesuffix(".html"): file.suffix for file in STATIC.iterdir()}
+"""The files that are the same for everybody, by their paths."""
+
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e::group::{{ 7*7 }}"
 
 
@@ -241,7 +244,7 @@ def test_every_route_that_tells_something_asks_the_auth_manager(server: Server) 
     for route in routes:
         for method in route.methods:
             answer = server.client.request(method, f"/flyte{route.path}", params=asked)
-            open_to_all = route.path in ("/tab", "/tab.css", "/tab.js")
+            open_to_all = route.path[1:] in SERVED
             assert answer.status_code == (200 if open_to_all else 401), route.path
             assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
 
@@ -339,15 +342,21 @@ def test_of_thousands_the_first_are_stored() -> None:
 
 def test_the_page_runs_and_loads_its_own_files_alone(server: Server) -> None:
     """What stands inline the policy would refuse, and what is put in as text runs nowhere."""
-    page = server.client.get("/flyte/tab").text
-    assert re.findall(r"<script[^>]*>|<link[^>]*>", page) == [
-        '<link rel="stylesheet" href="tab.css">',
-        '<script type="module" src="tab.js">',
-    ]
-    assert not re.search(r"<style|\sstyle=|\son\w+=|<iframe|<img", page)
-    script = server.client.get("/flyte/tab.js").text
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script)
-    assert sum(len(server.client.get(f"/flyte/{name}").content) for name in ("tab", "tab.css", "tab.js")) < 40_000
+    pages = [name for name, suffix in SERVED.items() if suffix == ".html"]
+    for name in pages:
+        page = server.client.get(f"/flyte/{name}").text
+        assert re.findall(r"<script[^>]*>|<link[^>]*>", page) == [
+            '<link rel="stylesheet" href="tab.css">',
+            f'<script type="module" src="{name}.js">',
+        ]
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<iframe|<img", page)
+    scripts = [name for name, suffix in SERVED.items() if suffix == ".js"]
+    for name in scripts:
+        script = server.client.get(f"/flyte/{name}").text
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", script)
+        assert set(re.findall(r'from "([^"]*)"', script)) <= {f"./{each}" for each in scripts}
+    assert "tab" in pages
+    assert sum(len(server.client.get(f"/flyte/{name}").content) for name in SERVED) < 60_000
 
 
 # -- the end of the log, failed child actions, abort

@@ -1,0 +1,73 @@
+"""The run that a request is about: one of those that its task instance has stored, by its place among them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, TypeVar
+from weakref import WeakKeyDictionary
+
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, status
+
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.plugin.live_runs import LiveRuns, Look, Question
+from airflow_provider_flyte.plugin.stored_task import Stored, StoredTask
+from airflow_provider_flyte.report.task_runs import MOST_RUNS
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import FlyteClient
+
+T = TypeVar("T")
+
+Index = Annotated[int, Query(ge=0, lt=MOST_RUNS)]
+"""Which of a task instance's runs."""
+
+
+def live_runs(app: FastAPI) -> LiveRuns:
+    """What the process knows of runs, on the loop that serves: a test may have several."""
+    live: WeakKeyDictionary[asyncio.AbstractEventLoop, LiveRuns] = app.state.live
+    return live.setdefault(asyncio.get_running_loop(), LiveRuns())
+
+
+async def _live(request: Request) -> LiveRuns:
+    return live_runs(request.app)
+
+
+Live = Annotated[LiveRuns, Depends(_live)]
+"""What is asked of Flyte, together with all others who look."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A run, and the connection by which it is asked about."""
+
+    flyte_conn_id: str
+    key: RunKey
+    live: LiveRuns
+
+    async def look(self, question: Question[T]) -> Look[T]:
+        """What Flyte says of it; see :meth:`LiveRuns.look`."""
+        return await self.live.look(self.flyte_conn_id, self.key, question)
+
+    async def do(self, action: Callable[[FlyteClient, RunKey], Awaitable[T]]) -> Look[T]:
+        """Do something to it; see :meth:`LiveRuns.do`."""
+        return await self.live.do(self.flyte_conn_id, self.key, action)
+
+
+def choose(stored: StoredTask, run: int, live: LiveRuns) -> Chosen:
+    """One of the runs that a task instance has stored.
+
+    :raises HTTPException: 404, where it has not so many.
+    """
+    if stored.runs is None or run >= len(stored.runs.runs):
+        raise HTTPException(status.HTTP_404_NOT_FOUND, "The task instance has not so many runs.")
+    return Chosen(stored.runs.flyte_conn_id, stored.runs.runs[run], live)
+
+
+async def _chosen(stored: Stored, live: Live, run: Index = 0) -> Chosen:
+    return choose(stored, run, live)
+
+
+ChosenRun = Annotated[Chosen, Depends(_chosen)]
+"""The run that a request is about, for somebody who may read its task instance."""

@@ -1,0 +1,103 @@
+"""What the tab's page asks for: a run's details, and those of its parts that are open."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, status
+
+from airflow_provider_flyte.client.outside import LONGEST, one_line
+from airflow_provider_flyte.plugin.abort import FromThePage, Wanted, abort_run, launched_by
+from airflow_provider_flyte.plugin.access import (
+    Editor,
+    LogReader,
+    MayEdit,
+    MayReadLogs,
+    MayReadXCom,
+    ReadableTask,
+    UserName,
+    XComReader,
+)
+from airflow_provider_flyte.plugin.airflow_server import redact
+from airflow_provider_flyte.plugin.chosen_run import ChosenRun, Index, Live, choose
+from airflow_provider_flyte.plugin.live_runs import DETAILS
+from airflow_provider_flyte.plugin.questions import FAILED_ACTIONS, LINES, VALUES, log_of
+from airflow_provider_flyte.plugin.stored_task import Stored
+from airflow_provider_flyte.plugin.view import run_view, values_text
+from airflow_provider_flyte.settings import shows_values
+
+router = APIRouter()
+
+
+@router.get("/api/run")
+async def show(
+    logs: MayReadLogs, xcom: MayReadXCom, edit: MayEdit, asked: ReadableTask, stored: Stored, live: Live, run: Index = 0
+) -> dict[str, Any]:
+    """A task instance's runs, and one of them as Flyte has it now.
+
+    :param run: which of the stored ones; no request can name another.
+    """
+    runs = stored.runs
+    shown: dict[str, Any] = {"over": stored.over, "trouble": stored.trouble, "runs": [], "run": None}
+    if runs is None:
+        return shown
+    chosen = choose(stored, run, live)
+    look = await chosen.look(DETAILS)
+    details = look.answer
+    return shown | {
+        "runs": [each.name for each in runs.runs],
+        "total": runs.total,
+        "try_number": runs.try_number,
+        "name": chosen.key.name,
+        "project": chosen.key.project,
+        "domain": chosen.key.domain,
+        "url": look.url,
+        "trouble": one_line(look.trouble, LONGEST),
+        "run": run_view(details, logs=logs) if details else None,
+        "logs": logs,
+        "values": xcom and shows_values(),
+        "abortable": details is not None and edit and not details.done() and launched_by(asked, details),
+    }
+
+
+@router.get("/api/log", dependencies=[LogReader])
+async def show_log(chosen: ChosenRun) -> dict[str, Any]:
+    """The end of the log of a run's last attempt."""
+    details = (await chosen.look(DETAILS)).answer
+    attempts = details.pb2.action.attempts if details else ()
+    attempt = max(1, attempts[-1].attempt) if attempts else 1
+    look = await chosen.look(log_of(attempt))
+    lines, trouble = (look.answer.lines, look.answer.trouble) if look.answer else ((), look.trouble)
+    return {"attempt": attempt, "lines": list(lines), "most": LINES, "trouble": one_line(trouble)}
+
+
+@router.get("/api/failed", dependencies=[LogReader])
+async def show_failed(chosen: ChosenRun) -> dict[str, Any]:
+    """The child actions of a run that failed first."""
+    look = await chosen.look(FAILED_ACTIONS)
+    if look.answer is None:
+        return {"actions": [], "more": 0, "trouble": one_line(look.trouble)}
+    actions = [{"name": each.name, "task": each.task, "why": each.why} for each in look.answer.first]
+    return {"actions": actions, "more": look.answer.more, "trouble": one_line(look.answer.trouble)}
+
+
+@router.get("/api/values", dependencies=[XComReader])
+async def show_values(chosen: ChosenRun) -> dict[str, Any]:
+    """The inputs and outputs of a run, as texts."""
+    look = await chosen.look(VALUES)
+    inputs, outputs = look.answer or ({}, {})
+    # In a thread: a value may be large, and Airflow's masker looks at all of it.
+    texts = [await asyncio.to_thread(values_text, values, redact) for values in (inputs, outputs)]
+    return {"inputs": texts[0], "outputs": texts[1], "trouble": one_line(look.trouble)}
+
+
+@router.post("/api/abort", dependencies=[Editor, FromThePage])
+async def abort(asked: ReadableTask, user: UserName, chosen: ChosenRun, wanted: Wanted) -> dict[str, Any]:
+    """Abort a run that the task instance has launched."""
+    if chosen.key.name != wanted.name:
+        raise HTTPException(
+            status.HTTP_409_CONFLICT, f"The task instance has run {chosen.key.name} by now. Nothing is aborted."
+        )
+    done = await chosen.do(lambda client, key: abort_run(client, key, asked, user, wanted.reason))
+    return {"said": one_line(done.trouble if done.answer is None else f"{done.answer}.")}
