@@ -9,7 +9,8 @@ import pytest
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunWatcher
 from airflow_provider_flyte.client.errors import InternalError
 from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, find_runs
-from airflow_provider_flyte.client.flows.runs_by_creation import Listing, RunRow, ended_rows
+from airflow_provider_flyte.client.flows.listed_runs import ended_rows
+from airflow_provider_flyte.client.flows.runs_by_creation import Listing, RunRow
 from airflow_provider_flyte.client.idl.common import list_pb2
 from airflow_provider_flyte.client.idl.workflow import run_service_pb2
 from airflow_provider_flyte.client.phase import RunPhase

@@ -57,8 +57,8 @@ def list_by_name(project: str, domain: str, names: Sequence[str], org: str) -> F
     return (yield from _unless_refused(lambda final: listed(final=final), RunKey(project, domain, names[0]), org))
 
 
-def list_ended(listing: Call[RunsPage], one: RunKey, org: str) -> Flow[dict[RunKey, int]]:
-    """The phases that a list of runs that are over shows, which was made by :func:`calls.list_runs`; raises alike.
+def all_listed(listing: Call[RunsPage], one: RunKey, org: str) -> Flow[dict[RunKey, int]]:
+    """The phases that a list shows which was made by :func:`calls.list_runs`; raises alike.
 
     :param one: one of the runs.
     """

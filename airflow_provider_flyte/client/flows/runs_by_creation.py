@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_flyte.client.flows import calls
-from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Call, Flow, RunsPage, check_list_ends
-from airflow_provider_flyte.client.flows.named_runs import list_ended
+from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Call, check_list_ends
 from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.moments import time_of
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
-from airflow_provider_flyte.client.phase import NOT_OVER, TERMINAL
+from airflow_provider_flyte.client.phase import NOT_OVER
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey, is_run_name
 
@@ -154,24 +153,6 @@ def _created(function: list_pb2.Filter.Function, moment: int) -> list[list_pb2.F
     # Not strftime, which writes the year 1 as 1.
     text = time_of(moment).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     return [list_pb2.Filter(function=function, field="created_at", values=[text])]
-
-
-def ended_rows(where: ProjectDomain, names: Sequence[str], org: str) -> Flow[dict[str, RunRow]]:
-    """Those of these runs that are over, by name.
-
-    :param names: at most as many as :data:`calls.NAMES_A_CALL`.
-    :raises NameFilterRefused: where this backend does not list by name.
-    """
-    rows: list[RunRow] = []
-    listing = calls.list_runs(where.project, where.domain, names, org, terminal_only=True)
-
-    def read(response: Any) -> RunsPage:
-        rows.extend(row_of(run.action, run.labels) for run in response.runs)
-        return listing.read(response)
-
-    yield from list_ended(replace(listing, read=read), where.run(names[0]), org)
-    asked = set(names)
-    return {row.name: row for row in _asked_for(rows, where) if row.name in asked and row.phase in TERMINAL}
 
 
 def has_labels(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, is_lasting
 from airflow_provider_flyte.client.flows.calls import Call, Flow, counted, list_runs, seen
-from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused, list_by_name, list_ended, read_run
+from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused, all_listed, list_by_name, read_run
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.verdict import Absent, Observation, Seen, Trouble
 from airflow_provider_flyte.client.watch.pacing import Budget
@@ -134,7 +134,7 @@ def _list_group(project_domain: ProjectDomain, group: Group, org: str) -> Flow[d
         return {}
     if group.request is None:
         group.request = list_runs(project_domain.project, project_domain.domain, names, org, terminal_only=True)
-    return (yield from list_ended(group.request, project_domain.run(names[0]), org))
+    return (yield from all_listed(group.request, project_domain.run(names[0]), org))
 
 
 def as_trouble(error: Exception) -> Trouble:

@@ -17,8 +17,9 @@ from airflow_provider_flyte.client.backoff import backoff
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.errors import is_lasting
 from airflow_provider_flyte.client.flows.calls import PAGE_SIZE, Flow, chunks
+from airflow_provider_flyte.client.flows.listed_runs import ended_rows
 from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused
-from airflow_provider_flyte.client.flows.runs_by_creation import RunRow, ended_rows, has_labels
+from airflow_provider_flyte.client.flows.runs_by_creation import RunRow, has_labels
 from airflow_provider_flyte.client.moments import now
 from airflow_provider_flyte.client.phase import is_successful, is_terminal
 from airflow_provider_flyte.client.run_key import ProjectDomain
