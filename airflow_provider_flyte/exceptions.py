@@ -7,6 +7,7 @@ FlyteRunError (AirflowException)    .run .project .domain .url .errors
 |   +-- FlyteRunStuck                   it never left its queue, and queued_timeout has passed
 +-- FlyteRunMissing                 Flyte does not have the run; a retry waits for it again
 +-- FlyteRunTimeout                 the sensor's timeout has passed; the task fails without a retry
++-- FlyteRunPaused                  the run waits for an answer, and on_paused="fail"; a retry waits for it again
 +-- FlyteUnreachable                the run's state is unknown; a retry polls again
 |   +-- FlyteLaunchUncertain            whether it was launched is unknown too; a retry finds it if it was
 +-- FlyteOutputsUnreadable          the run has succeeded, its outputs cannot be read; a retry launches nothing
@@ -132,6 +133,10 @@ class FlyteRunTimeout(FlyteRunError, AirflowSensorTimeout):
 
 class FlyteUnreachable(FlyteRunError):
     """Flyte gave no usable answer for longer than the budget: whether the run is over is not known."""
+
+
+class FlyteRunPaused(FlyteRunError):
+    """The run waits for an answer, and ``on_paused="fail"``. It is not aborted; a retry waits for it."""
 
 
 class FlyteLaunchUncertain(FlyteUnreachable):

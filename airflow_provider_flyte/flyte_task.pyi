@@ -57,6 +57,7 @@ class FlyteTask(Protocol):
         resume_after: float | timedelta = ...,
         log_progress: bool = ...,
         stream_logs: bool | None = ...,
+        on_paused: str | None = ...,
         log_lines: int = ...,
         redact_env: bool = ...,
         multiple_outputs: bool | None = ...,

@@ -136,7 +136,7 @@ class FlyteHook(BaseHook):
         """Answer a condition that a run waits for (``flyte.new_condition``), as in Flyte's console.
 
         :param run_name: the run's name.
-        :param condition: the name of the condition's action.
+        :param condition: its name (``flyte.new_condition("name")``), or its action's where several have that name.
         :param value: the answer, of the type that the condition asks for: bool, int, float or str.
         :param project: by default the connection's.
         :param domain: by default the connection's.

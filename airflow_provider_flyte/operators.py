@@ -117,6 +117,8 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
     :param log_progress: log how far the run's child actions are while the task waits, on change, every 30 s at most.
     :param stream_logs: log its progress, and write its log into the task's while it waits, line by line, up to 50 a
         second; None: as the connection says, else ``[flyte] stream_logs``, which is False.
+    :param on_paused: where the run waits for an answer (``flyte.new_condition``): ``"log"`` writes into the task's log
+        what it asks and where to answer, ``"fail"`` fails the try then, without an abort. None: it is not asked for.
     :param log_lines: how many of the last lines of a failed attempt's log go into the task's log; 0: none.
     :param redact_env: replace the values of the run's environment variables, and the addresses and headers of the
         webhooks that are notified of its end, by ``***`` in XCom.
@@ -195,6 +197,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
         resume_after: float | timedelta = RESUME_AFTER,
         log_progress: bool = False,
         stream_logs: bool | None = None,
+        on_paused: str | None = "log",
         log_lines: int = 50,
         redact_env: bool = True,
         **kwargs: Any,
@@ -242,6 +245,7 @@ class FlyteRunOperator(KeepsTexts, BaseOperator):
             self.resume_after = seconds("resume_after", resume_after)
             self.log_progress = switch("log_progress", log_progress)
             self.stream_logs = switch("stream_logs", stream_logs, optional=True)
+            self.on_paused = choice("on_paused", on_paused, ("log", "fail", None))
             self.log_lines = whole_number("log_lines", log_lines, otherwise=", 0 for none")
             self.redact_env = switch("redact_env", redact_env)
 

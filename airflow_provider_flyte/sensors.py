@@ -106,6 +106,8 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     :param stream_logs: log its progress, and write its log into the task's while it waits, line by line, up to 50 a
         second; of several runs those of the first five. None: as the connection says, else ``[flyte] stream_logs``,
         which is False. Not in reschedule mode, where a poke lasts a moment.
+    :param on_paused: ``"log"``: where a run waits for an answer (``flyte.new_condition``), write into the task's log
+        what it asks and where to answer. None: it is not asked for. Not in reschedule mode.
     :param redact_env: replace the values of the run's environment variables, and the addresses and headers of the
         webhooks that are notified of its end, by ``***`` in XCom.
     """
@@ -148,6 +150,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         resume_after: float | timedelta = RESUME_AFTER,
         log_progress: bool = False,
         stream_logs: bool | None = None,
+        on_paused: str | None = "log",
         redact_env: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -180,6 +183,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             self.resume_after = seconds("resume_after", resume_after)
             self.log_progress = switch("log_progress", log_progress)
             self.stream_logs = switch("stream_logs", stream_logs, optional=True)
+            self.on_paused = choice("on_paused", on_paused, ("log", None))
             self.redact_env = switch("redact_env", redact_env)
             self.start_from_trigger = switch("start_from_trigger", start_from_trigger)
             self.end_from_trigger = switch("end_from_trigger", end_from_trigger)
@@ -391,6 +395,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             "log_progress": self.log_progress,
             "stream_logs": self.stream_logs,
             "logs": settled.logs,
+            "on_paused": self.on_paused,
             "search": as_arguments(sought) if sought else None,
         }
 
@@ -501,6 +506,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             # Of a task that is about to defer the trigger logs it.
             log_progress=self.log_progress and settled is None,
             stream_logs=self.stream_logs if settled is None and not self.reschedule else False,
+            on_paused=self.on_paused if settled is None and not self.reschedule else None,
         )
         self._show(context, wait.keys, wait.url)
         return wait

@@ -8,7 +8,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from dataclasses import replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argu
 from airflow_provider_flyte.client.arguments import (
     MISSING_AFTER,
     UNREACHABLE_AFTER,
+    choice,
     optional_seconds,
     seconds,
     switch,
@@ -32,6 +33,8 @@ from airflow_provider_flyte.wait.shared_watcher import Lease
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunWatcher
+    from airflow_provider_flyte.client.flows.conditions import Condition
+    from airflow_provider_flyte.client.watch.conditions import Asker
     from airflow_provider_flyte.client.watch.results import WaitResult
     from airflow_provider_flyte.client.watch.run_logs import RunLogs
     from airflow_provider_flyte.wait.run_logs import FollowedLogs
@@ -73,6 +76,8 @@ class FlyteRunTrigger(BaseTrigger):
     :param stream_logs: do that, and write the log of the run into the task's, of several those of the first five; None:
         by connection and configuration.
     :param logs: how far they were written before, by the names of the runs.
+    :param on_paused: what comes of it where a run waits for an answer (``flyte.new_condition``): ``"log"`` writes that,
+        and ``"fail"`` ends the wait, too; None: nothing, and it is not asked for.
     :param search: what is known of the run while it has no name (``wait/run_search.py``): then the event has the name
         once the run is there.
     """
@@ -91,6 +96,9 @@ class FlyteRunTrigger(BaseTrigger):
     stream_logs: bool | None = None
     logs: dict[str, Any] | None = None
     search: dict[str, Any] | None = None
+    on_paused: str | None = None
+    _asker: Asker | None = None
+    _paused: Condition | None = None
 
     def __init__(
         self,
@@ -112,6 +120,7 @@ class FlyteRunTrigger(BaseTrigger):
         stream_logs: bool | None = None,
         logs: dict[str, Any] | None = None,
         search: dict[str, Any] | None = None,
+        on_paused: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.run_name = run_name
@@ -132,6 +141,8 @@ class FlyteRunTrigger(BaseTrigger):
             self.log_progress = switch("log_progress", log_progress)
             if switch("stream_logs", stream_logs, optional=True) is not None:
                 self.stream_logs = stream_logs
+            if choice("on_paused", on_paused, ("log", "fail", None)) is not None:
+                self.on_paused = on_paused
         if logs:
             self.logs = logs
         if search:
@@ -209,6 +220,8 @@ class FlyteRunTrigger(BaseTrigger):
             ) as results:
                 if self.log_progress or self._streams_logs(watcher):
                     self._follow(watcher)
+                if self.on_paused:
+                    self._ask_for_conditions(watcher, results.expire)
                 counts: Counter[Outcome] | None = None
                 async for result in results:
                     if counts is None:
@@ -220,7 +233,7 @@ class FlyteRunTrigger(BaseTrigger):
                     if outcome is not Outcome.WAITING:
                         break
                 else:
-                    return self._timed_out()
+                    return self._paused_or_late()
             if result.outcome is Outcome.UNREACHABLE:
                 self._lease.retire()
             return self._ended(
@@ -244,6 +257,8 @@ class FlyteRunTrigger(BaseTrigger):
         finally:
             for following in self._following:
                 following.cancel()
+            if self._asker is not None:
+                self._asker.stop()
 
     async def _find(self, watcher: RunWatcher, search: dict[str, Any]) -> RunEvent:
         from airflow_provider_flyte.client.verdict import WaitRules
@@ -309,6 +324,32 @@ class FlyteRunTrigger(BaseTrigger):
             )
             for name in self._names[:MOST_FOLLOWED]
         ]
+
+    def _ask_for_conditions(self, watcher: RunWatcher, end: Callable[[], None]) -> None:
+        """Log what the runs wait for.
+
+        :param end: ends the wait, where that is what comes of it.
+        """
+        from airflow_provider_flyte.wait.conditions import ConditionLog
+
+        config = watcher.asking.config
+        written = ConditionLog(self.log, self.flyte_conn_id, config.run_url)
+
+        def told(condition: Condition) -> None:
+            written.write(condition)
+            if self.on_paused == "fail" and condition.waits:
+                self._paused = condition
+                end()
+
+        keys = [config.key(name, self.project, self.domain) for name in self._names]
+        self._asker = watcher.conditions.ask(keys, told, self._log_progress)
+
+    def _paused_or_late(self) -> RunEvent:
+        if self._paused is None:
+            return self._timed_out()
+        from airflow_provider_flyte.wait.conditions import asked
+
+        return self._ended(Ending.PAUSED, run_name=self._paused.key.name, message=asked(self._paused))
 
     def _begin_logs(self, reader: RunLogs) -> None:
         """Write the runs' logs until the event is sent: lines still come right after the end."""

@@ -89,7 +89,11 @@ FLYTE_COMMANDS = (
         "signal",
         "Answer a condition that a run waits for",
         _RUN,
-        Arg(("condition",), help="The name of the condition's action", metavar="CONDITION"),
+        Arg(
+            ("condition",),
+            help="The condition's name, or its action's where several have that name",
+            metavar="CONDITION",
+        ),
         Arg(
             ("value",),
             help="The answer, in the type that the condition asks for: true or false, a number, or a text",

@@ -175,7 +175,7 @@ class FlyteClient:
         An answer whose arrival is not certain is not sent again: the condition is read, and shows it.
 
         :param run_name: the run's name.
-        :param condition: the name of the condition's action.
+        :param condition: its name (``flyte.new_condition("name")``), or its action's where several have that name.
         :param value: the answer, of the type that the condition asks for; for a float an int does.
         :param project: by default the config's.
         :param domain: by default the config's.

@@ -62,6 +62,7 @@ def defer(
             log_progress=task.log_progress and launched,
             stream_logs=task.stream_logs if launched else False,
             logs=settled.logs,
+            on_paused=task.on_paused if launched else None,
         ),
         method_name="execute_complete",
         kwargs=settled.keep(context, task.log),

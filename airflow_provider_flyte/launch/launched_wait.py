@@ -67,6 +67,7 @@ class LaunchedWait:
             # Of a task that defers the trigger logs it, and one that does not wait has nothing to log.
             log_progress=task.log_progress and task.wait and not task.deferrable,
             stream_logs=task.stream_logs if task.wait and not task.deferrable else False,
+            on_paused=task.on_paused if task.wait and not task.deferrable else None,
         )
 
     def end(self, settled: Settled, event: RunEvent | None) -> Any:
@@ -97,6 +98,7 @@ class LaunchedWait:
             # The trigger may have aborted the run because of that.
             if verdict.over and not (timed_out and verdict.phase == RunPhase.ABORTED):
                 return self._conclude(verdict)
+            self._fail_if_paused(event)
             if event is not None:
                 if error := self._explain(event):
                     push_details(task, self._context, wait)
@@ -113,6 +115,16 @@ class LaunchedWait:
                 settled = replace(settled, endpoint=self._run.endpoint)
                 defer(task, self._context, settled, task.unreachable_after, self._trying())
             self._stopping.sleep(task.poll_interval, lambda: self._stopping.check(self._run))
+
+    def _fail_if_paused(self, event: RunEvent | None) -> None:
+        if self._task.on_paused != "fail":
+            return
+        was_paused = event is not None and event.ending is Ending.PAUSED
+        if self._task.deferrable and not was_paused:
+            return
+        if condition := self.wait.look_for_conditions(at_once=was_paused):
+            push_details(self._task, self._context, self.wait)
+            raise self.wait.paused(condition)
 
     def _doubt(self, details: RunDetails | None, endpoint: str) -> str:
         run = self._run

@@ -35,6 +35,8 @@ ACTION_COLUMNS: Columns[Action] = {
     # An IntEnum member prints as its name before Python 3.11.
     "phase": lambda action: str(int(action.phase)),
     "task_name": lambda action: action.task_id.name,
+    # The SDK lists conditions by it (remote/_condition.py); not recorded.
+    "action_type": lambda action: str(int(action.metadata.action_type)),
     "run_source": lambda action: RunSource.Name(action.metadata.source),
     "created_at": lambda action: action.created_ns,
     "updated_at": lambda action: action.updated_ns,

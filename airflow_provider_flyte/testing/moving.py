@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from airflow_provider_flyte.testing import answers
 from airflow_provider_flyte.testing.calls import Call
 from airflow_provider_flyte.testing.handlers.executor import ExecutorHandlers
 from airflow_provider_flyte.testing.handlers.launch import LaunchHandlers
-from airflow_provider_flyte.testing.store import ROOT, Action, Store
+from airflow_provider_flyte.testing.store import ROOT, Action, Key, Store
 
 Kind: TypeAlias = Literal["USER", "SYSTEM"]
 
@@ -99,13 +100,16 @@ class Mover:
         assert action is not None
         return Mover(self.store, self.launch, self.executor, action)
 
-    def condition(self, name: str, kind: types_pb2.LiteralType, prompt: str, description: str) -> Mover:
-        """A condition below this action, PAUSED, which can be answered."""
+    def condition(self, name: str, asked: run_definition_pb2.ConditionAction) -> Mover:
+        """A condition below this action, PAUSED, which can be answered.
+
+        :param name: of its action.
+        :param asked: what it asks.
+        """
         request = internal_run_service_pb2.RecordActionRequest(
-            action_id=identifier_pb2.ActionIdentifier(run=self._id().run, name=name), parent=self.action.key[3]
-        )
-        request.condition.CopyFrom(
-            run_definition_pb2.ConditionAction(name=name, type=kind, prompt=prompt, description=description)
+            action_id=identifier_pb2.ActionIdentifier(run=self._id().run, name=name),
+            parent=self.action.key[3],
+            condition=asked,
         )
         self.executor.record_action(request, Call())
         action = self.store.action((*self.action.key[:3], name))
@@ -203,3 +207,26 @@ class Mover:
 
 def _error(kind: Kind, message: str) -> run_definition_pb2.ErrorInfo:
     return run_definition_pb2.ErrorInfo(message=message, kind=f"KIND_{kind}")
+
+
+def condition_action(parent: Key, name: str, number: int) -> str:
+    """The name of a condition's action: a hash of its parent's name, its own and a number, as the SDK makes it
+    (``ActionID.new_sub_action_from``).
+    """
+    return "a" + hashlib.sha256("-".join((*parent, name, str(number))).encode()).hexdigest()[:24]
+
+
+def condition_asked(
+    name: str, kind: types_pb2.LiteralType, prompt: str, description: str, *, markdown: bool
+) -> run_definition_pb2.ConditionAction:
+    """What a condition asks, as the SDK sends it."""
+    prompt_types = run_definition_pb2.ConditionPromptType
+    return run_definition_pb2.ConditionAction(
+        name=name,
+        type=kind,
+        prompt=prompt,
+        description=description,
+        prompt_type=prompt_types.CONDITION_PROMPT_TYPE_MARKDOWN
+        if markdown
+        else prompt_types.CONDITION_PROMPT_TYPE_TEXT,
+    )

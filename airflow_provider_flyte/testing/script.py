@@ -13,7 +13,7 @@ from airflow_provider_flyte.client.phase import RunPhase, is_known
 from airflow_provider_flyte.testing import literals
 from airflow_provider_flyte.testing.fault_box import FaultBox
 from airflow_provider_flyte.testing.faults import Fault
-from airflow_provider_flyte.testing.moving import Kind, Mover
+from airflow_provider_flyte.testing.moving import Kind, Mover, condition_action, condition_asked
 from airflow_provider_flyte.testing.scheduler import Scheduler
 from airflow_provider_flyte.testing.store import ROOT
 
@@ -36,6 +36,7 @@ class RunHandle:
         self._every = 0.0
         self._held_back: Callable[[], None] | None = None
         self._children: dict[str, RunHandle] = {}
+        self._conditions = 0
 
     def __repr__(self) -> str:
         action = "" if self._action.key[3] == ROOT else f" {self._action.key[3]}"
@@ -47,6 +48,11 @@ class RunHandle:
     def name(self) -> str:
         """The run's name."""
         return self._action.key[2]
+
+    @property
+    def action(self) -> str:
+        """The name of this action; a run's own is ``a0``."""
+        return self._action.key[3]
 
     @property
     def project(self) -> str:
@@ -110,20 +116,34 @@ class RunHandle:
                 self._children[name] = RunHandle(mover, self._faults, self._scheduler)
             return self._children[name]
 
-    def condition(self, name: str, kind: type = bool, *, prompt: str = "", description: str = "") -> RunHandle:
+    def condition(
+        self,
+        name: str,
+        kind: type = bool,
+        *,
+        prompt: str = "",
+        description: str = "",
+        markdown: bool = False,
+        action: str | None = None,
+    ) -> RunHandle:
         """A child action that waits, PAUSED, for an answer of this type (SignalEvent), and then succeeds; the run goes
-        on by its script.
+        on by its script. The same name again is another condition.
 
-        :param name: such as ``approve``.
+        :param name: its own, such as ``approve``.
         :param kind: ``bool``, ``int``, ``float`` or ``str``.
         :param prompt: The question.
         :param description: More about it.
+        :param markdown: Whether the question is Markdown.
+        :param action: The name of its action (:attr:`action`); by default one made of its name and its number, as
+            Flyte's SDK makes it.
         """
         with self._lock:
-            if name not in self._children:
-                mover = self._mover.condition(name, literals.literal_type(kind), prompt, description)
-                self._children[name] = RunHandle(mover, self._faults, self._scheduler)
-            return self._children[name]
+            self._conditions += 1
+            made = action or condition_action(self._action.key, name, self._conditions)
+            asked = condition_asked(name, literals.literal_type(kind), prompt, description, markdown=markdown)
+            handle = RunHandle(self._mover.condition(made, asked), self._faults, self._scheduler)
+            self._children[made] = handle
+            return handle
 
     @property
     def signal(self) -> Any:

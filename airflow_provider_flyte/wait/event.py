@@ -33,6 +33,8 @@ class Ending(str, Enum):
     UNREACHABLE = "unreachable"
     TIMED_OUT = "timed_out"
     TASK_TIMED_OUT = "task_timed_out"
+    PAUSED = "paused"
+    """The run waits for an answer, and on_paused="fail"; the worker checks whether it still does."""
     QUEUED = "queued"
     """queued_timeout has passed; the worker checks whether the run has left its queue."""
     NO_CONNECTION = "no_connection"
@@ -98,6 +100,7 @@ class RunEvent:
             Ending.UNREACHABLE: "Flyte gave no usable answer",
             Ending.TIMED_OUT: "the sensor's timeout has passed",
             Ending.TASK_TIMED_OUT: "execution_timeout has passed",
+            Ending.PAUSED: f"{run} waits for an answer (on_paused='fail')",
             Ending.QUEUED: "queued_timeout has passed, and a worker checks whether the run has left its queue",
             Ending.NO_CONNECTION: "the Airflow connection cannot be used",
             Ending.CRASHED: "the trigger failed",

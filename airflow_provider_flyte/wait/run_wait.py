@@ -34,6 +34,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteRunFailed,
     FlyteRunFailedForGood,
     FlyteRunMissing,
+    FlyteRunPaused,
     FlyteRunTimedOut,
     FlyteRunTimedOutForGood,
     FlyteRunTimeout,
@@ -42,9 +43,11 @@ from airflow_provider_flyte.exceptions import (
 )
 from airflow_provider_flyte.task_log import TaskLog, TroubleLog
 from airflow_provider_flyte.tries.whose import led_elsewhere
+from airflow_provider_flyte.wait.conditions import asked
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunDetails
+    from airflow_provider_flyte.client.flows.conditions import Condition
     from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 
 DETAILS_LAG = 5.0
@@ -348,6 +351,15 @@ class RunWait:
         known = f" It was last seen {describe(self._state.seen.phase)}." if self._state.seen else ""
         return FlyteUnreachable(
             f"The state of Flyte run {self.key} is not known; the run itself may still be running.{known} {why}",
+            **self._fields(),
+        )
+
+    def paused(self, condition: Condition) -> FlyteRunPaused:
+        """The exception for a run that waits for an answer, which nobody is to wait for."""
+        return FlyteRunPaused(
+            f"Flyte run {self.key} waits for an answer (on_paused='fail'): {asked(condition)} The run is not "
+            "aborted, and a retry waits for it again, which succeeds once somebody has answered. To clear the task "
+            f"launches another run. Answer or abort this one: {self.url}",
             **self._fields(),
         )
 

@@ -30,6 +30,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteRunError,
     FlyteRunFailed,
     FlyteRunMissing,
+    FlyteRunPaused,
     FlyteRunTimeout,
     FlyteUnreachable,
     FlyteWaitBroken,
@@ -38,6 +39,7 @@ from airflow_provider_flyte.report.xcom import xcom_value
 from airflow_provider_flyte.settings import streams_logs
 from airflow_provider_flyte.task_log import TaskLog, TroubleLog
 from airflow_provider_flyte.tries.held_client import HeldClient
+from airflow_provider_flyte.wait.conditions import ConditionLog, WorkerConditions
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.progress import WorkerProgress
 from airflow_provider_flyte.wait.resumption import Settled
@@ -45,6 +47,7 @@ from airflow_provider_flyte.wait.run_wait import DETAILS_LAG, PAUSE, Advice, Dou
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunDetails
+    from airflow_provider_flyte.client.flows.conditions import Condition
     from airflow_provider_flyte.client.flows.run_search import Sought
     from airflow_provider_flyte.client.run_key import RunKey
     from airflow_provider_flyte.wait.run_logs import WorkerLogs
@@ -92,6 +95,7 @@ class TaskWait:
     :param log_progress: log how far the child actions of the first runs are, between polls.
     :param stream_logs: do that, and write the logs of the first runs into the task's while it waits; None: by
         connection and configuration.
+    :param on_paused: ``"log"`` or ``"fail"``: look for what the runs wait for, and log it; None: do not.
     :raises FlyteConfigurationError: without a connection, a project or a domain.
     """
 
@@ -115,6 +119,7 @@ class TaskWait:
         doubt: Doubt = lambda details, endpoint: "",
         log_progress: bool = False,
         stream_logs: bool | None = False,
+        on_paused: str | None = None,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -136,6 +141,8 @@ class TaskWait:
         self._streams_logs = stream_logs is not False and streams_logs(stream_logs, self.client.config)
         self._logs_progress = log_progress or self._streams_logs
         self._progress: WorkerProgress | None = None
+        self._looks_for_conditions = on_paused is not None
+        self._conditions: WorkerConditions | None = None
         self._logs: WorkerLogs | None = None
         self.written: Mapping[str, Any] = {}
         """How far the logs of runs were written into the task's, by their names."""
@@ -239,7 +246,20 @@ class TaskWait:
                 self._log_progress()
             if self._streams_logs:
                 self._begin_logs()
+            if self._looks_for_conditions:
+                self.look_for_conditions()
         return verdict
+
+    def look_for_conditions(self, *, at_once: bool = False) -> Condition | None:
+        """Log what the runs wait for, if the time for a look has come; returns one such condition, None where none is.
+
+        :param at_once: look whatever the time is.
+        """
+        if self._conditions is None:
+            written = ConditionLog(self._log, self._held.flyte_conn_id, self.client.config.run_url)
+            self._conditions = WorkerConditions(self.keys, self._log, written.write, self._now)
+        self._conditions.look(self.client, at_once=at_once)
+        return self._conditions.waiting
 
     def _log_progress(self) -> None:
         if self._progress is None:
@@ -481,6 +501,10 @@ class TaskWait:
         """The exception for runs that ListRuns does not have."""
         return self._together([run.missing() for run in self._those(lambda run: run.absent)])
 
+    def paused(self, condition: Condition) -> FlyteRunError:
+        """The exception for a run that waits for an answer, which nobody is to wait for."""
+        return self._together([run.paused(condition) for run in self._those(lambda run: run.key == condition.key)])
+
     def unreachable(self, why: str) -> FlyteRunError:
         """The exception for runs whose state could not be read."""
         return self._together([run.unreachable(why) for run in self._those(lambda run: bool(run.trouble))])
@@ -517,7 +541,7 @@ class TaskWait:
         return type(first)(text, **(vars(first) | {"errors": errors}))
 
 
-_HOPELESS_FIRST = (FlyteRunFailed, FlyteRunTimeout, FlyteRunMissing, FlyteUnreachable, FlyteWaitBroken)
+_HOPELESS_FIRST = (FlyteRunFailed, FlyteRunTimeout, FlyteRunMissing, FlyteRunPaused, FlyteUnreachable, FlyteWaitBroken)
 
 
 def _hope(error: FlyteRunError) -> int:

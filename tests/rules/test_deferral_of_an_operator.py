@@ -71,6 +71,7 @@ def test_a_run_that_is_there(deferral: Any) -> None:
         "endpoint": "f:443",
         "launched": True,
         "log_progress": False,
+        "on_paused": "log",
         "stream_logs": None,
         "logs": None,
     }

@@ -373,12 +373,13 @@ def test_what_is_stored() -> None:
         "stream_logs": True,
         "logs": {"r1": {"attempt": 2}},
         "search": {"task_name": "etl.load", "since": "2026-11-27"},
+        "on_paused": "fail",
     }
     assert FlyteRunTrigger(**given).serialize() == ("airflow_provider_flyte.triggers.FlyteRunTrigger", given)  # type: ignore[arg-type]
     defaults = FlyteRunTrigger("r1").serialize()[1]
     assert (defaults["any_one"], defaults["fail_fast"], defaults["keep_waiting"]) == (False, True, False)
     assert defaults["log_progress"] is False
-    assert (defaults["stream_logs"], defaults["logs"], defaults["search"]) == (None, None, None)
+    assert {defaults[name] for name in ("stream_logs", "logs", "search", "on_paused")} == {None}
     assert (defaults["run_name"], defaults["run_names"], FlyteRunTrigger().run_name) == ("r1", None, "")
 
 

@@ -120,6 +120,7 @@ def test_what_it_defers_with(world: World) -> None:
         "any_one": False,
         "fail_fast": True,
         "log_progress": False,
+        "on_paused": "log",
         "stream_logs": None,
         "logs": None,
         "search": None,

@@ -12,20 +12,22 @@ from airflow_provider_flyte.cli.run_argument import client_and_run, details_of
 @executed
 def signal(args: argparse.Namespace) -> int:
     """Send the answer, and print it with the condition's prompt."""
-    from airflow_provider_flyte.client.flows.signal import check_condition, condition_details, value_from_text
+    from airflow_provider_flyte.client.flows.conditions import find_condition
+    from airflow_provider_flyte.client.flows.signal import answer, check_condition, value_from_text
 
     check_condition(args.condition)
     with client_and_run(args) as (client, key):
         # A missing run is told from a missing condition.
         details_of(client, key)
-        asked = client.execute(condition_details(key, client.config.org, args.condition)).condition
-        value = value_from_text(args.value, asked)
-        done = client.signal(key.name, args.condition, value, project=key.project, domain=key.domain)
+        org = client.config.org
+        asked = client.execute(find_condition(key, org, args.condition))
+        done = client.execute(answer(asked, org, value_from_text(args.value, asked.kind)))
         record = {
             "run": key.name,
             "project": key.project,
             "domain": key.domain,
             "condition": done.condition,
+            "action": done.action,
             "prompt": done.prompt,
             "value": done.value,
         }

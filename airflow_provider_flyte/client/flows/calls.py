@@ -154,6 +154,12 @@ def list_active_runs(
     return _list(project, domain, org, request, final=final)
 
 
+def list_paused(project: str, domain: str, names: Sequence[str], org: str) -> Call[RunsPage]:
+    """RunService/ListRuns over those of these runs in which an action is paused; the runs themselves are RUNNING."""
+    request = list_pb2.ListRequest(limit=PAGE_SIZE, filters=[_name_filter(names)])
+    return _list(project, domain, org, request, run=names[0] if len(names) == 1 else None, paused=True)
+
+
 def _list(
     project: str,
     domain: str,
@@ -162,9 +168,10 @@ def _list(
     *,
     run: str | None = None,
     final: type[RpcError] | None = None,
+    paused: bool = False,
 ) -> Call[RunsPage]:
     project_id = identifier_pb2.ProjectIdentifier(organization=org, domain=domain, name=project)
-    listing = run_service_pb2.ListRunsRequest(request=request, project_id=project_id)
+    listing = run_service_pb2.ListRunsRequest(request=request, project_id=project_id, paused_actions_only=paused)
     return Call(RunService.ListRuns, listing, _read_runs, run=run, final=final)
 
 

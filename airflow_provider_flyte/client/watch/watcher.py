@@ -20,6 +20,7 @@ from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.verdict import WaitRules, WaitState
 from airflow_provider_flyte.client.watch.asking import Asking
+from airflow_provider_flyte.client.watch.conditions import Conditions
 from airflow_provider_flyte.client.watch.current_client import CurrentClient
 from airflow_provider_flyte.client.watch.deadlines import Deadlines
 from airflow_provider_flyte.client.watch.open_waits import OpenWaits
@@ -87,6 +88,7 @@ class RunWatcher:
             longest=self._longest,
             calls_per_second=most,
         )
+        self.conditions = Conditions(self.asking, sleep)
         self._turns = Turns(self._leave_empty, self._stop)
         self._means = Means(
             client=self._current.get,
@@ -270,6 +272,7 @@ class RunWatcher:
 
     def _stop(self, error: BaseException) -> None:
         self._turns.close()
+        self.conditions.close()
         for polls in self._projects.values():
             polls.waits.end_all(error)
             if polls.task:

@@ -148,9 +148,12 @@ def test_every_function_that_lists_runs_is_known() -> None:
                 if is_row or is_list:
                     found.add(f"{path.stem}.{function.name}")
     # They list the actions of one run: the failed ones of 10,000 in 20 ms on a real backend.
-    actions = {"failed_actions._list_failed", "signal.paused_conditions"}
+    actions = {"failed_actions._list_failed", "conditions._listed"}
     by_creation = {"runs_of_task.runs_of_task", "runs_by_creation.call", "runs_by_creation._following"}
-    assert found == {"calls.list_runs", "calls.list_active_runs", "calls._list"} | by_creation | actions
+    assert (
+        found
+        == {"calls.list_runs", "calls.list_active_runs", "calls.list_paused", "calls._list"} | by_creation | actions
+    )
 
 
 def listing(*filters: tuple[str, list[str]], sort: str = "", token: str = "") -> ListRuns:

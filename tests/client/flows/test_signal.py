@@ -19,6 +19,7 @@ from airflow_provider_flyte.client import (
     UnavailableError,
     UnimplementedError,
 )
+from airflow_provider_flyte.client.flows.conditions import TYPES, waiting_conditions
 from airflow_provider_flyte.client.flows.signal import signal, value_from_text
 from airflow_provider_flyte.client.idl.core import types_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
@@ -58,7 +59,7 @@ async def test_an_answer_is_sent_in_its_type(
             condition = run.condition(name, kind, prompt="Publish?")
             arguments = ("r1", name, value)
             done = client.signal(*arguments) if name == "one" else await client.signal.aio(*arguments)
-            assert done == SignalledCondition(client.config.key("r1"), name, "Publish?", sent)
+            assert done == SignalledCondition(client.config.key("r1"), name, "Publish?", sent, condition.action)
             primitive = condition.signal.scalar.primitive
             assert getattr(primitive, primitive.WhichOneof("value")) == sent
             assert type(done.value) is kind
@@ -122,6 +123,7 @@ def test_an_answer_is_never_sent_twice(local_flyte: LocalFlyte, run: RunHandle) 
 def asked(phase: int, answer: bool | None = None) -> run_definition_pb2.ActionDetails:
     """A condition as Flyte has it."""
     details = run_definition_pb2.ActionDetails()
+    details.condition.name = "approve"
     details.condition.type.simple = types_pb2.BOOLEAN
     details.status.phase = phase  # type: ignore[assignment]  # an open enum
     if answer is not None:
@@ -179,5 +181,50 @@ def test_a_backend_without_an_executor(local_flyte: LocalFlyte, run: RunHandle) 
     ],
 )
 def test_what_somebody_types(simple: Any, text: str, value: Any) -> None:
-    condition = run_definition_pb2.ConditionAction(type=types_pb2.LiteralType(simple=simple))
-    assert value_from_text(text, condition) == value
+    assert value_from_text(text, TYPES[simple]) == value
+
+
+def test_a_condition_is_found_by_its_own_name_and_by_its_actions(local_flyte: LocalFlyte, run: RunHandle) -> None:
+    mine = run.condition("approve", prompt="Publish?")
+    inner = run.child("c1").condition("rows", int)
+    with client_of(local_flyte) as client:
+        assert client.signal("r1", mine.action, True).condition == "approve"
+        done = client.signal("r1", "rows", 3)
+    assert (done.condition, done.action) == ("rows", inner.action)
+    assert [call.request.parent_action_name for call in local_flyte.calls("SignalEvent")] == ["a0", "c1"]
+
+
+def test_a_name_that_several_have_is_refused_while_several_wait(local_flyte: LocalFlyte, run: RunHandle) -> None:
+    first, second = run.condition("approve"), run.condition("approve")
+    with client_of(local_flyte) as client:
+        with pytest.raises(ConditionError, match="2 conditions named 'approve' wait for an answer") as caught:
+            client.signal("r1", "approve", True)
+        assert first.action in str(caught.value)
+        assert second.action in str(caught.value)
+        with pytest.raises(ConditionError, match=f"waiting for an answer are: .*{first.action}"):
+            client.signal("r1", "other", True)
+        assert local_flyte.calls("SignalEvent") == []
+        assert client.signal("r1", first.action, True).action == first.action
+        assert client.signal("r1", "approve", False).action == second.action
+
+
+def test_a_backend_that_does_not_list_by_the_type(local_flyte: LocalFlyte, run: RunHandle) -> None:
+    run.condition("late").move("SUCCEEDED")
+    words = "failed to convert filters: invalid filter field: action_type"
+    refused = status("INVALID_ARGUMENT", words)
+    with client_of(local_flyte) as client:
+        local_flyte.inject(
+            "ListActions", refused, when=lambda request: request.request.filters[0].field == "action_type"
+        )
+        with pytest.raises(ConditionError, match="has no condition 'late'; waiting for an answer are: none"):
+            client.signal("r1", "late", True)
+
+
+def test_what_waits_is_read_as_it_is(local_flyte: LocalFlyte, run: RunHandle) -> None:
+    asked = run.condition("rows", int, prompt="How many\n\x1b[2J?", description="of them", markdown=True)
+    with client_of(local_flyte) as client:
+        (found,), paused = client.execute(waiting_conditions(client.config.key("r1"), ""))
+        assert paused == [asked.action]
+        assert (found.name, found.kind, found.markdown, found.parent) == ("rows", int, True, "a0")
+        assert (found.prompt, found.description) == ("How many\n\x1b[2J?", "of them")
+        assert client.execute(waiting_conditions(client.config.key("r1"), "", known=paused)) == ([], paused)

@@ -1,0 +1,254 @@
+"""The conditions of a run: child actions in which it waits, PAUSED, for a value (``flyte.new_condition``).
+
+A condition has two names: its own, which the author of the Flyte task gave it, and that of its action, which Flyte's
+SDK makes of the parent's name, its own and a number (``convert.py``, ``generate_sub_action_id_and_output_path``). Lists
+show the second one alone (``recordings/child_actions.json``), so the first takes a call for each condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from airflow_provider_flyte.client.errors import ConditionError, NotFoundError, RpcError
+from airflow_provider_flyte.client.flows import calls
+from airflow_provider_flyte.client.flows.calls import Call, Flow
+from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
+from airflow_provider_flyte.client.idl.core import types_pb2
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
+from airflow_provider_flyte.client.phase import RunPhase, is_terminal, phase_name
+from airflow_provider_flyte.client.rpc import RunService
+from airflow_provider_flyte.client.run_key import RunKey
+
+Answer: TypeAlias = bool | int | float | str
+"""What a condition can be answered with."""
+
+TYPES: dict[int, type] = {
+    types_pb2.BOOLEAN: bool,
+    types_pb2.INTEGER: int,
+    types_pb2.FLOAT: float,
+    types_pb2.STRING: str,
+}
+"""What a condition may ask for; an answer holds nothing else (``EventPayload``)."""
+
+_VALUES = ("boolean", "integer", "float_value", "string_value")
+"""The fields of a literal that may have an answer."""
+
+MOST_LOOKED_FOR = 200
+"""How many conditions of a run are read to find one by its own name: a page of them."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition as Flyte has it; its texts are from outside, and not cleaned."""
+
+    key: RunKey
+    """The run."""
+
+    action: str
+    """The name of its action: there is but one in the run."""
+
+    name: str
+    """Its own name; several in a run may have it."""
+
+    parent: str
+    """The name of the action that waits for it, which an answer has to name."""
+
+    phase: int
+    prompt: str
+    description: str
+    markdown: bool
+    """Whether the prompt is Markdown."""
+
+    kind: type | None
+    """``bool``, ``int``, ``float`` or ``str``; None for another type, which no answer can have."""
+
+    value: Answer | None = None
+    """What it was answered with; None before, and where Flyte does not show it."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for an answer."""
+        return self.phase == RunPhase.PAUSED
+
+    @property
+    def over(self) -> bool:
+        """Whether it waits no more."""
+        return is_terminal(self.phase)
+
+    @property
+    def shown(self) -> str:
+        """Its own name and the run's, in an error."""
+        return f"Condition {one_line(self.name, LONGEST_NAME)!r} of Flyte run {self.key}"
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, as a clause."""
+        if self.phase != RunPhase.SUCCEEDED:
+            return f"waits no more ({phase_name(self.phase)})"
+        return "was answered" if self.value is None else f"was answered with {one_line(repr(self.value), LONGEST_NAME)}"
+
+
+def condition_of(details: run_definition_pb2.ActionDetails, key: RunKey, action: str) -> Condition | None:
+    """The condition that an action is; None where it is another one."""
+    if not details.HasField("condition"):
+        return None
+    asked = details.condition
+    return Condition(
+        key,
+        action,
+        asked.name or action,
+        details.metadata.parent,
+        int(details.status.phase),
+        asked.prompt,
+        asked.description,
+        asked.prompt_type == run_definition_pb2.CONDITION_PROMPT_TYPE_MARKDOWN,
+        TYPES.get(asked.type.simple) if asked.type.HasField("simple") else None,
+        _value(details),
+    )
+
+
+def _value(details: run_definition_pb2.ActionDetails) -> Answer | None:
+    if details.WhichOneof("result") != "signal_info":
+        return None
+    primitive = details.signal_info.output.scalar.primitive
+    field = primitive.WhichOneof("value")
+    return getattr(primitive, field) if field in _VALUES else None
+
+
+def read_condition(key: RunKey, org: str, action: str) -> Flow[Condition | None]:
+    """A condition by the name of its action; None where that action is no condition.
+
+    :raises NotFoundError: where the run has no such action, or Flyte's database is in trouble.
+    """
+    request = run_service_pb2.GetActionDetailsRequest(action_id=action_identifier(key, org, action))
+    details: run_definition_pb2.ActionDetails = yield Call(
+        RunService.GetActionDetails, request, _read_details, key.name
+    )
+    return condition_of(details, key, action)
+
+
+def waiting_conditions(
+    key: RunKey, org: str, *, most: int = MOST_LOOKED_FOR, known: Collection[str] = ()
+) -> Flow[tuple[list[Condition], list[str]]]:
+    """The conditions of a run that wait for an answer, and the actions of all that are paused.
+
+    :param most: how many conditions are read, a call each.
+    :param known: actions that need not be read.
+    """
+    # One value alone is INTERNAL in ListRuns, so it is sent twice here, too.
+    only = list_pb2.Filter(function=list_pb2.Filter.VALUE_IN, field="phase", values=[str(int(RunPhase.PAUSED))] * 2)
+    listed = yield from _listed(key, org, only)
+    # A paused run is no condition.
+    paused = [each.id.name for each in listed if int(each.status.phase) == RunPhase.PAUSED]
+    paused = [name for name in paused if name != calls.ROOT_ACTION]
+    found = yield from _read_each(key, org, [name for name in paused if name not in known][:most])
+    return [each for each in found if each.waits], paused
+
+
+def find_condition(key: RunKey, org: str, name: str) -> Flow[Condition]:
+    """A condition by its own name or that of its action; of several that have a name the one that waits.
+
+    :raises ConditionError: where the run has none of that name, which names those that wait, and where several wait.
+    :raises RpcError: where Flyte cannot read the run.
+    """
+    cleaned = one_line(name, LONGEST_NAME)
+    is_other = False
+    try:
+        by_action = yield from read_condition(key, org, name)
+        if by_action is not None:
+            return by_action
+        is_other = True
+    except NotFoundError:
+        # It may answer so for an error of its database, too; then the list fails.
+        pass
+    waiting, _ = yield from waiting_conditions(key, org)
+    mine = [each for each in waiting if each.name == name]
+    if len(mine) > 1:
+        actions = one_line(", ".join(each.action for each in mine))
+        raise ConditionError(
+            f"Of Flyte run {key} {len(mine)} conditions named {cleaned!r} wait for an answer. Name the action of one "
+            f"instead: {actions}."
+        )
+    mine = mine or (yield from _not_waiting(key, org, name))
+    if mine:
+        return mine[0]
+    if is_other:
+        raise ConditionError(f"Action {cleaned!r} of Flyte run {key} is no condition.")
+    names = one_line(", ".join(names_of(waiting))) or "none"
+    raise ConditionError(f"Flyte run {key} has no condition {cleaned!r}; waiting for an answer are: {names}.")
+
+
+def names_of(conditions: Iterable[Condition]) -> list[str]:
+    """How each condition can be named: by its own name where no other has it, else by its action's."""
+    all_of = list(conditions)
+    own = [each.name for each in all_of]
+    return [each.name if own.count(each.name) == 1 else each.action for each in all_of]
+
+
+def _not_waiting(key: RunKey, org: str, name: str) -> Flow[list[Condition]]:
+    """Conditions of that name that do not wait, the newest first; none where Flyte does not tell.
+
+    Listed as Flyte's SDK lists them (``remote/_condition.py``), for an explanation alone.
+    """
+    kind = str(int(run_definition_pb2.ACTION_TYPE_CONDITION))
+    only = list_pb2.Filter(function=list_pb2.Filter.EQUAL, field="action_type", values=[kind])
+    try:
+        listed = yield from _listed(key, org, only, final=RpcError)
+        # Some deployments show the name in the list.
+        actions = [each.id.name for each in listed if each.metadata.condition.name in ("", name)]
+        found = yield from _read_each(key, org, actions[:MOST_LOOKED_FOR])
+    except RpcError:
+        return []
+    return [each for each in found if each.name == name]
+
+
+def _listed(
+    key: RunKey, org: str, only: list_pb2.Filter, final: type[RpcError] | None = None
+) -> Flow[list[run_definition_pb2.Action]]:
+    request = run_service_pb2.ListActionsRequest(
+        run_id=calls.run_identifier(key, org), request=list_pb2.ListRequest(limit=calls.PAGE_SIZE, filters=[only])
+    )
+    listed: list[run_definition_pb2.Action] = yield Call(
+        RunService.ListActions, request, lambda response: list(response.actions), key.name, final=final
+    )
+    return listed
+
+
+def _read_each(key: RunKey, org: str, actions: Sequence[str]) -> Flow[list[Condition]]:
+    found = []
+    for action in actions:
+        try:
+            condition = yield from read_condition(key, org, action)
+        except NotFoundError:
+            continue
+        if condition is not None:
+            found.append(condition)
+    return found
+
+
+def paused_runs(project: str, domain: str, names: Sequence[str], org: str) -> Flow[list[RunKey]]:
+    """Which of these runs have an action that is paused.
+
+    :param names: of the runs, :data:`calls.NAMES_A_CALL` at most.
+    :raises RpcError: also where this backend does not list by name.
+    """
+    page: calls.RunsPage = yield calls.list_paused(project, domain, names, org)
+    if not page.next_token or len(names) < 2:
+        return list(page.phases)
+    # Runs leave this list while it is read, and a page's token is an offset.
+    half = len(names) // 2
+    first = yield from paused_runs(project, domain, names[:half], org)
+    return first + (yield from paused_runs(project, domain, names[half:], org))
+
+
+def action_identifier(key: RunKey, org: str, name: str) -> identifier_pb2.ActionIdentifier:
+    """An action of a run, for a request."""
+    return identifier_pb2.ActionIdentifier(run=calls.run_identifier(key, org), name=name)
+
+
+def _read_details(response: Any) -> run_definition_pb2.ActionDetails:
+    details: run_definition_pb2.ActionDetails = response.details
+    return details
