@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_flyte import DISTRIBUTION
 from airflow_provider_flyte.connection.fields import CONN_NAME, CONN_TYPE, conn_fields, ui_field_behaviour
 from airflow_provider_flyte.settings import SECTION, config_section
 
@@ -18,7 +19,7 @@ _ASSET_URIS = {
 def get_provider_info() -> dict[str, Any]:
     """The entry point ``apache_airflow_provider``. A schema error in it would break the ``airflow`` command."""
     return {
-        "package-name": "airflow-provider-flyte",
+        "package-name": DISTRIBUTION,
         "name": "Flyte 2",
         "description": "Launches `Flyte 2 <https://flyte.org>`__ runs and waits for them without a worker.",
         "integrations": [

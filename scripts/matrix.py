@@ -126,7 +126,7 @@ def uv(*arguments: str | Path) -> str:
 
 
 def pin() -> None:
-    common = ["--quiet", "--no-header", "--no-annotate", "--no-emit-package", "airflow-provider-flyte"]
+    common = ["--quiet", "--no-header", "--no-annotate", "--no-emit-package", "airflow-provider-flyte2"]
     for airflow in {one.airflow for one in ENVIRONMENTS if not one.lowest}:
         limit = "; python_version < '3.13'" if airflow < "3.1" else ""
         source = PINS / f"airflow-{airflow}.in"
@@ -186,7 +186,7 @@ def install(one: Environment, python: str, built: Path) -> str:
         built,
     )
     after = installed(one)
-    added = {name for name in after if name not in before} - {"airflow-provider-flyte"}
+    added = {name for name in after if name not in before} - {"airflow-provider-flyte2"}
     changed = {name for name, version in before.items() if after.get(name) != version}
     if added != one.adds or changed:
         raise Failed(f"The provider adds {sorted(added)} and changes {sorted(changed)}.")

@@ -68,7 +68,7 @@ def test_it_adds_one_distribution_to_a_plain_airflow(wheel: Path, tmp_path: Path
     uv("pip", "install", "--python", python, f"apache-airflow=={airflow}", "--constraint", pins)
     before = distributions()
     uv("pip", "install", "--python", python, wheel, "--constraint", pins)
-    assert distributions() - before == {"airflow-provider-flyte"}
+    assert distributions() - before == {"airflow-provider-flyte2"}
     assert before <= distributions()
 
 

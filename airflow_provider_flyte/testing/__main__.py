@@ -46,7 +46,7 @@ def main() -> int:
     if importlib.util.find_spec("uvicorn"):
         transports["connect"] = given.connect_port
     else:
-        print("no Connect transport: it needs pip install 'airflow-provider-flyte[testing]'", file=sys.stderr)
+        print("no Connect transport: it needs pip install 'airflow-provider-flyte2[testing]'", file=sys.stderr)
     try:
         flyte = LocalFlyte(transports=transports, host=given.host, keep_calls=100)
     except ValueError as error:

@@ -191,7 +191,7 @@ class LocalFlyte:
             from airflow_provider_flyte.testing.servers.connect_server import ConnectServer
         except ImportError as error:
             raise ImportError(
-                f"the Connect transport needs uvicorn: pip install 'airflow-provider-flyte[testing]' ({error})"
+                f"the Connect transport needs uvicorn: pip install 'airflow-provider-flyte2[testing]' ({error})"
             ) from error
         return ConnectServer(self._dispatcher, self._tls, self._client_roots, cluster, rows)
 

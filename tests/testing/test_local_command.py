@@ -152,7 +152,9 @@ def test_without_uvicorn_it_answers_over_grpc_alone(tmp_path: Path) -> None:
         assert process.stdout.readline().startswith("ready localhost:")
         process.terminate()
         assert process.stdout.read() == ""
-        assert process.stderr.read() == "no Connect transport: it needs pip install 'airflow-provider-flyte[testing]'\n"
+        assert (
+            process.stderr.read() == "no Connect transport: it needs pip install 'airflow-provider-flyte2[testing]'\n"
+        )
 
 
 @pytest.mark.parametrize("option", ["--port", "--connect-port"])

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from importlib.metadata import PackageNotFoundError, version
 
 from airflow_provider_flyte.cli.execution import FAILED, executed
 from airflow_provider_flyte.cli.output import print_rows
+
+_FLYTE_1 = "airflow-provider-flyte"
+"""Registers the same connection type, and comes first in Airflow's order, which is that of the names."""
 
 PATIENCE = 30.0
 """Seconds for all steps together. Nobody's page waits for it, as for the Test button."""
@@ -33,4 +38,19 @@ def check(args: argparse.Namespace) -> int:
         for step in steps
     ]
     print_rows(rows, args.output)
+    if note := note_of_flyte_1():
+        sys.stderr.write(f"{note}\n")
     return 0 if steps[-1].passed else FAILED
+
+
+def note_of_flyte_1() -> str | None:
+    """What to know where the provider of Flyte 1 is installed too; None where it is not."""
+    try:
+        other = version(_FLYTE_1)
+    except PackageNotFoundError:
+        return None
+    return (
+        f"{_FLYTE_1} {other}, for Flyte 1, is installed too. Unless flytekit is missing, Airflow takes the connection "
+        "type flyte for that one's: connections have no Test button, and no fields for the extra in Airflow 2.11. "
+        "Tasks, and the check above, are as without it."
+    )

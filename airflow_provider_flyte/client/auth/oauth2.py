@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
-from airflow_provider_flyte import __version__
+from airflow_provider_flyte import USER_AGENT
 from airflow_provider_flyte.client.arguments import LONGEST
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.credentials import ClientCredentials, Secret, check_token
@@ -110,7 +110,7 @@ class TokenServer:
                 "authorization": authorization,
                 "content-type": "application/x-www-form-urlencoded",
                 "accept": "application/json",
-                "user-agent": f"airflow-provider-flyte/{__version__}",
+                "user-agent": USER_AGENT,
             },
             content=urlencode(form).encode(),
             extensions={"timeout": for_httpx(deadline, deadline)},

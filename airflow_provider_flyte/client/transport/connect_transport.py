@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import httpx
 
-from airflow_provider_flyte import __version__
+from airflow_provider_flyte import USER_AGENT
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import (
     PROXY_STATUSES,
@@ -87,7 +87,7 @@ class _Wire:
         self._urls: dict[str, httpx.URL] = {}
         self._headers = [
             (b"connect-protocol-version", connect.VERSION.encode()),
-            (b"user-agent", f"airflow-provider-flyte/{__version__}".encode()),
+            (b"user-agent", USER_AGENT.encode()),
             *((key.encode(), value.encode()) for key, value in config.metadata),
         ]
         # Also what the certificate is checked for.

@@ -18,7 +18,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 import grpc
 import grpc.aio
 
-from airflow_provider_flyte import __version__
+from airflow_provider_flyte import USER_AGENT
 from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import (
     PROXY_STATUSES,
@@ -46,7 +46,7 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.use_local_subchannel_pool", 1),
     # retry.py is the one retry policy.
     ("grpc.enable_retries", 0),
-    ("grpc.primary_user_agent", f"airflow-provider-flyte/{__version__}"),
+    ("grpc.primary_user_agent", USER_AGENT),
 )
 _CLOCKS_DIFFER = 0.05
 """Seconds by which grpc's timer may be early, seen by ours."""
