@@ -145,9 +145,10 @@ def pin() -> None:
 
 
 def find_python(version: str) -> str | None:
-    """One on the PATH, or one of pyenv's."""
+    """One on the PATH, one of pyenv's, or one that ``debian_python.sh`` has made."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    path = os.pathsep.join([*map(str, sorted(root.glob("versions/*/bin"))), os.environ["PATH"]])
+    folders = [*sorted(root.glob("versions/*/bin")), *ROOT.glob(".tools/python-*/usr/bin")]
+    path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
     command = [UV, "python", "find", "--system", version]
     done = subprocess.run(command, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None

@@ -10,9 +10,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,65 +18,17 @@ import psutil
 import pytest
 
 from airflow_provider_flyte.connection.fields import CONN_NAME, FIELDS
-from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from airflow_provider_flyte.testing import LocalFlyte
 from tests.e2e.airflow_api import Task, until
-from tests.e2e.airflow_process import USER, StandaloneAirflow, flyte_connection
-from tests.matrix.airflow_two import AirflowTwo
+from tests.e2e.airflow_process import USER, StandaloneAirflow
+from tests.matrix.conftest import DAGS, FORMED, SIGNALLED, WAITS
 from tests.support.own_airflow import AIRFLOW
 
 pytestmark = pytest.mark.timeout(600)
 
-FOLDERS = {"matrix": Path(__file__).parent / "dags"}
-WAITS = [f"waited-{number}" for number in range(8)]
-FORMED: dict[str, Any] = {"project": "by-form", "domain": "production"}
-"""Of the connection that is made by the form."""
-DAGS = (
-    "matrix_waits",
-    "matrix_retry",
-    "matrix_mapped",
-    "matrix_marked",
-    "matrix_cleared",
-    "matrix_form",
-    "matrix_signalled",
-)
-SIGNALLED = ("int", "quit", "watcher_int", "watcher_quit")
 BROKEN_TRIGGERER = re.compile(
     r"attached to a different loop|Response read out of order|runner process has died|DeadlockImminentError"
 )
-
-
-@pytest.fixture(scope="module")
-def flyte() -> Iterator[LocalFlyte]:
-    with LocalFlyte() as server:
-        for task in ("fails_once", "succeeds", "marked", "cleared", *SIGNALLED):
-            server.deploy(f"matrix.{task}", inputs={"rows": int}, outputs={"o0": int})
-        launched: list[str] = []
-
-        def play(run: RunHandle) -> None:
-            [task, *_] = run.task
-            launched.append(task)
-            if task == "matrix.succeeds" or launched.count(task) > 1:
-                run.phases("RUNNING").succeeds({"o0": 7})
-            elif task == "matrix.fails_once":
-                # Long enough for the task to defer before.
-                run.phases("RUNNING", "RUNNING", every=10).fails(message="no rows")
-            else:
-                run.phases("RUNNING")
-
-        server.on_launch(play)
-        for name in WAITS:
-            server.run(name).phases("RUNNING")
-        for where in ("worker", "triggerer"):
-            server.run(f"formed-{where}", **FORMED).phases("RUNNING")
-        yield server
-
-
-@pytest.fixture(scope="module")
-def airflow(flyte: LocalFlyte) -> Iterator[StandaloneAirflow]:
-    kind = StandaloneAirflow if AIRFLOW >= (3,) else AirflowTwo
-    with kind(FOLDERS, connections={"flyte_default": flyte_connection(flyte)}) as started:
-        started.api.wait_for_dags(*DAGS, timeout=120)
-        yield started
 
 
 def test_eight_deferred_waits_at_once(airflow: StandaloneAirflow, flyte: LocalFlyte) -> None:
