@@ -29,7 +29,7 @@ with DAG("matrix_function", schedule=None, **WHEN):
     def double(value: int) -> int:
         return 2 * value
 
-    double(train(3)["o0"])
+    double(train(3)["o0"])  # type: ignore[index]
 
 if VERSION >= (3, 3):
     with DAG("matrix_no_worker", schedule=None, **WHEN):
