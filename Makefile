@@ -112,7 +112,11 @@ postgres: $(STAMP)  ## texts that no database takes, through a whole Airflow on 
 	$(UV) pip install --quiet --python $(BIN)/python --target .run/postgres-$(AIRFLOW) --no-deps -r requirements/postgres.txt
 	PYTHONPATH=$(CURDIR)/.run/postgres-$(AIRFLOW) $(BIN)/python -m pytest tests/postgres $(ARGS)
 
-matrix: $(UV)  ## each Airflow as it was released; AIRFLOW=3.0.6 only that one, QUICK=1 less of each
+# Debian's stable release has none; where it cannot be had, the matrix says that it only resolves.
+.tools/python-3.14:
+	-scripts/debian_python.sh 3.14 $@
+
+matrix: $(UV) .tools/python-3.14  ## each Airflow as it was released; AIRFLOW=3.0.6 only that one, QUICK=1 less of each
 	$(PYTHON) scripts/matrix.py run $(if $(filter command environment,$(origin AIRFLOW)),$(AIRFLOW)) $(if $(QUICK),--quick)
 
 openlineage: $(STAMP)  ## with OpenLineage's provider beside Airflow 3.3.2, which all other tests run without
