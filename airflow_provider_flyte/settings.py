@@ -60,8 +60,8 @@ READABLE = Option(
 TAB = Option(
     "tab",
     True,
-    "Whether task instances have a tab 'Flyte' in Airflow's UI (3.1 and newer). For it the API server asks Flyte, over "
-    "the connections of the tasks that somebody looks at.",
+    "Whether task instances, DAG runs and DAGs have a tab 'Flyte' in Airflow's UI (3.1 and newer). For it the API "
+    "server asks Flyte, over the connections of the tasks that somebody looks at.",
 )
 
 TAB_VALUES = Option(

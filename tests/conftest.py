@@ -36,7 +36,11 @@ else:
     collect_ignore.append("airflow/test_event_trigger_unconfirmed.py")
 if AIRFLOW < (3, 1):
     # Task instances have no tabs before.
-    collect_ignore += ["airflow/test_flyte_tab.py", "airflow/test_live_runs.py"]
+    collect_ignore += [
+        "airflow/test_flyte_tab.py",
+        "airflow/test_flyte_tabs_of_dags.py",
+        "airflow/test_live_runs.py",
+    ]
 if AIRFLOW < (3, 3):
     # What an older Airflow does with them: test_docs.py, by the snippet of docs/launch.md.
     collect_ignore.append("airflow/test_retry_policies.py")

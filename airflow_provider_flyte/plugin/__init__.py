@@ -14,14 +14,20 @@ from airflow_provider_flyte.compat import AirflowPlugin, has_task_tabs
 log = logging.getLogger(__name__)
 
 PREFIX = "/flyte"
-"""The path, below Airflow's own, of all that the tab consists of."""
+"""The path, below Airflow's own, of all that the tabs consist of."""
 
-_TASK = "dag_id={DAG_ID}&run_id={RUN_ID}&task_id={TASK_ID}&map_index={MAP_INDEX}"
-"""Airflow's page replaces these in the browser; ``static/page.js`` reads them there."""
+_VIEWS = {
+    "task_instance": ("flyte", "tab?dag_id={DAG_ID}&run_id={RUN_ID}&task_id={TASK_ID}&map_index={MAP_INDEX}"),
+    "dag_run": ("flyte-runs-of-dag-run", "runs?dag_id={DAG_ID}&run_id={RUN_ID}"),
+    "dag": ("flyte-runs-of-dag", "runs?dag_id={DAG_ID}"),
+}
+"""Where there is a tab, by what name in Airflow's addresses, of which each can be had once, and with which page.
+
+Airflow's page replaces what stands in braces in the browser; ``static/page.js`` reads it there."""
 
 
 class FlytePlugin(AirflowPlugin):
-    """The entry point ``airflow.plugins``. Empty where Airflow has no tabs on task instances (before 3.1), and where
+    """The entry point ``airflow.plugins``. Empty where Airflow has no tabs of plugins (before 3.1), and where
     ``[flyte] tab`` is off.
     """
 
@@ -29,12 +35,14 @@ class FlytePlugin(AirflowPlugin):
 
     @cached_property
     def external_views(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        """The tab, which Airflow's page shows in a frame."""
+        """The tabs, which Airflow's page shows in a frame."""
         if not _wanted():
             return []
         # Relative: Airflow's page names its own base, which may have a path.
-        view = {"name": "Flyte", "href": f"{PREFIX[1:]}/tab?{_TASK}", "url_route": "flyte"}
-        return [view | {"destination": "task_instance"}]
+        return [
+            {"name": "Flyte", "href": f"{PREFIX[1:]}/{page}", "url_route": route, "destination": destination}
+            for destination, (route, page) in _VIEWS.items()
+        ]
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
@@ -56,5 +64,5 @@ def _wanted() -> bool:
         return has_tab()
     except FlyteConfigurationError as error:
         # The API server would not start.
-        log.error("Task instances have no tab 'Flyte': %s", error)
+        log.error("There is no tab 'Flyte': %s", error)
         return False

@@ -42,6 +42,28 @@ def _readable(request: Request, user: GetUserDep, asked: Annotated[AskedTask, De
     return asked
 
 
+class AskedDag(NamedTuple):
+    """The DAG, or one DAG run of it, that a request names."""
+
+    dag_id: str
+    run_id: str | None
+
+
+def _asked_dag(
+    dag_id: Annotated[str, _ID], run_id: Annotated[str | None, Query(min_length=1, max_length=1000)] = None
+) -> AskedDag:
+    return AskedDag(dag_id, run_id)
+
+
+def _readable_dag(request: Request, user: GetUserDep, asked: Annotated[AskedDag, Depends(_asked_dag)]) -> AskedDag:
+    for entity in (DagAccessEntity.RUN, DagAccessEntity.TASK_INSTANCE):
+        requires_access_dag("GET", entity, asked.dag_id)(request, user)
+    return asked
+
+
+ReadableDag = Annotated[AskedDag, Depends(_readable_dag)]
+"""The DAG, for somebody who may read its DAG runs and their task instances; else 401 or 403."""
+
 ReadableTask = Annotated[AskedTask, Depends(_readable)]
 """The task instance, for somebody who may read it; else 401 or 403, whether or not there is one."""
 

@@ -41,6 +41,10 @@ LINGER = 60.0
 """Seconds after which a client that nobody asks is closed."""
 
 
+def _no_page(key: RunKey) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Look(Generic[T]):
     """What Flyte said of a run."""
@@ -48,8 +52,8 @@ class Look(Generic[T]):
     answer: T | None = None
     """None where there was none."""
 
-    url: str = ""
-    """The run's page in the Flyte console."""
+    url_of: Callable[[RunKey], str] = _no_page
+    """The page of a run in the Flyte console; '' where the connection could not be read."""
 
     trouble: str = ""
     """Why there was none."""
@@ -156,16 +160,16 @@ class LiveRuns:
         from airflow_provider_flyte.client.errors import FlyteError
         from airflow_provider_flyte.exceptions import FlyteConfigurationError
 
-        connection, url = self._connection(flyte_conn_id), ""
+        connection, url_of = self._connection(flyte_conn_id), _no_page
         try:
             client = await connection.client()
             # The key is checked against what the connection may be used for now.
             client.config.key(key.name, key.project, key.domain)
-            url = client.config.run_url(key)
+            url_of = client.config.run_url
             async with connection.calls:
-                return Look(await ask(client, key), url)
+                return Look(await ask(client, key), url_of)
         except (FlyteConfigurationError, FlyteError) as error:
-            return Look(None, url, str(error))
+            return Look(None, url_of, str(error))
 
     def _connection(self, flyte_conn_id: str) -> _Connection:
         connection = self._connections.get(flyte_conn_id)

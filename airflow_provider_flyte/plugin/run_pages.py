@@ -52,7 +52,7 @@ async def show(
         "name": chosen.key.name,
         "project": chosen.key.project,
         "domain": chosen.key.domain,
-        "url": look.url,
+        "url": look.url_of(chosen.key),
         "trouble": one_line(look.trouble, LONGEST),
         "run": run_view(details, logs=logs) if details else None,
         "logs": logs,

@@ -42,8 +42,8 @@ def run_view(details: RunDetails, *, logs: bool) -> dict[str, Any]:
         "phase": phase_name(details.phase),
         "over": details.done(),
         "succeeded": is_successful(details.phase),
-        "started": _time(started),
-        "ended": _time(ended),
+        "started": shown_time(started),
+        "ended": shown_time(ended),
         "error": {"kind": one_line(error.kind, LONGEST_NAME), "message": some_lines(error.message, LONGEST_ERROR)}
         if error and logs
         else None,
@@ -55,8 +55,8 @@ def run_view(details: RunDetails, *, logs: bool) -> dict[str, Any]:
                 "phases": [
                     {
                         "phase": phase_name(each.phase),
-                        "started": _time(moment(each.start_time)),
-                        "ended": _time(moment(each.end_time)),
+                        "started": shown_time(moment(each.start_time)),
+                        "ended": shown_time(moment(each.end_time)),
                     }
                     for each in attempt.phase_transitions[-MOST_PHASES:]
                 ],
@@ -94,5 +94,6 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else spell(value) if isinstance(value, bytes) else str(value)
 
 
-def _time(at: datetime | None) -> str | None:
+def shown_time(at: datetime | None) -> str | None:
+    """A time as pages read it."""
     return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -25,7 +25,10 @@ def test_airflow_finds_it_by_its_entry_point() -> None:
     [point] = [point for point in entry_points(group="airflow.plugins") if point.name == "flyte"]
     plugin: Any = point.load()()
     assert plugin.name == "flyte"
-    assert [view["destination"] for view in plugin.external_views] == (["task_instance"] if HAS_TABS else [])
+    views = plugin.external_views
+    assert [view["destination"] for view in views] == (["task_instance", "dag_run", "dag"] if HAS_TABS else [])
+    # Airflow looks for a page by this alone, whatever it is a tab of.
+    assert len({view["url_route"] for view in views}) == len(views)
     # What there is of it elsewhere: test_flyte_tab.py.
     assert HAS_TABS or plugin.fastapi_apps == []
 

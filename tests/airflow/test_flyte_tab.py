@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from types import MappingProxyType
@@ -14,7 +12,6 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-import uvicorn
 from fastapi.routing import APIRoute
 
 from airflow_provider_flyte.client.phase import RunPhase
@@ -24,6 +21,7 @@ from airflow_provider_flyte.report.task_runs import KEY, MOST_RUNS, TaskRuns
 from airflow_provider_flyte.settings import airflow_id
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from airflow_provider_flyte.tries.identity import TaskInstance, Try, launch_annotations
+from tests.support.api_server import let_users_sign_in, refuse, serving, token
 from tests.support.own_airflow import connection_json, load_dag_file
 
 pytestmark = pytest.mark.timeout(180)
@@ -45,8 +43,7 @@ def flyte() -> Iterator[LocalFlyte]:
 def environment(flyte: LocalFlyte) -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte))
-        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", "anna:admin")
-        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "s" * 64)
+        let_users_sign_in(patch)
         yield patch
 
 
@@ -67,15 +64,9 @@ class Server:
     def __init__(self, client: httpx.Client) -> None:
         self.client = client
 
-    def token(self, role: str | None) -> str:
-        from airflow.api_fastapi.app import get_auth_manager
-        from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-
-        return str(get_auth_manager().generate_jwt(SimpleAuthManagerUser(username="somebody", role=role)))
-
     def ask(self, run_id: str, task_id: str, *, role: str | None = "VIEWER", **more: Any) -> httpx.Response:
         asked = {"dag_id": DAG, "run_id": run_id, "task_id": task_id} | more
-        headers = {"Authorization": f"Bearer {self.token(role)}"}
+        headers = {"Authorization": f"Bearer {token(role)}"}
         return self.client.get("/flyte/api/run", params=asked, headers=headers)
 
     def told(self, run_id: str, task_id: str, **more: Any) -> dict[str, Any]:
@@ -87,22 +78,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(run_id: str) -> Iterator[Server]:
-    from airflow.api_fastapi.app import create_app
-
-    config = uvicorn.Config(create_app(apps="core"), host="127.0.0.1", port=0, log_config=None)
-    served = uvicorn.Server(config)
-    thread = threading.Thread(target=served.run)
-    thread.start()
-    try:
-        while not served.started:
-            assert thread.is_alive()
-            time.sleep(0.05)
-        port = served.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
-            yield Server(client)
-    finally:
-        served.should_exit = True
-        thread.join(30)
+    with serving() as client:
+        yield Server(client)
 
 
 def store(run_id: str, task_id: str, value: Any, map_index: int = -1) -> None:
@@ -188,7 +165,7 @@ def test_a_task_without_a_run_says_so(server: Server, run_id: str) -> None:
 def test_nobody_is_told_without_a_login(server: Server, run_id: str) -> None:
     asked = {"dag_id": DAG, "run_id": run_id, "task_id": "launch"}
     assert server.client.get("/flyte/api/run", params=asked).status_code == 401
-    cookie = {"Cookie": f"_token={server.token('VIEWER')}"}
+    cookie = {"Cookie": f"_token={token('VIEWER')}"}
     assert server.client.get("/flyte/api/run", params=asked, headers=cookie).status_code == 200
 
 
@@ -219,7 +196,7 @@ def test_the_auth_manager_is_asked_about_the_dag_that_is_shown(
     ]
     # Whichever of two the one reads, the other reads it too.
     path = f"/flyte/api/run?run_id={quote(run_id)}&task_id=launch"
-    headers = {"Authorization": f"Bearer {server.token('VIEWER')}"}
+    headers = {"Authorization": f"Bearer {token('VIEWER')}"}
     for two, status in ((f"dag_id={DAG}&dag_id=other", 403), (f"dag_id=other&dag_id={DAG}", 200)):
         assert server.client.get(f"{path}&{two}", headers=headers).status_code == status
     for none in ("", "&dag_id="):
@@ -364,9 +341,7 @@ def test_the_page_runs_and_loads_its_own_files_alone(server: Server) -> None:
 
 def further(server: Server, run_id: str, what: str, *, role: str | None = "VIEWER", **more: Any) -> httpx.Response:
     asked = {"dag_id": DAG, "run_id": run_id, "task_id": "templated"} | more
-    return server.client.get(
-        f"/flyte/api/{what}", params=asked, headers={"Authorization": f"Bearer {server.token(role)}"}
-    )
+    return server.client.get(f"/flyte/api/{what}", params=asked, headers={"Authorization": f"Bearer {token(role)}"})
 
 
 def test_the_end_of_the_log_and_the_failed_child_actions(server: Server, flyte: LocalFlyte, run_id: str) -> None:
@@ -395,15 +370,6 @@ def test_they_are_for_those_who_may_read_the_log(
     assert further(server, run_id, what, role=None).status_code == 403
     refuse(monkeypatch, "TASK_LOGS")
     assert further(server, run_id, what).status_code == 403
-
-
-def refuse(monkeypatch: pytest.MonkeyPatch, entity: str) -> None:
-    """Let nobody have this right."""
-    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
-
-    monkeypatch.setattr(
-        SimpleAuthManager, "is_authorized_dag", lambda self, *, access_entity, **_: access_entity.value != entity
-    )
 
 
 def test_inputs_and_outputs_are_shown_without_secrets(
@@ -438,7 +404,7 @@ FROM_THE_PAGE = {"X-Flyte-Tab": "abort", "Sec-Fetch-Site": "same-origin"}
 
 def abort(server: Server, run_id: str, name: str, *, role: str | None = "USER", **headers: str) -> httpx.Response:
     asked = {"dag_id": DAG, "run_id": run_id, "task_id": "templated"}
-    sent = {"Authorization": f"Bearer {server.token(role)}"} | FROM_THE_PAGE | headers
+    sent = {"Authorization": f"Bearer {token(role)}"} | FROM_THE_PAGE | headers
     body = json.dumps({"name": name, "reason": "of no use"})
     return server.client.post(
         "/flyte/api/abort", params=asked, headers={"Content-Type": "application/json"} | sent, content=body

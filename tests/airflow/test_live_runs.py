@@ -96,7 +96,7 @@ async def test_trouble_is_an_answer_and_passes(
     clock.now += FRESH + 0.1
     look = await live.look(CONN, key("r1"), DETAILS)
     assert "NOT_FOUND" in look.trouble
-    assert look.url.endswith("/runs/r1")
+    assert look.url_of(key("r1")).endswith("/runs/r1")
     flyte_default.run("r1").move("RUNNING")
     clock.now += FRESH + 0.1
     look = await live.look(CONN, key("r1"), DETAILS)

@@ -108,7 +108,8 @@ export function duration(from, to) {
 }
 
 // Phases side by side, as long as they took. The same has to stand in words beside them.
-export function bars(phases) {
+// span: the times, in milliseconds, at which the bars' ground begins and ends; by default those of the phases.
+export function bars(phases, span = {}) {
   const known = phases.filter((each) => each.started).map((each) => ({
     kind: KINDS[each.phase] ?? "other", from: Date.parse(each.started), to: each.ended ? Date.parse(each.ended) : null,
   }));
@@ -117,10 +118,10 @@ export function bars(phases) {
   svg.setAttribute("aria-hidden", "true");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("viewBox", "0 0 1000 10");
-  const begin = Math.min(...known.map((each) => each.from));
+  const begin = span.begin ?? Math.min(...known.map((each) => each.from));
   const last = known.at(-1);
   if (last && last.to === null && last.kind !== "good" && last.kind !== "bad") last.to = Date.now();
-  const end = Math.max(...known.map((each) => each.to ?? each.from));
+  const end = span.end ?? Math.max(...known.map((each) => each.to ?? each.from));
   for (const each of known) {
     const x = (each.from - begin) / (end - begin || 1) * 1000;
     const bar = document.createElementNS(SVG, "rect");
@@ -148,6 +149,13 @@ export function open(event) {
   if (parent === window) return;
   event.preventDefault();
   parent.open(event.currentTarget.href, "_blank", "noopener,noreferrer");
+}
+
+// For a click on a link to another page of Airflow, whose frame lets this page lead Airflow's nowhere: its own link may.
+export function leave(event) {
+  if (parent === window || event.ctrlKey || event.metaKey || event.shiftKey) return open(event);
+  event.preventDefault();
+  Object.assign(parent.document.createElement("a"), { href: event.currentTarget.href }).click();
 }
 
 function theme() {
