@@ -323,7 +323,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                 verdict = wait.observe(retry_for)
                 settled = wait.settle(settled)
                 if verdict.over:
-                    done = self._conclude(context, wait, verdict)
+                    done = self._conclude(context, wait, verdict, event)
                     if done:
                         return done.xcom_value
                 else:
@@ -511,7 +511,9 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         self._show(context, wait.keys, wait.url)
         return wait
 
-    def _conclude(self, context: Context, wait: TaskWait, verdict: Verdict) -> PokeReturnValue | None:
+    def _conclude(
+        self, context: Context, wait: TaskWait, verdict: Verdict, event: RunEvent | None = None
+    ) -> PokeReturnValue | None:
         """End the task by the verdict: return the details of a success, None while waiting, else raise."""
         if verdict.succeeded and wait.complete:
             from airflow_provider_flyte.wait.outlets import report_to_outlets
@@ -524,7 +526,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                 return None
             return PokeReturnValue(is_done=True, xcom_value=wait.value(redact_env=self.redact_env))
         if verdict.over:
-            self._end(context, wait, wait.error(verdict))
+            self._end(context, wait, wait.error(verdict, event))
         return None
 
     def _end(self, context: Context, wait: TaskWait | None, error: Exception) -> None:

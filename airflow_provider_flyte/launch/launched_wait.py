@@ -97,7 +97,7 @@ class LaunchedWait:
             timed_out = event is not None and event.ending is Ending.TASK_TIMED_OUT
             # The trigger may have aborted the run because of that.
             if verdict.over and not (timed_out and verdict.phase == RunPhase.ABORTED):
-                return self._conclude(verdict)
+                return self._conclude(verdict, event)
             self._fail_if_paused(event)
             if event is not None:
                 if error := self._explain(event):
@@ -204,14 +204,14 @@ class LaunchedWait:
             False, f"Look at {{url}}; a retry, if there is one, launches another run (retry_as={task.retry_as!r})."
         )
 
-    def _conclude(self, verdict: Verdict) -> Any:
+    def _conclude(self, verdict: Verdict, event: RunEvent | None) -> Any:
         """Return the details of a success, else raise."""
         task, wait = self._task, self.wait
         self._end_stragglers()
         count_outcome(task.flyte_conn_id, wait.details, verdict)
         if verdict.outcome is not Outcome.SUCCEEDED or wait.details is None:
             push_details(task, self._context, wait)
-            error = wait.error(verdict)
+            error = wait.error(verdict, event)
             if isinstance(error, FlyteRunFailed):
                 wait.log_last_lines(task.log_lines)
             raise error

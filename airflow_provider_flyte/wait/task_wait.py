@@ -70,7 +70,7 @@ def patience(event: RunEvent | None) -> float:
 
     A run that is over has to be read; whatever else the trigger reports is checked only briefly.
     """
-    is_over = event is None or event.ending in (Ending.SUCCEEDED, Ending.FAILED)
+    is_over = event is None or event.ending in _ANSWERED
     return _PATIENTLY if is_over else BRIEFLY
 
 
@@ -461,11 +461,8 @@ class TaskWait:
         """
         if event.ending is Ending.MISSING and self.absent:
             return self.missing()
-        if self.trouble and event.ending in (Ending.SUCCEEDED, Ending.FAILED):
-            return self.unreachable(
-                f"Flyte answered the triggerer, which reported that {event.describe()}, and this worker got no usable "
-                f"answer: compare how the two reach Flyte (network, proxy, DNS, certificates). {self.trouble}"
-            )
+        if self.trouble and event.ending in _ANSWERED:
+            return self.unreachable(_unanswered_here(self.trouble, event))
         if self.trouble and event.ending is Ending.UNREACHABLE:
             return self.unreachable(self.trouble)
         if event.ending is Ending.CRASHED:
@@ -487,15 +484,18 @@ class TaskWait:
         )
         return None
 
-    def error(self, verdict: Verdict) -> FlyteRunError:
-        """The exception for a wait that ended without success."""
+    def error(self, verdict: Verdict, event: RunEvent | None = None) -> FlyteRunError:
+        """The exception for a wait that ended without success.
+
+        :param event: the trigger's, if there was one.
+        """
         if not self.several:
-            return self._runs[0].error(verdict)
+            return _error(self._runs[0], verdict, event)
         runs = [run for run in self._runs if run.verdict.over and not _good(run)]
         if verdict.outcome is Outcome.SUCCEEDED:
             # Enough runs have succeeded, but their details cannot be read.
             runs = [run for run in runs if run.verdict.outcome is Outcome.SUCCEEDED]
-        return self._together([run.error(run.verdict) for run in runs])
+        return self._together([_error(run, run.verdict, event) for run in runs])
 
     def missing(self) -> FlyteRunError:
         """The exception for runs that ListRuns does not have."""
@@ -539,6 +539,24 @@ class TaskWait:
             )
         text = f"Of {len(self._runs)} Flyte runs, {len(errors)} did not succeed:\n" + "\n".join(lines)
         return type(first)(text, **(vars(first) | {"errors": errors}))
+
+
+_ANSWERED = (Ending.SUCCEEDED, Ending.FAILED)
+"""What a trigger reports only after an answer of Flyte's."""
+
+
+def _unanswered_here(trouble: str, event: RunEvent) -> str:
+    """Why the worker knows nothing of a run of which the triggerer had an answer."""
+    return (
+        f"Flyte answered the triggerer, which reported that {event.describe()}, and this worker got no usable "
+        f"answer: compare how the two reach Flyte (network, proxy, DNS, certificates). {trouble}"
+    )
+
+
+def _error(run: RunWait, verdict: Verdict, event: RunEvent | None) -> FlyteRunError:
+    if event and event.ending in _ANSWERED and verdict.outcome is Outcome.UNREACHABLE:
+        return run.unreachable(_unanswered_here(verdict.message, event))
+    return run.error(verdict)
 
 
 _HOPELESS_FIRST = (FlyteRunFailed, FlyteRunTimeout, FlyteRunMissing, FlyteRunPaused, FlyteUnreachable, FlyteWaitBroken)

@@ -458,14 +458,15 @@ def test_flyte_answers_the_worker_and_not_the_triggerer(flyte_default: LocalFlyt
     assert line.endswith("no route")
 
 
+@pytest.mark.parametrize("ended", [True, False], ids=["after unreachable_after", "before"])
 @pytest.mark.parametrize("make", [launching, waiting])
 def test_flyte_answers_the_triggerer_and_not_the_worker(
-    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, make: Any
+    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, make: Any, ended: bool
 ) -> None:
     monkeypatch.setattr("airflow_provider_flyte.wait.task_wait._PATIENTLY", 0.2)
     flyte_default.on_launch(lambda run: run.move("RUNNING"))
     flyte_default.run("r1").move("RUNNING")
-    task = make()
+    task = make(unreachable_after=0.0 if ended else 60.0)
     deferred = deferral(task)
     flyte_default.inject("*", status("UNAVAILABLE", "no route"))
     event = RunEvent(Ending.SUCCEEDED, "r1", 5).to_payload()
