@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -21,6 +19,7 @@ from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.settings import config_section
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.e2e.airflow_process import flyte_connection
+from tests.support.forks import Forks, forks_after
 from tests.support.own_airflow import AIRFLOW, DAGS_FOLDER, airflow, connection_json, for_this_airflow, load_dag_file
 
 ROOT = Path(__file__).parents[1]
@@ -42,32 +41,33 @@ NEED_3_3 = {
 }
 
 
+PRELOADED = (
+    "airflow.sdk.definitions.dag" if IS_3 else "airflow.models.dag",
+    *(f"airflow_provider_flyte.{name}" for name in ("operators", "sensors", "triggers", "hooks", "testing.server")),
+)
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with forks_after(PRELOADED, ["-W", "error::DeprecationWarning:__main__"]) as forks:
+        yield forks
+
+
 @pytest.mark.parametrize("snippet", SNIPPETS)
-def test_every_snippet_runs(snippet: str, tmp_path: Path) -> None:
-    # A snippet that holds tests is run by pytest, as its reader would.
-    if re.search(r"^(async )?def test_", snippet, re.M):
-        file = tmp_path / "test_snippet.py"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "--rootdir",
-            str(tmp_path),
-            str(file),
-        ]
-    else:
-        file = tmp_path / "snippet.py"
-        command = [sys.executable, "-W", "error::DeprecationWarning:__main__", str(file)]
+def test_every_snippet_runs(forks: Forks, snippet: str, tmp_path: Path) -> None:
+    file = tmp_path / "test_snippet.py"
     file.write_text(for_this_airflow(snippet))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if re.search(r"^(async )?def test_", snippet, re.M):
+        # By pytest, as its reader would.
+        arguments = ["-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(file)]
+        file = tmp_path / "run.py"
+        file.write_text(f"import sys, pytest\nsys.exit(pytest.main({arguments}))")
+    done = forks.run(file, seconds=60)
     for needing, error in NEED_3_3.items() if AIRFLOW < (3, 3) else ():
         if needing in snippet:
             assert error in done.stderr
             return
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done
 
 
 @pytest.mark.parametrize("page", [*PAGES, *sorted((ROOT / "example_dags").glob("*.py"))], ids=lambda page: page.name)
