@@ -109,6 +109,7 @@ class LiveRuns:
         wanted = (flyte_conn_id, key, question.name)
         asked = self._looks.get(wanted)
         if asked is None or asked.until < self._clock():
+            self._drop_what_is_old()
             asked = self._looks[wanted] = _Asked()
             # In an empty context, as what works for all; and not cancelled with the browser that asked first.
             asked.answer = contextvars.Context().run(
@@ -170,6 +171,12 @@ class LiveRuns:
                 return Look(await ask(client, key), url_of)
         except (FlyteConfigurationError, FlyteError) as error:
             return Look(None, url_of, str(error))
+
+    def _drop_what_is_old(self) -> None:
+        # The actions of a run may be ten thousand.
+        now = self._clock()
+        for old in [known for known, asked in self._looks.items() if asked.until < now]:
+            del self._looks[old]
 
     def _connection(self, flyte_conn_id: str) -> _Connection:
         connection = self._connections.get(flyte_conn_id)

@@ -1,13 +1,14 @@
-"""What the tab asks about a run beside its details: its log's end, the child actions that failed, and its values."""
+"""What the tab asks about a run beside its details: its log's end, its child actions, and its values."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.plugin.live_runs import Question
+from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER, Question
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient
+    from airflow_provider_flyte.client.flows.action_tree import ActionTree
     from airflow_provider_flyte.client.flows.failed_actions import FailedActions
     from airflow_provider_flyte.client.flows.log_tail import LogTail
     from airflow_provider_flyte.client.run_key import RunKey
@@ -62,3 +63,13 @@ async def _ask_failed(client: FlyteClient, key: RunKey) -> FailedActions:
 
 FAILED_ACTIONS: Question[FailedActions] = Question("failed actions", _ask_failed, lambda found: 10.0)
 """The child actions that failed first, with their errors."""
+
+
+async def _ask_actions(client: FlyteClient, key: RunKey) -> ActionTree:
+    from airflow_provider_flyte.client.flows.action_tree import action_tree
+
+    return await client.aexecute(action_tree(key, client.config.org), retry_for=0.0)
+
+
+ACTIONS: Question[ActionTree] = Question("actions", _ask_actions, lambda tree: FRESH_WHEN_OVER if tree.over else 10.0)
+"""All child actions, without their errors."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, status
+from fastapi import APIRouter, HTTPException, Query, status
 
-from airflow_provider_flyte.client.outside import LONGEST, one_line
+from airflow_provider_flyte.client.flows.calls import ROOT_ACTION
+from airflow_provider_flyte.client.outside import LONGEST, LONGEST_NAME, one_line
 from airflow_provider_flyte.plugin.abort import FromThePage, Wanted, abort_run, launched_by
 from airflow_provider_flyte.plugin.access import (
     Editor,
@@ -19,10 +20,11 @@ from airflow_provider_flyte.plugin.access import (
     UserName,
     XComReader,
 )
+from airflow_provider_flyte.plugin.actions_view import MOST_LEVELS, Level, levels_view
 from airflow_provider_flyte.plugin.airflow_server import redact
 from airflow_provider_flyte.plugin.chosen_run import ChosenRun, Index, Live, choose
 from airflow_provider_flyte.plugin.live_runs import DETAILS
-from airflow_provider_flyte.plugin.questions import FAILED_ACTIONS, LINES, VALUES, log_of
+from airflow_provider_flyte.plugin.questions import ACTIONS, FAILED_ACTIONS, LINES, VALUES, log_of
 from airflow_provider_flyte.plugin.stored_task import Stored
 from airflow_provider_flyte.plugin.view import run_view, values_text
 from airflow_provider_flyte.settings import shows_values
@@ -80,6 +82,27 @@ async def show_failed(chosen: ChosenRun) -> dict[str, Any]:
         return {"actions": [], "more": 0, "trouble": one_line(look.trouble)}
     actions = [{"name": each.name, "task": each.task, "why": each.why} for each in look.answer.first]
     return {"actions": actions, "more": look.answer.more, "trouble": one_line(look.answer.trouble)}
+
+
+Names = Annotated[list[Annotated[str, Query(max_length=LONGEST_NAME)]], Query(max_length=MOST_LEVELS)]
+Numbers = Annotated[list[Annotated[int, Query(ge=0, lt=2**31)]], Query(max_length=MOST_LEVELS)]
+
+
+@router.get("/api/actions")
+async def show_actions(chosen: ChosenRun, parent: Names, group: Names, first: Numbers) -> dict[str, Any]:
+    """Child actions of a run: a page of each level that the browser has open, each named by its place in the lists.
+
+    :param parent: the actions whose children are shown. These names are looked up in what Flyte has sent, and are
+        not sent to it.
+    :param group: the groups of them, '' for what stands outside of groups.
+    :param first: how many are left out before the first that is shown.
+    """
+    look = await chosen.look(ACTIONS)
+    if look.answer is None:
+        return {"levels": [], "total": 0, "left_out": 0, "trouble": one_line(look.trouble)}
+    levels = [Level(*each) for each in zip(parent, group, first, strict=False)]
+    # In a thread: there may be thousands.
+    return await asyncio.to_thread(levels_view, look.answer, levels, ROOT_ACTION)
 
 
 @router.get("/api/values", dependencies=[XComReader])

@@ -22,6 +22,7 @@ from airflow_provider_flyte.client import FlyteConfig, LogTail, RunDetails, rpc
 from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, Status
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.abort import abort
+from airflow_provider_flyte.client.flows.action_tree import ActionTree, action_tree
 from airflow_provider_flyte.client.flows.failed_actions import FailedActions, failed_actions
 from airflow_provider_flyte.client.flows.launch import launch
 from airflow_provider_flyte.client.flows.launch_request import Launch
@@ -279,6 +280,15 @@ def test_failed_child_actions(choice: int) -> None:
     for action in found.first:
         check(str(action), most=3000)
     check(Hostile(choice, "ListActions").answer(failed_actions(KEY, "")).trouble)
+
+
+@both_results
+def test_the_tree_of_actions(choice: int) -> None:
+    tree: ActionTree = Hostile(choice).answer(action_tree(KEY, ""))
+    assert tree.rows
+    for row in tree.rows.values():
+        check(f"{row.name}{row.parent}{row.group}{row.task}", most=3000)
+    check(Hostile(choice, "WatchActions").answer(action_tree(KEY, "")).trouble)
 
 
 @both_results

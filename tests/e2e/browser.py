@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from playwright.sync_api import Dialog, Locator, Page, Request, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Dialog, Frame, Locator, Page, Request, ViewportSize, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from airflow_provider_flyte.connection.fields import CONN_NAME, FIELDS
@@ -54,22 +54,28 @@ def log_page(url: str, user: str, password: str) -> Iterator[LogPage]:
 
 
 @contextmanager
-def _signed_in(url: str, user: str, password: str) -> Iterator[Page]:
+def empty_page() -> Iterator[Page]:
+    """A page of nobody."""
     expect.set_options(timeout=_PATIENCE * 1000)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=PROGRAM, args=_ARGUMENTS)
         context = browser.new_context(viewport=_WINDOW)
         context.set_default_timeout(_PATIENCE * 1000)
-        page = context.new_page()
+        try:
+            yield context.new_page()
+        finally:
+            browser.close()
+
+
+@contextmanager
+def _signed_in(url: str, user: str, password: str) -> Iterator[Page]:
+    with empty_page() as page:
         page.goto(f"{url}/auth/login/")
         page.locator("input[name=username]").fill(user)
         page.locator("input[name=password]").fill(password)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(f"{url}/")
-        try:
-            yield page
-        finally:
-            browser.close()
+        yield page
 
 
 class LogPage:
@@ -312,11 +318,7 @@ class FlyteTab:
         """What keeps people from using the page, as axe finds it."""
         frame = self._page.frame(url=lambda url: "/flyte/tab" in url)
         assert frame is not None
-        frame.evaluate((files("axe_playwright_python") / "axe.min.js").read_text())
-        found: list[str] = frame.evaluate(
-            "async () => (await axe.run()).violations.map(one => `${one.id}: ${one.nodes.map(n => n.html)}`)"
-        )
-        return found
+        return barriers(frame)
 
     def opened_by(self, press: Locator) -> str:
         """The address of the window that this opens; nobody answers there but the test."""
@@ -334,6 +336,15 @@ class FlyteTab:
         _picture(self._page, path, 820)
         # The policy refuses the style by which the driver hides things in every frame.
         del self.complaints[before:]
+
+
+def barriers(page: Page | Frame) -> list[str]:
+    """What keeps people from using a page, as axe finds it."""
+    page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text())
+    found: list[str] = page.evaluate(
+        "async () => (await axe.run()).violations.map(one => `${one.id}: ${one.nodes.map(n => n.html)}`)"
+    )
+    return found
 
 
 def _objects(kind: str, text: str) -> bool:

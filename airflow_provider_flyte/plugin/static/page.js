@@ -7,6 +7,8 @@ const KINDS = {
   QUEUED: "waiting", WAITING_FOR_RESOURCES: "waiting", INITIALIZING: "waiting", PAUSED: "waiting",
 };
 
+export const kind = (phase) => KINDS[phase] ?? "other";
+
 export const at = (id) => document.getElementById(id);
 
 // An element with properties and children; strings among these become text.
@@ -93,7 +95,7 @@ export class Pace {
 
 export function phase(element, name) {
   fill(element, name);
-  element.className = `phase ${KINDS[name] ?? "other"}`;
+  element.className = `phase ${kind(name)}`;
   return element;
 }
 
@@ -111,7 +113,7 @@ export function duration(from, to) {
 // span: the times, in milliseconds, at which the bars' ground begins and ends; by default those of the phases.
 export function bars(phases, span = {}) {
   const known = phases.filter((each) => each.started).map((each) => ({
-    kind: KINDS[each.phase] ?? "other", from: Date.parse(each.started), to: each.ended ? Date.parse(each.ended) : null,
+    kind: kind(each.phase), from: Date.parse(each.started), to: each.ended ? Date.parse(each.ended) : null,
   }));
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "bars");

@@ -1,6 +1,7 @@
 // The tab "Flyte" of a task instance.
 
 import { IN_TROUBLE, LONGEST, Pace, ask, at, bars, duration, fill, follow, link, make, open, phase, placed, refusal, say, time } from "./page.js";
+import { Tree } from "./tree.js";
 
 const [dagId, runId, taskId, mapIndex] = placed("dag_id", "run_id", "task_id", "map_index");
 const pace = new Pace();
@@ -51,27 +52,30 @@ function show(told) {
   fill(at("error"), run.error ? run.error.message || "Flyte gives no message." : "Only those who may read this task's log may read it.");
   attempts(run);
   at("abort").hidden = !told.abortable;
-  const may = { log: told.logs, failed: told.logs, values: told.values };
-  for (const [name, fillIn] of Object.entries(PARTS)) {
+  const may = { actions: true, log: told.logs, failed: told.logs, values: told.values };
+  for (const name of Object.keys(PARTS)) {
     at(`${name}-part`).hidden = !may[name];
-    more(name, fillIn);
+    more(name);
   }
   return run.over && told.over ? null : run.over ? LONGEST : pause;
 }
 
 // -- parts that cost Flyte a call of their own: they are asked for while they are open
 
-const PARTS = { log: fillLog, failed: fillFailed, values: fillValues };
+const tree = new Tree(at("actions"), () => more("actions"));
+const PARTS = { actions: (told) => fill(at("actions-message"), tree.show(told)), log: fillLog, failed: fillFailed, values: fillValues };
 
-async function more(name, fillIn) {
+async function more(name) {
   if (!at(`${name}-part`).open || at(`${name}-part`).hidden) return;
-  const asked = chosen, answer = await ask(`api/${name}`, query(asked));
+  const asked = chosen, which = name === "actions" ? tree.levels() : [];
+  const answer = await ask(`api/${name}`, [...Object.entries(query(asked)), ...which]);
   if (asked !== chosen) return;
-  if (answer.ok) fillIn(answer.told);
+  if (answer.ok) PARTS[name](answer.told);
   else fill(at(`${name}-message`), "Airflow does not tell it. The page asks again by itself.");
 }
 
 function forget() {
+  tree.forget();
   for (const name of ["log", "failed", "inputs", "outputs"]) at(name).replaceChildren();
   for (const name of Object.keys(PARTS)) fill(at(`${name}-message`), "");
   delete at("failed").dataset.shown;

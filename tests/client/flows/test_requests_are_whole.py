@@ -27,6 +27,7 @@ from airflow_provider_flyte.client.config import AUTO, CONNECT
 from airflow_provider_flyte.client.credentials import ClientCredentials
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError, NoSuchTaskError, NoSuchTriggerError
 from airflow_provider_flyte.client.flows import calls
+from airflow_provider_flyte.client.flows.action_tree import action_tree
 from airflow_provider_flyte.client.flows.failed_actions import failed_actions
 from airflow_provider_flyte.client.flows.named_runs import observe_run
 from airflow_provider_flyte.client.flows.progress import ProgressOfRun
@@ -160,6 +161,7 @@ def use_everything(flyte: LocalFlyte, client: FlyteClient) -> None:
     flyte.run("parent").condition("approve")
     for name in ("approve", "nothing"):
         whatever(lambda name=name: client.signal("parent", name, True))  # type: ignore[misc]
+    assert client.execute(action_tree(client.config.key("parent"), client.config.org, within=(0.5,))).rows
     progress = ProgressOfRun(client.config.key("parent"), client.config.org, time.monotonic)
     client.execute(progress.ask(within=0.5))
     assert progress.line()

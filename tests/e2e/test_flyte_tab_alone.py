@@ -1,0 +1,134 @@
+"""The tab "Flyte" in a real browser, served by Airflow's API server alone: what needs no task that runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.plugin.actions_view import PAGE
+from airflow_provider_flyte.report.task_runs import KEY, TaskRuns
+from airflow_provider_flyte.testing import LocalFlyte
+from tests.e2e import browser
+from tests.support.api_server import let_users_sign_in, serving, token
+from tests.support.own_airflow import connection_json, load_dag_file
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+DAG = "tabbed"
+HOSTILE = "<img src=x onerror=alert(1)> {{ 7*7 }}"
+
+
+@pytest.fixture(scope="module")
+def flyte() -> Iterator[LocalFlyte]:
+    if browser.PROGRAM is None:
+        assert "REQUIRE_CHROMIUM" not in os.environ, "chromium is missing"
+        pytest.skip("chromium is not installed")
+    with LocalFlyte(transports=("grpc",)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def run_id(airflow_db: None, flyte: LocalFlyte) -> Iterator[str]:
+    """A DAG run whose tasks are marked as ended."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte))
+        let_users_sign_in(patch)
+        dag_run: Any = load_dag_file(DAG).dag.test(mark_success_pattern=".*")
+        yield str(dag_run.run_id)
+
+
+@pytest.fixture(scope="module")
+def server(run_id: str) -> Iterator[httpx.Client]:
+    with serving() as client:
+        yield client
+
+
+@pytest.fixture
+def page(server: httpx.Client) -> Iterator[Page]:
+    """A page of somebody who has signed in, for whom the browser finds nothing to object to."""
+    url = str(server.base_url).rstrip("/")
+    with browser.empty_page() as page:
+        page.context.add_cookies([{"name": "_token", "value": token("VIEWER"), "url": url}])
+        objections: list[str] = []
+        page.on("pageerror", lambda error: objections.append(str(error)))
+        page.on("console", lambda said: objections.append(said.text) if said.type == "error" else None)
+        yield page
+        assert objections == []
+
+
+def open_tab(page: Page, server: httpx.Client, run_id: str, name: str, map_index: str = "{MAP_INDEX}") -> None:
+    """Open the tab of a task whose run has this name, with its address as Airflow's page makes it."""
+    from airflow.models.xcom import XComModel
+
+    stored = TaskRuns("flyte_default", 1, (RunKey("flytesnacks", "development", name),), 1)
+    XComModel.set(KEY, stored.to_text(), dag_id=DAG, task_id="templated", run_id=run_id)
+    ids = {"dag_id": DAG, "run_id": run_id, "task_id": "templated"}
+    page.goto(f"{str(server.base_url).rstrip('/')}/flyte/tab?{urlencode(ids)}&map_index={map_index}")
+    expect(page.locator("#name")).to_have_text(name)
+
+
+@pytest.fixture(scope="module")
+def many(flyte: LocalFlyte) -> str:
+    """A run with 2,000 child actions, and some that differ."""
+    run = flyte.run("tab-many", task="train.fit").move("RUNNING")
+    for number in range(2000):
+        run.child(f"shard-{number}", task="train.shard", group="shards").succeeds()
+    below = run.child("parent", task="train.parent").move("RUNNING")
+    below.child("below", task=HOSTILE).fails()
+    return run.name
+
+
+def test_two_thousand_child_actions_are_folded_and_paged(
+    page: Page, server: httpx.Client, run_id: str, many: str
+) -> None:
+    sizes: list[int] = []
+
+    def note(request: Request) -> None:
+        sizes.append(request.sizes()["responseBodySize"])
+
+    page.on("requestfinished", note)
+    open_tab(page, server, run_id, many)
+    expect(page.locator("#phase")).to_have_text("RUNNING")
+    rows = page.locator("#actions li")
+    expect(rows).to_have_count(0)
+    page.get_by_text("Child actions", exact=True).click()
+    expect(page.locator("#actions-message")).to_have_text("2002 child actions.")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("2000 SUCCEEDED")
+    fold = page.get_by_role("button", name="shards (group)")
+    fold.focus()
+    page.keyboard.press("Enter")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    shards = page.get_by_role("list", name="shards (group)").get_by_role("listitem")
+    expect(shards).to_have_count(PAGE)
+    expect(shards.first).to_contain_text("train.shard shard-0 SUCCEEDED")
+    page.get_by_role("button", name="Next").click()
+    expect(shards.first).to_contain_text("shard-50")
+    expect(page.get_by_text("51 to 100 of 2000")).to_be_visible()
+    assert browser.barriers(page) == []
+    fold.click()
+    expect(rows).to_have_count(2)
+    expect(fold).to_be_focused()
+    page.get_by_role("button", name="train.parent").click()
+    expect(rows).to_have_count(3)
+    expect(rows.last).to_contain_text(f"{HOSTILE} below FAILED")
+    expect(rows.locator("img")).to_have_count(0)
+    assert sum(sizes) < 300_000
+
+
+def test_what_is_not_open_is_not_asked_for(
+    page: Page, server: httpx.Client, run_id: str, many: str, flyte: LocalFlyte
+) -> None:
+    before = len(flyte.calls("WatchActions"))
+    with page.expect_response(lambda answer: "/api/run" in answer.url):
+        open_tab(page, server, run_id, many)
+    with page.expect_response(lambda answer: "/api/run" in answer.url):
+        pass
+    assert len(flyte.calls("WatchActions")) == before
