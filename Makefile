@@ -28,7 +28,7 @@ DOCS_STAMP := .venv-docs/.made-$(call hash,requirements/docs.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage postgres protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage postgres test-ha protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -112,6 +112,12 @@ postgres: $(STAMP)  ## texts that no database takes, through a whole Airflow on 
 	$(UV) pip install --quiet --python $(BIN)/python --target .run/postgres-$(AIRFLOW) --no-deps -r requirements/postgres.txt
 	PYTHONPATH=$(CURDIR)/.run/postgres-$(AIRFLOW) $(BIN)/python -m pytest tests/postgres $(ARGS)
 
+test-ha: $(STAMP)  ## two of each on PostgreSQL, with LocalExecutor and CeleryExecutor: they die, and the database and Redis are away
+	$(call debian,pg_ctlcluster,postgresql)
+	$(call debian,redis-server,redis-server)
+	$(UV) pip install --quiet --python $(BIN)/python --target .run/ha-$(AIRFLOW) --no-deps -r requirements/ha.txt
+	PYTHONPATH=$(CURDIR)/.run/ha-$(AIRFLOW) $(BIN)/python -m pytest tests/ha $(ARGS)
+
 # Debian's stable release has none; where it cannot be had, the matrix says that it only resolves.
 .tools/python-3.14:
 	-scripts/debian_python.sh 3.14 $@
@@ -146,6 +152,8 @@ requirements: $(UV)  ## pin the newest versions
 		requirements/import-peers.in -o requirements/import-peers.txt
 	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
 		requirements/postgres.in -o requirements/postgres.txt
+	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
+		requirements/ha.in -o requirements/ha.txt
 	for n in peer peer-connect idl docs; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
 		requirements/$$n.in -o requirements/$$n.txt || exit 1; done
 

@@ -30,7 +30,7 @@ class AirflowApi:
     def __init__(self, url: str, user: str, password: str) -> None:
         self._login = {"username": user, "password": password}
         # Without the environment: a proxy has no business between the two.
-        self._http = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
+        self._http = httpx.Client(base_url=url, timeout=120.0, trust_env=False)
         self._authorized = False
         self.answers: list[tuple[str, str]] | None = None
         """Where a list is put here, each poll and its answer are added."""

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -69,13 +69,14 @@ class StandaloneAirflow:
     :param connections: connection id -> the connection as JSON. They are put into the database: one in the environment
         is found in places where one in the database is not.
     :param settings: Airflow's, as ``{"CORE__TEST_CONNECTION": "Enabled"}``.
+    :param more: further components by a name of their own, each with its command: ``{"scheduler-2": ("scheduler",)}``.
     :param say: told what is being done, a line at a time.
     """
 
     running: ClassVar[list[StandaloneAirflow]] = []
     """Those that are up, for a report on what they said last."""
 
-    components: ClassVar[tuple[str, ...]] = COMPONENTS
+    components: tuple[str, ...] = COMPONENTS
 
     def __init__(
         self,
@@ -83,11 +84,14 @@ class StandaloneAirflow:
         *,
         connections: Mapping[str, str],
         settings: Mapping[str, str] | None = None,
+        more: Mapping[str, Sequence[str]] | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.password = secrets.token_urlsafe(9)
         self._connections = dict(connections)
         self._say = say
+        self._more = dict(more or {})
+        self.components = (*self.components, *self._more)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._keeper: subprocess.Popen[bytes] | None = None
         self._previous: dict[signal.Signals, Any] = {}
@@ -127,9 +131,10 @@ class StandaloneAirflow:
     def start(self, timeout: float = 120.0) -> None:
         """Make the database, start everything, and wait until all of it is healthy.
 
+        :param timeout: in seconds; with ``more`` components it is more.
         :raises AirflowProcessError: with the ends of the logs.
         """
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout + 40 * len(self._more)
         with _signals_held():
             self.home = Path(tempfile.mkdtemp(prefix="airflow-e2e-"))
             self._keeper = subprocess.Popen(
@@ -150,10 +155,8 @@ class StandaloneAirflow:
         """Ask the API server until it answers and says that all the others are healthy."""
         deadline = time.monotonic() + timeout
         while (health := self.api.health()).get("status") != "healthy":
-            for name in self.components:
-                code = self._processes[name].poll()
-                if code is not None:
-                    raise AirflowProcessError(f"Airflow's {name} ended with {code}.\n{self.tails()}")
+            for name, code in self.ended().items():
+                raise AirflowProcessError(f"Airflow's {name} ended with {code}.\n{self.tails()}")
             if time.monotonic() > deadline:
                 raise AirflowProcessError(f"Airflow is not up in time; its health is {health}.\n{self.tails()}")
             time.sleep(0.25)
@@ -174,8 +177,13 @@ class StandaloneAirflow:
     # -- one component
 
     def start_component(self, name: str) -> None:
-        """Start one of ``COMPONENTS``, also again after :meth:`kill`."""
-        self._spawn(name, name)
+        """Start one of ``components``, also again after :meth:`kill`."""
+        self._spawn(name, *self._more.get(name, (name,)))
+
+    def ended(self) -> dict[str, int]:
+        """The components that have ended by themselves, with their exit codes."""
+        codes = {name: process.poll() for name, process in self._processes.items() if name in self.components}
+        return {name: code for name, code in codes.items() if code is not None}
 
     def start_second_triggerer(self, name: str) -> None:
         """Start one more triggerer under a name of its own."""
@@ -204,6 +212,10 @@ class StandaloneAirflow:
         """Let it go on."""
         for process in keeper.members({self._processes[name].pid}):
             process.resume()
+
+    def component(self, name: str) -> psutil.Process:
+        """A component's own process."""
+        return psutil.Process(self._processes[name].pid)
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs in this Airflow now."""

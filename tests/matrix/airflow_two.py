@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx
 
@@ -47,7 +47,7 @@ class ApiOfTwo(AirflowApi):
 class AirflowTwo(StandaloneAirflow):
     """Scheduler, triggerer and web server of Airflow 2.11."""
 
-    components: ClassVar[tuple[str, ...]] = ("webserver", "scheduler", "triggerer")
+    components = ("webserver", "scheduler", "triggerer")
 
     def __init__(self, dag_folders: Mapping[str, Path], **kwargs: Any) -> None:
         super().__init__(dag_folders, **kwargs)
