@@ -8,6 +8,7 @@ FlyteRunError (AirflowException)    .run .project .domain .url .errors
 +-- FlyteRunMissing                 Flyte does not have the run; a retry waits for it again
 +-- FlyteRunTimeout                 the sensor's timeout has passed; the task fails without a retry
 +-- FlyteRunPaused                  the run waits for an answer, and on_paused="fail"; a retry waits for it again
++-- FlyteConditionUnanswered        the condition ended without an answer; the task fails without a retry
 +-- FlyteUnreachable                the run's state is unknown; a retry polls again
 |   +-- FlyteLaunchUncertain            whether it was launched is unknown too; a retry finds it if it was
 +-- FlyteOutputsUnreadable          the run has succeeded, its outputs cannot be read; a retry launches nothing
@@ -137,6 +138,10 @@ class FlyteUnreachable(FlyteRunError):
 
 class FlyteRunPaused(FlyteRunError):
     """The run waits for an answer, and ``on_paused="fail"``. It is not aborted; a retry waits for it."""
+
+
+class FlyteConditionUnanswered(FlyteRunError, AirflowFailException):
+    """The condition was not answered: its run is over, it ended otherwise, or ``response_timeout`` has passed."""
 
 
 class FlyteLaunchUncertain(FlyteUnreachable):

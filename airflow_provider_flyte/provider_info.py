@@ -30,9 +30,19 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.hooks"]}],
-        "operators": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.operators"]}],
+        "operators": [
+            {
+                "integration-name": "Flyte 2",
+                "python-modules": ["airflow_provider_flyte.operators", "airflow_provider_flyte.conditions"],
+            }
+        ],
         "sensors": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.sensors"]}],
-        "triggers": [{"integration-name": "Flyte 2", "python-modules": ["airflow_provider_flyte.triggers"]}],
+        "triggers": [
+            {
+                "integration-name": "Flyte 2",
+                "python-modules": ["airflow_provider_flyte.triggers", "airflow_provider_flyte.condition_triggers"],
+            }
+        ],
         "task-decorators": [{"name": "flyte", "class-name": "airflow_provider_flyte.decorators.flyte_task"}],
         # By the second name Airflow 2.11 reads it.
         "asset-uris": [_ASSET_URIS],
@@ -52,3 +62,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
     }
+
+
+def _modules(*names: str) -> list[str]:
+    return [f"airflow_provider_flyte.{name}" for name in names]

@@ -37,6 +37,7 @@ else:
 if AIRFLOW < (3, 1):
     # Task instances have no tabs before.
     collect_ignore += [
+        "airflow/test_condition_operator.py",
         "airflow/test_flyte_tab.py",
         "airflow/test_flyte_tabs_of_dags.py",
         "airflow/test_live_runs.py",

@@ -102,6 +102,19 @@ def test_a_dag_file_brings_in_the_surface_alone(order: tuple[str, str]) -> None:
     assert {name.partition(".")[2] for name in ours} == OF_A_DAG_FILE | of_airflow
 
 
+CONDITION = """
+from airflow_provider_flyte.conditions import FlyteConditionOperator
+FlyteConditionOperator(task_id="approve", run_name="r1", condition="approve")
+"""
+
+
+@pytest.mark.skipif(not IS_3, reason="Airflow 3.1 asks people")
+def test_a_condition_brings_in_no_more_than_an_operator() -> None:
+    modules = loaded_after("\n".join((OPERATORS, CONDITION)))
+    ours = {name.partition(".")[2] for name in modules if name.partition(".")[0] == "airflow_provider_flyte"}
+    assert ours - OF_A_DAG_FILE - OF_AIRFLOW == {"conditions"}
+
+
 DECORATED = """
 @flyte_task("train.fit", deferrable=True)
 def fit(rows: int) -> dict[str, int]:

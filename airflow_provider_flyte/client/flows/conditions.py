@@ -166,12 +166,7 @@ def find_condition(key: RunKey, org: str, name: str) -> Flow[Condition]:
         pass
     waiting, _ = yield from waiting_conditions(key, org)
     mine = [each for each in waiting if each.name == name]
-    if len(mine) > 1:
-        actions = one_line(", ".join(each.action for each in mine))
-        raise ConditionError(
-            f"Of Flyte run {key} {len(mine)} conditions named {cleaned!r} wait for an answer. Name the action of one "
-            f"instead: {actions}."
-        )
+    _check_one(key, mine)
     mine = mine or (yield from _not_waiting(key, org, name))
     if mine:
         return mine[0]
@@ -179,6 +174,29 @@ def find_condition(key: RunKey, org: str, name: str) -> Flow[Condition]:
         raise ConditionError(f"Action {cleaned!r} of Flyte run {key} is no condition.")
     names = one_line(", ".join(names_of(waiting))) or "none"
     raise ConditionError(f"Flyte run {key} has no condition {cleaned!r}; waiting for an answer are: {names}.")
+
+
+def seek_condition(key: RunKey, org: str, name: str) -> Flow[Condition | None]:
+    """A condition that waits, or else one that did; None where there is none yet.
+
+    :param name: its own name, or that of its action.
+    :raises ConditionError: where several of that name wait.
+    :raises RpcError: where Flyte cannot read the run.
+    """
+    waiting, _ = yield from waiting_conditions(key, org)
+    mine = [each for each in waiting if name in (each.name, each.action)]
+    _check_one(key, mine)
+    mine = mine or [each for each in (yield from _not_waiting(key, org, name)) if each.over]
+    return mine[0] if mine else None
+
+
+def _check_one(key: RunKey, mine: Sequence[Condition]) -> None:
+    if len(mine) > 1:
+        actions = one_line(", ".join(each.action for each in mine))
+        raise ConditionError(
+            f"Of Flyte run {key} {len(mine)} conditions named {one_line(mine[0].name, LONGEST_NAME)!r} wait for an "
+            f"answer. Name the action of one instead: {actions}."
+        )
 
 
 def names_of(conditions: Iterable[Condition]) -> list[str]:
@@ -198,11 +216,11 @@ def _not_waiting(key: RunKey, org: str, name: str) -> Flow[list[Condition]]:
     try:
         listed = yield from _listed(key, org, only, final=RpcError)
         # Some deployments show the name in the list.
-        actions = [each.id.name for each in listed if each.metadata.condition.name in ("", name)]
+        actions = [each.id.name for each in listed if {"", name} & {each.metadata.condition.name, each.id.name}]
         found = yield from _read_each(key, org, actions[:MOST_LOOKED_FOR])
     except RpcError:
         return []
-    return [each for each in found if each.name == name]
+    return [each for each in found if name in (each.name, each.action)]
 
 
 def _listed(

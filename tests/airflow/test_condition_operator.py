@@ -1,0 +1,285 @@
+"""FlyteConditionOperator: a condition of Flyte's becomes a request of Airflow's, and the answer gets to Flyte."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from airflow_provider_flyte.client import RunPhase
+from airflow_provider_flyte.compat import TaskDeferred
+from airflow_provider_flyte.condition_triggers import FlyteConditionTrigger
+from airflow_provider_flyte.conditions import FlyteConditionOperator
+from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConditionUnanswered
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status, unavailable
+from tests.airflow.test_conditions_in_the_log import answer
+from tests.support.driving import TaskInstance, kwargs_of, lines_of, made_again
+
+pytestmark = pytest.mark.one_transport("connect")
+
+
+class Requests:
+    """Airflow's side of requests, as its execution API has it: one a task instance, whose text stays."""
+
+    def __init__(self) -> None:
+        self.request: Any = None
+        self.response: dict[str, Any] | None = None
+
+    def send(self, msg: Any) -> Any:
+        kind = type(msg).__name__
+        if kind == "CreateHITLDetailPayload":
+            self.request = self.request or msg
+            self.response = None
+            return self.request
+        if kind == "UpdateHITLDetail":
+            if self.response is not None:
+                raise RuntimeError("409")
+            self.respond(msg.chosen_options, msg.params_input, by=None)
+        given = self.response or {"chosen_options": None, "params_input": None, "responded_by_user": None}
+        return SimpleNamespace(response_received=self.response is not None, **given)
+
+    def respond(self, chosen: list[str], fields: dict[str, Any] | None = None, by: str | None = "ann") -> None:
+        user = None if by is None else SimpleNamespace(id="7", name=by)
+        self.response = {"chosen_options": chosen, "params_input": fields or {}, "responded_by_user": user}
+
+    def as_event(self) -> dict[str, Any]:
+        """What Airflow 3.3 resumes the task with."""
+        assert self.response is not None
+        user = self.response["responded_by_user"]
+        return {**self.response, "responded_by_user": {"id": user.id, "name": user.name}, "timedout": False}
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
+    from airflow.sdk.execution_time import task_runner
+
+    made = Requests()
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", made, raising=False)
+    monkeypatch.setattr("airflow_provider_flyte.condition_triggers.LOOK_EVERY", 0.05)
+    return made
+
+
+class Asking:
+    """A task with the operator, over its tries."""
+
+    def __init__(self, **arguments: Any) -> None:
+        defaults: dict[str, Any] = {"task_id": "approve", "run_name": "r1", "condition": "approve"}
+        self.task = FlyteConditionOperator(**defaults | {"poll_interval": 0.1} | arguments)
+        self.ti = TaskInstance()
+        self.ti.id = str(uuid4())
+        self.ti.task_id = "approve"
+        self.context: Any = {"ti": self.ti}
+        self.deferred: Any = None
+
+    def _of(self, do: Any) -> Any:
+        try:
+            return do()
+        except TaskDeferred as deferred:
+            self.deferred = deferred
+            return deferred
+
+    @property
+    def stage(self) -> str:
+        return str(self.deferred.trigger.stage)
+
+    def start(self) -> Any:
+        return self._of(lambda: self.task.execute(self.context))
+
+    def resume(self, event: Any) -> Any:
+        kwargs = {"event": event, **json.loads(json.dumps(kwargs_of(self.deferred)))}
+        return self._of(lambda: self.task.resume_execution("execute_complete", kwargs, self.context))
+
+    def event(self, within: float = 30.0) -> Any:
+        """The event of the trigger, once it has been stored and made again."""
+
+        async def first() -> Any:
+            made: FlyteConditionTrigger = made_again(self.deferred.trigger)
+            events = made.run()
+            try:
+                return (await asyncio.wait_for(anext(events), within)).payload
+            finally:
+                await events.aclose()  # type: ignore[attr-defined]
+                await made.cleanup()
+
+        return json.loads(json.dumps(asyncio.run(first())))
+
+
+def paused(flyte: LocalFlyte, kind: type = bool, **more: Any) -> tuple[RunHandle, RunHandle]:
+    run = flyte.run("r1").move("RUNNING")
+    return run, run.condition("approve", kind, prompt="Publish the *model*?", **more)
+
+
+def given(condition: RunHandle) -> Any:
+    primitive = condition.signal.scalar.primitive
+    return getattr(primitive, primitive.WhichOneof("value"))
+
+
+@pytest.mark.parametrize("by_airflow", [True, False])
+def test_an_answer_in_airflow_gets_to_flyte(flyte_default: LocalFlyte, requests: Requests, by_airflow: bool) -> None:
+    _, condition = paused(flyte_default)
+    asking = Asking()
+    asking.start()
+    assert requests.request.subject == "approve: Publish the *model*?"
+    assert requests.request.options == ["Approve", "Reject"]
+    assert "Publish the \\*model\\*\\?" in requests.request.body
+    requests.respond(["Reject"])
+    # Airflow 3.3 resumes the task with the answer; before, the trigger finds it.
+    done = asking.resume(requests.as_event() if by_airflow else asking.event())
+    assert (done["value"], done["answered_by"], done["timed_out"]) == (False, "ann", False)
+    assert (done["condition"], done["action"], given(condition)) == ("approve", condition.action, False)
+    assert not flyte_default.calls("AbortRun")
+
+
+@pytest.mark.parametrize(("kind", "value"), [(int, 3), (float, 0.5), (str, "v2")])
+def test_a_typed_answer(flyte_default: LocalFlyte, requests: Requests, kind: type, value: Any) -> None:
+    _, condition = paused(flyte_default, kind)
+    asking = Asking(default=value)
+    asking.start()
+    form = requests.request.params
+    assert form["answer"]["value"] == value
+    requests.respond(["Send"], {"answer": value, "flyte_condition": form["flyte_condition"]["value"]})
+    assert asking.resume(requests.as_event())["value"] == value
+    assert given(condition) == value
+
+
+def test_it_waits_for_a_condition_that_comes_later(flyte_default: LocalFlyte, requests: Requests) -> None:
+    run = flyte_default.run("r1").move("RUNNING")
+    asking = Asking()
+    asking.start()
+    assert (asking.stage, requests.request) == ("seek", None)
+    run.condition("approve", prompt="Publish?")
+    asking.resume(asking.event())
+    assert (asking.stage, requests.request.subject) == ("watch", "approve: Publish?")
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_an_answer_in_flyte_closes_the_request(flyte_default: LocalFlyte, requests: Requests, value: bool) -> None:
+    _, condition = paused(flyte_default)
+    asking = Asking()
+    asking.start()
+    answer(flyte_default, condition, value)
+    done = asking.resume(asking.event())
+    assert (done["value"], done["answered_by"]) == (value, None)
+    assert requests.response is not None
+    assert requests.response["chosen_options"] == ["Approve" if value else "Reject"]
+
+
+def test_an_answer_that_was_given_before(flyte_default: LocalFlyte, requests: Requests) -> None:
+    _, condition = paused(flyte_default)
+    answer(flyte_default, condition, True)
+    assert Asking().start()["value"] is True
+    assert requests.request is None
+
+
+def test_a_run_that_ends_before(flyte_default: LocalFlyte, requests: Requests) -> None:
+    run, _ = paused(flyte_default)
+    asking = Asking()
+    asking.start()
+    run.succeeds()
+    with pytest.raises(FlyteConditionUnanswered, match="was not answered: its run is over"):
+        asking.resume(asking.event())
+    assert requests.response is not None
+    flyte_default.run("r2").succeeds()
+    asking = Asking(run_name="r2")
+    asking.start()
+    with pytest.raises(FlyteConditionUnanswered):
+        asking.resume(asking.event())
+
+
+def test_the_default_after_a_timeout(flyte_default: LocalFlyte, requests: Requests) -> None:
+    _, condition = paused(flyte_default)
+    asking = Asking(response_timeout=0.2, default=True)
+    asking.start()
+    done = asking.resume(asking.event())
+    assert (done["value"], done["timed_out"], done["answered_by"], given(condition)) == (True, True, None, True)
+
+
+def test_a_timeout_without_a_default(flyte_default: LocalFlyte, requests: Requests) -> None:
+    paused(flyte_default)
+    asking = Asking(response_timeout=0.2)
+    asking.start()
+    with pytest.raises(FlyteConditionUnanswered, match=r"was not answered within 0\.2 s"):
+        asking.resume(asking.event())
+    assert requests.response is not None
+
+
+def test_an_answer_that_flyte_does_not_take_is_sent_until_it_does(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.conditions._BRIEFLY", 0.1)
+    _, condition = paused(flyte_default)
+    asking = Asking()
+    asking.start()
+    requests.respond(["Approve"])
+    flyte_default.inject("SignalEvent", status("UNIMPLEMENTED", "no executor", times=2))
+    flyte_default.inject("SignalEvent", unavailable(times=2))
+    asking.resume(requests.as_event())
+    assert (asking.stage, asking.deferred.trigger.value) == ("send", True)
+    assert condition.phase == RunPhase.PAUSED
+    # A triggerer that was killed makes the trigger again.
+    done = asking.resume(asking.event())
+    assert (done["value"], done["answered_by"], given(condition)) == (True, "ann", True)
+
+
+def test_a_crash_between_answer_and_signal_loses_nothing(flyte_default: LocalFlyte, requests: Requests) -> None:
+    _, condition = paused(flyte_default)
+    asking = Asking()
+    asking.start()
+    fields = {"flyte_condition": requests.request.params["flyte_condition"]["value"]}
+    requests.respond(["Approve"], fields)
+    # The worker dies with the answer. The next try must not ask anew, which would remove it.
+    asking.ti.try_number = 2
+    asking.start()
+    assert asking.stage == "seek"
+    done = asking.resume(asking.event())
+    assert (done["value"], done["answered_by"], given(condition)) == (True, "ann", True)
+
+
+def test_nobody_is_shown_one_prompt_while_another_is_answered(flyte_default: LocalFlyte, requests: Requests) -> None:
+    first = Asking()
+    paused(flyte_default)
+    first.start()
+    shown = requests.request
+    requests.respond(["Approve"], {"flyte_condition": shown.params["flyte_condition"]["value"]})
+    # Cleared, with another run: Airflow keeps the text and, here, the answer.
+    _, other = flyte_default.run("r2").move("RUNNING"), flyte_default.run("r2").condition("approve", prompt="Delete?")
+    again = Asking(run_name="r2")
+    again.ti.id, again.ti.try_number = first.ti.id, 2
+    lines = lines_of(again.task)
+    again.start()
+    again.resume(again.event())
+    assert requests.request is shown
+    assert (again.stage, again.deferred.trigger.asked) == ("watch", False)
+    assert any("Airflow cannot ask for it" in line for line in lines)
+    # Who answers the old text all the same answers nothing.
+    requests.respond(["Approve"], {"flyte_condition": shown.params["flyte_condition"]["value"]})
+    again.resume(requests.as_event())
+    assert not flyte_default.calls("SignalEvent")
+    answer(flyte_default, other, False)
+    assert again.resume(again.event())["value"] is False
+
+
+def test_several_of_a_name(flyte_default: LocalFlyte, requests: Requests) -> None:
+    run, _ = paused(flyte_default)
+    second = run.condition("approve")
+    with pytest.raises(FlyteArgumentError, match="2 conditions named 'approve' wait"):
+        Asking().start()
+    asking = Asking(condition=second.action)
+    asking.start()
+    assert asking.deferred.trigger.condition == second.action
+
+
+def test_a_default_of_another_type(flyte_default: LocalFlyte, requests: Requests) -> None:
+    paused(flyte_default)
+    with pytest.raises(FlyteArgumentError, match=r"default: .* asks for a bool, not 3"):
+        Asking(default=3).start()
+
+
+def test_an_older_airflow_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.compat._airflow_version", lambda: (3, 0))
+    with pytest.raises(FlyteArgumentError, match=r"needs Airflow 3\.1 or newer"):
+        FlyteConditionOperator(task_id="approve", run_name="r1", condition="approve")
