@@ -51,7 +51,7 @@ OPTIONS = (
 )
 
 READABLE = Option(
-    "test_connection_folders",
+    "api_server_folders",
     "",
     "Folders, separated by commas, below which the Test button and the tab 'Flyte' may open the files that a "
     "connection names (certificates, tokens). They run inside the API server, which opens no other file.",

@@ -120,7 +120,7 @@ def test_a_file_that_never_ends_keeps_no_process_from_exiting(tmp_path: Path) ->
     """As one on a file server that is away: neither the check's time nor the end of the API server waits for it."""
     pipe = tmp_path / "roots.pem"
     os.mkfifo(pipe)
-    environment = os.environ | {"AIRFLOW__FLYTE__TEST_CONNECTION_FOLDERS": str(tmp_path)}
+    environment = os.environ | {"AIRFLOW__FLYTE__API_SERVER_FOLDERS": str(tmp_path)}
     command = [sys.executable, "-c", _IN_A_PROCESS, str(pipe)]
     process = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=True)
     assert process.stdout.startswith('(False, "Endpoint: no answer from localhost:1 within 0.2 s.')
@@ -168,7 +168,7 @@ def test_it_opens_no_file_that_nobody_allowed(
     """Whoever may edit connections must not be able to have the API server read files."""
     allowed = tmp_path / "allowed"
     allowed.mkdir()
-    monkeypatch.setenv("AIRFLOW__FLYTE__TEST_CONNECTION_FOLDERS", f"/nowhere, {allowed}")
+    monkeypatch.setenv("AIRFLOW__FLYTE__API_SERVER_FOLDERS", f"/nowhere, {allowed}")
     secret = tmp_path / "secret"
     secret.write_text(SECRET)
     link = allowed / "link"
@@ -182,7 +182,7 @@ def test_it_opens_no_file_that_nobody_allowed(
         good, message = stored_as(monkeypatch, local_flyte, **others, **{field: str(path)}).test_connection()
         assert not good
         assert message.startswith(f"Settings: {field} names the file {path}, which the Test button does not open.")
-        assert "[flyte] test_connection_folders" in message
+        assert "[flyte] api_server_folders" in message
         assert SECRET not in message
 
 
@@ -192,7 +192,7 @@ _PEM = "-----BEGIN X-----\nAAAA\n-----END X-----\n"
 def test_it_opens_a_file_that_somebody_allowed(
     local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__FLYTE__TEST_CONNECTION_FOLDERS", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__FLYTE__API_SERVER_FOLDERS", str(tmp_path))
     token = tmp_path / "token"
     token.write_text(SECRET)
     hook = stored_as(monkeypatch, local_flyte, authentication="token_file", credentials_file=str(token))

@@ -24,7 +24,7 @@ HIDDEN = "RATHER_LONG_SENSITIVE_FIELD_PLACEHOLDER"
 def flytes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, GuardedFlyte]]:
     folder = tmp_path_factory.mktemp("readable")
     with pytest.MonkeyPatch.context() as patch, guarded_flytes(folder) as made:
-        patch.setenv("AIRFLOW__FLYTE__TEST_CONNECTION_FOLDERS", str(folder))
+        patch.setenv("AIRFLOW__FLYTE__API_SERVER_FOLDERS", str(folder))
         yield made
 
 

@@ -162,6 +162,6 @@ async def test_the_api_server_opens_no_file_for_it_that_it_may_not(
     look = await live.look(CONN, key("r1"), DETAILS)
     assert f"credentials_file names the file {secret}, which the tab 'Flyte' does not open" in look.trouble
     assert polls(flyte_default) == 0
-    monkeypatch.setenv("AIRFLOW__FLYTE__TEST_CONNECTION_FOLDERS", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__FLYTE__API_SERVER_FOLDERS", str(tmp_path))
     clock.now += FRESH + 0.1
     assert (await live.look(CONN, key("r1"), DETAILS)).answer is not None

@@ -58,7 +58,7 @@ def airflow(flyte: LocalFlyte, readable_folder: Path) -> Iterator[StandaloneAirf
     }
     settings = {
         "CORE__TEST_CONNECTION": "Enabled",
-        "FLYTE__TEST_CONNECTION_FOLDERS": str(readable_folder),
+        "FLYTE__API_SERVER_FOLDERS": str(readable_folder),
         # Whatever can be logged is, because none of it may hold a secret.
         "LOGGING__LOGGING_LEVEL": "DEBUG",
     }
