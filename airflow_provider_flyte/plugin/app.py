@@ -9,10 +9,10 @@ from weakref import WeakKeyDictionary
 
 from fastapi import FastAPI, Request, Response
 
-from airflow_provider_flyte.plugin import dag_pages, run_pages
+from airflow_provider_flyte.plugin import condition_pages, dag_pages, run_pages
 from airflow_provider_flyte.plugin.chosen_run import live_runs
 
-ROUTERS = (run_pages.router, dag_pages.router)
+ROUTERS = (run_pages.router, condition_pages.router, dag_pages.router)
 """What the pages ask for, a file for each page."""
 
 HEADERS = {

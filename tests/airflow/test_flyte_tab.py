@@ -478,3 +478,69 @@ def test_the_run_that_the_page_shows_is_the_one_that_is_aborted(server: Server, 
     run = launched(flyte, run_id, "tab-of-the-retry")
     assert abort(server, run_id, "tab-of-the-first-try").status_code == 409
     assert run.phase == RunPhase.RUNNING
+
+
+# -- conditions that the run waits for
+
+
+def waiting(server: Server, run_id: str, role: str = "VIEWER") -> dict[str, Any]:
+    return dict(further(server, run_id, "conditions", task_id="templated", role=role).json())
+
+
+def give(
+    server: Server, run_id: str, name: str, action: str, value: str, role: str | None = "USER", **headers: str
+) -> httpx.Response:
+    asked = {"dag_id": DAG, "run_id": run_id, "task_id": "templated"}
+    sent = {"Authorization": f"Bearer {token(role)}", "Content-Type": "application/json"} | FROM_THE_PAGE | headers
+    body = json.dumps({"name": name, "action": action, "value": value})
+    return server.client.post("/flyte/api/answer", params=asked, headers=sent, content=body)
+
+
+def test_who_may_edit_the_task_answers_what_its_run_waits_for(server: Server, flyte: LocalFlyte, run_id: str) -> None:
+    run = launched(flyte, run_id, "tab-asks")
+    approve = run.condition("approve", prompt=HOSTILE, description="of v2")
+    rows = run.condition("rows", int)
+    told = waiting(server, run_id)
+    assert (told["may_answer"], told["trouble"]) == (False, "")
+    shown = {each["name"]: each for each in told["conditions"]}
+    assert (shown["approve"]["kind"], shown["rows"]["kind"], shown["approve"]["description"]) == (
+        "bool",
+        "int",
+        "of v2",
+    )
+    assert "\x1b" not in shown["approve"]["prompt"]
+    said = give(server, run_id, "tab-asks", rows.action, "many").json()["said"]
+    assert "asks for an int of 64 bits, not 'many'" in said
+    assert (
+        "was answered with 9007199254740993"
+        in give(server, run_id, "tab-asks", rows.action, "9007199254740993").json()["said"]
+    )
+    assert rows.signal.scalar.primitive.integer == 9007199254740993
+    assert "was answered with True" in give(server, run_id, "tab-asks", approve.action, "true").text
+    assert "it is over (SUCCEEDED)" in give(server, run_id, "tab-asks", approve.action, "false").text
+    assert approve.signal.scalar.primitive.boolean is True
+    assert waiting(server, run_id, "USER") == {"conditions": [], "may_answer": True, "trouble": ""}
+
+
+@pytest.mark.parametrize(
+    ("role", "headers"),
+    [("VIEWER", {}), (None, {}), ("USER", {"X-Flyte-Tab": ""}), ("USER", {"Sec-Fetch-Site": "cross-site"})],
+    ids=range(4),
+)
+def test_nobody_else_answers_and_no_other_site_does(
+    server: Server, flyte: LocalFlyte, run_id: str, role: str | None, headers: dict[str, str]
+) -> None:
+    condition = launched(flyte, run_id, "tab-asks-in-vain").condition("approve")
+    answer = give(server, run_id, "tab-asks-in-vain", condition.action, "true", role=role, **headers)
+    assert answer.status_code == 403
+    assert condition.phase == RunPhase.PAUSED
+
+
+def test_only_conditions_of_the_run_that_is_shown_are_answered(server: Server, flyte: LocalFlyte, run_id: str) -> None:
+    other = flyte.run("tab-of-others").move("RUNNING").condition("approve")
+    run = launched(flyte, run_id, "tab-asks-nothing")
+    run.child("c1")
+    for action in (other.action, "c1"):
+        assert "has no such condition" in give(server, run_id, "tab-asks-nothing", action, "true").text
+    assert give(server, run_id, "tab-of-others", other.action, "true").status_code == 409
+    assert other.phase == RunPhase.PAUSED

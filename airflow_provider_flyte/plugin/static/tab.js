@@ -1,6 +1,7 @@
 // The tab "Flyte" of a task instance.
 
 import { IN_TROUBLE, LONGEST, Pace, ask, at, bars, duration, fill, follow, link, make, open, phase, placed, refusal, say, time } from "./page.js";
+import { Conditions } from "./conditions.js";
 import { Tree } from "./tree.js";
 
 const [dagId, runId, taskId, mapIndex] = placed("dag_id", "run_id", "task_id", "map_index");
@@ -52,6 +53,7 @@ function show(told) {
   fill(at("error"), run.error ? run.error.message || "Flyte gives no message." : "Only those who may read this task's log may read it.");
   attempts(run);
   at("abort").hidden = !told.abortable;
+  conditions(run);
   const may = { actions: true, log: told.logs, failed: told.logs, values: told.values };
   for (const name of Object.keys(PARTS)) {
     at(`${name}-part`).hidden = !may[name];
@@ -74,8 +76,31 @@ async function more(name) {
   else fill(at(`${name}-message`), "Airflow does not tell it. The page asks again by itself.");
 }
 
+// -- what it waits for
+
+const waiting = new Conditions(at("conditions"), async (given) => {
+  fill(at("conditions-said"), await change("answer", { name: at("name").textContent, ...given }));
+});
+
+async function conditions(run) {
+  if (run.over) {
+    waiting.forget();
+    at("conditions-part").hidden = !at("conditions-said").textContent;
+    return;
+  }
+  const about = chosen, answer = await ask("api/conditions", query(about));
+  if (about !== chosen || !answer.ok) return;
+  fill(at("conditions-message"), answer.told.trouble);
+  waiting.show(answer.told);
+  // What was said of the last answer stays.
+  at("conditions-part").hidden = !answer.told.conditions.length && !at("conditions-said").textContent;
+}
+
 function forget() {
   tree.forget();
+  waiting.forget();
+  fill(at("conditions-said"), "");
+  at("conditions-part").hidden = true;
   for (const name of ["log", "failed", "inputs", "outputs"]) at(name).replaceChildren();
   for (const name of Object.keys(PARTS)) fill(at(`${name}-message`), "");
   delete at("failed").dataset.shown;

@@ -1,0 +1,101 @@
+"""What a task instance's run waits for, in its tab, and the answer to it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, HTTPException, status
+from pydantic import BaseModel, Field
+
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines
+from airflow_provider_flyte.plugin.abort import FromThePage
+from airflow_provider_flyte.plugin.access import Editor, MayEdit, UserName
+from airflow_provider_flyte.plugin.chosen_run import ChosenRun
+from airflow_provider_flyte.plugin.live_runs import Question
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import FlyteClient
+    from airflow_provider_flyte.client.flows.conditions import Condition
+    from airflow_provider_flyte.client.flows.signal import SignalledCondition
+    from airflow_provider_flyte.client.run_key import RunKey
+
+log = logging.getLogger(__name__)
+
+router = APIRouter()
+
+MOST = 20
+"""How many conditions are shown."""
+
+_RETRY_FOR = 5.0
+"""Seconds for which the reads around an answer are repeated; the answer itself never is."""
+
+
+async def _ask_conditions(client: FlyteClient, key: RunKey) -> list[Condition]:
+    from airflow_provider_flyte.client.flows.conditions import waiting_conditions
+
+    found, _ = await client.aexecute(waiting_conditions(key, client.config.org, most=MOST), retry_for=0.0)
+    return found
+
+
+CONDITIONS: Question[list[Condition]] = Question("conditions", _ask_conditions, lambda found: 5.0)
+"""The conditions that wait for an answer."""
+
+
+@router.get("/api/conditions")
+async def show_conditions(chosen: ChosenRun, edit: MayEdit) -> dict[str, Any]:
+    """What the run waits for."""
+    look = await chosen.look(CONDITIONS)
+    shown = [
+        {
+            "action": each.action,
+            "name": one_line(each.name, LONGEST_NAME),
+            "prompt": some_lines(each.prompt),
+            "description": some_lines(each.description),
+            "kind": each.kind.__name__ if each.kind else None,
+        }
+        for each in look.answer or ()
+    ]
+    return {"conditions": shown, "may_answer": edit, "trouble": one_line(look.trouble)}
+
+
+class Given(BaseModel):
+    """What the page sends."""
+
+    name: str = Field(max_length=LONGEST_NAME)
+    """The run's name as the page shows it: the task may have another one by now."""
+
+    action: str = Field(min_length=1, max_length=LONGEST_NAME)
+    """The condition's action."""
+
+    value: str = Field(max_length=10_000)
+    """The answer as text: JSON's numbers have no 64 bits in a browser."""
+
+
+@router.post("/api/answer", dependencies=[Editor, FromThePage])
+async def answer_condition(user: UserName, chosen: ChosenRun, given: Given) -> dict[str, Any]:
+    """Answer a condition that the run waits for."""
+    if chosen.key.name != given.name:
+        raise HTTPException(
+            status.HTTP_409_CONFLICT, f"The task instance has run {chosen.key.name} by now. Nothing is answered."
+        )
+    done = await chosen.do(lambda client, key: _answer(client, key, given))
+    said = done.trouble if done.answer is None else f"{done.answer}."
+    log.info("%s answered in the tab of a task instance: %s", one_line(user, LONGEST_NAME), one_line(said))
+    return {"said": one_line(said)}
+
+
+async def _answer(client: FlyteClient, key: RunKey, given: Given) -> SignalledCondition:
+    from airflow_provider_flyte.client.errors import ConditionError, NotFoundError
+    from airflow_provider_flyte.client.flows.conditions import read_condition
+    from airflow_provider_flyte.client.flows.signal import answer, value_from_text
+
+    org = client.config.org
+    try:
+        condition = await client.aexecute(read_condition(key, org, given.action), retry_for=_RETRY_FOR)
+    except NotFoundError:
+        condition = None
+    if condition is None:
+        raise ConditionError(f"Flyte run {key} has no such condition.")
+    value = value_from_text(given.value, condition.kind)
+    return await client.aexecute(answer(condition, org, value), retry_for=_RETRY_FOR)
