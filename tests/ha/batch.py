@@ -140,7 +140,8 @@ class Batch:
             return False
         mine = [run for run in runs if self._of(run) == task.place]
         if mine:
-            return bool(self._xcom(task, "o0") == runs.index(mine[-1]))
+            # Airflow 2.11 answers with a text.
+            return str(self._xcom(task, "o0")) == str(runs.index(mine[-1]))
         found = str(self._xcom(task, "return_value"))
         return any(f"{self.name}-{number}" in found for number in range(WAITED_FOR))
 

@@ -70,20 +70,24 @@ class Scenes:
         :param deed: what happens.
         :param after: what happens when both are over.
         """
-        began = time.monotonic()
-        self.came_back.clear()
         waiting = Batch(self.airflow, self.flyte, f"{name}-w")
         until(waiting.waits, 240, f"{name}: a batch that waits", waiting.describe)
         launching = Batch(self.airflow, self.flyte, f"{name}-l")
         until(launching.runs, 120, f"{name}: the first launch", launching.describe)
         deed()
         waiting.end_runs()
-        counted = self.finish(waiting, launching)
+        return self.check(name, waiting, launching, after=after)
+
+    def check(self, name: str, *batches: Batch, after: Callable[[], object] = lambda: None) -> Counted:
+        """Let the runs of these batches end, until all their tasks have; check, say and return what came of them."""
+        began = time.monotonic()
+        counted = self.finish(*batches)
         after()
         more = f"; ended by themselves and were started again: {', '.join(self.came_back)}" if self.came_back else ""
-        self.say(f"{name}: {counted}; {time.monotonic() - began:.0f} s{more}")
+        self.came_back.clear()
+        self.say(f"{name}: {counted}; over {time.monotonic() - began:.0f} s later{more}")
         self.total += counted
-        assert counted.faults() == {}, "\n".join(each.describe() for each in (waiting, launching))
+        assert counted.faults() == {}, "\n".join(each.describe() for each in batches)
         return counted
 
     def finish(self, *batches: Batch) -> Counted:
