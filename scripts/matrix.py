@@ -149,7 +149,7 @@ def find_python(version: str) -> str | None:
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     folders = [*sorted(root.glob("versions/*/bin")), *ROOT.glob(".tools/python-*/usr/bin")]
     path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
-    command = [UV, "python", "find", "--system", version]
+    command = [str(UV), "python", "find", "--system", version]
     done = subprocess.run(command, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None
 
