@@ -125,11 +125,12 @@ export function bars(phases, span = {}) {
   if (last && last.to === null && last.kind !== "good" && last.kind !== "bad") last.to = Date.now();
   const end = span.end ?? Math.max(...known.map((each) => each.to ?? each.from));
   for (const each of known) {
-    const x = (each.from - begin) / (end - begin || 1) * 1000;
+    const width = Math.max(3, ((each.to ?? each.from) - each.from) / (end - begin || 1) * 1000);
+    const x = Math.min((each.from - begin) / (end - begin || 1) * 1000, 1000 - width);
     const bar = document.createElementNS(SVG, "rect");
     bar.setAttribute("class", each.kind);
     bar.setAttribute("x", x);
-    bar.setAttribute("width", Math.max(3, ((each.to ?? each.from) - each.from) / (end - begin || 1) * 1000));
+    bar.setAttribute("width", width);
     bar.setAttribute("height", 10);
     svg.append(bar);
   }

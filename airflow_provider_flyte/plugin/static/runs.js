@@ -21,7 +21,6 @@ function show(told) {
   const pause = pace.after(told), none = !told.rows.length && pages.length === 1;
   at("list").hidden = none;
   say(none ? noRuns(told) : told.troubles.join(" "));
-  at("dag-run-head").hidden = isDagRun;
   fill(at("summary"), summary(told.rows));
   const span = spans(told.rows), keys = told.rows.map((row) => JSON.stringify([row.run_id, row.task_id, row.map_index, row.name]));
   const rows = keys.map((key) => shown.get(key) ?? shown.set(key, newRow()).get(key));
@@ -66,14 +65,14 @@ function spans(rows) {
 function newRow() {
   const row = {
     phase: make("span"), name: make("a", { target: "_blank", rel: "noopener noreferrer", title: "Open in Flyte console" }), plain: make("span"),
-    more: make("div", { className: "faint" }), task: make("a"), state: make("div", { className: "faint" }), dagRun: make("td"), started: make("td"),
+    more: make("div", { className: "faint" }), task: make("a"), state: make("div", { className: "faint" }), dagRun: make("div", { className: "faint" }), started: make("td"),
     took: make("div"), bar: make("div"),
   };
   row.name.addEventListener("click", open);
   row.task.addEventListener("click", leave);
   row.line = make("tr", {}, make("td", {}, row.phase),
     make("th", { scope: "row" }, make("code", {}, row.name, row.plain), row.more),
-    make("td", {}, row.task, row.state), row.dagRun, row.started, make("td", { className: "took" }, row.took, row.bar));
+    make("td", {}, row.task, row.state, row.dagRun), row.started, make("td", { className: "took" }, row.took, row.bar));
   return row;
 }
 
