@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from threading import Event
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -16,6 +19,9 @@ from tests.support.debian_servers import Redis
 pytestmark = pytest.mark.timeout(900)
 
 FROZEN = 15.0
+QUEUE = "default"
+BEGUN = "Executing workload in Celery"
+AGAIN = "Task already running elsewhere, ignoring redelivered message"
 
 
 def test_undisturbed(celery: Scenes) -> None:
@@ -54,6 +60,33 @@ def test_a_worker_is_ended(celery: Scenes, number: signal.Signals) -> None:
         until(again, 60, "the end of the worker", celery.airflow.tails)
 
     celery.play(number.name.lower(), lambda: celery.airflow.component("worker-1").send_signal(number), after=ended)
+
+
+def test_messages_come_again(celery: Scenes) -> None:
+    """Because their tasks take longer than the visibility timeout; Celery looks for such messages every 100 s."""
+    seen = _times_said(celery, AGAIN)
+    celery.play("again", lambda: until(lambda: _times_said(celery, AGAIN) > seen, 200, "a message that comes again"))
+    celery.say(f"again: {_times_said(celery, AGAIN) - seen} messages of tasks that were running")
+
+
+def test_messages_come_twice_at_once(celery: Scenes, redis: Redis) -> None:
+    """So that two workers begin the same try."""
+    from redis import Redis as Client
+
+    seen = _times_said(celery, BEGUN)
+    for name in WORKERS:
+        celery.airflow.pause(name)
+    batch = Batch(celery.airflow, celery.flyte, "twice")
+    with Client.from_url(redis.address) as client:
+        # All but the sensor that has no worker.
+        messages = until(lambda: _messages(client, 6), 120, "the messages of all tasks", batch.describe)
+        client.rpush(QUEUE, *(_doubled(each) for each in messages))
+    for name in WORKERS:
+        celery.airflow.resume(name)
+    celery.check("twice", batch)
+    taken = _times_said(celery, BEGUN) - seen
+    celery.say(f"twice: {len(messages)} messages and as many copies; workers took {taken}, those of resumed tasks too")
+    assert taken >= 2 * len(messages)
 
 
 def test_redis_stalls(celery: Scenes, redis: Redis) -> None:
@@ -97,3 +130,20 @@ def _quiet(celery: Scenes) -> dict[str, Open] | None:
     """Once none of them works for a task any more."""
     pools = [process for name in WORKERS for process in celery.airflow.component(name).children()]
     return None if any(process.children() for process in pools) else _all(celery)
+
+
+def _messages(client: Any, count: int) -> list[bytes]:
+    """What lies in Redis, once it is so much."""
+    found = list(client.lrange(QUEUE, 0, -1))
+    return found if len(found) >= count else []
+
+
+def _doubled(message: bytes) -> str:
+    """The same message, as Redis delivers it another time."""
+    made = json.loads(message)
+    made["properties"]["delivery_tag"] = str(uuid4())
+    return json.dumps(made)
+
+
+def _times_said(celery: Scenes, text: str) -> int:
+    return sum(celery.airflow.log_of(name).count(text) for name in WORKERS)
