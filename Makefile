@@ -28,7 +28,7 @@ DOCS_STAMP := .venv-docs/.made-$(call hash,requirements/docs.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage postgres test-ha protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements constraints dist mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage postgres test-ha protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -156,6 +156,13 @@ requirements: $(UV)  ## pin the newest versions
 		requirements/ha.in -o requirements/ha.txt
 	for n in peer peer-connect idl docs; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
 		requirements/$$n.in -o requirements/$$n.txt || exit 1; done
+
+constraints: $(UV)  ## constraints/ for users, from what the matrix installs
+	$(PYTHON) scripts/matrix.py constraints
+
+dist: $(UV)  ## sdist and wheel in dist/; the same bytes each time
+	rm -rf dist
+	$(UV) build --quiet --python $(PYTHON) --out-dir dist .
 
 matrix-requirements: $(UV)  ## pin what each Airflow had on the day of its release
 	$(PYTHON) scripts/matrix.py pin

@@ -1,6 +1,7 @@
 """The provider on each Airflow as it was released, and on each Python.
 
     matrix.py pin              # write requirements/matrix/*.txt anew
+    matrix.py constraints      # write constraints/*.txt anew: of these what the provider and its Airflow need
     matrix.py run 3.0.6        # one environment: install, import, tests, a whole Airflow; without a name, all
     matrix.py run --quick      # of those the part that CI has time for
     matrix.py table            # what the README says of the last runs
@@ -25,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 UV = ROOT / ".tools" / "bin" / "uv"
 PINS = ROOT / "requirements" / "matrix"
+CONSTRAINTS = ROOT / "constraints"
 RESULTS = ROOT / ".run" / "matrix"
 
 RELEASED = {
@@ -139,6 +141,19 @@ def pin() -> None:
     uv("pip", "compile", *common, "--resolution", "lowest-direct", "--python-version", lowest.python,
        *(f"--no-emit-package={name}" for name in lowest.adds),
        "--exclude-newer", RELEASED[lowest.airflow], "pyproject.toml", PINS / "tools.in", "-o", lowest.pins)  # fmt: skip
+
+
+def constraints() -> None:
+    """For each Airflow what the provider and it need, without the tools of the tests."""
+    CONSTRAINTS.mkdir(exist_ok=True)
+    for airflow in sorted({one.airflow for one in ENVIRONMENTS if not one.lowest}):
+        pins = PINS / f"airflow-{airflow}.txt"
+        needed = uv("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--universal",
+                    "--python-version", "3.10", "--constraint", pins, PINS / f"airflow-{airflow}.in", "pyproject.toml")  # fmt: skip
+        names = {line.partition("==")[0] for line in needed.splitlines()}
+        lines = [line for line in pins.read_text().splitlines() if line.partition("==")[0] in names]
+        title = f"# The provider is tested with these beside Airflow {airflow}, as it was on {RELEASED[airflow]}."
+        (CONSTRAINTS / pins.name).write_text("\n".join([title, *lines]) + "\n")
 
 
 # -- one environment
@@ -260,7 +275,7 @@ def table(environments: Iterable[Environment]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["pin", "run", "table"])
+    parser.add_argument("what", choices=["pin", "constraints", "run", "table"])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(one.name for one in ENVIRONMENTS))
     parser.add_argument("--quick", action="store_true", help="import, first DAGs, eight deferred waits")
     asked = parser.parse_args()
@@ -269,6 +284,9 @@ def main() -> int:
         parser.error(f"no such environment: {', '.join(missing)}")
     if asked.what == "pin":
         pin()
+        return 0
+    if asked.what == "constraints":
+        constraints()
         return 0
     if asked.what == "run":
         RESULTS.mkdir(parents=True, exist_ok=True)

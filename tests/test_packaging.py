@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import email
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+from airflow_provider_flyte import DISTRIBUTION
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,13 +29,24 @@ def uv(*arguments: str | Path) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+def build(source: Path, folder: Path) -> dict[str, bytes]:
+    """An sdist, and the wheel that is made of it."""
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(source)]
     subprocess.run(command, check=True, capture_output=True)
-    [built] = folder.glob("*.whl")
-    return built
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    build(ROOT, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    [wheel] = built.glob("*.whl")
+    return wheel
 
 
 def test_the_wheel_holds_the_package_and_its_licence(wheel: Path) -> None:
@@ -38,10 +55,67 @@ def test_the_wheel_holds_the_package_and_its_licence(wheel: Path) -> None:
     assert {f"airflow_provider_flyte/plugin/static/tab{ending}" for ending in (".html", ".css", ".js")} <= {*names}
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert any(name.startswith("airflow_provider_flyte/client/idl/workflow/") for name in names)
+    examples = {f"airflow_provider_flyte/example_dags/{file.name}" for file in (ROOT / "example_dags").glob("*.py")}
+    assert {name for name in names if "/example_dags/" in name} == examples
     assert {name.split("/")[0] for name in names} == {
         "airflow_provider_flyte",
         wheel.name.split("-py3")[0] + ".dist-info",
     }
+
+
+def test_the_sdist_holds_what_git_has_of_these(built: Path) -> None:
+    [sdist] = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    parts = ["airflow_provider_flyte", "constraints", "example_dags", "protos"]
+    files = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "pyproject.toml", ".gitignore"]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *parts, *files]
+    known = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if known.returncode:
+        pytest.skip("not in a clone")
+    assert names == {*known.stdout.split(), "PKG-INFO"}
+
+
+def test_built_twice_they_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
+    """From files of another day with other rights, on which a build must not depend."""
+    source = tmp_path / "source"
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*venv*", ".tools", ".run", ".git", "tests", "docs"))
+    for file in source.rglob("*"):
+        file.chmod(0o700 if file.is_dir() else 0o600)
+        os.utime(file, (10**9, 10**9))
+    assert build(source, tmp_path / "again") == {file.name: file.read_bytes() for file in built.iterdir()}
+
+
+def test_the_metadata_says_what_it_is(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    said = email.message_from_bytes(archive.read(name))
+    assert (said["Name"], said["License-Expression"]) == (DISTRIBUTION, "Apache-2.0")
+    assert said["Author"]
+    assert said.get_all("Project-URL")
+    kinds = {classifier.split(" :: ")[0] for classifier in said.get_all("Classifier", [])}
+    assert kinds >= {"Framework", "Intended Audience", "Operating System", "Topic", "Typing", "Programming Language"}
+    pythons = {text.split(" :: ")[2] for text in said.get_all("Classifier", []) if "Python :: 3." in text}
+    # Those that the matrix has a whole environment for; another one may work.
+    assert pythons == {"3.10", "3.11", "3.12", "3.13"}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "constraints").glob("*.txt")), ids=lambda file: file.stem)
+def test_constraints_are_what_the_matrix_installs_without_the_tools(file: Path) -> None:
+    title, *lines = file.read_text().splitlines()
+    assert title.startswith("# The provider is tested with these beside Airflow")
+    assert {*lines} <= {*(ROOT / "requirements" / "matrix" / file.name).read_text().splitlines()}
+    names = {line.partition("==")[0] for line in lines}
+    assert names >= {"apache-airflow", "grpcio", "httpx", "msgspec", "protobuf", "tenacity"}
+    assert not names & {"pytest", "hypothesis", "flyteidl2", DISTRIBUTION}
+
+
+def test_each_airflow_of_the_matrix_has_constraints() -> None:
+    constraints, pins = (
+        {file.name for file in (ROOT / folder).glob("airflow-*.txt")}
+        for folder in ("constraints", "requirements/matrix")
+    )
+    assert constraints == pins
 
 
 def test_both_airflows_are_tested_with_the_same_libraries_under_the_client() -> None:
@@ -68,7 +142,7 @@ def test_it_adds_one_distribution_to_a_plain_airflow(wheel: Path, tmp_path: Path
     uv("pip", "install", "--python", python, f"apache-airflow=={airflow}", "--constraint", pins)
     before = distributions()
     uv("pip", "install", "--python", python, wheel, "--constraint", pins)
-    assert distributions() - before == {"airflow-provider-flyte2"}
+    assert distributions() - before == {DISTRIBUTION}
     assert before <= distributions()
 
 
