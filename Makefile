@@ -28,7 +28,7 @@ DOCS_STAMP := .venv-docs/.made-$(call hash,requirements/docs.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements constraints dist mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage postgres test-ha protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements constraints dist sbom licenses golden release-check mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage postgres test-ha protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -154,7 +154,7 @@ requirements: $(UV)  ## pin the newest versions
 		requirements/postgres.in -o requirements/postgres.txt
 	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
 		requirements/ha.in -o requirements/ha.txt
-	for n in peer peer-connect idl docs; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
+	for n in audit peer peer-connect idl docs; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
 		requirements/$$n.in -o requirements/$$n.txt || exit 1; done
 
 constraints: $(UV)  ## constraints/ for users, from what the matrix installs
@@ -163,6 +163,22 @@ constraints: $(UV)  ## constraints/ for users, from what the matrix installs
 dist: $(UV)  ## sdist and wheel in dist/; the same bytes each time
 	rm -rf dist
 	$(UV) build --quiet --python $(PYTHON) --out-dir dist .
+
+sbom: $(UV) dist  ## what the wheel brings into an empty environment, as CycloneDX in .run/sbom.cdx.json
+	$(call wheel_alone)
+	$(UV) run --quiet --no-project --isolated --with-requirements requirements/audit.txt \
+		cyclonedx-py environment --pyproject pyproject.toml --mc-type library --output-reproducible -o .run/sbom.cdx.json .run/wheel-alone
+
+licenses: $(UV) dist  ## the licence of everything that the wheel brings
+	$(call wheel_alone)
+	$(UV) run --quiet --no-project --isolated --with-requirements requirements/audit.txt \
+		pip-licenses --python .run/wheel-alone/bin/python --order license --with-system --format plain
+
+golden: $(STAMP)  ## what this version stores, in tests/golden, for later ones to read
+	$(BIN)/python -m tests.support.golden
+
+release-check:  ## whether all is there that the release VERSION=0.1.0 needs
+	$(PYTHON) scripts/release_check.py "$(VERSION)"
 
 matrix-requirements: $(UV)  ## pin what each Airflow had on the day of its release
 	$(PYTHON) scripts/matrix.py pin
@@ -182,6 +198,12 @@ define debian
 	@command -v $(1) > /dev/null || ! command -v apt-get > /dev/null || [ "$$(id -u)" != 0 ] || \
 		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(2); } > /dev/null || \
 		echo "$(1) could not be installed: the tests that need it are skipped"
+endef
+
+# An environment with the wheel, what it needs, and nothing else.
+define wheel_alone
+	$(UV) venv --quiet --clear --python $(PYTHON) .run/wheel-alone
+	$(UV) pip install --quiet --python .run/wheel-alone/bin/python --constraint constraints/airflow-$(AIRFLOW).txt dist/*.whl
 endef
 
 # $(1) environment, $(2) Python versions, $(3) requirements

@@ -148,8 +148,10 @@ def constraints() -> None:
     CONSTRAINTS.mkdir(exist_ok=True)
     for airflow in sorted({one.airflow for one in ENVIRONMENTS if not one.lowest}):
         pins = PINS / f"airflow-{airflow}.txt"
-        needed = uv("pip", "compile", "--quiet", "--no-header", "--no-annotate", "--universal",
-                    "--python-version", "3.10", "--constraint", pins, PINS / f"airflow-{airflow}.in", "pyproject.toml")  # fmt: skip
+        options = ["--quiet", "--no-header", "--no-annotate", "--universal", "--python-version", "3.10"]
+        needed = uv(
+            *("pip", "compile", *options, "--constraint", pins), PINS / f"airflow-{airflow}.in", "pyproject.toml"
+        )
         names = {line.partition("==")[0] for line in needed.splitlines()}
         lines = [line for line in pins.read_text().splitlines() if line.partition("==")[0] in names]
         title = f"# The provider is tested with these beside Airflow {airflow}, as it was on {RELEASED[airflow]}."
