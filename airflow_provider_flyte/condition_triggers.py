@@ -10,7 +10,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConditionError, ConfigError, FlyteError
-from airflow_provider_flyte.client.outside import LONGEST_IN_EVENT, one_line
+from airflow_provider_flyte.client.outside import LONGEST_IN_EVENT, one_line, storable
 from airflow_provider_flyte.client.phase import is_terminal
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.compat import BaseTrigger, TriggerEvent, close_persons_request, persons_answer
@@ -283,4 +283,4 @@ class FlyteConditionTrigger(BaseTrigger):
 
 
 def _event(ending: str, *, action: str = "", message: str = "") -> dict[str, Any]:
-    return {"ending": ending, "action": action, "message": one_line(message, LONGEST_IN_EVENT)}
+    return {"ending": ending, "action": storable(action), "message": one_line(message, LONGEST_IN_EVENT)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_provider_flyte.arguments import LEAST_INTERVAL, argument_errors
 from airflow_provider_flyte.client.arguments import optional_seconds, seconds
 from airflow_provider_flyte.client.errors import ConditionError, ConfigError, FlyteError
-from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines, storable
 from airflow_provider_flyte.compat import BaseOperator, airflow_version, ask_person, has_human_requests
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import (
@@ -299,10 +299,10 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
             "run_name": key.name,
             "project": key.project,
             "domain": key.domain,
-            "condition": condition.name,
-            "action": condition.action,
-            "prompt": condition.prompt,
-            "value": value,
+            "condition": one_line(condition.name, LONGEST_NAME),
+            "action": storable(condition.action),
+            "prompt": some_lines(condition.prompt),
+            "value": storable(value) if isinstance(value, str) else value,
             "answered_by": sent.get("answered_by") if ours else None,
             "timed_out": bool(sent.get("timed_out")) and ours,
         }
@@ -341,6 +341,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
 
         settled: dict[str, Any] = {"project": key.project, "domain": key.domain, **more}
         if stage != SEEK:
+            condition = storable(condition)
             settled |= {"action": condition, "asked": asked}
         if value is not None:
             settled["value"] = value

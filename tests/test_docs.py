@@ -31,8 +31,8 @@ SNIPPETS = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
     for page in PAGES
     for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S), start=1)
-    # No trigger of 2.11 fires for assets, and its DAGs have no deadlines.
-    if IS_3 or not re.search("AssetWatcher|DeadlineAlert", block)
+    # No trigger of 2.11 fires for assets, its DAGs have no deadlines, and it asks nobody.
+    if IS_3 or not re.search("AssetWatcher|DeadlineAlert|FlyteConditionOperator", block)
 ]
 
 NEED_3_3 = {

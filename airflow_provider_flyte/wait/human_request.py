@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConditionError
 from airflow_provider_flyte.client.flows.signal import KINDS, payload_of, value_from_text
-from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines, storable
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.flows.conditions import Answer, Condition
@@ -32,7 +32,7 @@ _LONGEST_SUBJECT = 150
 
 def identity(condition: Condition) -> str:
     """The one name of a condition, among all of a Flyte."""
-    return f"{condition.key}/{condition.action}"
+    return storable(f"{condition.key}/{condition.action}")
 
 
 def request_for(
@@ -103,7 +103,7 @@ def as_response(condition: Condition, value: Answer) -> tuple[list[str], dict[st
     named = {CONDITION: identity(condition)}
     if condition.kind is bool:
         return [APPROVE if value else REJECT], named
-    return [SEND], {ANSWER: value, **named}
+    return [SEND], {ANSWER: storable(value) if isinstance(value, str) else value, **named}
 
 
 def is_response(event: object) -> bool:
