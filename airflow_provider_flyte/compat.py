@@ -354,6 +354,11 @@ def has_task_tabs() -> bool:
     return _airflow_version() >= (3, 1)
 
 
+def has_provider_commands() -> bool:
+    """Whether Airflow's command line has the commands that providers add: from 3.2 on."""
+    return _airflow_version() >= (3, 2)
+
+
 def has_human_requests() -> bool:
     """Whether a task can ask a person (human in the loop): from 3.1 on."""
     return _airflow_version() >= (3, 1)

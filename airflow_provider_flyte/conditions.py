@@ -81,7 +81,8 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
         if not has_human_requests():
             raise FlyteArgumentError(
                 f"FlyteConditionOperator needs Airflow 3.1 or newer, which can ask a person; this is "
-                f"{airflow_version()}. Answer with FlyteHook().signal, airflow flyte signal, or in Flyte's console."
+                f"{airflow_version()}. Answer with FlyteHook().signal, with "
+                "`python -m airflow_provider_flyte signal`, or in Flyte's console."
             )
         super().__init__(**kwargs)
         self.run_name = run_name
@@ -165,6 +166,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
 
     def _ask(self, context: Context, client: FlyteClient, condition: Condition) -> NoReturn:
         from airflow_provider_flyte.condition_triggers import WATCH
+        from airflow_provider_flyte.wait.answering import ways_to_answer
         from airflow_provider_flyte.wait.human_request import is_request_for, request_for
 
         url = client.config.run_url(condition.key)
@@ -184,10 +186,9 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
         else:
             self.log.warning(
                 "%s waits. Airflow cannot ask for it: it keeps the first request of a task instance, which was about "
-                "another one, and that is closed now. Answer in the tab Flyte, by `airflow flyte signal`, or in Flyte: "
-                "%s",
+                "another one, and that is closed now. Answer %s",
                 condition.shown,
-                url,
+                ways_to_answer(condition, self.flyte_conn_id, url),
             )
         deadline = None if self.response_timeout is None else time.time() + self.response_timeout
         self._defer(context, WATCH, condition.key, condition.action, asked=asked, deadline=deadline)

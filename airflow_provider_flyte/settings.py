@@ -138,11 +138,13 @@ def streams_logs(asked: bool | None, config: FlyteConfig) -> bool:
 
 
 def has_tab() -> bool:
-    """Whether task instances have the tab "Flyte".
+    """Whether task instances, DAG runs and DAGs have the tab "Flyte": by Airflow's version, and its configuration.
 
     :raises FlyteConfigurationError: naming the option and what to enter.
     """
-    return bool(_read(TAB))
+    from airflow_provider_flyte.compat import has_task_tabs
+
+    return has_task_tabs() and bool(_read(TAB))
 
 
 def shows_values() -> bool:

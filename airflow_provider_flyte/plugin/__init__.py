@@ -9,7 +9,7 @@ import logging
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_flyte.compat import AirflowPlugin, has_task_tabs
+from airflow_provider_flyte.compat import AirflowPlugin
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,6 @@ class FlytePlugin(AirflowPlugin):
 
 
 def _wanted() -> bool:
-    if not has_task_tabs():
-        return False
     from airflow_provider_flyte.exceptions import FlyteConfigurationError
     from airflow_provider_flyte.settings import has_tab
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import FlyteError
 from airflow_provider_flyte.client.outside import LONGEST_IN_EVENT, LONGEST_NAME, one_line
+from airflow_provider_flyte.wait.answering import ways_to_answer
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 MOST_TOLD = 50
 """How many conditions of one task are logged."""
-
-_ARGUMENT = re.compile(r"[A-Za-z0-9][\w.:-]*", re.ASCII)
-"""What stands in a shell's command as it is."""
 
 
 class ConditionLog:
@@ -46,23 +43,15 @@ class ConditionLog:
         self._told += 1
         if self._told <= MOST_TOLD:
             self._log.info(
-                "Flyte run %s waits for an answer: %s Give it in the tab Flyte%s, or in Flyte's console: %s",
+                "Flyte run %s waits for an answer: %s Give it %s",
                 run.name,
                 asked(condition),
-                self._command(condition),
-                self._url(run),
+                ways_to_answer(condition, self._flyte_conn_id, self._url(run)),
             )
         elif self._told == MOST_TOLD + 1:
-            self._log.info("Further conditions are not logged; the tab Flyte shows those that wait.")
-
-    def _command(self, condition: Condition) -> str:
-        # A name that a shell would read otherwise is not put into a command that is meant to be copied.
-        parts = [condition.key.name, condition.action, condition.key.project, condition.key.domain, self._flyte_conn_id]
-        if not all(map(_ARGUMENT.fullmatch, parts)):
-            return ""
-        run, action, project, domain, conn_id = parts
-        where = f"--project {project} --domain {domain} --conn-id {conn_id}"
-        return f", by `airflow flyte signal {run} {action} VALUE {where}`"
+            self._log.info(
+                "Further conditions are not logged. Flyte's console shows those that wait: %s", self._url(run)
+            )
 
 
 def asked(condition: Condition) -> str:

@@ -19,10 +19,14 @@ from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 from tests.airflow.test_progress import held, operator
 from tests.support.driving import DagRun, Driven, TaskInstance, Try, event_of, kwargs_of, lines_of, made_again
+from tests.support.own_airflow import AIRFLOW
 
 pytestmark = pytest.mark.one_transport("connect")
 
 LATE = 60.0
+WHERE = ("in the tab 'Flyte', " if AIRFLOW >= (3, 1) else "") + (
+    "by `airflow flyte" if AIRFLOW >= (3, 2) else "by `python -m airflow_provider_flyte"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +43,8 @@ def asking(flyte: LocalFlyte, name: str = "r1") -> tuple[RunHandle, RunHandle]:
 def waits(condition: RunHandle) -> str:
     return (
         f"INFO: Flyte run {condition.name} waits for an answer: condition 'approve' asks for a bool: Publish the "
-        f"model? Give it in the tab Flyte, by `airflow flyte signal {condition.name} {condition.action} VALUE "
-        f"--project flytesnacks --domain development --conn-id flyte_default`, or in Flyte's console: http://"
+        f"model? Give it {WHERE} signal flytesnacks/development/{condition.name} {condition.action} VALUE "
+        f"--conn-id flyte_default`, or in Flyte's console: http://"
     )
 
 
@@ -218,6 +222,6 @@ def test_a_name_that_a_shell_would_read(flyte_default: LocalFlyte) -> None:
     lines = lines_of(task.sensor)
     assert not task.sensor.poke(task.context)
     [line] = about_conditions(lines)
-    assert "airflow flyte signal" not in line
+    assert " signal " not in line
     assert "\x1b" not in line
     assert "\n" not in line
