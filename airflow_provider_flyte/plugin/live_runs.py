@@ -151,9 +151,15 @@ class LiveRuns:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     async def _ask(self, asked: _Asked, flyte_conn_id: str, key: RunKey, question: Question[T]) -> Look[T]:
-        look = await self._answer(flyte_conn_id, key, question.ask)
-        asked.until = self._clock() + (FRESH if look.answer is None else question.fresh(look.answer))
-        return look
+        fresh = FRESH
+        try:
+            look = await self._answer(flyte_conn_id, key, question.ask)
+            if look.answer is not None:
+                fresh = question.fresh(look.answer)
+            return look
+        finally:
+            # Also after an error that nobody expects, or it would stand there until the process ends.
+            asked.until = self._clock() + fresh
 
     async def _answer(
         self, flyte_conn_id: str, key: RunKey, ask: Callable[[FlyteClient, RunKey], Awaitable[T]]
@@ -195,6 +201,7 @@ class LiveRuns:
         if self._connections.get(flyte_conn_id) is connection:
             del self._connections[flyte_conn_id]
             self._retire(connection)
+            self._drop_what_is_old()
 
     def _retire(self, connection: _Connection) -> None:
         if client := connection.take():

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_flyte.client import FlyteClient
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.plugin import live_runs
-from airflow_provider_flyte.plugin.live_runs import DETAILS, FRESH, FRESH_WHEN_OVER, REREAD, LiveRuns
+from airflow_provider_flyte.plugin.live_runs import DETAILS, FRESH, FRESH_WHEN_OVER, REREAD, LiveRuns, Question
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.support.own_airflow import connection_json
 
@@ -103,6 +104,20 @@ async def test_trouble_is_an_answer_and_passes(
     assert (look.answer is not None, look.trouble) == (True, "")
 
 
+async def test_an_unexpected_error_passes_too(live: LiveRuns, flyte_default: LocalFlyte, clock: Clock) -> None:
+    async def fails(client: FlyteClient, key: RunKey) -> None:
+        raise LookupError(client.config.endpoint)
+
+    broken = Question("details", fails)
+    with pytest.raises(LookupError):
+        await live.look(CONN, key("r1"), broken)
+    flyte_default.run("r1").move("RUNNING")
+    with pytest.raises(LookupError):
+        await live.look(CONN, key("r1"), DETAILS)
+    clock.now += FRESH + 0.1
+    assert (await live.look(CONN, key("r1"), DETAILS)).answer is not None
+
+
 async def test_a_project_that_the_connection_may_not_be_used_for_is_not_asked_about(
     live: LiveRuns, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,14 +155,16 @@ async def test_what_is_open_and_remembered_is_bounded(
 
 
 async def test_a_client_that_nobody_asks_is_closed(
-    live: LiveRuns, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+    live: LiveRuns, flyte_default: LocalFlyte, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_runs, "LINGER", 0.01)
     flyte_default.run("r1").move("RUNNING")
     await live.look(CONN, key("r1"), DETAILS)
+    clock.now += FRESH + 0.1
     while live._connections:
         await asyncio.sleep(0.01)
     assert polls(flyte_default) == 1
+    assert not live._looks
 
 
 async def test_the_api_server_opens_no_file_for_it_that_it_may_not(
