@@ -171,7 +171,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
 
         url = client.config.run_url(condition.key)
         if condition.kind is None:
-            raise FlyteArgumentError(f"{condition.shown} asks for a type that no answer can have. {url}")
+            raise FlyteArgumentError(f"{condition.shown} asks for {condition.asks_for}. {url}")
         try:
             wanted = request_for(condition, url, self.default, self.assigned_users)
         except ConditionError as error:
@@ -283,6 +283,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
 
         :param sent: who has answered here, and what; empty: nobody.
         """
+        from airflow_provider_flyte.client.flows.conditions import answered_with
         from airflow_provider_flyte.client.phase import RunPhase
 
         if condition is None:
@@ -295,12 +296,14 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
         if sent and not ours:
             self.log.warning("Somebody has answered in Flyte before: that answer counts, and this task's is dropped.")
         name = one_line(condition.name, LONGEST_NAME)
-        self.log.info("Condition %r of Flyte run %s %s.", name, key.name, condition.outcome)
+        # Flyte may have taken the answer and not shown it yet.
+        outcome = condition.outcome if condition.over else answered_with(value)
+        self.log.info("Condition %r of Flyte run %s %s.", name, key.name, outcome)
         return {
             "run_name": key.name,
             "project": key.project,
             "domain": key.domain,
-            "condition": one_line(condition.name, LONGEST_NAME),
+            "condition": name,
             "action": storable(condition.action),
             "prompt": some_lines(condition.prompt),
             "value": storable(value) if isinstance(value, str) else value,

@@ -62,7 +62,3 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
     }
-
-
-def _modules(*names: str) -> list[str]:
-    return [f"airflow_provider_flyte.{name}" for name in names]

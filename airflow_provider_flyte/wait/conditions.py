@@ -56,11 +56,8 @@ class ConditionLog:
 
 def asked(condition: Condition) -> str:
     """What a condition asks for, as a sentence."""
-    from airflow_provider_flyte.client.flows.signal import KINDS
-
-    kind = KINDS.get(condition.kind, "a type that no answer can have") if condition.kind else "another type"
     prompt = one_line(condition.prompt, LONGEST_IN_EVENT) or "It has no prompt."
-    return f"condition {one_line(condition.name, LONGEST_NAME)!r} asks for {kind}: {prompt}"
+    return f"condition {one_line(condition.name, LONGEST_NAME)!r} asks for {condition.asks_for}: {prompt}"
 
 
 class WorkerConditions:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConditionError
-from airflow_provider_flyte.client.flows.signal import KINDS, payload_of, value_from_text
+from airflow_provider_flyte.client.flows.signal import payload_of, value_from_text
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines, storable
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def _body(condition: Condition, url: str) -> str:
     # Airflow renders Markdown, also pictures from elsewhere: what Flyte says is shown as the text that it is.
     parts = [some_lines(text) for text in (condition.prompt, condition.description) if text.strip()]
     shown = "\n\n".join(_MARKDOWN.sub(r"\\\1", part).replace("\n", "  \n") for part in parts)
-    kind = KINDS[condition.kind] if condition.kind else "another type"
-    return f"{shown}\n\nThe answer is {kind}. [Flyte run {condition.key.name}]({url}) waits for it."
+    return f"{shown}\n\nThe answer is {condition.asks_for}. [Flyte run {condition.key.name}]({url}) waits for it."
 
 
 def _form(condition: Condition, proposed: Answer | None) -> dict[str, Any]:
@@ -72,7 +71,7 @@ def _form(condition: Condition, proposed: Answer | None) -> dict[str, Any]:
     form = {CONDITION: _field(name, "The condition that is answered.", shown)}
     if condition.kind in _JSON_TYPES:
         typed = {"type": _JSON_TYPES[condition.kind], "title": "Answer"}
-        return {ANSWER: _field(proposed, f"{KINDS[condition.kind]}.", typed), **form}
+        return {ANSWER: _field(proposed, f"{condition.asks_for}.", typed), **form}
     return form
 
 

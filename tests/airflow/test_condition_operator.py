@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from airflow_provider_flyte.client import RunPhase
+from airflow_provider_flyte.client.outside import LONGEST, LONGEST_IN_EVENT
 from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.condition_triggers import FlyteConditionTrigger
 from airflow_provider_flyte.conditions import FlyteConditionOperator
@@ -173,6 +174,34 @@ def test_an_answer_that_was_given_before(flyte_default: LocalFlyte, requests: Re
     answer(flyte_default, condition, True)
     assert Asking().start()["value"] is True
     assert requests.request is None
+
+
+def test_texts_of_flyte_are_cleaned_and_an_answer_can_be_stored(flyte_default: LocalFlyte, requests: Requests) -> None:
+    condition = flyte_default.run("r1").move("RUNNING").condition("approve", str, prompt="\x1b[2Jwhich?" * 1000)
+    answer(flyte_default, condition, "v" * 5000 + "\0")
+    asking = Asking()
+    lines = lines_of(asking.task)
+    done = asking.start()
+    assert (len(done["prompt"]), "\x1b" in done["prompt"]) == (LONGEST, False)
+    assert done["value"] == "v" * 5000
+    assert any("was answered with 'vvv" in line for line in lines)
+    assert max(map(len, lines)) < LONGEST_IN_EVENT
+
+
+def test_an_answer_that_flyte_has_taken_and_does_not_show_yet(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.conditions._BRIEFLY", 0.1)
+    _, condition = paused(flyte_default)
+    asking = Asking()
+    lines = lines_of(asking.task)
+    asking.start()
+    requests.respond(["Approve"])
+    flyte_default.inject("SignalEvent", status("UNIMPLEMENTED", "no executor"))
+    asking.resume(requests.as_event())
+    done = asking.resume({"ending": "sent", "action": condition.action, "message": ""})
+    assert (done["value"], condition.phase) == (True, RunPhase.PAUSED)
+    assert "INFO: Condition 'approve' of Flyte run r1 was answered with True." in lines
 
 
 def test_a_run_that_ends_before(flyte_default: LocalFlyte, requests: Requests) -> None:

@@ -58,7 +58,7 @@ async def told(lines: list[str], count: int) -> list[str]:
     return about_conditions(lines)
 
 
-def answer(flyte: LocalFlyte, condition: RunHandle, value: bool) -> None:
+def answer(flyte: LocalFlyte, condition: RunHandle, value: bool | str) -> None:
     """As somebody does in Flyte's console."""
     from airflow_provider_flyte.client import FlyteClient, FlyteConfig
 

@@ -33,6 +33,9 @@ TYPES: dict[int, type] = {
 }
 """What a condition may ask for; an answer holds nothing else (``EventPayload``)."""
 
+KINDS: dict[type, str] = {bool: "a bool", int: "an int of 64 bits", float: "a float", str: "a str"}
+"""What a condition asks for, in words."""
+
 _VALUES = ("boolean", "integer", "float_value", "string_value")
 """The fields of a literal that may have an answer."""
 
@@ -84,11 +87,21 @@ class Condition:
         return f"Condition {one_line(self.name, LONGEST_NAME)!r} of Flyte run {self.key}"
 
     @property
+    def asks_for(self) -> str:
+        """What an answer has to be, in words."""
+        return KINDS[self.kind] if self.kind else "a type that no answer can have"
+
+    @property
     def outcome(self) -> str:
         """How it ended, as a clause."""
         if self.phase != RunPhase.SUCCEEDED:
             return f"waits no more ({phase_name(self.phase)})"
-        return "was answered" if self.value is None else f"was answered with {one_line(repr(self.value), LONGEST_NAME)}"
+        return "was answered" if self.value is None else answered_with(self.value)
+
+
+def answered_with(value: object) -> str:
+    """The clause about an answer, of which the middle is left out where it is long."""
+    return f"was answered with {one_line(repr(value), LONGEST_NAME)}"
 
 
 def condition_of(details: run_definition_pb2.ActionDetails, key: RunKey, action: str) -> Condition | None:

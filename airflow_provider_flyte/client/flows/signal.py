@@ -11,6 +11,7 @@ from airflow_provider_flyte.client.flows.conditions import (
     Answer,
     Condition,
     action_identifier,
+    answered_with,
     find_condition,
     read_condition,
 )
@@ -44,7 +45,7 @@ class SignalledCondition:
 
     def __str__(self) -> str:
         name = one_line(self.condition, LONGEST_NAME)
-        return f"Condition {name!r} of Flyte run {self.key} was answered with {self.value!r}"
+        return f"Condition {name!r} of Flyte run {self.key} {answered_with(self.value)}"
 
 
 def check_condition(name: object) -> str:
@@ -116,20 +117,19 @@ def payload_of(condition: Condition, value: object) -> tuple[run_service_pb2.Eve
     kind = condition.kind
     if kind is None:
         raise ConditionError(
-            f"{condition.shown} asks for a type that no answer can have. Only bool, int, float and str can be sent."
+            f"{condition.shown} asks for {condition.asks_for}. Only bool, int, float and str can be sent."
         )
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind or (kind is int and value not in _INT64) or (kind is float and math.isnan(value)):  # type: ignore[arg-type]
-        raise ConditionError(f"{condition.shown} asks for {KINDS[kind]}, not {one_line(repr(value), LONGEST_NAME)}.")
+        raise ConditionError(
+            f"{condition.shown} asks for {condition.asks_for}, not {one_line(repr(value), LONGEST_NAME)}."
+        )
     made = run_service_pb2.EventPayload(**{_FIELDS[kind]: value})  # type: ignore[arg-type]
     return made, value  # type: ignore[return-value]
 
 
 _FIELDS = {bool: "bool_value", int: "int_value", float: "float_value", str: "string_value"}
-
-KINDS = {bool: "a bool", int: "an int of 64 bits", float: "a float", str: "a str"}
-"""What a condition asks for, in words."""
 
 
 def value_from_text(text: str, kind: type | None) -> Answer:
