@@ -14,7 +14,8 @@ from airflow_provider_flyte.client.flows.named_runs import details_of
 from airflow_provider_flyte.client.idl.common import run_pb2
 from airflow_provider_flyte.client.run_details import RunDetails
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
-from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX, MOST_NAMES, Found, TaskInstance, Try
+from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX, MOST_NAMES, TaskInstance, Try
+from airflow_provider_flyte.tries.known_tries import chosen_name, found, launched_in
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient
@@ -56,12 +57,12 @@ class RunsOfTries:
         places = self._places(tries, pages)
         launched = self._launched(tries, pages, places)
         about = {(each.task_id, each.map_index) for each in launched} | set(pages)
-        found = []
+        with_runs = []
         for each in tries:
             task = each.task_id, each.map_index
             if task in about or each.operator.startswith(_OURS):
-                found.append(self._with_run(each, launched.get(each), pages.get(task) if each.page else None))
-        return found
+                with_runs.append(self._with_run(each, launched.get(each), pages.get(task) if each.page else None))
+        return with_runs
 
     def _places(
         self, tries: Iterable[AirflowTry], pages: Mapping[tuple[str, int], RunKey]
@@ -97,7 +98,8 @@ class RunsOfTries:
             for each, key in names.items():
                 if key not in self._details:
                     continue
-                if self._is_of(each, self._details[key]):
+                run = found(key.name, self._details[key].pb2)
+                if launched_in(run, self._task(each), each.number, each.attempt_id):
                     launched[each] = key
                 elif open_tries[each] + 1 < MOST_NAMES:
                     # The name may be another DAG run's of the same id, and the try has the next one.
@@ -126,26 +128,13 @@ class RunsOfTries:
         """The name that the user chose for a task's runs, by the one of them that is known; None: a computed one."""
         if last is None or last not in self._details:
             return None
-        run = _found(last.name, self._details[last])
-        owner, number = run.owner, run.try_number
-        if owner is None or (owner.dag_id, owner.run_id) != (self._dag_id, self._run_id):
+        run = found(last.name, self._details[last].pb2)
+        if run.owner is None or (run.owner.dag_id, run.owner.run_id) != (self._dag_id, self._run_id):
             return None
-        task = replace(owner, airflow="")
-        computed = Try(task, max(number, 1), max(number, 1), prefix=self._prefix)
-        if any(computed.name_of(computed.number, skipped) == last.name for skipped in range(MOST_NAMES)):
-            return None
-        return last.name.removesuffix(f"-{number}") if number > 1 else last.name
+        return chosen_name(run, self._prefix)
 
     def _task(self, each: AirflowTry) -> TaskInstance:
         return TaskInstance(self._dag_id, each.task_id, self._run_id, each.map_index)
-
-    def _is_of(self, each: AirflowTry, details: RunDetails) -> bool:
-        """Whether this try has launched the run."""
-        run = _found(details.name, details)
-        if run.owner is None or replace(run.owner, airflow="") != self._task(each) or run.try_number != each.number:
-            return False
-        known = run.annotation("task_instance_id")
-        return known is None or each.attempt_id is None or known == each.attempt_id
 
     def _with_run(self, each: AirflowTry, launched: RunKey | None, shown: RunKey | None) -> TryWithRun:
         key = shown or launched
@@ -156,7 +145,7 @@ class RunsOfTries:
             return TryWithRun(each, None, key, None, "Flyte does not have this run")
         if key == launched:
             return TryWithRun(each, details, key, *_launch(each.number, details))
-        run = _found(key.name, details)
+        run = found(key.name, details.pb2)
         if run.owner is not None and replace(run.owner, airflow="") == self._task(each):
             return TryWithRun(each, details, key, "attached", f"try {run.try_number} launched it")
         if run.owner is not None:
@@ -184,7 +173,3 @@ def _launch(number: int, details: RunDetails) -> tuple[str, str]:
     if relation.relation_type == run_pb2.RELATION_TYPE_RERUN:
         return "re-run", f"of run {relation.related_to.name}"
     return "launched", "first try" if number <= 1 else "no run of an earlier try was running or had succeeded"
-
-
-def _found(name: str, details: RunDetails) -> Found:
-    return Found(name, details.phase, dict(details.pb2.run_spec.annotations.values))

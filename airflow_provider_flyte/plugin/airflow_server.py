@@ -9,5 +9,6 @@ from airflow.api_fastapi.core_api.security import requires_access_dag as require
 from airflow.models.dagrun import DagRun as DagRun
 from airflow.models.serialized_dag import SerializedDagModel as SerializedDagModel
 from airflow.models.taskinstance import TaskInstance as TaskInstance
+from airflow.models.taskinstancehistory import TaskInstanceHistory as TaskInstanceHistory
 from airflow.models.xcom import XComModel as XComModel
 from airflow.utils.session import create_session as create_session

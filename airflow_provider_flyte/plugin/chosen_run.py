@@ -1,4 +1,6 @@
-"""The run that a request is about: one of those that its task instance has stored, by its place among them."""
+"""The run that a request is about: one of those that its task instance has stored, by its place among them, or by its
+earlier try.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,10 @@ from weakref import WeakKeyDictionary
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, status
 
+from airflow_provider_flyte.client.outside import one_line
 from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.plugin.access import AskedTask, ReadableTask
+from airflow_provider_flyte.plugin.earlier_tries import earlier_tries
 from airflow_provider_flyte.plugin.live_runs import LiveRuns, Look, Question
 from airflow_provider_flyte.plugin.stored_task import Stored, StoredTask
 from airflow_provider_flyte.report.task_runs import MOST_RUNS
@@ -22,6 +27,9 @@ T = TypeVar("T")
 
 Index = Annotated[int, Query(ge=0, lt=MOST_RUNS)]
 """Which of a task instance's runs."""
+
+TryNumber = Annotated[int | None, Query(alias="try", ge=1, lt=2**31)]
+"""Airflow's number of a try; None for the last one that has a run."""
 
 
 def live_runs(app: FastAPI) -> LiveRuns:
@@ -55,18 +63,27 @@ class Chosen:
         return await self.live.do(self.flyte_conn_id, self.key, action)
 
 
-def choose(stored: StoredTask, run: int, live: LiveRuns) -> Chosen:
-    """One of the runs that a task instance has stored.
+async def choose(asked: AskedTask, stored: StoredTask, live: LiveRuns, run: int, of_try: int | None) -> Chosen:
+    """One of the runs that a task instance has stored, or that an earlier try of it has launched.
 
-    :raises HTTPException: 404, where it has not so many.
+    :param run: which of those that are stored.
+    :param of_try: the number of an earlier try.
+    :raises HTTPException: 404, where it has not so many, or none of that try is known.
     """
     if stored.runs is None or run >= len(stored.runs.runs):
         raise HTTPException(status.HTTP_404_NOT_FOUND, "The task instance has not so many runs.")
-    return Chosen(stored.runs.flyte_conn_id, stored.runs.runs[run], live)
+    if of_try in (None, stored.runs.try_number):
+        return Chosen(stored.runs.flyte_conn_id, stored.runs.runs[run], live)
+    last = Chosen(stored.runs.flyte_conn_id, stored.runs.runs[0], live)
+    look = await last.look(earlier_tries(asked))
+    if look.answer is None or of_try not in look.answer:
+        why = one_line(look.trouble) or f"No run of try {of_try} is known."
+        raise HTTPException(status.HTTP_404_NOT_FOUND, why)
+    return Chosen(last.flyte_conn_id, look.answer[of_try], live)
 
 
-async def _chosen(stored: Stored, live: Live, run: Index = 0) -> Chosen:
-    return choose(stored, run, live)
+async def _chosen(asked: ReadableTask, stored: Stored, live: Live, run: Index = 0, of_try: TryNumber = None) -> Chosen:
+    return await choose(asked, stored, live, run, of_try)
 
 
 ChosenRun = Annotated[Chosen, Depends(_chosen)]

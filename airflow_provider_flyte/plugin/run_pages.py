@@ -22,7 +22,8 @@ from airflow_provider_flyte.plugin.access import (
 )
 from airflow_provider_flyte.plugin.actions_view import MOST_LEVELS, Level, levels_view
 from airflow_provider_flyte.plugin.airflow_server import redact
-from airflow_provider_flyte.plugin.chosen_run import ChosenRun, Index, Live, choose
+from airflow_provider_flyte.plugin.chosen_run import ChosenRun, Index, Live, TryNumber, choose
+from airflow_provider_flyte.plugin.earlier_tries import numbers_of_tries
 from airflow_provider_flyte.plugin.live_runs import DETAILS
 from airflow_provider_flyte.plugin.questions import ACTIONS, FAILED_ACTIONS, LINES, VALUES, log_of
 from airflow_provider_flyte.plugin.stored_task import Stored
@@ -34,23 +35,33 @@ router = APIRouter()
 
 @router.get("/api/run")
 async def show(
-    logs: MayReadLogs, xcom: MayReadXCom, edit: MayEdit, asked: ReadableTask, stored: Stored, live: Live, run: Index = 0
+    logs: MayReadLogs,
+    xcom: MayReadXCom,
+    edit: MayEdit,
+    asked: ReadableTask,
+    stored: Stored,
+    live: Live,
+    run: Index = 0,
+    of_try: TryNumber = None,
 ) -> dict[str, Any]:
     """A task instance's runs, and one of them as Flyte has it now.
 
     :param run: which of the stored ones; no request can name another.
+    :param of_try: the number of an earlier try, whose run is shown instead.
     """
     runs = stored.runs
     shown: dict[str, Any] = {"over": stored.over, "trouble": stored.trouble, "runs": [], "run": None}
     if runs is None:
         return shown
-    chosen = choose(stored, run, live)
+    chosen = await choose(asked, stored, live, run, of_try)
     look = await chosen.look(DETAILS)
     details = look.answer
+    earlier = of_try not in (None, runs.try_number)
     return shown | {
-        "runs": [each.name for each in runs.runs],
-        "total": runs.total,
-        "try_number": runs.try_number,
+        "runs": [chosen.key.name] if earlier else [each.name for each in runs.runs],
+        "total": 1 if earlier else runs.total,
+        "try_number": of_try or runs.try_number,
+        "tries": await numbers_of_tries(asked, runs, live),
         "name": chosen.key.name,
         "project": chosen.key.project,
         "domain": chosen.key.domain,

@@ -15,7 +15,9 @@ from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.tries.identity import Found, TaskInstance, Try, next_name
 
 
-def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str, *, later: bool = False) -> Flow[list[Found]]:
+def find_tries(
+    trying: Try, key_of: Callable[[str], RunKey], org: str, *, later: bool = False, most: int | None = None
+) -> Flow[list[Found]]:
     """The runs of this try and the earlier ones that exist; mostly by one ListRuns and a GetRunDetails each.
 
     With them the run that this try resumes with, which may have a name that no try has today.
@@ -23,12 +25,13 @@ def find_tries(trying: Try, key_of: Callable[[str], RunKey], org: str, *, later:
     :param key_of: the run of a name, all in one project and domain.
     :param org: of the connection.
     :param later: whether runs of the next tries are looked for too.
+    :param most: of how many tries runs are looked for, the newest ones; None: of all.
     :raises NotFoundError: where ListRuns has a run of which GetRunDetails answers NOT_FOUND: the database is in
         trouble.
     """
     found: list[Found] = []
     names: dict[str, tuple[int, int] | None] = {trying.resumes: None} if trying.resumes else {}
-    names |= {trying.name_of(number): (number, 0) for number in trying.numbers}
+    names |= {trying.name_of(number): (number, 0) for number in trying.numbers[:most]}
     if later:
         names |= _later_names(trying)
     while names:

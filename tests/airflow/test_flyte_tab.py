@@ -544,3 +544,82 @@ def test_only_conditions_of_the_run_that_is_shown_are_answered(server: Server, f
         assert "has no such condition" in give(server, run_id, "tab-asks-nothing", action, "true").text
     assert give(server, run_id, "tab-of-others", other.action, "true").status_code == 409
     assert other.phase == RunPhase.PAUSED
+
+
+# -- earlier tries
+
+
+@pytest.fixture
+def ids(run_id: str) -> Iterator[dict[int, str]]:
+    """Airflow's ids of two tries of the task ``templated`` that are over, by their numbers."""
+    from airflow.models.taskinstance import TaskInstance as Model
+    from airflow.models.taskinstancehistory import TaskInstanceHistory
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete, select
+
+    ids = {number: f"01a21de8-3b40-78fe-9c19-00000000000{number}" for number in (1, 2)}
+    of_task = (TaskInstanceHistory.run_id == run_id, TaskInstanceHistory.task_id == "templated")
+    with create_session() as session:
+        ti = session.scalar(select(Model).where(Model.run_id == run_id, Model.task_id == "templated"))
+        assert ti is not None
+        for number, attempt in ids.items():
+            row = TaskInstanceHistory(ti, state="failed")
+            row.task_instance_id, row.try_number = type(ti.id)(attempt), number
+            session.add(row)
+    yield ids
+    with create_session() as session:
+        session.execute(delete(TaskInstanceHistory).where(*of_task))
+
+
+def retried(flyte: LocalFlyte, run_id: str, ids: Mapping[int, str], changed: Mapping[str, Any]) -> list[str]:
+    """The runs of three tries, of which the last is stored."""
+    task = TaskInstance(DAG, "templated", run_id, airflow=airflow_id())
+    names = []
+    for number in (1, 2, 3):
+        trying = Try(task, number, 2, attempt_id=ids.get(number), run_name=changed.get("run_name"))
+        run = flyte.run(trying.name, annotations=launch_annotations(trying) | changed.get(str(number), {}))
+        run.fails(message=f"try {number}")
+        names.append(trying.name)
+    store(run_id, "templated", TaskRuns("flyte_default", 3, _keys(names[-1]), 1).to_text())
+    return names
+
+
+@pytest.mark.parametrize("run_name", [None, "tab-retried"], ids=["computed", "chosen"])
+def test_the_runs_of_earlier_tries_can_be_chosen(
+    server: Server, flyte: LocalFlyte, run_id: str, ids: dict[int, str], run_name: str | None
+) -> None:
+    names = retried(flyte, run_id, ids, {"run_name": run_name})
+    told = server.told(run_id, "templated")
+    assert (told["tries"], told["try_number"], told["name"]) == ([3, 2, 1], 3, names[2])
+    for number in (2, 1):
+        told = server.told(run_id, "templated", **{"try": number})
+        assert (told["try_number"], told["runs"], told["total"]) == (number, [names[number - 1]], 1)
+        assert told["run"]["error"]["message"] == f"try {number}"
+        assert further(server, run_id, "actions", **{"try": number}, parent="a0", group="", first=0).status_code == 200
+    gone = server.ask(run_id, "templated", **{"try": 7})
+    assert (gone.status_code, gone.json()) == (404, {"detail": "No run of try 7 is known."})
+
+
+def test_a_run_that_another_task_has_launched_is_no_earlier_try(
+    server: Server, flyte: LocalFlyte, run_id: str, ids: dict[int, str]
+) -> None:
+    """Whoever may launch runs in Flyte may choose their names, and a deleted DAG run has had the same names."""
+    other = {"airflow.apache.org/task_instance_id": "01a21de8-3b40-78fe-9c19-00000000000f"}
+    retried(
+        flyte,
+        run_id,
+        ids,
+        {"run_name": "tab-others", "1": {"airflow.apache.org/task_id": "other"}, "2": other},
+    )
+    assert server.told(run_id, "templated")["tries"] == [3]
+    assert server.ask(run_id, "templated", **{"try": 2}).status_code == 404
+
+
+def test_the_tries_of_one_who_waits_are_not_looked_for(
+    server: Server, flyte: LocalFlyte, run_id: str, ids: dict[int, str]
+) -> None:
+    flyte.run("tab-waited-for").succeeds()
+    store(run_id, "templated", TaskRuns("flyte_default", 3, _keys("tab-waited-for"), 1).to_text())
+    before = len(flyte.calls("ListRuns"))
+    assert server.told(run_id, "templated")["tries"] == [3]
+    assert len(flyte.calls("ListRuns")) == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
@@ -22,6 +22,9 @@ from tests.support.own_airflow import connection_json, load_dag_file
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 DAG = "tabbed"
+BASE = "/team"
+"""The path of ``[api] base_url``, below which all of Airflow is served here."""
+
 HOSTILE = "<img src=x onerror=alert(1)> {{ 7*7 }}"
 
 
@@ -39,7 +42,10 @@ def run_id(airflow_db: None, flyte: LocalFlyte) -> Iterator[str]:
     """A DAG run whose tasks are marked as ended."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte))
+        # Read when Airflow's application is imported: nothing has done that in this process.
+        patch.setenv("AIRFLOW__API__BASE_URL", f"http://localhost{BASE}")
         let_users_sign_in(patch)
+        flyte.run("tab-1").succeeds()
         dag_run: Any = load_dag_file(DAG).dag.test(mark_success_pattern=".*")
         yield str(dag_run.run_id)
 
@@ -70,7 +76,7 @@ def open_tab(page: Page, server: httpx.Client, run_id: str, name: str, map_index
     stored = TaskRuns("flyte_default", 1, (RunKey("flytesnacks", "development", name),), 1)
     XComModel.set(KEY, stored.to_text(), dag_id=DAG, task_id="templated", run_id=run_id)
     ids = {"dag_id": DAG, "run_id": run_id, "task_id": "templated"}
-    page.goto(f"{str(server.base_url).rstrip('/')}/flyte/tab?{urlencode(ids)}&map_index={map_index}")
+    page.goto(f"{str(server.base_url).rstrip('/')}{BASE}/flyte/tab?{urlencode(ids)}&map_index={map_index}")
     expect(page.locator("#name")).to_have_text(name)
 
 
@@ -132,3 +138,15 @@ def test_what_is_not_open_is_not_asked_for(
     with page.expect_response(lambda answer: "/api/run" in answer.url):
         pass
     assert len(flyte.calls("WatchActions")) == before
+
+
+def test_airflow_s_page_finds_it_below_a_base_path(page: Page, server: httpx.Client, run_id: str) -> None:
+    """Of a task that is not mapped, whose address keeps {MAP_INDEX}, and of an instance of one that is."""
+    from airflow.models.xcom import XComModel
+
+    stored = TaskRuns("flyte_default", 1, (RunKey("flytesnacks", "development", "tab-1"),), 1)
+    for task_id, map_index, path in (("several", -1, ""), ("mapped", 1, "/mapped/1")):
+        XComModel.set(KEY, stored.to_text(), dag_id=DAG, task_id=task_id, run_id=run_id, map_index=map_index)
+        page.goto(f"{str(server.base_url).rstrip('/')}{BASE}/dags/{DAG}/runs/{quote(run_id)}/tasks/{task_id}{path}")
+        page.get_by_role("link", name="Flyte", exact=True).click()
+        expect(page.frame_locator("iframe[title=Flyte]").locator("#name")).to_have_text("tab-1")

@@ -6,16 +6,17 @@ import { Tree } from "./tree.js";
 
 const [dagId, runId, taskId, mapIndex] = placed("dag_id", "run_id", "task_id", "map_index");
 const pace = new Pace();
-let chosen = 0, look = () => {};
+let chosen = 0, ofTry = null, look = () => {};
 
 // Which task instance, and which of its runs. {MAP_INDEX} stays as it is where nothing is mapped.
-const query = (run) => ({
-  dag_id: dagId, run_id: runId, task_id: taskId, map_index: /^\d+$/.test(mapIndex) ? mapIndex : "-1", run,
+const query = () => ({
+  dag_id: dagId, run_id: runId, task_id: taskId, map_index: /^\d+$/.test(mapIndex) ? mapIndex : "-1", run: chosen, ...(ofTry === null ? {} : { try: ofTry }),
 });
+const choice = () => `${chosen} ${ofTry}`;
 
 async function refresh() {
-  const asked = chosen, answer = await ask("api/run", query(asked));
-  if (asked !== chosen) return null;
+  const asked = choice(), answer = await ask("api/run", query());
+  if (asked !== choice()) return null;
   if (answer.ok) return show(answer.told);
   if (answer.status) at("run").hidden = true;
   say(refusal(answer, "You may not read this task instance."));
@@ -37,6 +38,7 @@ function show(told) {
   fill(at("try"), `${told.try_number}`);
   link(at("console"), told.url);
   several(told);
+  tries(told);
   say(told.trouble);
   const run = told.run;
   if (!run) {
@@ -69,9 +71,9 @@ const PARTS = { actions: (told) => fill(at("actions-message"), tree.show(told)),
 
 async function more(name) {
   if (!at(`${name}-part`).open || at(`${name}-part`).hidden) return;
-  const asked = chosen, which = name === "actions" ? tree.levels() : [];
-  const answer = await ask(`api/${name}`, [...Object.entries(query(asked)), ...which]);
-  if (asked !== chosen) return;
+  const asked = choice(), which = name === "actions" ? tree.levels() : [];
+  const answer = await ask(`api/${name}`, [...Object.entries(query()), ...which]);
+  if (asked !== choice()) return;
   if (answer.ok) PARTS[name](answer.told);
   else fill(at(`${name}-message`), "Airflow does not tell it. The page asks again by itself.");
 }
@@ -88,8 +90,8 @@ async function conditions(run) {
     at("conditions-part").hidden = !at("conditions-said").textContent;
     return;
   }
-  const about = chosen, answer = await ask("api/conditions", query(about));
-  if (about !== chosen || !answer.ok) return;
+  const about = choice(), answer = await ask("api/conditions", query());
+  if (about !== choice() || !answer.ok) return;
   fill(at("conditions-message"), answer.told.trouble);
   waiting.show(answer.told);
   // What was said of the last answer stays.
@@ -142,6 +144,14 @@ function several(told) {
   select.replaceChildren(...told.runs.map((name, i) => new Option(name, i, false, i === chosen)));
 }
 
+function tries(told) {
+  at("earlier").hidden = told.tries.length < 2;
+  const select = at("of-try");
+  if (told.tries.map(String).join() === [...select.options].map((each) => each.value).join()) return;
+  // The last one is followed when it becomes another.
+  select.replaceChildren(...told.tries.map((number, i) => new Option(i ? number : `${number} (the last)`, number, false, number === told.try_number)));
+}
+
 function attempts(run) {
   at("attempts-part").hidden = !run.attempts.length;
   at("left-out").hidden = !run.attempts_left_out;
@@ -181,7 +191,7 @@ async function abort() {
 // Changes something in Flyte, and returns what is said of it.
 async function change(what, body) {
   const headers = { "Content-Type": "application/json", "X-Flyte-Tab": what };
-  const answer = await ask(`api/${what}`, query(chosen), { method: "POST", headers, body: JSON.stringify(body) });
+  const answer = await ask(`api/${what}`, query(), { method: "POST", headers, body: JSON.stringify(body) });
   pace.reset();
   look();
   if (answer.ok) return answer.told.said;
@@ -209,6 +219,14 @@ at("abort-yes").addEventListener("click", abort);
 at("abort-no").addEventListener("click", () => at("abort-dialog").close());
 for (const name of Object.keys(PARTS)) at(`${name}-part`).addEventListener("toggle", () => { if (at(`${name}-part`).open) look(); });
 at("console").addEventListener("click", open);
-at("chosen").addEventListener("change", (event) => { chosen = Number(event.target.value); pace.reset(); forget(); look(); });
+function choose(run, number) {
+  [chosen, ofTry] = [run, number];
+  pace.reset();
+  forget();
+  look();
+}
+
+at("chosen").addEventListener("change", (event) => choose(Number(event.target.value), ofTry));
+at("of-try").addEventListener("change", (event) => choose(0, event.target.selectedIndex ? Number(event.target.value) : null));
 if (dagId === undefined) say("Open this page as a tab of a task instance in Airflow.");
 else look = follow(refresh);
