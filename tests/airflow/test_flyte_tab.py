@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Any
@@ -224,6 +225,28 @@ def test_every_route_that_tells_something_asks_the_auth_manager(server: Server) 
             open_to_all = route.path[1:] in SERVED
             assert answer.status_code == (200 if open_to_all else 401), route.path
             assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+
+
+def test_no_route_tells_or_does_anything_for_those_who_may_not_read_the_dag(server: Server, run_id: str) -> None:
+    asked = {"dag_id": DAG, "run_id": run_id, "task_id": "launch"}
+    headers = {"Authorization": f"Bearer {token(None)}", "Content-Type": "application/json"} | FROM_THE_PAGE
+    routes = [route for route in make_app().routes if isinstance(route, APIRoute) and route.path[1:] not in SERVED]
+    assert len(routes) >= 9
+    for route in routes:
+        for method in route.methods:
+            answer = server.client.request(method, f"/flyte{route.path}", params=asked, headers=headers, content="{}")
+            assert answer.status_code == 403, route.path
+
+
+def test_ten_who_look_at_a_run_cost_flyte_one_poll(server: Server, flyte: LocalFlyte, run_id: str) -> None:
+    flyte.run("tab-watched").move("RUNNING")
+    store(run_id, "templated", TaskRuns("flyte_default", 1, _keys("tab-watched"), 1).to_text())
+    before = len(flyte.calls("GetRunDetails"))
+    with ThreadPoolExecutor(10) as pool:
+        told = list(pool.map(lambda _: server.told(run_id, "templated"), range(10)))
+    assert {each["run"]["phase"] for each in told} == {"RUNNING"}
+    # On a slow machine what the first was told is too old for the last.
+    assert len(flyte.calls("GetRunDetails")) - before < 5
 
 
 @pytest.mark.parametrize("path", ["docs", "redoc", "openapi.json", "tab.html", "../app.py", "%2e%2e/app.py", "api"])
@@ -571,6 +594,10 @@ def ids(run_id: str) -> Iterator[dict[int, str]]:
         session.execute(delete(TaskInstanceHistory).where(*of_task))
 
 
+def of_try(number: int) -> dict[str, Any]:
+    return {"try": number}
+
+
 def retried(flyte: LocalFlyte, run_id: str, ids: Mapping[int, str], changed: Mapping[str, Any]) -> list[str]:
     """The runs of three tries, of which the last is stored."""
     task = TaskInstance(DAG, "templated", run_id, airflow=airflow_id())
@@ -592,11 +619,11 @@ def test_the_runs_of_earlier_tries_can_be_chosen(
     told = server.told(run_id, "templated")
     assert (told["tries"], told["try_number"], told["name"]) == ([3, 2, 1], 3, names[2])
     for number in (2, 1):
-        told = server.told(run_id, "templated", **{"try": number})
+        told = server.told(run_id, "templated", **of_try(number))
         assert (told["try_number"], told["runs"], told["total"]) == (number, [names[number - 1]], 1)
         assert told["run"]["error"]["message"] == f"try {number}"
-        assert further(server, run_id, "actions", **{"try": number}, parent="a0", group="", first=0).status_code == 200
-    gone = server.ask(run_id, "templated", **{"try": 7})
+        assert further(server, run_id, "actions", **of_try(number), parent="a0", group="", first=0).status_code == 200
+    gone = server.ask(run_id, "templated", **of_try(7))
     assert (gone.status_code, gone.json()) == (404, {"detail": "No run of try 7 is known."})
 
 
@@ -612,7 +639,7 @@ def test_a_run_that_another_task_has_launched_is_no_earlier_try(
         {"run_name": "tab-others", "1": {"airflow.apache.org/task_id": "other"}, "2": other},
     )
     assert server.told(run_id, "templated")["tries"] == [3]
-    assert server.ask(run_id, "templated", **{"try": 2}).status_code == 404
+    assert server.ask(run_id, "templated", **of_try(2)).status_code == 404
 
 
 def test_the_tries_of_one_who_waits_are_not_looked_for(

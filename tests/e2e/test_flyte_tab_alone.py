@@ -14,7 +14,9 @@ from playwright.sync_api import Page, Request, expect
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.plugin.actions_view import PAGE
 from airflow_provider_flyte.report.task_runs import KEY, TaskRuns
+from airflow_provider_flyte.settings import airflow_id
 from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.tries.identity import TaskInstance, Try, launch_annotations
 from tests.e2e import browser
 from tests.support.api_server import let_users_sign_in, serving, token
 from tests.support.own_airflow import connection_json, load_dag_file
@@ -42,8 +44,9 @@ def run_id(airflow_db: None, flyte: LocalFlyte) -> Iterator[str]:
     """A DAG run whose tasks are marked as ended."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte))
-        # Read when Airflow's application is imported: nothing has done that in this process.
         patch.setenv("AIRFLOW__API__BASE_URL", f"http://localhost{BASE}")
+        # What Airflow reads of it when this is imported, which making the database has done.
+        patch.setattr("airflow.api_fastapi.app.API_ROOT_PATH", f"{BASE}/")
         let_users_sign_in(patch)
         flyte.run("tab-1").succeeds()
         dag_run: Any = load_dag_file(DAG).dag.test(mark_success_pattern=".*")
@@ -69,14 +72,14 @@ def page(server: httpx.Client) -> Iterator[Page]:
         assert objections == []
 
 
-def open_tab(page: Page, server: httpx.Client, run_id: str, name: str, map_index: str = "{MAP_INDEX}") -> None:
+def open_tab(page: Page, server: httpx.Client, run_id: str, name: str, try_number: int = 1) -> None:
     """Open the tab of a task whose run has this name, with its address as Airflow's page makes it."""
     from airflow.models.xcom import XComModel
 
-    stored = TaskRuns("flyte_default", 1, (RunKey("flytesnacks", "development", name),), 1)
+    stored = TaskRuns("flyte_default", try_number, (RunKey("flytesnacks", "development", name),), 1)
     XComModel.set(KEY, stored.to_text(), dag_id=DAG, task_id="templated", run_id=run_id)
     ids = {"dag_id": DAG, "run_id": run_id, "task_id": "templated"}
-    page.goto(f"{str(server.base_url).rstrip('/')}{BASE}/flyte/tab?{urlencode(ids)}&map_index={map_index}")
+    page.goto(f"{str(server.base_url).rstrip('/')}{BASE}/flyte/tab?{urlencode(ids)}&map_index={{MAP_INDEX}}")
     expect(page.locator("#name")).to_have_text(name)
 
 
@@ -115,6 +118,9 @@ def test_two_thousand_child_actions_are_folded_and_paged(
     shards = page.get_by_role("list", name="shards (group)").get_by_role("listitem")
     expect(shards).to_have_count(PAGE)
     expect(shards.first).to_contain_text("train.shard shard-0 SUCCEEDED")
+    for theme in ("dark", "light"):
+        page.evaluate("theme => document.documentElement.classList.toggle('dark', theme === 'dark')", theme)
+        assert browser.barriers(page) == []
     page.get_by_role("button", name="Next").click()
     expect(shards.first).to_contain_text("shard-50")
     expect(page.get_by_text("51 to 100 of 2000")).to_be_visible()
@@ -150,3 +156,29 @@ def test_airflow_s_page_finds_it_below_a_base_path(page: Page, server: httpx.Cli
         page.goto(f"{str(server.base_url).rstrip('/')}{BASE}/dags/{DAG}/runs/{quote(run_id)}/tasks/{task_id}{path}")
         page.get_by_role("link", name="Flyte", exact=True).click()
         expect(page.frame_locator("iframe[title=Flyte]").locator("#name")).to_have_text("tab-1")
+
+
+def test_earlier_tries_can_be_chosen(page: Page, server: httpx.Client, run_id: str, flyte: LocalFlyte) -> None:
+    from airflow.models.taskinstance import TaskInstance as Model
+    from airflow.models.taskinstancehistory import TaskInstanceHistory
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    for number in (1, 2):
+        trying = Try(TaskInstance(DAG, "templated", run_id, airflow=airflow_id()), number, 1, run_name="tab-retried")
+        flyte.run(trying.name, annotations=launch_annotations(trying)).fails(message=f"of try {number}")
+    with create_session() as session:
+        ti = session.scalar(select(Model).where(Model.run_id == run_id, Model.task_id == "templated"))
+        assert ti is not None
+        row = TaskInstanceHistory(ti, state="failed")
+        row.try_number = 1
+        session.add(row)
+    open_tab(page, server, run_id, "tab-retried-2", try_number=2)
+    expect(page.locator("#error")).to_have_text("of try 2")
+    page.get_by_label("Airflow try").select_option("1")
+    expect(page.locator("#name")).to_have_text("tab-retried")
+    expect(page.locator("#error")).to_have_text("of try 1")
+    expect(page.get_by_label("Airflow try")).to_have_value("1")
+    assert browser.barriers(page) == []
+    page.get_by_label("Airflow try").select_option("2")
+    expect(page.locator("#error")).to_have_text("of try 2")
