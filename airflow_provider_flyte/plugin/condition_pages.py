@@ -81,7 +81,7 @@ async def answer_condition(user: UserName, chosen: ChosenRun, given: Given) -> d
         )
     done = await chosen.do(lambda client, key: _answer(client, key, given))
     said = done.trouble if done.answer is None else f"{done.answer}."
-    log.info("%s answered in the tab of a task instance: %s", one_line(user, LONGEST_NAME), one_line(said))
+    log.info("%s gave an answer in the tab of a task instance: %s", one_line(user, LONGEST_NAME), one_line(said))
     return {"said": one_line(said)}
 
 

@@ -7,7 +7,8 @@ const HINTS = { int: "A whole number", float: "A number", str: "A text" };
 export class Conditions {
   #list;
   #answer;
-  #shown = "";
+  #items = new Map(); // by all that is shown of each
+  #made = 0;
 
   // list: the element that gets them. answer: sends one.
   constructor(list, answer) {
@@ -16,16 +17,20 @@ export class Conditions {
   }
 
   forget() {
-    this.#shown = "";
+    this.#items.clear();
     this.#list.replaceChildren();
   }
 
-  // Shows those that wait. What is unchanged keeps what somebody has typed.
+  // Shows those that wait. Each that is unchanged keeps what somebody has typed, also where another one was answered.
   show(told) {
-    const text = JSON.stringify([told.conditions, told.may_answer]);
-    if (text === this.#shown) return;
-    this.#shown = text;
-    this.#list.replaceChildren(...told.conditions.map((each, i) => this.#item(each, `condition-${i}`, told.may_answer)));
+    const before = this.#items, may = told.may_answer, focused = document.activeElement;
+    this.#items = new Map(told.conditions.map((each) => {
+      const text = JSON.stringify([each, may]);
+      return [text, before.get(text) ?? this.#item(each, `condition-${++this.#made}`, may)];
+    }));
+    if ([...before.keys()].join() === [...this.#items.keys()].join()) return;
+    this.#list.replaceChildren(...this.#items.values());
+    if (this.#list.contains(focused)) focused.focus(); // What is moved loses it.
   }
 
   #item(each, id, may) {
