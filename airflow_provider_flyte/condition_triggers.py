@@ -9,6 +9,7 @@ from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flyte.client.arguments import MISSING_AFTER
 from airflow_provider_flyte.client.errors import ConditionError, ConfigError, FlyteError
 from airflow_provider_flyte.client.outside import LONGEST_IN_EVENT, one_line, storable
 from airflow_provider_flyte.client.phase import is_terminal
@@ -26,18 +27,19 @@ if TYPE_CHECKING:
 
 SEEK, WATCH, SEND = "seek", "watch", "send"
 
-WAITS, GONE, RUN_OVER, LATE, SENT, REFUSED, NO_CONNECTION, CRASHED = (
+WAITS, GONE, RUN_OVER, MISSING, LATE, SENT, REFUSED, NO_CONNECTION, CRASHED = (
     "waits",
     "gone",
     "run_over",
+    "missing",
     "late",
     "sent",
     "refused",
     "no_connection",
     "crashed",
 )
-"""How a stage ends: the condition waits; waits no more; the run is over; ``response_timeout`` has passed; the answer
-has arrived; several have the name; and what prevents all of that."""
+"""How a stage ends: the condition waits; waits no more; the run is over; there is no such run; ``response_timeout`` has
+passed; the answer has arrived; several have the name; and what prevents all of that."""
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at Airflow's request; before Airflow 3.3 an answer resumes no task by itself."""
@@ -141,6 +143,8 @@ class FlyteConditionTrigger(BaseTrigger):
         while True:
             # Before the condition is looked for, so that none is overlooked that came last.
             over = await self._answer(self._run_is_over(watcher))
+            if self._missing:
+                return _event(MISSING)
             found = await self._answer(
                 watcher.asking.ask(lambda client: seek_condition(self._key, client.config.org, self.condition))
             )
@@ -164,6 +168,8 @@ class FlyteConditionTrigger(BaseTrigger):
             if looked is None or now - looked >= self.poll_interval:
                 looked = now
                 over = await self._answer(self._run_is_over(watcher))
+                if self._missing:
+                    return await self._closed(_event(MISSING))
                 condition = await self._answer(self._read(watcher))
                 if condition is not None and condition.over:
                     return await self._gone(condition)
@@ -185,12 +191,15 @@ class FlyteConditionTrigger(BaseTrigger):
     async def _late(self, condition: Condition) -> dict[str, Any]:
         from airflow_provider_flyte.wait.human_request import as_response
 
+        chosen, fields = ([], {}) if self.default is None else as_response(condition, self.default)
+        # Somebody may be quicker. An answer that Airflow has taken counts, so it has to be known that there is none.
+        while self.asked and not await self._close(chosen, fields):
+            if response := await self._response():
+                return response
+            await self._sleep(LOOK_EVERY)
         if self.default is None:
-            return await self._closed(_event(LATE))
-        chosen, fields = as_response(condition, self.default)
-        await self._close(chosen, fields)
-        # Somebody may have been quicker.
-        return await self._response() or {"chosen_options": chosen, "params_input": fields, "timedout": True}
+            return _event(LATE)
+        return {"chosen_options": chosen, "params_input": fields, "timedout": True}
 
     async def _send(self, watcher: RunWatcher) -> dict[str, Any]:
         while True:
@@ -216,10 +225,20 @@ class FlyteConditionTrigger(BaseTrigger):
 
         return answer(condition, client.config.org, self.value)
 
+    _absent_since: float | None = None
+
+    @property
+    def _missing(self) -> bool:
+        """Whether Flyte has said for so long that it has no such run; any trouble begins that time anew."""
+        return self._absent_since is not None and self._now() - self._absent_since >= MISSING_AFTER
+
     async def _run_is_over(self, watcher: RunWatcher) -> bool:
         from airflow_provider_flyte.client.flows.named_runs import phase_of
 
+        absent_since, self._absent_since = self._absent_since, None
         phase = await watcher.asking.ask(lambda client: phase_of(self._key, client.config.org))
+        if phase is None:
+            self._absent_since = self._now() if absent_since is None else absent_since
         return phase is not None and is_terminal(phase)
 
     async def _read(self, watcher: RunWatcher) -> Condition | None:
@@ -267,15 +286,16 @@ class FlyteConditionTrigger(BaseTrigger):
         await self._close([], {})
         return event
 
-    async def _close(self, chosen: list[str], fields: dict[str, Any]) -> None:
-        """Close the request, so that nobody answers what waits no more."""
+    async def _close(self, chosen: list[str], fields: dict[str, Any]) -> bool:
+        """Close the request, so that nobody answers what waits no more; False where somebody has answered before."""
         from airflow_provider_flyte.wait.human_request import CLOSED
 
         try:
             await close_persons_request(self.ti_id, chosen or [CLOSED], fields)
         except Exception as error:
-            # Somebody has answered it in between.
             self.log.debug("Airflow's request could not be closed: %s", error)
+            return False
+        return True
 
     # Tests put a virtual clock here.
     _now = staticmethod(time.time)

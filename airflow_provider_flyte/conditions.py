@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_flyte.arguments import LEAST_INTERVAL, argument_errors
 from airflow_provider_flyte.client.arguments import optional_seconds, seconds
-from airflow_provider_flyte.client.errors import ConditionError, ConfigError, FlyteError
+from airflow_provider_flyte.client.errors import ConditionError, ConfigError, FlyteError, RpcError
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines, storable
 from airflow_provider_flyte.compat import BaseOperator, airflow_version, ask_person, has_human_requests
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
@@ -17,6 +17,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConditionUnanswered,
     FlyteConfigurationError,
+    FlyteRunMissing,
     FlyteWaitBroken,
 )
 from airflow_provider_flyte.links import FlyteRunLink, show_link
@@ -112,7 +113,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
             about it.
         """
         return self._with_client(
-            context, settled, lambda client, key: self._go_on(context, client, key, event, settled)
+            context, settled, lambda client, key: self._go_on_or_wait(context, client, key, event, settled)
         )
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -193,8 +194,34 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
         deadline = None if self.response_timeout is None else time.time() + self.response_timeout
         self._defer(context, WATCH, condition.key, condition.action, asked=asked, deadline=deadline)
 
+    def _go_on_or_wait(
+        self, context: Context, client: FlyteClient, key: RunKey, event: Any, settled: Mapping[str, Any]
+    ) -> Any:
+        """Go on, or where Flyte is away wait in the triggerer until it is not: an answer may be on its way."""
+        from airflow_provider_flyte.condition_triggers import SEEK
+
+        try:
+            return self._go_on(context, client, key, event, settled)
+        except RpcError as error:
+            if settled.get("away"):
+                # The triggerer has just got an answer.
+                raise
+            self.log.warning("Flyte gives no answer, and the triggerer asks on: %s", error)
+            action = str(settled.get("action") or (event or {}).get("action") or self.condition)
+            sent = {name: settled[name] for name in ("answered_by", "timed_out", "value") if name in settled}
+            self._defer(context, SEEK, key, action, look_back=True, away=True, **sent)
+
     def _go_on(self, context: Context, client: FlyteClient, key: RunKey, event: Any, settled: Mapping[str, Any]) -> Any:
-        from airflow_provider_flyte.condition_triggers import GONE, LATE, NO_CONNECTION, REFUSED, RUN_OVER, SENT, WAITS
+        from airflow_provider_flyte.condition_triggers import (
+            GONE,
+            LATE,
+            MISSING,
+            NO_CONNECTION,
+            REFUSED,
+            RUN_OVER,
+            SENT,
+            WAITS,
+        )
         from airflow_provider_flyte.wait.human_request import answers, is_response
 
         if is_response(event):
@@ -212,9 +239,15 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
             self._ask(context, client, found)
         if ending in (GONE, SENT):
             action = str(event.get("action", ""))
-            return self._end(client, key, self._read(client, key, action), settled if ending == SENT else {})
+            return self._end(client, key, self._read(client, key, action), settled if "value" in settled else {})
         if ending == RUN_OVER:
             raise self._unanswered(client, key, "was not answered: its run is over")
+        if ending == MISSING:
+            raise FlyteRunMissing(
+                f"Flyte has no run {key}, so nobody can be asked for its condition {self.condition!r}. Check run_name, "
+                "project and domain.",
+                **self._fields(client, key),
+            )
         if ending == LATE:
             raise self._unanswered(client, key, f"was not answered within {self.response_timeout:g} s")
         if ending == REFUSED:

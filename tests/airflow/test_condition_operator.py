@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -11,11 +13,12 @@ from uuid import uuid4
 import pytest
 
 from airflow_provider_flyte.client import RunPhase
+from airflow_provider_flyte.client.errors import UnavailableError
 from airflow_provider_flyte.client.outside import LONGEST, LONGEST_IN_EVENT
 from airflow_provider_flyte.compat import TaskDeferred
 from airflow_provider_flyte.condition_triggers import FlyteConditionTrigger
 from airflow_provider_flyte.conditions import FlyteConditionOperator
-from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConditionUnanswered
+from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConditionUnanswered, FlyteRunMissing
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status, unavailable
 from tests.airflow.test_conditions_in_the_log import answer
 from tests.support.driving import TaskInstance, kwargs_of, lines_of, made_again
@@ -252,6 +255,106 @@ def test_an_answer_that_flyte_does_not_take_is_sent_until_it_does(
     # A triggerer that was killed makes the trigger again.
     done = asking.resume(asking.event())
     assert (done["value"], done["answered_by"], given(condition)) == (True, "ann", True)
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_flyte_that_is_away_when_the_task_resumes_loses_no_answer(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, sent: bool
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.conditions._BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.conditions._PATIENTLY", 0.1)
+    _, condition = paused(flyte_default)
+    asking = Asking()
+    asking.start()
+    requests.respond(["Approve"], {"flyte_condition": requests.request.params["flyte_condition"]["value"]})
+    if sent:
+        flyte_default.inject("SignalEvent", unavailable(times=1))
+        asking.resume(requests.as_event())
+        event = asking.event()
+    else:
+        event = requests.as_event()
+    with _away(flyte_default):
+        asking.resume(event)
+        assert asking.stage == "seek"
+    done = asking.resume(asking.event())
+    assert (done["value"], done["answered_by"], given(condition)) == (True, "ann", True)
+    assert len(flyte_default.calls("SignalEvent")) == 1 + sent
+
+
+def test_a_worker_that_alone_does_not_reach_flyte_says_so(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.conditions._PATIENTLY", 0.1)
+    paused(flyte_default)
+    asking = Asking()
+    asking.start()
+    requests.respond(["Approve"], {"flyte_condition": requests.request.params["flyte_condition"]["value"]})
+    with _away(flyte_default):
+        asking.resume(requests.as_event())
+    event = asking.event()
+    with _away(flyte_default), pytest.raises(UnavailableError):
+        asking.resume(event)
+    assert requests.response is not None
+
+
+@contextmanager
+def _away(flyte: LocalFlyte) -> Iterator[None]:
+    flyte.inject("GetActionDetails", unavailable())
+    try:
+        yield
+    finally:
+        flyte.clear_faults("GetActionDetails")
+
+
+def test_a_run_that_flyte_does_not_have(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.condition_triggers.MISSING_AFTER", 0.2)
+    asking = Asking(run_name="no-such-run")
+    asking.start()
+    with pytest.raises(FlyteRunMissing, match=r"Flyte has no run .*no-such-run"):
+        asking.resume(asking.event())
+
+
+@pytest.mark.parametrize("default", [None, False])
+def test_an_answer_at_the_last_moment_counts(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, default: bool | None
+) -> None:
+    paused(flyte_default)
+    asking = Asking(response_timeout=0.1, default=default)
+    asking.start()
+    send = requests.send
+
+    def answered_just_before(msg: Any) -> Any:
+        if type(msg).__name__ == "UpdateHITLDetail":
+            requests.respond(["Approve"], {"flyte_condition": requests.request.params["flyte_condition"]["value"]})
+        return send(msg)
+
+    monkeypatch.setattr(requests, "send", answered_just_before)
+    done = asking.resume(asking.event())
+    assert (done["value"], done["answered_by"], done["timed_out"]) == (True, "ann", False)
+
+
+def test_the_default_is_taken_also_where_airflow_cannot_ask(flyte_default: LocalFlyte, requests: Requests) -> None:
+    paused(flyte_default)
+    first = Asking()
+    first.start()
+    flyte_default.run("r2").move("RUNNING").condition("approve", prompt="Delete?")
+    again = Asking(run_name="r2", response_timeout=0.1, default=False)
+    again.ti.id, again.ti.try_number = first.ti.id, 2
+    again.start()
+    again.resume(again.event())
+    assert (again.stage, again.deferred.trigger.asked) == ("watch", False)
+    done = again.resume(again.event())
+    assert (done["run_name"], done["value"], done["timed_out"]) == ("r2", False, True)
+
+
+def test_xcom_gets_what_a_database_takes(flyte_default: LocalFlyte, requests: Requests) -> None:
+    run = flyte_default.run("r1").move("RUNNING")
+    condition = run.condition("approve", str, prompt="Publish\0?" * 100_000)
+    answer(flyte_default, condition, "a\0b")
+    done = Asking().start()
+    assert (done["value"], "\0" in done["prompt"], len(done["prompt"]) <= LONGEST) == ("ab", False, True)
 
 
 def test_a_crash_between_answer_and_signal_loses_nothing(flyte_default: LocalFlyte, requests: Requests) -> None:
