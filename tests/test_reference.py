@@ -14,6 +14,7 @@ from tests.support.own_airflow import AIRFLOW
 PAGES = sorted((Path(__file__).parents[1] / "docs" / "reference").glob("*.md"))
 WHOLE = (
     "assets",
+    "conditions",
     "client",
     "decorators",
     "exceptions",
