@@ -43,7 +43,7 @@ endif
 
 test-inside: $(STAMP) $(PEER_STAMP) $(PEER_CONNECT_STAMP) nginx  ## what needs no whole Airflow
 	PEER_PYTHON=.venv-peer/bin/python PEER_CONNECT_PYTHON=.venv-peer-connect/bin/python \
-		$(BIN)/python -m pytest tests $(ELSEWHERE:%=--ignore tests/%) --numprocesses 2 --dist loadfile $(ARGS)
+		$(BIN)/python -m pytest tests $(ELSEWHERE:%=--ignore tests/%) --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP)  ## ruff, mypy, layers
 	$(BIN)/ruff check .

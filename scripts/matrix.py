@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -250,7 +251,8 @@ def tried(one: Environment, *, quick: bool) -> str:
 
 
 def pytest(one: Environment, *arguments: str) -> None:
-    call(one.python_bin, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
+    nice = ["nice", "-n", "0" if one.whole else "5"]
+    call(*nice, one.python_bin, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
 
 
 class Watch:
@@ -293,17 +295,24 @@ def main() -> int:
     if asked.what == "run":
         RESULTS.mkdir(parents=True, exist_ok=True)
         built = wheel()
-        failed = False
-        for one in chosen:
-            try:
-                result = run(one, built, quick=asked.quick)
-            except Failed as failure:
-                failed = True
-                say(one, f"FAILED: {failure}")
-            else:
-                (RESULTS / f"{one.name}.json").write_text(json.dumps(result))
-        if failed:
-            return 1
+
+        def run_all(some: list[Environment]) -> bool:
+            failed = False
+            for one in some:
+                try:
+                    result = run(one, built, quick=asked.quick)
+                except Failed as failure:
+                    failed = True
+                    say(one, f"FAILED: {failure}")
+                else:
+                    (RESULTS / f"{one.name}.json").write_text(json.dumps(result))
+            return failed
+
+        # A whole Airflow mostly waits, so the others run beside it, and give way to it.
+        lanes = [[one for one in chosen if one.whole is whole] for whole in (True, False)]
+        with ThreadPoolExecutor() as threads:
+            if any(list(threads.map(run_all, lanes))):
+                return 1
     print(table([one for one in chosen if (RESULTS / f"{one.name}.json").exists()]))
     return 0
 

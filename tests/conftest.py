@@ -52,7 +52,12 @@ if AIRFLOW < (3, 3):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse names of tests that no second process has: xdist would run none of the tests."""
+    """Refuse names of tests that no second process has: xdist would run none of the tests.
+
+    What is about the whole project starts processes, and takes longest: it comes first, so that none of it is left for
+    one core when the others are done.
+    """
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
     if unstable := [item.nodeid for item in items if " at 0x" in item.nodeid]:
         raise pytest.UsageError(f"An address stands in the name of a test, give it an id: {', '.join(unstable)}")
 
