@@ -70,12 +70,12 @@ class DebianServer:
 
     def run(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         """Start a program as its user."""
+        # Not by Popen's own argument: that forks, and gRPC's fork handlers hung a process with a LocalFlyte in it.
+        other = ("setpriv", "--reuid", self._user, "--regid", self._user, "--clear-groups")
         with self._log.open("ab") as written:
             return subprocess.Popen(
-                command,
+                [*(() if self._user == getpass.getuser() else other), *command],
                 cwd=self.folder,
-                user=None if self._user == getpass.getuser() else self._user,
-                extra_groups=None if self._user == getpass.getuser() else [],
                 stdout=written,
                 stderr=written,
             )
