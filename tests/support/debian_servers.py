@@ -70,7 +70,7 @@ class DebianServer:
 
     def run(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         """Start a program as its user."""
-        # Not by Popen's own argument: that forks, and gRPC's fork handlers hung a process with a LocalFlyte in it.
+        # Not by Popen's own argument: that forks, beside the threads of gRPC. A test's process hung for ever after it.
         other = ("setpriv", "--reuid", self._user, "--regid", self._user, "--clear-groups")
         with self._log.open("ab") as written:
             return subprocess.Popen(
