@@ -54,6 +54,18 @@ class Chosen:
     key: RunKey
     live: LiveRuns
 
+    def check_name(self, name: str, otherwise: str) -> None:
+        """Refuse what is meant for another run: the task may have another one than the page shows.
+
+        :param name: the run's, as the page shows it.
+        :param otherwise: what comes of the request then.
+        :raises HTTPException: 409, where it is another one.
+        """
+        if self.key.name != name:
+            raise HTTPException(
+                status.HTTP_409_CONFLICT, f"The task instance has run {self.key.name} by now. {otherwise}"
+            )
+
     async def look(self, question: Question[T]) -> Look[T]:
         """What Flyte says of it; see :meth:`LiveRuns.look`."""
         return await self.live.look(self.flyte_conn_id, self.key, question)

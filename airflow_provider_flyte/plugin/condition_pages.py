@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, HTTPException, status
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines
-from airflow_provider_flyte.plugin.abort import FromThePage
 from airflow_provider_flyte.plugin.access import Editor, MayEdit, UserName
 from airflow_provider_flyte.plugin.chosen_run import ChosenRun
+from airflow_provider_flyte.plugin.from_the_page import FromThePage
 from airflow_provider_flyte.plugin.live_runs import Question
 
 if TYPE_CHECKING:
@@ -75,10 +75,7 @@ class Given(BaseModel):
 @router.post("/api/answer", dependencies=[Editor, FromThePage])
 async def answer_condition(user: UserName, chosen: ChosenRun, given: Given) -> dict[str, Any]:
     """Answer a condition that the run waits for."""
-    if chosen.key.name != given.name:
-        raise HTTPException(
-            status.HTTP_409_CONFLICT, f"The task instance has run {chosen.key.name} by now. Nothing is answered."
-        )
+    chosen.check_name(given.name, "Nothing is answered.")
     done = await chosen.do(lambda client, key: _answer(client, key, given))
     said = done.trouble if done.answer is None else f"{done.answer}."
     log.info("%s gave an answer in the tab of a task instance: %s", one_line(user, LONGEST_NAME), one_line(said))

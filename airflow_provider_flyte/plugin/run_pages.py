@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, status
+from fastapi import APIRouter, Query
 
 from airflow_provider_flyte.client.flows.calls import ROOT_ACTION
 from airflow_provider_flyte.client.outside import LONGEST, LONGEST_NAME, one_line
-from airflow_provider_flyte.plugin.abort import FromThePage, Wanted, abort_run, launched_by
+from airflow_provider_flyte.plugin.abort import Wanted, abort_run, launched_by
 from airflow_provider_flyte.plugin.access import (
     Editor,
     LogReader,
@@ -24,6 +24,7 @@ from airflow_provider_flyte.plugin.actions_view import MOST_LEVELS, Level, level
 from airflow_provider_flyte.plugin.airflow_server import redact
 from airflow_provider_flyte.plugin.chosen_run import ChosenRun, Index, Live, TryNumber, choose
 from airflow_provider_flyte.plugin.earlier_tries import numbers_of_tries
+from airflow_provider_flyte.plugin.from_the_page import FromThePage
 from airflow_provider_flyte.plugin.live_runs import DETAILS
 from airflow_provider_flyte.plugin.questions import ACTIONS, FAILED_ACTIONS, LINES, VALUES, log_of
 from airflow_provider_flyte.plugin.stored_task import Stored
@@ -129,9 +130,6 @@ async def show_values(chosen: ChosenRun) -> dict[str, Any]:
 @router.post("/api/abort", dependencies=[Editor, FromThePage])
 async def abort(asked: ReadableTask, user: UserName, chosen: ChosenRun, wanted: Wanted) -> dict[str, Any]:
     """Abort a run that the task instance has launched."""
-    if chosen.key.name != wanted.name:
-        raise HTTPException(
-            status.HTTP_409_CONFLICT, f"The task instance has run {chosen.key.name} by now. Nothing is aborted."
-        )
+    chosen.check_name(wanted.name, "Nothing is aborted.")
     done = await chosen.do(lambda client, key: abort_run(client, key, asked, user, wanted.reason))
     return {"said": one_line(done.trouble if done.answer is None else f"{done.answer}.")}
