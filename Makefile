@@ -64,7 +64,7 @@ chromium:  ## a real browser for the connection's form, in the same way
 	$(call debian,chromium,chromium)
 
 pictures: $(STAMP) chromium  ## the connection's form and the tab in docs/images, anew
-	REQUIRE_CHROMIUM=1 PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_connection_form.py tests/e2e/test_flyte_tab_in_the_browser.py $(ARGS)
+	REQUIRE_CHROMIUM=1 PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_connection_form.py tests/e2e/test_flyte_tab_in_the_browser.py tests/e2e/test_flyte_lists_alone.py $(ARGS)
 
 test-contract: $(STAMP) nginx  ## the contract suite; FLYTE_ENDPOINT=host:port runs it against that Flyte, FLYTE_TRANSPORT=connect so
 	$(BIN)/python -m pytest tests/contract $(ARGS)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from playwright.sync_api import Dialog, Frame, Locator, Page, Request, ViewportSize, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
@@ -264,7 +265,7 @@ def flyte_tab(url: str, user: str, password: str) -> Iterator[FlyteTab]:
 
 
 class FlyteTab:
-    """The tab "Flyte" of one task instance, in Airflow's page."""
+    """The tab "Flyte" of a task instance, a DAG run or a DAG, in Airflow's page."""
 
     def __init__(self, page: Page, url: str) -> None:
         self._page = page
@@ -287,10 +288,26 @@ class FlyteTab:
 
     def open(self, task: Mapping[str, Any]) -> None:
         """Press the tab on the page of a task instance, as the API gives it."""
-        mapped = f"/mapped/{task['map_index']}" if task["map_index"] >= 0 else ""
-        path = f"/dags/{task['dag_id']}/runs/{task['dag_run_id']}/tasks/{task['task_id']}{mapped}"
-        self._page.goto(f"{self._url}{path}")
+        self._page.goto(f"{self._url}{_path(task)}")
         self._page.get_by_role("link", name="Flyte", exact=True).click()
+
+    def open_list(self, dag_id: str, run_id: str | None = None) -> None:
+        """Press the tab on the page of a DAG, or of a DAG run."""
+        # Not the overview of a DAG, which is drawn for seconds.
+        self._page.goto(f"{self._url}/dags/{dag_id}/{f'runs/{run_id}' if run_id else 'tasks'}")
+        self._page.get_by_role("link", name="Flyte", exact=True).click()
+
+    def row(self, task: str) -> Locator:
+        """The first row of a list with a task instance, by what the list calls it."""
+        link = self._frame.get_by_role("link", name=task, exact=True)
+        return self._frame.get_by_role("row").filter(has=link).first
+
+    def leads_to(self, press: Locator, task: Mapping[str, Any]) -> None:
+        """Follow a link by the keyboard to the tab of a task instance."""
+        press.focus()
+        self._page.keyboard.press("Enter")
+        self._page.wait_for_url("**/plugin/flyte")
+        assert unquote(self._page.url) == unquote(f"{self._url}{_path(task)}/plugin/flyte")
 
     def part(self, name: str) -> Locator:
         """A part of the page, by its id."""
@@ -316,7 +333,7 @@ class FlyteTab:
 
     def barriers(self) -> list[str]:
         """What keeps people from using the page, as axe finds it."""
-        frame = self._page.frame(url=lambda url: "/flyte/tab" in url)
+        frame = self._page.frame(url=lambda url: "/flyte/" in url)
         assert frame is not None
         return barriers(frame)
 
@@ -345,6 +362,12 @@ def barriers(page: Page | Frame) -> list[str]:
         "async () => (await axe.run()).violations.map(one => `${one.id}: ${one.nodes.map(n => n.html)}`)"
     )
     return found
+
+
+def _path(task: Mapping[str, Any]) -> str:
+    """The path of a task instance's page in Airflow."""
+    mapped = f"/mapped/{task['map_index']}" if task["map_index"] >= 0 else ""
+    return f"/dags/{task['dag_id']}/runs/{task['dag_run_id']}/tasks/{task['task_id']}{mapped}"
 
 
 def _objects(kind: str, text: str) -> bool:
