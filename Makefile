@@ -143,19 +143,13 @@ protos-drift: $(STAMP)  ## what the newest flyteidl2 has changed
 	$(UV) pip install --quiet --python $(BIN)/python --target .run/flyteidl2 --upgrade --no-deps flyteidl2
 	PYTHONPATH=.run/flyteidl2 $(BIN)/python scripts/derive_protos.py --drift
 
+# With hashes, so that what is installed is what was tried; the matrix has pins alone, as users' constraints have.
+pin = $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --generate-hashes
+
 requirements: $(UV)  ## pin the newest versions
-	for a in 3.3.2 2.11.2; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
-		requirements/dev.in requirements/airflow-$$a.in -o requirements/airflow-$$a.txt || exit 1; done
-	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
-		requirements/openlineage.in -o requirements/openlineage.txt
-	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
-		requirements/import-peers.in -o requirements/import-peers.txt
-	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
-		requirements/postgres.in -o requirements/postgres.txt
-	$(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate --no-deps \
-		requirements/ha.in -o requirements/ha.txt
-	for n in audit peer peer-connect idl docs; do $(UV) pip compile --universal --python-version 3.10 --upgrade --quiet --no-header --no-annotate \
-		requirements/$$n.in -o requirements/$$n.txt || exit 1; done
+	for a in 3.3.2 2.11.2; do $(pin) requirements/dev.in requirements/airflow-$$a.in -o requirements/airflow-$$a.txt || exit 1; done
+	for n in openlineage import-peers postgres ha; do $(pin) --no-deps requirements/$$n.in -o requirements/$$n.txt || exit 1; done
+	for n in bootstrap audit peer peer-connect idl docs; do $(pin) requirements/$$n.in -o requirements/$$n.txt || exit 1; done
 
 constraints: $(UV)  ## constraints/ for users, from what the matrix installs
 	$(PYTHON) scripts/matrix.py constraints
