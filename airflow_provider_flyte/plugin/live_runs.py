@@ -201,7 +201,8 @@ class LiveRuns:
         if self._connections.get(flyte_conn_id) is connection:
             del self._connections[flyte_conn_id]
             self._retire(connection)
-            self._drop_what_is_old()
+            for known in [known for known in self._looks if known[0] == flyte_conn_id]:
+                del self._looks[known]
 
     def _retire(self, connection: _Connection) -> None:
         if client := connection.take():

@@ -155,12 +155,11 @@ async def test_what_is_open_and_remembered_is_bounded(
 
 
 async def test_a_client_that_nobody_asks_is_closed(
-    live: LiveRuns, flyte_default: LocalFlyte, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    live: LiveRuns, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_runs, "LINGER", 0.01)
     flyte_default.run("r1").move("RUNNING")
     await live.look(CONN, key("r1"), DETAILS)
-    clock.now += FRESH + 0.1
     while live._connections:
         await asyncio.sleep(0.01)
     assert polls(flyte_default) == 1
