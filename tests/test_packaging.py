@@ -86,6 +86,13 @@ def test_built_twice_they_are_the_same_bytes(built: Path, tmp_path: Path) -> Non
     assert build(source, tmp_path / "again") == {file.name: file.read_bytes() for file in built.iterdir()}
 
 
+def test_the_readme_installs_what_is_there(wheel: Path) -> None:
+    [line] = re.findall(r"^pip install .*", (ROOT / "README.md").read_text(), re.MULTILINE)
+    _, _, made, option, constraints = line.split()
+    assert (made, option) == (f"dist/{wheel.name}", "--constraint")
+    assert (ROOT / constraints).is_file()
+
+
 def test_the_metadata_says_what_it_is(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
