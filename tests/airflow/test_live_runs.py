@@ -163,6 +163,14 @@ async def test_a_client_that_nobody_asks_is_closed(
     while live._connections:
         await asyncio.sleep(0.01)
     assert polls(flyte_default) == 1
+
+
+async def test_what_is_old_goes_with_its_client(live: LiveRuns, flyte_default: LocalFlyte, clock: Clock) -> None:
+    """The actions of a run may be ten thousand, and nobody may ever look at another one."""
+    flyte_default.run("r1").move("RUNNING")
+    await live.look(CONN, key("r1"), DETAILS)
+    clock.now += FRESH + 0.1
+    live._forget(CONN, live._connections[CONN])
     assert not live._looks
 
 
