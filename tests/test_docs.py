@@ -35,9 +35,10 @@ SNIPPETS = [
     if IS_3 or not re.search("AssetWatcher|DeadlineAlert|FlyteConditionOperator", block)
 ]
 
-NEED_3_3 = {
-    "retry_policies": "ImportError: FlyteRetryPolicy needs Airflow 3.3 or newer",
-    "start_from_trigger": "FlyteArgumentError: start_from_trigger=True needs Airflow 3.3 or newer",
+NEED_NEWER = {
+    "retry_policies": ((3, 3), "ImportError: FlyteRetryPolicy needs Airflow 3.3 or newer"),
+    "start_from_trigger": ((3, 3), "FlyteArgumentError: start_from_trigger=True needs Airflow 3.3 or newer"),
+    "FlyteConditionOperator": ((3, 1), "FlyteArgumentError: FlyteConditionOperator needs Airflow 3.1 or newer"),
 }
 
 
@@ -63,8 +64,8 @@ def test_every_snippet_runs(forks: Forks, snippet: str, tmp_path: Path) -> None:
         file = tmp_path / "run.py"
         file.write_text(f"import sys, pytest\nsys.exit(pytest.main({arguments}))")
     done = forks.run(file, seconds=60)
-    for needing, error in NEED_3_3.items() if AIRFLOW < (3, 3) else ():
-        if needing in snippet:
+    for needing, (since, error) in NEED_NEWER.items():
+        if needing in snippet and since > AIRFLOW:
             assert error in done.stderr
             return
     assert done.returncode == 0, done
