@@ -186,6 +186,11 @@ class AirflowApi:
 
         return until(look, timeout, f"{dag_id}.{task_id}: {'/'.join(states)}", lambda: self.describe(dag_id, run_id))
 
+    def human_request(self, task: Task) -> dict[str, Any]:
+        """What a task instance asks a person, and the answer (Airflow 3.1 and newer)."""
+        request: dict[str, Any] = self._ask("GET", f"{_path(task)}/{task['map_index']}/hitlDetails")
+        return request
+
     def mark(self, task: Task, state: str) -> None:
         """Mark a task instance, as a person does."""
         path = _path(task) if task["map_index"] < 0 else f"{_path(task)}/{task['map_index']}"

@@ -309,6 +309,11 @@ class FlyteTab:
         self._page.wait_for_url("**/plugin/flyte")
         assert unquote(self._page.url) == unquote(f"{self._url}{_path(task)}/plugin/flyte")
 
+    def required_action(self, task: Mapping[str, Any]) -> Page:
+        """Airflow's own page with what a task instance asks."""
+        self._page.goto(f"{self._url}{_path(task)}/required_actions")
+        return self._page
+
     def part(self, name: str) -> Locator:
         """A part of the page, by its id."""
         return self._frame.locator(f"#{name}")
