@@ -25,8 +25,8 @@ _RETRY_FOR = 5.0
 class Wanted(BaseModel):
     """What the page sends."""
 
-    name: str = Field(max_length=LONGEST_NAME)
-    """The run's name as the page shows it: the task may have another one by now."""
+    shown: str = Field(max_length=LONGEST_NAME)
+    """The digest of the run that the page shows: the task may have another one by now."""
 
     reason: str = Field(min_length=1, max_length=500)
     """Stands in the run's details."""

@@ -5,6 +5,8 @@ earlier try.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -12,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, status
 
-from airflow_provider_flyte.client.outside import one_line
+from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.plugin.access import AskedTask, ReadableTask
 from airflow_provider_flyte.plugin.earlier_tries import earlier_tries
@@ -54,16 +56,27 @@ class Chosen:
     key: RunKey
     live: LiveRuns
 
-    def check_name(self, name: str, otherwise: str) -> None:
-        """Refuse what is meant for another run: the task may have another one than the page shows.
+    def digest(self, *shown: str | None) -> str:
+        """What the page gives back to say what it shows: two things that differ have two digests.
 
-        :param name: the run's, as the page shows it.
-        :param otherwise: what comes of the request then.
-        :raises HTTPException: 409, where it is another one.
+        :param shown: of something in the run, all that is shown of it; nothing for the run itself.
         """
-        if self.key.name != name:
+        about = [self.flyte_conn_id, self.key.project, self.key.domain, self.key.name, *shown]
+        return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
+    def check_shown(self, digest: str, otherwise: str, *shown: str | None) -> None:
+        """Refuse what is meant for something else than would be changed: the task may have another run by now.
+
+        :param digest: of what the page shows.
+        :param otherwise: what comes of the request then.
+        :param shown: as in :meth:`digest`, of what would be changed.
+        :raises HTTPException: 409, where they differ.
+        """
+        if digest != self.digest(*shown):
             raise HTTPException(
-                status.HTTP_409_CONFLICT, f"The task instance has run {self.key.name} by now. {otherwise}"
+                status.HTTP_409_CONFLICT,
+                f"{otherwise} The page showed something else than there is by now, in run {self.key} over the "
+                f"connection {one_line(self.flyte_conn_id, LONGEST_NAME)!r}. Look at it again.",
             )
 
     async def look(self, question: Question[T]) -> Look[T]:

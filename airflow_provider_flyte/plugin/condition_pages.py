@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_lines
 from airflow_provider_flyte.plugin.access import Editor, MayEdit, UserName
-from airflow_provider_flyte.plugin.chosen_run import ChosenRun
+from airflow_provider_flyte.plugin.chosen_run import Chosen, ChosenRun
 from airflow_provider_flyte.plugin.from_the_page import FromThePage
 from airflow_provider_flyte.plugin.live_runs import Question
 
@@ -48,22 +48,32 @@ async def show_conditions(chosen: ChosenRun, edit: MayEdit) -> dict[str, Any]:
     look = await chosen.look(CONDITIONS)
     shown = [
         {
+            "shown": chosen.digest(*_all_shown(each)),
             "action": each.action,
             "name": one_line(each.name, LONGEST_NAME),
             "prompt": some_lines(each.prompt),
             "description": some_lines(each.description),
-            "kind": each.kind.__name__ if each.kind else None,
+            "kind": _kind(each),
         }
         for each in look.answer or ()
     ]
-    return {"conditions": shown, "may_answer": edit, "trouble": one_line(look.trouble)}
+    return {"shown": chosen.digest(), "conditions": shown, "may_answer": edit, "trouble": one_line(look.trouble)}
+
+
+def _kind(condition: Condition) -> str | None:
+    return condition.kind.__name__ if condition.kind else None
+
+
+def _all_shown(condition: Condition) -> tuple[str | None, ...]:
+    """All that is shown of a condition, before it is cleaned and cut."""
+    return condition.action, condition.name, condition.prompt, condition.description, _kind(condition)
 
 
 class Given(BaseModel):
     """What the page sends."""
 
-    name: str = Field(max_length=LONGEST_NAME)
-    """The run's name as the page shows it: the task may have another one by now."""
+    shown: str = Field(max_length=LONGEST_NAME)
+    """The digest of the condition that the page shows: the task may have another run by now."""
 
     action: str = Field(min_length=1, max_length=LONGEST_NAME)
     """The condition's action."""
@@ -75,24 +85,24 @@ class Given(BaseModel):
 @router.post("/api/answer", dependencies=[Editor, FromThePage])
 async def answer_condition(user: UserName, chosen: ChosenRun, given: Given) -> dict[str, Any]:
     """Answer a condition that the run waits for."""
-    chosen.check_name(given.name, "Nothing is answered.")
-    done = await chosen.do(lambda client, key: _answer(client, key, given))
+    done = await chosen.do(lambda client, _: _answer(client, chosen, given))
     said = done.trouble if done.answer is None else f"{done.answer}."
     log.info("%s gave an answer in the tab of a task instance: %s", one_line(user, LONGEST_NAME), one_line(said))
     return {"said": one_line(said)}
 
 
-async def _answer(client: FlyteClient, key: RunKey, given: Given) -> SignalledCondition:
+async def _answer(client: FlyteClient, chosen: Chosen, given: Given) -> SignalledCondition:
     from airflow_provider_flyte.client.errors import ConditionError, NotFoundError
     from airflow_provider_flyte.client.flows.conditions import read_condition
     from airflow_provider_flyte.client.flows.signal import answer, value_from_text
 
-    org = client.config.org
+    key, org = chosen.key, client.config.org
     try:
         condition = await client.aexecute(read_condition(key, org, given.action), retry_for=_RETRY_FOR)
     except NotFoundError:
         condition = None
     if condition is None:
         raise ConditionError(f"Flyte run {key} has no such condition.")
+    chosen.check_shown(given.shown, "Nothing is answered.", *_all_shown(condition))
     value = value_from_text(given.value, condition.kind)
     return await client.aexecute(answer(condition, org, value), retry_for=_RETRY_FOR)

@@ -63,6 +63,7 @@ async def show(
         "total": 1 if earlier else runs.total,
         "try_number": of_try or runs.try_number,
         "tries": await numbers_of_tries(asked, runs, live),
+        "shown": chosen.digest(),
         "name": chosen.key.name,
         "project": chosen.key.project,
         "domain": chosen.key.domain,
@@ -130,6 +131,6 @@ async def show_values(chosen: ChosenRun) -> dict[str, Any]:
 @router.post("/api/abort", dependencies=[Editor, FromThePage])
 async def abort(asked: ReadableTask, user: UserName, chosen: ChosenRun, wanted: Wanted) -> dict[str, Any]:
     """Abort a run that the task instance has launched."""
-    chosen.check_name(wanted.name, "Nothing is aborted.")
+    chosen.check_shown(wanted.shown, "Nothing is aborted.")
     done = await chosen.do(lambda client, key: abort_run(client, key, asked, user, wanted.reason))
     return {"said": one_line(done.trouble if done.answer is None else f"{done.answer}.")}

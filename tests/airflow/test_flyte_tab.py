@@ -16,7 +16,10 @@ import pytest
 from fastapi.routing import APIRoute
 
 from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.plugin.app import HEADERS, STATIC, make_app
+from airflow_provider_flyte.plugin.chosen_run import Chosen
+from airflow_provider_flyte.plugin.live_runs import LiveRuns
 from airflow_provider_flyte.plugin.questions import LINES
 from airflow_provider_flyte.report.task_runs import KEY, MOST_RUNS, TaskRuns
 from airflow_provider_flyte.settings import airflow_id
@@ -308,8 +311,6 @@ def test_edited_xcom_leads_to_no_other_connection(
 
 
 def _keys(*names: str) -> tuple[Any, ...]:
-    from airflow_provider_flyte.client.run_key import RunKey
-
     return tuple(RunKey("flytesnacks", "development", name) for name in names)
 
 
@@ -425,10 +426,10 @@ def test_values_are_for_those_who_may_read_xcom(server: Server, run_id: str, mon
 FROM_THE_PAGE = {"X-Flyte-Tab": "abort", "Sec-Fetch-Site": "same-origin"}
 
 
-def abort(server: Server, run_id: str, name: str, *, role: str | None = "USER", **headers: str) -> httpx.Response:
+def abort(server: Server, run_id: str, shown: str, *, role: str | None = "USER", **headers: str) -> httpx.Response:
     asked = {"dag_id": DAG, "run_id": run_id, "task_id": "templated"}
     sent = {"Authorization": f"Bearer {token(role)}"} | FROM_THE_PAGE | headers
-    body = json.dumps({"name": name, "reason": "of no use"})
+    body = json.dumps({"shown": shown, "reason": "of no use"})
     return server.client.post(
         "/flyte/api/abort", params=asked, headers={"Content-Type": "application/json"} | sent, content=body
     )
@@ -443,20 +444,25 @@ def launched(flyte: LocalFlyte, run_id: str, name: str, changed: Mapping[str, An
     return run
 
 
+def shown_run(server: Server, run_id: str) -> str:
+    """The digest of the run that the page shows."""
+    return str(server.told(run_id, "templated")["shown"])
+
+
 def test_who_may_edit_the_task_aborts_the_run_that_it_has_launched(
     server: Server, flyte: LocalFlyte, run_id: str
 ) -> None:
     run = launched(flyte, run_id, "tab-abort")
     assert server.told(run_id, "templated", role="VIEWER")["abortable"] is False
     assert server.told(run_id, "templated", role="USER")["abortable"] is True
-    answer = abort(server, run_id, "tab-abort")
+    answer = abort(server, run_id, shown_run(server, run_id))
     assert (answer.status_code, "is now aborted" in answer.text) == (200, True)
     assert run.phase == RunPhase.ABORTED
     told = server.told(run_id, "templated", role="USER")
     assert (told["run"]["phase"], told["abortable"]) == ("ABORTED", False)
     assert told["run"]["error"]["message"] == "Aborted in Airflow by somebody: of no use"
     # And once more: nothing is done to a run that is over.
-    assert "already, so it is not aborted" in abort(server, run_id, "tab-abort").text
+    assert "already, so it is not aborted" in abort(server, run_id, shown_run(server, run_id)).text
     assert len(flyte.calls("AbortRun")) == 1
 
 
@@ -479,7 +485,7 @@ def test_nobody_else_aborts_it_and_no_other_site_does(
     server: Server, flyte: LocalFlyte, run_id: str, role: str | None, headers: dict[str, str]
 ) -> None:
     run = launched(flyte, run_id, "tab-left-alone")
-    assert abort(server, run_id, "tab-left-alone", role=role, **headers).status_code == 403
+    assert abort(server, run_id, shown_run(server, run_id), role=role, **headers).status_code == 403
     assert run.phase == RunPhase.RUNNING
 
 
@@ -492,15 +498,28 @@ def test_a_run_that_another_task_has_launched_is_not_aborted(
     name = f"tab-{next(iter(other)).replace('_', '-')}"
     run = launched(flyte, run_id, name, other)
     assert server.told(run_id, "templated", role="USER")["abortable"] is False
-    assert "somebody else launched it" in abort(server, run_id, name).text
+    assert "somebody else launched it" in abort(server, run_id, shown_run(server, run_id)).text
     assert run.phase == RunPhase.RUNNING
 
 
-def test_the_run_that_the_page_shows_is_the_one_that_is_aborted(server: Server, flyte: LocalFlyte, run_id: str) -> None:
-    """The task may have been retried meanwhile."""
-    run = launched(flyte, run_id, "tab-of-the-retry")
-    assert abort(server, run_id, "tab-of-the-first-try").status_code == 409
-    assert run.phase == RunPhase.RUNNING
+@pytest.mark.parametrize(
+    "other", [{"name": "tab-first"}, {"project": "other"}, {"domain": "other"}, {"conn": "other"}], ids=str
+)
+def test_what_the_page_shows_is_what_is_aborted_or_answered(
+    server: Server, flyte: LocalFlyte, run_id: str, other: dict[str, str]
+) -> None:
+    """The task may have been retried meanwhile, and asked the same question as before."""
+    name = f"tab-now-{next(iter(other))}"
+    key = {"project": "p", "domain": "development", "name": name} | other
+    conn_id = key.pop("conn", "flyte_default")
+    before = Chosen(conn_id, RunKey(**key), LiveRuns())
+    run = launched(flyte, run_id, name)
+    condition = run.condition("approve", prompt="Ship v1?")
+    assert abort(server, run_id, before.digest()).status_code == 409
+    shown = before.digest(condition.action, "approve", "Ship v1?", "", "bool")
+    answer = give(server, run_id, shown, condition.action, "true")
+    assert (answer.status_code, "Nothing is answered." in answer.text) == (409, True)
+    assert (run.phase, condition.phase) == (RunPhase.RUNNING, RunPhase.PAUSED)
 
 
 # -- conditions that the run waits for
@@ -511,11 +530,11 @@ def waiting(server: Server, run_id: str, role: str = "VIEWER") -> dict[str, Any]
 
 
 def give(
-    server: Server, run_id: str, name: str, action: str, value: str, role: str | None = "USER", **headers: str
+    server: Server, run_id: str, shown: str, action: str, value: str, role: str | None = "USER", **headers: str
 ) -> httpx.Response:
     asked = {"dag_id": DAG, "run_id": run_id, "task_id": "templated"}
     sent = {"Authorization": f"Bearer {token(role)}", "Content-Type": "application/json"} | FROM_THE_PAGE | headers
-    body = json.dumps({"name": name, "action": action, "value": value})
+    body = json.dumps({"shown": shown, "action": action, "value": value})
     return server.client.post("/flyte/api/answer", params=asked, headers=sent, content=body)
 
 
@@ -532,17 +551,20 @@ def test_who_may_edit_the_task_answers_what_its_run_waits_for(server: Server, fl
         "of v2",
     )
     assert "\x1b" not in shown["approve"]["prompt"]
-    said = give(server, run_id, "tab-asks", rows.action, "many").json()["said"]
+    digests = {each["action"]: each["shown"] for each in told["conditions"]}
+    said = give(server, run_id, digests[rows.action], rows.action, "many").json()["said"]
     assert "asks for an int of 64 bits, not 'many'" in said
     assert (
         "was answered with 9007199254740993"
-        in give(server, run_id, "tab-asks", rows.action, "9007199254740993").json()["said"]
+        in give(server, run_id, digests[rows.action], rows.action, "9007199254740993").json()["said"]
     )
     assert rows.signal.scalar.primitive.integer == 9007199254740993
-    assert "was answered with True" in give(server, run_id, "tab-asks", approve.action, "true").text
-    assert "it is over (SUCCEEDED)" in give(server, run_id, "tab-asks", approve.action, "false").text
+    assert "was answered with True" in give(server, run_id, digests[approve.action], approve.action, "true").text
+    assert "it is over (SUCCEEDED)" in give(server, run_id, digests[approve.action], approve.action, "false").text
     assert approve.signal.scalar.primitive.boolean is True
-    assert waiting(server, run_id, "USER") == {"conditions": [], "may_answer": True, "trouble": ""}
+    told = waiting(server, run_id, "USER")
+    # Whose conditions they are, so that the page shows them below no other run.
+    assert told == {"shown": shown_run(server, run_id), "conditions": [], "may_answer": True, "trouble": ""}
 
 
 @pytest.mark.parametrize(
@@ -554,7 +576,7 @@ def test_nobody_else_answers_and_no_other_site_does(
     server: Server, flyte: LocalFlyte, run_id: str, role: str | None, headers: dict[str, str]
 ) -> None:
     condition = launched(flyte, run_id, "tab-asks-in-vain").condition("approve")
-    answer = give(server, run_id, "tab-asks-in-vain", condition.action, "true", role=role, **headers)
+    answer = give(server, run_id, shown_run(server, run_id), condition.action, "true", role=role, **headers)
     assert answer.status_code == 403
     assert condition.phase == RunPhase.PAUSED
 
@@ -564,9 +586,29 @@ def test_only_conditions_of_the_run_that_is_shown_are_answered(server: Server, f
     run = launched(flyte, run_id, "tab-asks-nothing")
     run.child("c1")
     for action in (other.action, "c1"):
-        assert "has no such condition" in give(server, run_id, "tab-asks-nothing", action, "true").text
-    assert give(server, run_id, "tab-of-others", other.action, "true").status_code == 409
+        assert "has no such condition" in give(server, run_id, shown_run(server, run_id), action, "true").text
     assert other.phase == RunPhase.PAUSED
+
+
+@pytest.mark.parametrize(
+    "changed", [{"prompt": "Ship v2?"}, {"description": "all"}, {"kind": str}, {"name": "n"}], ids=str
+)
+def test_nobody_is_shown_one_question_and_answers_another(
+    server: Server, flyte: LocalFlyte, run_id: str, changed: dict[str, Any]
+) -> None:
+    run = launched(flyte, run_id, f"tab-{next(iter(changed))}")
+    asked: dict[str, Any] = {"name": "approve", "kind": bool, "prompt": "Ship v1?", "description": ""}
+    now = asked | changed
+    condition = run.condition(now["name"], now["kind"], prompt=now["prompt"], description=now["description"])
+    told = waiting(server, run_id)["conditions"][0]
+    before = Chosen("flyte_default", _keys(f"tab-{next(iter(changed))}")[0], LiveRuns())
+    shown = before.digest(
+        condition.action, asked["name"], asked["prompt"], asked["description"], asked["kind"].__name__
+    )
+    assert give(server, run_id, shown, condition.action, "true").status_code == 409
+    assert condition.phase == RunPhase.PAUSED
+    assert give(server, run_id, told["shown"], condition.action, "true").status_code == 200
+    assert condition.phase == RunPhase.SUCCEEDED
 
 
 # -- earlier tries

@@ -46,7 +46,7 @@ export class Conditions {
     const form = make("div", { className: "head" }), buttons = [];
     const send = async (value) => {
       for (const button of buttons) button.disabled = true;
-      await this.#answer({ action: each.action, value });
+      await this.#answer({ shown: each.shown, action: each.action, value });
       // One that was not taken may be given again.
       for (const button of buttons) button.disabled = false;
     };

@@ -6,7 +6,7 @@ import { Tree } from "./tree.js";
 
 const [dagId, runId, taskId, mapIndex] = placed("dag_id", "run_id", "task_id", "map_index");
 const pace = new Pace();
-let chosen = 0, ofTry = null, look = () => {};
+let chosen = 0, ofTry = null, shown = "", toAbort = "", look = () => {};
 
 // Which task instance, and which of its runs. {MAP_INDEX} stays as it is where nothing is mapped.
 const query = () => ({
@@ -32,7 +32,8 @@ function show(told) {
     return told.over ? null : LONGEST;
   }
   at("run").hidden = false;
-  if (at("name").textContent !== told.name) forget(); // A retry has another run.
+  if (shown !== told.shown) forget(); // A retry has another run.
+  shown = told.shown;
   fill(at("name"), told.name);
   fill(at("where"), `${told.project}, ${told.domain}`);
   fill(at("try"), `${told.try_number}`);
@@ -81,7 +82,7 @@ async function more(name) {
 // -- what it waits for
 
 const waiting = new Conditions(at("conditions"), async (given) => {
-  fill(at("conditions-said"), await change("answer", { name: at("name").textContent, ...given }));
+  fill(at("conditions-said"), await change("answer", given));
 });
 
 async function conditions(run) {
@@ -92,6 +93,8 @@ async function conditions(run) {
   }
   const about = choice(), answer = await ask("api/conditions", query());
   if (about !== choice() || !answer.ok) return;
+  // Another run's than the one above: the next look shows both.
+  if (answer.told.shown !== shown) return waiting.forget();
   fill(at("conditions-message"), answer.told.trouble);
   waiting.show(answer.told);
   // What was said of the last answer stays.
@@ -171,6 +174,7 @@ function attempt(one) {
 // -- buttons
 
 function askToAbort() {
+  toAbort = shown;
   fill(at("abort-name"), at("name").textContent);
   fill(at("abort-message"), "");
   at("abort-yes").disabled = false;
@@ -185,7 +189,7 @@ async function abort() {
     return;
   }
   at("abort-yes").disabled = true;
-  fill(at("abort-message"), await change("abort", { name: at("abort-name").textContent, reason }));
+  fill(at("abort-message"), await change("abort", { shown: toAbort, reason }));
 }
 
 // Changes something in Flyte, and returns what is said of it.
