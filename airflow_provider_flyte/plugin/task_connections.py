@@ -31,7 +31,11 @@ def believed(stored: object, dag_version_id: Any, task_id: str) -> tuple[TaskRun
     if runs is None:
         why = f"XCom's {KEY} of this task instance is not what its task has written there."
         return None, "" if stored is None else why
-    conn_id = None if dag_version_id is None else _fixed_conn_ids(dag_version_id).get(task_id)
+    # A task instance without a version of its DAG ran before Airflow had versions.
+    conn_ids = {task_id: None} if dag_version_id is None else _conn_ids(dag_version_id)
+    if task_id not in conn_ids:
+        return None, f"The DAG has no Flyte connection for this task, so XCom's {KEY} of it is not believed."
+    conn_id = conn_ids[task_id]
     if conn_id is not None and conn_id != runs.flyte_conn_id:
         return None, (
             f"XCom's {KEY} of this task instance names the connection {runs.flyte_conn_id!r}, and its task in the "
@@ -41,20 +45,29 @@ def believed(stored: object, dag_version_id: Any, task_id: str) -> tuple[TaskRun
 
 
 @lru_cache(maxsize=200)
-def _fixed_conn_ids(dag_version_id: Any) -> Mapping[str, str]:
-    """The connections that the tasks of a DAG name; without those that are templates, mapped over or not known."""
+def _conn_ids(dag_version_id: Any) -> Mapping[str, str | None]:
+    """The connections that the tasks of a DAG name, None for a template and for one that is mapped over.
+
+    Without tasks that have no connection at all.
+    """
     with create_session(scoped=False) as session:
         stored = session.scalar(
             select(SerializedDagModel).where(SerializedDagModel.dag_version_id == dag_version_id).limit(1)
         )
         data = stored.data if stored is not None else None
-    found = {}
+    found: dict[str, str | None] = {}
     for operator in _operators(data):
         task_id, conn_id = operator.get("task_id"), _conn_id(operator)
         fixed = isinstance(conn_id, str) and not any(mark in conn_id for mark in _TEMPLATE)
-        if isinstance(task_id, str) and fixed:
-            found[task_id] = str(conn_id)
+        if isinstance(task_id, str) and _has_conn_id(operator):
+            found[task_id] = str(conn_id) if fixed else None
     return found
+
+
+def _has_conn_id(operator: Mapping[str, Any]) -> bool:
+    names = operator.get("template_fields")
+    names = names.get("__var") if isinstance(names, Mapping) else names
+    return isinstance(names, list) and "flyte_conn_id" in names
 
 
 def _conn_id(operator: Mapping[str, Any]) -> object:

@@ -310,6 +310,17 @@ def test_edited_xcom_leads_to_no_other_connection(
     assert len(flyte.calls("GetRunDetails")) == before
 
 
+def test_edited_xcom_of_a_task_without_a_connection_leads_to_none(
+    server: Server, flyte: LocalFlyte, run_id: str
+) -> None:
+    store(run_id, "not_ours", TaskRuns("flyte_default", 1, _keys("tab-1"), 1).to_text())
+    before = len(flyte.calls("GetRunDetails"))
+    told = server.told(run_id, "not_ours")
+    assert (told["runs"], told["run"]) == ([], None)
+    assert "The DAG has no Flyte connection for this task" in told["trouble"]
+    assert len(flyte.calls("GetRunDetails")) == before
+
+
 def _keys(*names: str) -> tuple[Any, ...]:
     return tuple(RunKey("flytesnacks", "development", name) for name in names)
 
