@@ -12,7 +12,7 @@ from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_l
 from airflow_provider_flyte.plugin.access import Editor, MayEdit, UserName
 from airflow_provider_flyte.plugin.chosen_run import Chosen, ChosenRun
 from airflow_provider_flyte.plugin.from_the_page import FromThePage
-from airflow_provider_flyte.plugin.live_runs import Question
+from airflow_provider_flyte.plugin.live_runs import SMALL, Question
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient
@@ -38,7 +38,11 @@ async def _ask_conditions(client: FlyteClient, key: RunKey) -> list[Condition]:
     return found
 
 
-CONDITIONS: Question[list[Condition]] = Question("conditions", _ask_conditions, lambda found: 5.0)
+def _size(found: list[Condition]) -> int:
+    return SMALL + 2 * sum(len(each.prompt) + len(each.description) for each in found)
+
+
+CONDITIONS: Question[list[Condition]] = Question("conditions", _ask_conditions, lambda found: 5.0, _size)
 """The conditions that wait for an answer."""
 
 

@@ -14,7 +14,7 @@ from airflow_provider_flyte.client.phase import is_terminal, phase_name
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.plugin.chosen_run import Live
 from airflow_provider_flyte.plugin.dag_runs import DAG_RUNS, Listed, ListedTask
-from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER, LiveRuns, Look, Question
+from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER, SMALL, LiveRuns, Look, Question
 from airflow_provider_flyte.plugin.view import shown_time
 
 if TYPE_CHECKING:
@@ -71,13 +71,17 @@ async def _look(live: LiveRuns, group: Group, names: Sequence[str]) -> Look[List
         return await client.aexecute(listed_runs(where, names, client.config.org), retry_for=0.0)
 
     # Whether the connection may be used for this project and domain is seen by one of the runs.
-    return await live.look(conn_id, where.run(names[0]), Question(f"list {' '.join(names)}", ask, _fresh))
+    return await live.look(conn_id, where.run(names[0]), Question(f"list {' '.join(names)}", ask, _fresh, _size))
 
 
 def _fresh(answer: ListedRuns) -> float:
     if all(is_terminal(row.phase) for row in answer.rows.values()):
         return FRESH_WHEN_OVER
     return FRESH_ONE_BY_ONE if answer.one_by_one else FRESH
+
+
+def _size(answer: ListedRuns) -> int:
+    return SMALL + 1_000 * len(answer.rows)
 
 
 def _rows(task: ListedTask, looks: Looks) -> Iterator[dict[str, Any]]:

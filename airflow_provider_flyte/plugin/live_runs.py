@@ -29,7 +29,13 @@ MOST_CONNECTIONS = 16
 """How many connections have an open client; that of the one not asked for longest is closed."""
 
 MOST_LOOKS = 500
-"""How many runs are remembered."""
+"""How many answers are remembered."""
+
+MOST_BYTES = 64 << 20
+"""How large they are together; the last one is remembered in any case."""
+
+SMALL = 2_000
+"""Bytes that an answer takes which says nothing else."""
 
 CALLS_AT_ONCE = 4
 """How many calls one connection has under way."""
@@ -72,6 +78,9 @@ class Question(Generic[T]):
     fresh: Callable[[T], float] = lambda answer: FRESH
     """For how many seconds the answer is shown again."""
 
+    size: Callable[[T], int] = lambda answer: SMALL
+    """How many bytes it takes, roughly."""
+
 
 async def _read_details(client: FlyteClient, key: RunKey) -> RunDetails:
     from airflow_provider_flyte.client.flows import calls
@@ -82,7 +91,10 @@ async def _read_details(client: FlyteClient, key: RunKey) -> RunDetails:
 
 
 DETAILS: Question[RunDetails] = Question(
-    "details", _read_details, lambda details: FRESH_WHEN_OVER if details.done() else FRESH
+    "details",
+    _read_details,
+    lambda details: FRESH_WHEN_OVER if details.done() else FRESH,
+    lambda details: SMALL + details.pb2.ByteSize(),
 )
 """Everything about a run but its child actions, logs, inputs and outputs."""
 
@@ -156,6 +168,8 @@ class LiveRuns:
             look = await self._answer(flyte_conn_id, key, question.ask)
             if look.answer is not None:
                 fresh = question.fresh(look.answer)
+                asked.size = question.size(look.answer)
+                self._drop_what_is_too_much(asked)
             return look
         finally:
             # Also after an error that nobody expects, or it would stand there until the process ends.
@@ -183,6 +197,15 @@ class LiveRuns:
         now = self._clock()
         for old in [known for known, asked in self._looks.items() if asked.until < now]:
             del self._looks[old]
+
+    def _drop_what_is_too_much(self, newest: _Asked) -> None:
+        total = sum(asked.size for asked in self._looks.values())
+        for known, asked in list(self._looks.items()):
+            if total <= MOST_BYTES:
+                break
+            if asked is not newest and asked.size:
+                del self._looks[known]
+                total -= asked.size
 
     def _connection(self, flyte_conn_id: str) -> _Connection:
         connection = self._connections.get(flyte_conn_id)
@@ -225,6 +248,7 @@ class _Asked:
 
     answer: asyncio.Task[Look[Any]] | None = None
     until: float = float("inf")
+    size: int = 0
 
 
 @dataclass

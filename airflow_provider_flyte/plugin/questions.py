@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER, Question
+from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER, SMALL, Question
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient
@@ -34,11 +34,16 @@ def log_of(attempt: int) -> Question[LogTail]:
 
         return await client.aexecute(tail_log(key, client.config.org, attempt, LINES, _WITHIN), retry_for=0.0)
 
-    return Question(f"log {attempt}", ask, lambda tail: 5.0)
+    return Question(f"log {attempt}", ask, lambda tail: 5.0, lambda tail: SMALL + sum(map(len, tail.lines)))
 
 
-Values = tuple[dict[str, Any], dict[str, Any]]
-"""Inputs and outputs."""
+class Values(NamedTuple):
+    """The inputs and outputs of a run."""
+
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+    size: int
+    """Bytes of the message that they were in."""
 
 
 async def _ask_values(client: FlyteClient, key: RunKey) -> Values:
@@ -48,10 +53,10 @@ async def _ask_values(client: FlyteClient, key: RunKey) -> Values:
 
     root = ActionIdentifier(run=calls.run_identifier(key, client.config.org), name=calls.ROOT_ACTION)
     data = await client.aexecute(calls.get_action_data(root), retry_for=0.0)
-    return named_values(data.inputs), named_values(data.outputs)
+    return Values(named_values(data.inputs), named_values(data.outputs), data.ByteSize())
 
 
-VALUES: Question[Values] = Question("values", _ask_values, lambda values: 10.0)
+VALUES: Question[Values] = Question("values", _ask_values, lambda values: 10.0, lambda values: SMALL + 4 * values.size)
 """The inputs and outputs, as plain Python values."""
 
 
@@ -71,5 +76,13 @@ async def _ask_actions(client: FlyteClient, key: RunKey) -> ActionTree:
     return await client.aexecute(action_tree(key, client.config.org), retry_for=0.0)
 
 
-ACTIONS: Question[ActionTree] = Question("actions", _ask_actions, lambda tree: FRESH_WHEN_OVER if tree.over else 10.0)
+_ROW = 1_000
+"""Bytes of an action, roughly; measured: 730, with names of 25 characters."""
+
+ACTIONS: Question[ActionTree] = Question(
+    "actions",
+    _ask_actions,
+    lambda tree: FRESH_WHEN_OVER if tree.over else 10.0,
+    lambda tree: SMALL + _ROW * len(tree.rows),
+)
 """All child actions, without their errors."""

@@ -122,7 +122,7 @@ async def show_actions(chosen: ChosenRun, parent: Names, group: Names, first: Nu
 async def show_values(chosen: ChosenRun) -> dict[str, Any]:
     """The inputs and outputs of a run, as texts."""
     look = await chosen.look(VALUES)
-    inputs, outputs = look.answer or ({}, {})
+    inputs, outputs = (look.answer.inputs, look.answer.outputs) if look.answer else ({}, {})
     # In a thread: a value may be large, and Airflow's masker looks at all of it.
     texts = [await asyncio.to_thread(values_text, values, redact) for values in (inputs, outputs)]
     return {"inputs": texts[0], "outputs": texts[1], "trouble": one_line(look.trouble)}

@@ -154,6 +154,31 @@ async def test_what_is_open_and_remembered_is_bounded(
     assert len(live._looks) == 3
 
 
+async def test_what_is_remembered_is_not_large(
+    live: LiveRuns, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_runs, "MOST_BYTES", 100)
+    asked: list[str] = []
+
+    def question(size: int) -> Question[str]:
+        async def ask(client: FlyteClient, key: RunKey) -> str:
+            asked.append(key.name)
+            return key.name
+
+        return Question("name", ask, size=lambda answer: size)
+
+    for name, size in (("a", 60), ("b", 40), ("c", 30), ("large", 500)):
+        await live.look("flyte_default", key(name), question(size))
+        # What has just been asked is there for the next who looks, however large it is.
+        await live.look("flyte_default", key(name), question(size))
+        if name == "c":
+            await live.look("flyte_default", key("b"), question(40))
+    assert asked == ["a", "b", "c", "large"]
+    for name in ("c", "a"):
+        await live.look("flyte_default", key(name), question(1))
+    assert asked == ["a", "b", "c", "large", "c", "a"]
+
+
 async def test_a_client_that_nobody_asks_is_closed(
     live: LiveRuns, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 ) -> None:
