@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -91,9 +91,9 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
         self.project = project
         self.domain = domain
         self.flyte_conn_id = flyte_conn_id
-        self.assigned_users = [assigned_users] if isinstance(assigned_users, Mapping) else list(assigned_users)
-        self.notifiers = [notifiers] if callable(notifiers) else list(notifiers)
         with argument_errors():
+            self.assigned_users = [_user(each) for each in _each("assigned_users", assigned_users, Mapping)]
+            self.notifiers = [_notifier(each) for each in _each("notifiers", notifiers, Callable)]
             self.response_timeout = optional_seconds("response_timeout", response_timeout)
             self.poll_interval = seconds("poll_interval", poll_interval, least=LEAST_INTERVAL)
             if default is not None and not isinstance(default, (bool, int, float, str)):
@@ -401,3 +401,29 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
             method_name="execute_complete",
             kwargs=settled,
         )
+
+
+def _each(name: str, given: Any, one: Any) -> list[Any]:
+    """What was given, as a list.
+
+    :param one: the type of a single one.
+    """
+    if isinstance(given, one):
+        return [given]
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigError(f"{name} is {given!r}. Give one, or a list of them.")
+    return list(given)
+
+
+def _user(given: Any) -> dict[str, str]:
+    named = [given.get(name) for name in ("id", "name")] if isinstance(given, Mapping) else [None]
+    # An id may be a number, as the FAB auth manager has them.
+    if not all(type(each) in (str, int) and str(each).strip() for each in named):
+        raise ConfigError(f"assigned_users has {given!r}. Give a dict with 'id' and 'name' of a user of Airflow.")
+    return {"id": str(given["id"]), "name": str(given["name"])}
+
+
+def _notifier(given: Any) -> Callable[..., Any]:
+    if not callable(given):
+        raise ConfigError(f"notifiers has {given!r}. Give Airflow's notifiers, or other functions of the context.")
+    return given  # type: ignore[no-any-return]

@@ -32,7 +32,7 @@ def believed(stored: object, dag_version_id: Any, task_id: str) -> tuple[TaskRun
         why = f"XCom's {KEY} of this task instance is not what its task has written there."
         return None, "" if stored is None else why
     # A task instance without a version of its DAG ran before Airflow had versions.
-    conn_ids = {task_id: None} if dag_version_id is None else _conn_ids(dag_version_id)
+    conn_ids: Mapping[str, str | None] = {task_id: None} if dag_version_id is None else _conn_ids(dag_version_id)
     if task_id not in conn_ids:
         return None, f"The DAG has no Flyte connection for this task, so XCom's {KEY} of it is not believed."
     conn_id = conn_ids[task_id]

@@ -54,7 +54,7 @@ def request_for(
         "options": [APPROVE, REJECT] if condition.kind is bool else [SEND],
         "defaults": chosen,
         "params": _form(condition, values.get(ANSWER)),
-        "assigned_users": [{"id": str(each["id"]), "name": str(each["name"])} for each in assigned_users],
+        "assigned_users": [dict(each) for each in assigned_users],
     }
 
 

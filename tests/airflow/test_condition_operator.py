@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -409,6 +410,26 @@ def test_a_default_of_another_type(flyte_default: LocalFlyte, requests: Requests
     paused(flyte_default)
     with pytest.raises(FlyteArgumentError, match=r"default: .* asks for a bool, not 3"):
         Asking(default=3).start()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"assigned_users": {"id": "1"}}, "assigned_users has {'id': '1'}. Give a dict with 'id' and 'name'"),
+        ({"assigned_users": [{"id": "1", "name": "a"}, {"id": 2, "name": " "}]}, "assigned_users has {'id': 2,"),
+        ({"assigned_users": "ann"}, "assigned_users is 'ann'. Give one, or a list of them."),
+        ({"assigned_users": ["ann"]}, "assigned_users has 'ann'."),
+        ({"assigned_users": None}, "assigned_users is None."),
+        ({"notifiers": ["mail"]}, "notifiers has 'mail'."),
+        ({"notifiers": 1}, "notifiers is 1."),
+    ],
+    ids=range(7),
+)
+def test_what_is_no_user_and_no_notifier_is_refused_when_the_dag_is_parsed(
+    arguments: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(FlyteArgumentError, match=re.escape(said)):
+        FlyteConditionOperator(task_id="ask", run_name="r1", condition="approve", **arguments)
 
 
 def test_an_older_airflow_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
