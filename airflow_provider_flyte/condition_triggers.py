@@ -152,7 +152,7 @@ class FlyteConditionTrigger(BaseTrigger):
                 event = _event(WAITS if found.waits else GONE, action=found.action)
                 response = await self._response() if self.look_back else None
                 return event | ({} if response is None else {"response": response})
-            if over and not self._in_trouble:
+            if self._is_hopeless(over):
                 return _event(RUN_OVER)
             await self._sleep(self.poll_interval)
 
@@ -173,7 +173,7 @@ class FlyteConditionTrigger(BaseTrigger):
                 condition = await self._answer(self._read(watcher))
                 if condition is not None and condition.over:
                     return await self._gone(condition)
-                if over and condition is not None:
+                if self._is_hopeless(over):
                     return await self._closed(_event(RUN_OVER))
                 if self.deadline is not None and now >= self.deadline and condition is not None:
                     return await self._late(condition)
@@ -203,9 +203,14 @@ class FlyteConditionTrigger(BaseTrigger):
 
     async def _send(self, watcher: RunWatcher) -> dict[str, Any]:
         while True:
+            over = await self._answer(self._run_is_over(watcher))
+            if self._missing:
+                return _event(MISSING)
             condition = await self._answer(self._read(watcher))
             if condition is not None and condition.over:
                 return _event(GONE, action=condition.action)
+            if self._is_hopeless(over):
+                return _event(RUN_OVER)
             if condition is not None:
                 try:
                     await watcher.asking.ask(partial(self._signal, condition))
@@ -231,6 +236,22 @@ class FlyteConditionTrigger(BaseTrigger):
     def _missing(self) -> bool:
         """Whether Flyte has said for so long that it has no such run; any trouble begins that time anew."""
         return self._absent_since is not None and self._now() - self._absent_since >= MISSING_AFTER
+
+    _over_since: float | None = None
+
+    def _is_hopeless(self, over: bool | None) -> bool:
+        """Whether no answer can come any more: the run is over, and its condition was read after that.
+
+        Or it could not be read for so long.
+
+        :param over: whether the run was over before the condition was read; None where Flyte gave no answer.
+        """
+        if not over:
+            self._over_since = None
+            return False
+        if self._over_since is None:
+            self._over_since = self._now()
+        return not self._in_trouble or self._now() - self._over_since >= MISSING_AFTER
 
     async def _run_is_over(self, watcher: RunWatcher) -> bool:
         from airflow_provider_flyte.client.flows.named_runs import phase_of

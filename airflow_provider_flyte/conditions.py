@@ -244,8 +244,8 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
             raise self._unanswered(client, key, "was not answered: its run is over")
         if ending == MISSING:
             raise FlyteRunMissing(
-                f"Flyte has no run {key}, so nobody can be asked for its condition {self.condition!r}. Check run_name, "
-                "project and domain.",
+                f"Flyte has no run {key}, so its condition {self.condition!r} gets no answer. Check run_name, project "
+                "and domain.",
                 **self._fields(client, key),
             )
         if ending == LATE:
@@ -423,7 +423,7 @@ def _user(given: Any) -> dict[str, str]:
     return {"id": str(given["id"]), "name": str(given["name"])}
 
 
-def _notifier(given: Any) -> Callable[..., Any]:
+def _notifier(given: object) -> Callable[..., Any]:
     if not callable(given):
         raise ConfigError(f"notifiers has {given!r}. Give Airflow's notifiers, or other functions of the context.")
-    return given  # type: ignore[no-any-return]
+    return given

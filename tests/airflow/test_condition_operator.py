@@ -317,6 +317,47 @@ def test_a_run_that_flyte_does_not_have(
         asking.resume(asking.event())
 
 
+@pytest.mark.parametrize("stage", ["watch", "send"])
+@pytest.mark.parametrize("over", [True, False])
+def test_a_run_that_is_gone_or_over_while_its_condition_cannot_be_read_ends_the_wait(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, stage: str, over: bool
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.condition_triggers.MISSING_AFTER", 0.2)
+    monkeypatch.setattr("airflow_provider_flyte.conditions._BRIEFLY", 0.1)
+    run, _ = paused(flyte_default)
+    asking = Asking()
+    asking.start()
+    if stage == "send":
+        requests.respond(["Approve"])
+        flyte_default.inject("SignalEvent", unavailable())
+        asking.resume(requests.as_event())
+    assert asking.stage == stage
+    if over:
+        run.succeeds()
+    else:
+        asking.deferred.trigger.run_name = "no-such-run"
+    with _away(flyte_default):
+        event = asking.event()
+    error, said = (FlyteConditionUnanswered, "its run is over") if over else (FlyteRunMissing, "Flyte has no run")
+    with pytest.raises(error, match=said):
+        asking.resume(event)
+
+
+def test_an_answer_to_a_run_that_is_over_is_not_sent_for_ever(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.conditions._BRIEFLY", 0.1)
+    run, _ = paused(flyte_default)
+    asking = Asking()
+    asking.start()
+    requests.respond(["Approve"])
+    flyte_default.inject("SignalEvent", unavailable())
+    asking.resume(requests.as_event())
+    run.succeeds()
+    with pytest.raises(FlyteConditionUnanswered):
+        asking.resume(asking.event())
+
+
 @pytest.mark.parametrize("default", [None, False])
 def test_an_answer_at_the_last_moment_counts(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, default: bool | None
