@@ -16,7 +16,7 @@ from airflow_provider_flyte.plugin.dag_runs import DAG_RUNS, MOST_SHOWN
 from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER
 from airflow_provider_flyte.report.task_runs import KEY, TaskRuns
 from airflow_provider_flyte.testing import LocalFlyte, no_name_filter
-from tests.support.api_server import let_users_sign_in, refuse, serving, token
+from tests.support.api_server import delete_dag_runs, let_users_sign_in, refuse, serving, token
 from tests.support.own_airflow import connection_json, load_dag_file
 
 pytestmark = pytest.mark.timeout(180)
@@ -134,15 +134,7 @@ class Copies:
 
     def remove(self) -> None:
         """Delete them all, as Airflow deletes a DAG run."""
-        from airflow.models.dagrun import DagRun
-        from airflow.models.taskinstance import TaskInstance
-        from airflow.models.xcom import XComModel
-        from airflow.utils.session import create_session
-        from sqlalchemy import delete
-
-        with create_session() as session:
-            for model in (XComModel, TaskInstance, DagRun):
-                session.execute(delete(model).where(model.run_id.in_(self._made)))
+        delete_dag_runs(DAG, self._made)
 
 
 @pytest.fixture
@@ -192,9 +184,9 @@ def test_a_dag_run_has_its_runs_newest_first_by_one_list(server: httpx.Client, f
 def test_of_a_dag_it_is_those_that_were_queued_last(server: httpx.Client, run_id: str, copies: Copies) -> None:
     """One that was cleared is among them, however old it is."""
     for number in range(DAG_RUNS + 2):
-        copies.dag_run(f"old-{number:02}", queued=NOW + timedelta(minutes=number))
+        copies.dag_run(f"old-{number:02}", queued=NOW + timedelta(hours=number))
         stored = TaskRuns("flyte_default", 1, keys("tab-1"), 1).to_text()
-        copies.tasks(f"old-{number:02}", [stored], at=NOW + timedelta(minutes=number))
+        copies.tasks(f"old-{number:02}", [stored], at=NOW + timedelta(hours=number))
     page = told(server)
     assert [row["run_id"] for row in page["rows"]] == [f"old-{number:02}" for number in range(DAG_RUNS + 1, 1, -1)]
     assert (page["over"], page["following"], page["dag_runs"]) == (False, None, DAG_RUNS)

@@ -15,7 +15,7 @@ from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.report.task_runs import KEY, TaskRuns
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.e2e import browser
-from tests.support.api_server import let_users_sign_in, serving, token
+from tests.support.api_server import delete_dag_runs, let_users_sign_in, serving, token
 from tests.support.own_airflow import connection_json, load_dag_file
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -50,6 +50,8 @@ def run_id(airflow_db: None, flyte: LocalFlyte) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte))
         let_users_sign_in(patch)
+        # Another file's tests have the same DAG.
+        delete_dag_runs(DAG)
         dag_run: Any = load_dag_file(DAG).dag.test(mark_success_pattern=".*")
         for task_id, names in reversed(STORED.items()):
             keys = tuple(RunKey("flytesnacks", "development", name) for name in names)

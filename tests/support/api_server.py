@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -31,6 +31,23 @@ def serving() -> Iterator[httpx.Client]:
     finally:
         served.should_exit = True
         thread.join(30)
+
+
+def delete_dag_runs(dag_id: str, run_ids: Collection[str] | None = None) -> None:
+    """Delete DAG runs with their task instances and XCom, as Airflow does.
+
+    :param run_ids: these; None: all of the DAG.
+    """
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    with create_session() as session:
+        for model in (XComModel, TaskInstance, DagRun):
+            these = True if run_ids is None else model.run_id.in_(run_ids)
+            session.execute(delete(model).where(model.dag_id == dag_id, these))
 
 
 def token(role: str | None) -> str:
