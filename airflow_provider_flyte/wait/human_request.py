@@ -26,7 +26,6 @@ ANSWER, CONDITION = "answer", "flyte_condition"
 """Fields of the form: the answer, where it is no bool, and the condition that is answered."""
 
 _JSON_TYPES = {int: "integer", float: "number", str: "string"}
-_MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
 _LONGEST_SUBJECT = 150
 
 
@@ -59,10 +58,18 @@ def request_for(
 
 
 def _body(condition: Condition, url: str) -> str:
-    # Airflow renders Markdown, also pictures from elsewhere: what Flyte says is shown as the text that it is.
     parts = [some_lines(text) for text in (condition.prompt, condition.description) if text.strip()]
-    shown = "\n\n".join(_MARKDOWN.sub(r"\\\1", part).replace("\n", "  \n") for part in parts)
+    shown = "\n\n".join(map(_verbatim, parts))
     return f"{shown}\n\nThe answer is {condition.asks_for}. [Flyte run {condition.key.name}]({url}) waits for it."
+
+
+def _verbatim(text: str) -> str:
+    """Markdown that shows a text as it is.
+
+    A code block: Airflow's page makes links of bare addresses, escaped or not, and fetches pictures from elsewhere.
+    """
+    fence = "`" * (1 + max(map(len, ["``", *re.findall("`+", text)])))
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _form(condition: Condition, proposed: Answer | None) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def test_an_answer_in_airflow_gets_to_flyte(flyte_default: LocalFlyte, requests:
     asking.start()
     assert requests.request.subject == "approve: Publish the *model*?"
     assert requests.request.options == ["Approve", "Reject"]
-    assert "Publish the \\*model\\*\\?" in requests.request.body
+    assert requests.request.body.startswith("```\nPublish the *model*?\n```\n")
     requests.respond(["Reject"])
     # Airflow 3.3 resumes the task with the answer; before, the trigger finds it.
     done = asking.resume(requests.as_event() if by_airflow else asking.event())
@@ -190,6 +190,12 @@ def test_texts_of_flyte_are_cleaned_and_an_answer_can_be_stored(flyte_default: L
     assert done["value"] == "v" * 5000
     assert any("was answered with 'vvv" in line for line in lines)
     assert max(map(len, lines)) < LONGEST_IN_EVENT
+
+
+def test_a_prompt_cannot_leave_its_code_block(flyte_default: LocalFlyte, requests: Requests) -> None:
+    flyte_default.run("r1").move("RUNNING").condition("approve", prompt="a\n```\n[b](http://evil.example) ```` c")
+    Asking().start()
+    assert requests.request.body.startswith("`````\na\n```\n[b](http://evil.example) ```` c\n`````\n")
 
 
 def test_an_answer_that_flyte_has_taken_and_does_not_show_yet(

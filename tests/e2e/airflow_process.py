@@ -128,7 +128,7 @@ class StandaloneAirflow:
 
     # -- start and stop
 
-    def start(self, timeout: float = 120.0) -> None:
+    def start(self, timeout: float = 240.0) -> None:
         """Make the database, start everything, and wait until all of it is healthy.
 
         :param timeout: in seconds; with ``more`` components it is more.

@@ -103,7 +103,7 @@ def test_a_person_approves_under_required_actions(
 ) -> None:
     page = tab.required_action(tasks["publish"])
     expect(page.get_by_text(HOSTILE).first).to_be_visible()
-    assert page.locator("img[src*=evil]").count() == 0
+    assert page.locator("img[src*=evil], a[href*=evil]").count() == 0
     page.get_by_role("button", name="Approve", exact=True).click()
     told = returned(airflow, tasks["publish"])
     assert (told["value"], told["answered_by"], told["prompt"]) == (True, USER, HOSTILE)

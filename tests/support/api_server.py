@@ -46,8 +46,8 @@ def delete_dag_runs(dag_id: str, run_ids: Collection[str] | None = None) -> None
 
     with create_session() as session:
         for model in (XComModel, TaskInstance, DagRun):
-            these = True if run_ids is None else model.run_id.in_(run_ids)
-            session.execute(delete(model).where(model.dag_id == dag_id, these))
+            statement = delete(model).where(model.dag_id == dag_id)
+            session.execute(statement if run_ids is None else statement.where(model.run_id.in_(run_ids)))
 
 
 def token(role: str | None) -> str:
