@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_flyte.client.arguments import MISSING_AFTER
 from airflow_provider_flyte.client.errors import ConditionError, ConfigError, FlyteError
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.flows.calls import Flow
     from airflow_provider_flyte.client.flows.conditions import Condition
 
-SEEK, WATCH, SEND = "seek", "watch", "send"
+_T = TypeVar("_T")
+
+SEEK, WATCH, SEND = "find_condition", "wait_for_answer", "send_answer"
 
 WAITS, GONE, RUN_OVER, MISSING, LATE, SENT, REFUSED, NO_CONNECTION, CRASHED = (
     "waits",
@@ -48,18 +50,19 @@ LOOK_EVERY = 5.0
 class FlyteConditionTrigger(BaseTrigger):
     """Waits for one condition of a run, in one of three stages. It aborts nothing, whatever ends it.
 
-    :param stage: ``seek`` the condition, ``watch`` it and Airflow's request, or ``send`` the answer.
+    :param stage: ``find_condition``, ``wait_for_answer`` in Flyte and to Airflow's request, or ``send_answer``.
     :param run_name: the run.
-    :param condition: the condition's name, or its action's; from ``watch`` on its action's.
+    :param condition: the condition's name, or its action's; once it is found its action's.
     :param project: of the run.
     :param domain: of the run.
     :param flyte_conn_id: the Airflow connection.
     :param poll_interval: seconds between two looks at Flyte.
-    :param ti_id: the task instance, whose request it is.
-    :param asked: whether Airflow's request is about this condition; if not, it is closed and its answers are ignored.
-    :param look_back: whether an earlier try may have an answer that was not sent.
-    :param deadline: when ``response_timeout`` has passed, in seconds since the epoch; None: never.
-    :param default: the answer that is taken then; None: none.
+    :param task_instance_id: whose request it is.
+    :param request_matches: whether Airflow's request is about this condition; if not, it is closed and its answers are
+        ignored.
+    :param read_earlier_response: whether Airflow may have an answer that was not sent.
+    :param response_deadline: when ``response_timeout`` has passed, in seconds since the epoch; None: never.
+    :param default_response: the answer that is taken then, as ``chosen_options`` and ``params_input``; None: none.
     :param value: the answer to send.
     """
 
@@ -72,11 +75,11 @@ class FlyteConditionTrigger(BaseTrigger):
         domain: str,
         flyte_conn_id: str = DEFAULT_CONN_ID,
         poll_interval: float = 10.0,
-        ti_id: str = "",
-        asked: bool = True,
-        look_back: bool = False,
-        deadline: float | None = None,
-        default: Any = None,
+        task_instance_id: str = "",
+        request_matches: bool = True,
+        read_earlier_response: bool = False,
+        response_deadline: float | None = None,
+        default_response: dict[str, Any] | None = None,
         value: Any = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -87,14 +90,13 @@ class FlyteConditionTrigger(BaseTrigger):
         self.domain = domain
         self.flyte_conn_id = flyte_conn_id
         self.poll_interval = poll_interval
-        self.ti_id = ti_id
-        self.asked = asked
-        self.look_back = look_back
-        self.deadline = deadline
-        self.default = default
+        self.task_instance_id = task_instance_id
+        self.request_matches = request_matches
+        self.read_earlier_response = read_earlier_response
+        self.response_deadline = response_deadline
+        self.default_response = default_response
         self.value = value
         self._lease: Lease | None = None
-        self._trouble = TroubleLog(self.log)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path, and the arguments of ``__init__``, each of which is an attribute too."""
@@ -104,6 +106,7 @@ class FlyteConditionTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, whatever happens, except for a cancellation."""
+        self._asking, self._sending = TroubleLog(self.log), TroubleLog(self.log)
         try:
             yield TriggerEvent(await self._event())
         finally:
@@ -141,42 +144,41 @@ class FlyteConditionTrigger(BaseTrigger):
 
         self.log.info("Waiting until condition %r of Flyte run %s waits for an answer.", self.condition, self._key)
         while True:
-            # Before the condition is looked for, so that none is overlooked that came last.
-            over = await self._answer(self._run_is_over(watcher))
+            over, found = await self._look(watcher, partial(self._seen, seek_condition))
             if self._missing:
                 return _event(MISSING)
-            found = await self._answer(
-                watcher.asking.ask(lambda client: seek_condition(self._key, client.config.org, self.condition))
-            )
             if found is not None:
                 event = _event(WAITS if found.waits else GONE, action=found.action)
-                response = await self._response() if self.look_back else None
+                response = await self._response() if self.read_earlier_response else None
                 return event | ({} if response is None else {"response": response})
             if self._is_hopeless(over):
                 return _event(RUN_OVER)
             await self._sleep(self.poll_interval)
 
     async def _watch(self, watcher: RunWatcher) -> dict[str, Any]:
-        if not self.asked:
+        from airflow_provider_flyte.client.flows.conditions import read_condition
+
+        if not self.request_matches:
             await self._close([], {})
         looked = None
         while True:
-            response = await self._response() if self.asked else None
+            response = await self._response() if self.request_matches else None
             if response is not None:
                 return response
             now = self._now()
-            if looked is None or now - looked >= self.poll_interval:
+            late = self.response_deadline is not None and now >= self.response_deadline
+            if late or looked is None or now - looked >= self.poll_interval:
                 looked = now
-                over = await self._answer(self._run_is_over(watcher))
+                over, condition = await self._look(watcher, partial(self._seen, read_condition))
                 if self._missing:
                     return await self._closed(_event(MISSING))
-                condition = await self._answer(self._read(watcher))
                 if condition is not None and condition.over:
                     return await self._gone(condition)
                 if self._is_hopeless(over):
                     return await self._closed(_event(RUN_OVER))
-                if self.deadline is not None and now >= self.deadline and condition is not None:
-                    return await self._late(condition)
+                if late:
+                    # Also where the condition cannot be read: the task reads it before it sends the default.
+                    return await self._late()
             await self._sleep(LOOK_EVERY)
 
     async def _gone(self, condition: Condition) -> dict[str, Any]:
@@ -188,25 +190,22 @@ class FlyteConditionTrigger(BaseTrigger):
         await self._close(*as_response(condition, condition.value))
         return event
 
-    async def _late(self, condition: Condition) -> dict[str, Any]:
-        from airflow_provider_flyte.wait.human_request import as_response
-
-        chosen, fields = ([], {}) if self.default is None else as_response(condition, self.default)
+    async def _late(self) -> dict[str, Any]:
+        default = self.default_response or {"chosen_options": [], "params_input": {}}
         # Somebody may be quicker. An answer that Airflow has taken counts, so it has to be known that there is none.
-        while self.asked and not await self._close(chosen, fields):
+        while self.request_matches and not await self._close(**default):
             if response := await self._response():
                 return response
             await self._sleep(LOOK_EVERY)
-        if self.default is None:
-            return _event(LATE)
-        return {"chosen_options": chosen, "params_input": fields, "timedout": True}
+        return {**default, "timedout": True} if self.default_response else _event(LATE)
 
     async def _send(self, watcher: RunWatcher) -> dict[str, Any]:
+        from airflow_provider_flyte.client.flows.conditions import read_condition
+
         while True:
-            over = await self._answer(self._run_is_over(watcher))
+            over, condition = await self._look(watcher, partial(self._seen, read_condition))
             if self._missing:
                 return _event(MISSING)
-            condition = await self._answer(self._read(watcher))
             if condition is not None and condition.over:
                 return _event(GONE, action=condition.action)
             if self._is_hopeless(over):
@@ -218,7 +217,7 @@ class FlyteConditionTrigger(BaseTrigger):
                     # It was answered in between, which the next read shows.
                     pass
                 except FlyteError as error:
-                    self._trouble.log(str(error), " to the answer", over=False)
+                    self._sending.log(str(error), " to the answer", over=False)
                 else:
                     return _event(SENT, action=condition.action)
             await self._sleep(self.poll_interval)
@@ -262,34 +261,33 @@ class FlyteConditionTrigger(BaseTrigger):
             self._absent_since = self._now() if absent_since is None else absent_since
         return phase is not None and is_terminal(phase)
 
-    async def _read(self, watcher: RunWatcher) -> Condition | None:
-        from airflow_provider_flyte.client.flows.conditions import read_condition
-
-        return await watcher.asking.ask(lambda client: read_condition(self._key, client.config.org, self.condition))
+    def _seen(self, read: Callable[..., Flow[Condition | None]], client: FlyteClient) -> Flow[Condition | None]:
+        return read(self._key, client.config.org, self.condition)
 
     _in_trouble = False
 
-    async def _answer(self, asked: Awaitable[Any]) -> Any:
-        """Flyte's answer; None, which is logged once, where it gives none."""
-        try:
-            answer = await asked
-        except ConditionError:
-            raise
-        except FlyteError as error:
-            self._in_trouble = True
-            self._trouble.log(str(error), f" about run {self.run_name}", over=False)
-            return None
-        self._in_trouble = False
-        if self.stage != SEND:
-            self._trouble.log("", "", over=False)
-        return answer
+    async def _look(
+        self, watcher: RunWatcher, condition: Callable[[FlyteClient], Flow[Condition | None]]
+    ) -> tuple[bool | None, Condition | None]:
+        """Whether the run is over, and its condition; None for what Flyte does not tell, which is logged once.
+
+        :param condition: how it is looked for.
+        """
+        # The run first, so that no condition is overlooked that came last.
+        over, of_run = await _answer(self._run_is_over(watcher))
+        found, of_condition = await _answer(watcher.asking.ask(condition))
+        trouble = of_run or of_condition
+        self._in_trouble = bool(trouble)
+        # Both together: an answer to one of them does not end the trouble with the other.
+        self._asking.log(trouble, f" about run {self.run_name}", over=False)
+        return over, found
 
     # -- Airflow
 
     async def _response(self) -> dict[str, Any] | None:
         """What a person has answered, as Airflow 3.3 gives it to the task; None where nobody has."""
         try:
-            given = await persons_answer(self.ti_id)
+            given = await persons_answer(self.task_instance_id)
         except Exception as error:
             self.log.debug("Airflow's request could not be read: %s", error)
             return None
@@ -307,12 +305,12 @@ class FlyteConditionTrigger(BaseTrigger):
         await self._close([], {})
         return event
 
-    async def _close(self, chosen: list[str], fields: dict[str, Any]) -> bool:
+    async def _close(self, chosen_options: list[str], params_input: dict[str, Any]) -> bool:
         """Close the request, so that nobody answers what waits no more; False where somebody has answered before."""
         from airflow_provider_flyte.wait.human_request import CLOSED
 
         try:
-            await close_persons_request(self.ti_id, chosen or [CLOSED], fields)
+            await close_persons_request(self.task_instance_id, chosen_options or [CLOSED], params_input)
         except Exception as error:
             self.log.debug("Airflow's request could not be closed: %s", error)
             return False
@@ -321,6 +319,16 @@ class FlyteConditionTrigger(BaseTrigger):
     # Tests put a virtual clock here.
     _now = staticmethod(time.time)
     _sleep = staticmethod(asyncio.sleep)
+
+
+async def _answer(asked: Awaitable[_T]) -> tuple[_T | None, str]:
+    """Flyte's answer, or else why there is none."""
+    try:
+        return await asked, ""
+    except ConditionError:
+        raise
+    except FlyteError as error:
+        return None, str(error)
 
 
 def _event(ending: str, *, action: str = "", message: str = "") -> dict[str, Any]:

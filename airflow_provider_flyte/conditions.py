@@ -160,7 +160,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
             except FlyteError as error:
                 self.log.warning("Flyte gives no answer, and the triggerer asks on: %s", error)
         if found is None:
-            self._defer(context, SEEK, key, self.condition, look_back=context["ti"].try_number > 1)
+            self._defer(context, SEEK, key, self.condition, read_earlier_response=context["ti"].try_number > 1)
         elif found.waits:
             self._ask(context, client, found)
         return self._end(client, key, found)
@@ -168,17 +168,18 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
     def _ask(self, context: Context, client: FlyteClient, condition: Condition) -> NoReturn:
         from airflow_provider_flyte.condition_triggers import WATCH
         from airflow_provider_flyte.wait.answering import ways_to_answer
-        from airflow_provider_flyte.wait.human_request import is_request_for, request_for
+        from airflow_provider_flyte.wait.human_request import default_response, is_request_for, request_for
 
         url = client.config.run_url(condition.key)
         if condition.kind is None:
             raise FlyteArgumentError(f"{condition.shown} asks for {condition.asks_for}. {url}")
         try:
-            wanted = request_for(condition, url, self.default, self.assigned_users)
+            default = default_response(condition, self.default)
         except ConditionError as error:
             raise FlyteArgumentError(f"default: {error}") from error
-        asked = is_request_for(ask_person(context["ti"].id, wanted), wanted)
-        if asked:
+        wanted = request_for(condition, url, default, self.assigned_users)
+        matches = is_request_for(ask_person(context["ti"].id, wanted), wanted)
+        if matches:
             self.log.info(
                 "%s waits. It can be answered in Airflow (Required Actions), or in Flyte: %s", condition.shown, url
             )
@@ -192,24 +193,36 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
                 ways_to_answer(condition, self.flyte_conn_id, url),
             )
         deadline = None if self.response_timeout is None else time.time() + self.response_timeout
-        self._defer(context, WATCH, condition.key, condition.action, asked=asked, deadline=deadline)
+        self._defer(
+            context,
+            WATCH,
+            condition.key,
+            condition.action,
+            request_matches=matches,
+            response_deadline=deadline,
+            default_response=default,
+        )
 
     def _go_on_or_wait(
         self, context: Context, client: FlyteClient, key: RunKey, event: Any, settled: Mapping[str, Any]
     ) -> Any:
         """Go on, or where Flyte is away wait in the triggerer until it is not: an answer may be on its way."""
         from airflow_provider_flyte.condition_triggers import SEEK
+        from airflow_provider_flyte.wait.human_request import is_response
 
         try:
             return self._go_on(context, client, key, event, settled)
         except RpcError as error:
-            if settled.get("away"):
+            if settled.get("flyte_was_away"):
                 # The triggerer has just got an answer.
                 raise
             self.log.warning("Flyte gives no answer, and the triggerer asks on: %s", error)
             action = str(settled.get("action") or (event or {}).get("action") or self.condition)
             sent = {name: settled[name] for name in ("answered_by", "timed_out", "value") if name in settled}
-            self._defer(context, SEEK, key, action, look_back=True, away=True, **sent)
+            if is_response(event) and event.get("timedout"):
+                # Airflow has no default of a request about another condition.
+                sent["response"] = dict(event)
+            self._defer(context, SEEK, key, action, read_earlier_response=True, flyte_was_away=True, **sent)
 
     def _go_on(self, context: Context, client: FlyteClient, key: RunKey, event: Any, settled: Mapping[str, Any]) -> Any:
         from airflow_provider_flyte.condition_triggers import (
@@ -232,7 +245,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
             found = self._read(client, key, str(event.get("action", "")))
             if found is None or not found.waits:
                 return self._end(client, key, found)
-            response = event.get("response")
+            response = settled.get("response") or event.get("response")
             named = is_response(response) and answers(response, found)
             if named and (done := self._resend(context, client, found, response)):
                 return done
@@ -268,7 +281,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
         from airflow_provider_flyte.condition_triggers import SEEK
         from airflow_provider_flyte.wait.human_request import answers
 
-        action, asked = settled.get("action"), bool(settled.get("asked"))
+        action, matches = settled.get("action"), bool(settled.get("request_matches"))
         if action:
             condition = self._read(client, key, str(action))
         else:
@@ -276,10 +289,10 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
             flow = seek_condition(key, client.config.org, self.condition)
             condition = client.execute(flow, retry_for=_PATIENTLY)
         if condition is None:
-            self._defer(context, SEEK, key, self.condition, look_back=True)
+            self._defer(context, SEEK, key, self.condition, read_earlier_response=True)
         elif condition.over:
             return self._end(client, key, condition)
-        elif not asked and not answers(event, condition):
+        elif not matches and not answers(event, condition):
             self.log.warning("An answer in Airflow to a request about another condition is not sent to Flyte.")
             self._ask(context, client, condition)
         if done := self._resend(context, client, condition, event):
@@ -367,9 +380,10 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
         key: RunKey,
         condition: str,
         *,
-        asked: bool = False,
-        look_back: bool = False,
-        deadline: float | None = None,
+        request_matches: bool = False,
+        read_earlier_response: bool = False,
+        response_deadline: float | None = None,
+        default_response: dict[str, Any] | None = None,
         value: Any = None,
         **more: Any,
     ) -> NoReturn:
@@ -379,7 +393,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
         settled: dict[str, Any] = {"project": key.project, "domain": key.domain, **more}
         if stage != SEEK:
             condition = storable(condition)
-            settled |= {"action": condition, "asked": asked}
+            settled |= {"action": condition, "request_matches": request_matches}
         if value is not None:
             settled["value"] = value
         self.defer(
@@ -391,11 +405,11 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
                 key.domain,
                 self.flyte_conn_id,
                 self.poll_interval,
-                ti_id=str(context["ti"].id),
-                asked=asked,
-                look_back=look_back,
-                deadline=deadline,
-                default=self.default,
+                task_instance_id=str(context["ti"].id),
+                request_matches=request_matches,
+                read_earlier_response=read_earlier_response,
+                response_deadline=response_deadline,
+                default_response=default_response,
                 value=value,
             ),
             method_name="execute_complete",

@@ -35,26 +35,36 @@ def identity(condition: Condition) -> str:
 
 
 def request_for(
-    condition: Condition, url: str, default: Answer | None, assigned_users: Sequence[Mapping[str, str]]
+    condition: Condition, url: str, default: Mapping[str, Any] | None, assigned_users: Sequence[Mapping[str, str]]
 ) -> dict[str, Any]:
     """The arguments of Airflow's request.
 
     :param condition: what is asked.
     :param url: the run's page in Flyte's console.
-    :param default: the answer that is proposed, and taken after a timeout; None: there is none.
+    :param default: of :func:`default_response`: the answer that is proposed, and taken after a timeout.
     :param assigned_users: who may answer, with ``id`` and ``name``; empty: whoever may edit the DAG run.
-    :raises ConditionError: where the default has another type than the condition asks for.
     """
-    chosen, values = (None, {}) if default is None else as_response(condition, payload_of(condition, default)[1])
     prompt = one_line(condition.prompt, _LONGEST_SUBJECT) or "It has no prompt."
     return {
         "subject": f"{one_line(condition.name, LONGEST_NAME)}: {prompt}",
         "body": _body(condition, url),
         "options": [APPROVE, REJECT] if condition.kind is bool else [SEND],
-        "defaults": chosen,
-        "params": _form(condition, values.get(ANSWER)),
+        "defaults": default["chosen_options"] if default else None,
+        "params": _form(condition, default["params_input"].get(ANSWER) if default else None),
         "assigned_users": [dict(each) for each in assigned_users],
     }
+
+
+def default_response(condition: Condition, default: Answer | None) -> dict[str, Any] | None:
+    """A person's answer, as it would be if it were the default.
+
+    :param default: None: there is none.
+    :raises ConditionError: where it has another type than the condition asks for.
+    """
+    if default is None:
+        return None
+    chosen, fields = as_response(condition, payload_of(condition, default)[1])
+    return {"chosen_options": chosen, "params_input": fields}
 
 
 def _body(condition: Condition, url: str) -> str:

@@ -2,115 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from airflow_provider_flyte.client import RunPhase
 from airflow_provider_flyte.client.errors import UnavailableError
 from airflow_provider_flyte.client.outside import LONGEST, LONGEST_IN_EVENT
-from airflow_provider_flyte.compat import TaskDeferred
-from airflow_provider_flyte.condition_triggers import FlyteConditionTrigger
+from airflow_provider_flyte.condition_triggers import SEEK, SEND, WATCH, FlyteConditionTrigger
 from airflow_provider_flyte.conditions import FlyteConditionOperator
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConditionUnanswered, FlyteRunMissing
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status, unavailable
 from tests.airflow.test_conditions_in_the_log import answer
-from tests.support.driving import TaskInstance, kwargs_of, lines_of, made_again
+from tests.support.asking import Asking, Requests, requests_in_airflow
+from tests.support.driving import lines_of
 
 pytestmark = pytest.mark.one_transport("connect")
 
 
-class Requests:
-    """Airflow's side of requests, as its execution API has it: one a task instance, whose text stays."""
-
-    def __init__(self) -> None:
-        self.request: Any = None
-        self.response: dict[str, Any] | None = None
-
-    def send(self, msg: Any) -> Any:
-        kind = type(msg).__name__
-        if kind == "CreateHITLDetailPayload":
-            self.request = self.request or msg
-            self.response = None
-            return self.request
-        if kind == "UpdateHITLDetail":
-            if self.response is not None:
-                raise RuntimeError("409")
-            self.respond(msg.chosen_options, msg.params_input, by=None)
-        given = self.response or {"chosen_options": None, "params_input": None, "responded_by_user": None}
-        return SimpleNamespace(response_received=self.response is not None, **given)
-
-    def respond(self, chosen: list[str], fields: dict[str, Any] | None = None, by: str | None = "ann") -> None:
-        user = None if by is None else SimpleNamespace(id="7", name=by)
-        self.response = {"chosen_options": chosen, "params_input": fields or {}, "responded_by_user": user}
-
-    def as_event(self) -> dict[str, Any]:
-        """What Airflow 3.3 resumes the task with."""
-        assert self.response is not None
-        user = self.response["responded_by_user"]
-        return {**self.response, "responded_by_user": {"id": user.id, "name": user.name}, "timedout": False}
-
-
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
-    from airflow.sdk.execution_time import task_runner
-
-    made = Requests()
-    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", made, raising=False)
     monkeypatch.setattr("airflow_provider_flyte.condition_triggers.LOOK_EVERY", 0.05)
-    return made
-
-
-class Asking:
-    """A task with the operator, over its tries."""
-
-    def __init__(self, **arguments: Any) -> None:
-        defaults: dict[str, Any] = {"task_id": "approve", "run_name": "r1", "condition": "approve"}
-        self.task = FlyteConditionOperator(**defaults | {"poll_interval": 0.1} | arguments)
-        self.ti = TaskInstance()
-        self.ti.id = str(uuid4())
-        self.ti.task_id = "approve"
-        self.context: Any = {"ti": self.ti}
-        self.deferred: Any = None
-
-    def _of(self, do: Any) -> Any:
-        try:
-            return do()
-        except TaskDeferred as deferred:
-            self.deferred = deferred
-            return deferred
-
-    @property
-    def stage(self) -> str:
-        return str(self.deferred.trigger.stage)
-
-    def start(self) -> Any:
-        return self._of(lambda: self.task.execute(self.context))
-
-    def resume(self, event: Any) -> Any:
-        kwargs = {"event": event, **json.loads(json.dumps(kwargs_of(self.deferred)))}
-        return self._of(lambda: self.task.resume_execution("execute_complete", kwargs, self.context))
-
-    def event(self, within: float = 30.0) -> Any:
-        """The event of the trigger, once it has been stored and made again."""
-
-        async def first() -> Any:
-            made: FlyteConditionTrigger = made_again(self.deferred.trigger)
-            events = made.run()
-            try:
-                return (await asyncio.wait_for(anext(events), within)).payload
-            finally:
-                await events.aclose()  # type: ignore[attr-defined]
-                await made.cleanup()
-
-        return json.loads(json.dumps(asyncio.run(first())))
+    return requests_in_airflow(monkeypatch)
 
 
 def paused(flyte: LocalFlyte, kind: type = bool, **more: Any) -> tuple[RunHandle, RunHandle]:
@@ -155,10 +71,10 @@ def test_it_waits_for_a_condition_that_comes_later(flyte_default: LocalFlyte, re
     run = flyte_default.run("r1").move("RUNNING")
     asking = Asking()
     asking.start()
-    assert (asking.stage, requests.request) == ("seek", None)
+    assert (asking.stage, requests.request) == (SEEK, None)
     run.condition("approve", prompt="Publish?")
     asking.resume(asking.event())
-    assert (asking.stage, requests.request.subject) == ("watch", "approve: Publish?")
+    assert (asking.stage, requests.request.subject) == (WATCH, "approve: Publish?")
 
 
 @pytest.mark.parametrize("value", [True, False])
@@ -246,6 +162,61 @@ def test_a_timeout_without_a_default(flyte_default: LocalFlyte, requests: Reques
     assert requests.response is not None
 
 
+@pytest.mark.parametrize("default", [None, True])
+def test_a_timeout_passes_also_while_the_condition_cannot_be_read(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, default: bool | None
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.conditions._PATIENTLY", 0.1)
+    _, condition = paused(flyte_default)
+    asking = Asking(response_timeout=0.2, default=default)
+    asking.start()
+    with _away(flyte_default):
+        event = asking.event(within=10)
+        assert requests.response is not None
+        if default is None:
+            with pytest.raises(FlyteConditionUnanswered, match=r"was not answered within 0\.2 s"):
+                asking.resume(event)
+            return
+        asking.resume(event)
+    done = asking.resume(asking.event())
+    assert (done["value"], done["timed_out"], done["answered_by"], given(condition)) == (True, True, None, True)
+
+
+@pytest.mark.parametrize("stage", [SEEK, WATCH])
+def test_a_condition_that_cannot_be_read_is_logged_once(
+    flyte_default: LocalFlyte,
+    requests: Requests,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+) -> None:
+    run = flyte_default.run("r1").move("RUNNING")
+    if stage == WATCH:
+        condition = run.condition("approve")
+    asking = Asking(poll_interval=1.0)
+    asking.start()
+    assert asking.stage == stage
+    rounds: list[float] = []
+    monkeypatch.setattr(FlyteConditionTrigger, "_now", staticmethod(lambda: float(len(rounds))))
+
+    async def next_round(seconds: float) -> None:
+        rounds.append(seconds)
+        if len(rounds) == 5:
+            flyte_default.clear_faults()
+        if len(rounds) == 6:
+            if stage == WATCH:
+                answer(flyte_default, condition, True)
+            else:
+                run.condition("approve")
+
+    monkeypatch.setattr(FlyteConditionTrigger, "_sleep", staticmethod(next_round))
+    flyte_default.inject("GetActionDetails" if stage == WATCH else "ListActions", unavailable())
+    assert asking.event()["ending"] == ("gone" if stage == WATCH else "waits")
+    assert len(rounds) == 6
+    began = "WARNING: No answer from Flyte about run r1, still waiting: "
+    assert [line.startswith(began) for line in asking.lines].count(True) == 1
+    assert asking.lines.count("INFO: Flyte answers again.") == 1
+
+
 def test_an_answer_that_flyte_does_not_take_is_sent_until_it_does(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,7 +228,7 @@ def test_an_answer_that_flyte_does_not_take_is_sent_until_it_does(
     flyte_default.inject("SignalEvent", status("UNIMPLEMENTED", "no executor", times=2))
     flyte_default.inject("SignalEvent", unavailable(times=2))
     asking.resume(requests.as_event())
-    assert (asking.stage, asking.deferred.trigger.value) == ("send", True)
+    assert (asking.stage, asking.deferred.trigger.value) == (SEND, True)
     assert condition.phase == RunPhase.PAUSED
     # A triggerer that was killed makes the trigger again.
     done = asking.resume(asking.event())
@@ -282,7 +253,7 @@ def test_a_flyte_that_is_away_when_the_task_resumes_loses_no_answer(
         event = requests.as_event()
     with _away(flyte_default):
         asking.resume(event)
-        assert asking.stage == "seek"
+        assert asking.stage == SEEK
     done = asking.resume(asking.event())
     assert (done["value"], done["answered_by"], given(condition)) == (True, "ann", True)
     assert len(flyte_default.calls("SignalEvent")) == 1 + sent
@@ -323,7 +294,7 @@ def test_a_run_that_flyte_does_not_have(
         asking.resume(asking.event())
 
 
-@pytest.mark.parametrize("stage", ["watch", "send"])
+@pytest.mark.parametrize("stage", [WATCH, SEND])
 @pytest.mark.parametrize("over", [True, False])
 def test_a_run_that_is_gone_or_over_while_its_condition_cannot_be_read_ends_the_wait(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, stage: str, over: bool
@@ -333,7 +304,7 @@ def test_a_run_that_is_gone_or_over_while_its_condition_cannot_be_read_ends_the_
     run, _ = paused(flyte_default)
     asking = Asking()
     asking.start()
-    if stage == "send":
+    if stage == SEND:
         requests.respond(["Approve"])
         flyte_default.inject("SignalEvent", unavailable())
         asking.resume(requests.as_event())
@@ -383,7 +354,11 @@ def test_an_answer_at_the_last_moment_counts(
     assert (done["value"], done["answered_by"], done["timed_out"]) == (True, "ann", False)
 
 
-def test_the_default_is_taken_also_where_airflow_cannot_ask(flyte_default: LocalFlyte, requests: Requests) -> None:
+@pytest.mark.parametrize("away", [False, True])
+def test_the_default_is_taken_also_where_airflow_cannot_ask(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, away: bool
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.conditions._PATIENTLY", 0.1)
     paused(flyte_default)
     first = Asking()
     first.start()
@@ -392,7 +367,11 @@ def test_the_default_is_taken_also_where_airflow_cannot_ask(flyte_default: Local
     again.ti.id, again.ti.try_number = first.ti.id, 2
     again.start()
     again.resume(again.event())
-    assert (again.stage, again.deferred.trigger.asked) == ("watch", False)
+    assert (again.stage, again.deferred.trigger.request_matches) == (WATCH, False)
+    if away:
+        with _away(flyte_default):
+            again.resume(again.event())
+        assert again.stage == SEEK
     done = again.resume(again.event())
     assert (done["run_name"], done["value"], done["timed_out"]) == ("r2", False, True)
 
@@ -414,7 +393,7 @@ def test_a_crash_between_answer_and_signal_loses_nothing(flyte_default: LocalFly
     # The worker dies with the answer. The next try must not ask anew, which would remove it.
     asking.ti.try_number = 2
     asking.start()
-    assert asking.stage == "seek"
+    assert asking.stage == SEEK
     done = asking.resume(asking.event())
     assert (done["value"], done["answered_by"], given(condition)) == (True, "ann", True)
 
@@ -433,7 +412,7 @@ def test_nobody_is_shown_one_prompt_while_another_is_answered(flyte_default: Loc
     again.start()
     again.resume(again.event())
     assert requests.request is shown
-    assert (again.stage, again.deferred.trigger.asked) == ("watch", False)
+    assert (again.stage, again.deferred.trigger.request_matches) == (WATCH, False)
     assert any("Airflow cannot ask for it" in line for line in lines)
     # Who answers the old text all the same answers nothing.
     requests.respond(["Approve"], {"flyte_condition": shown.params["flyte_condition"]["value"]})

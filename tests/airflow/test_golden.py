@@ -15,8 +15,9 @@ from airflow_provider_flyte.report.task_runs import TaskRuns
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.tries import identity
 from airflow_provider_flyte.wait.event import Ending, RunEvent, settled_in
+from tests.support.asking import requests_in_airflow
 from tests.support.driving import event_of
-from tests.support.golden import ENDPOINT, GOLDEN, TASKS, task_of
+from tests.support.golden import ASKING, ENDPOINT, GOLDEN, TASKS, asking_of, task_of
 from tests.support.own_airflow import AIRFLOW
 
 RELEASES = sorted(folder for folder in GOLDEN.iterdir() if folder.is_dir())
@@ -59,6 +60,32 @@ def test_a_deferred_task_goes_on_after_an_upgrade(what: str, release: Path, flyt
             value = task.go_on(again)
         assert any(f'"name": "{run["name"]}"' in json.dumps(value) for run in deferral["runs"])
     assert flyte_default.calls("CreateRun") == []
+
+
+if AIRFLOW >= (3, 1):
+
+    @pytest.mark.parametrize("stage", ASKING)
+    def test_a_task_that_asks_a_person_goes_on_after_an_upgrade(
+        stage: str, release: Path, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As above, in each stage of its trigger."""
+        requests = requests_in_airflow(monkeypatch)
+        condition = flyte_default.run("r1").move("RUNNING").condition("approve")
+        asked = stored(release, "conditions", flyte_default.endpoint)[stage]
+        event = event_of(made(*asked["trigger"]))
+        assert event.items() >= asked["event"].items()
+        for told in (event, asked["event"]):
+            asking = asking_of(stage)
+            task = asking.task
+            resumed = {"event": told, **asked["kwargs"]}
+            if stage == "find_condition":
+                with pytest.raises(TaskDeferred) as caught:
+                    task.resume_execution(asked["method"], resumed, asking.context)
+                assert caught.value.trigger.condition == condition.action
+                assert requests.request.subject == "approve: It has no prompt."
+            else:
+                assert task.resume_execution(asked["method"], resumed, asking.context)["value"] is True
+                assert condition.signal.scalar.primitive.boolean
 
 
 def test_each_event_means_what_it_did(release: Path) -> None:

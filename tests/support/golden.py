@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from tests.support import own_airflow  # Before anything imports Airflow.
 
@@ -24,10 +25,11 @@ from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.report.task_runs import TaskRuns
 from airflow_provider_flyte.sensor_triggers import FlyteSensorTrigger
 from airflow_provider_flyte.sensors import FlyteRunSensor
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing import LocalFlyte, status
 from airflow_provider_flyte.tries import identity
 from airflow_provider_flyte.triggers import FlyteRunsTrigger
 from airflow_provider_flyte.wait.event import Ending, RunEvent, with_settled
+from tests.support.asking import Asking, Requests, requests_in_airflow
 from tests.support.driving import MINE, Driven, TaskInstance, event_of, settled
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -130,6 +132,52 @@ def a_try() -> identity.Try:
     return identity.Try(identity.TaskInstance(**{**MINE, "airflow": "https://airflow.example"}), 3, 4)
 
 
+ASKING: dict[str, dict[str, Any]] = {
+    "find_condition": {},
+    "wait_for_answer": {"response_timeout": 0.1, "default": True},
+    "send_answer": {},
+}
+"""Arguments of tasks that ask a person, by the stage of their trigger."""
+
+
+def asking_of(stage: str) -> Asking:
+    """A try of such a task."""
+    asking = Asking(**ASKING[stage])
+    asking.ti.id = str(UUID(int=1))
+    return asking
+
+
+def _asked(stage: str, flyte: LocalFlyte, requests: Requests) -> dict[str, Any]:
+    """What Airflow stores while such a task is in this stage, and the event of its trigger."""
+    run = flyte.run("r1").move("RUNNING")
+    asking = asking_of(stage)
+    if stage != "find_condition":
+        run.condition("approve")
+    asking.start()
+    if stage == "find_condition":
+        run.condition("approve")
+    if stage == "send_answer":
+        requests.respond(["Approve"])
+        flyte.inject("SignalEvent", status("UNIMPLEMENTED", "no executor", times=1))
+        asking.resume(requests.as_event())
+    assert asking.stage == stage
+    return {
+        "trigger": asking.deferred.trigger.serialize(),
+        "method": asking.deferred.method_name,
+        "kwargs": asking.deferred.kwargs,
+        "event": asking.event(),
+    }
+
+
+def _conditions() -> dict[str, Any]:
+    made = {}
+    for stage in ASKING:
+        with LocalFlyte() as flyte, pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", own_airflow.connection_json(flyte))
+            made[stage] = _steady(_asked(stage, flyte, requests_in_airflow(patch)), flyte.endpoint)
+    return made
+
+
 def _rest() -> dict[str, Any]:
     trying = a_try()
     state = FeedState(since=int(PAST), began=int(PAST))
@@ -151,7 +199,8 @@ def _rest() -> dict[str, Any]:
 def write(folder: Path) -> None:
     """Write the files of this version."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in (("deferrals", _deferrals()), ("events", _events()), ("rest", _rest())):
+    made = {"deferrals": _deferrals(), "conditions": _conditions(), "events": _events(), "rest": _rest()}
+    for name, content in made.items():
         (folder / f"{name}.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
