@@ -265,6 +265,7 @@ SAMPLES: dict[str, Any] = {
     "Sequence[str]": (),
     "Sequence[Mapping[str, Any]]": (),
     "cache_lookup_scope": "global",
+    "on_paused": "fail",
 }
 """Of each type, and of an argument that takes few values."""
 

@@ -45,7 +45,7 @@ def test_serialize_is_the_signature_and_later_arguments_have_defaults() -> None:
     }
     for name in ("deadline", "execution_deadline", "not_before"):
         changed[name] = 7.0 + len(name)
-    changed["stream_logs"] = True
+    changed |= {"stream_logs": True, "on_paused": "log"}
     assert FlyteRunTrigger(**changed).serialize()[1] == changed
 
 

@@ -97,6 +97,7 @@ DESCRIBED = {
     Ending.FOUND: "run r1 was found",
     Ending.SUCCEEDED: "run r1 has succeeded",
     Ending.FAILED: "run r1 is ABORTED",
+    Ending.PAUSED: "run r1 waits for an answer (on_paused='fail')",
     Ending.MISSING: "Flyte does not have run r1 after the time that missing_after allows",
     Ending.UNREACHABLE: "Flyte gave no usable answer",
     Ending.TIMED_OUT: "the sensor's timeout has passed",

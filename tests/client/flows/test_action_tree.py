@@ -39,13 +39,13 @@ def test_all_actions_with_their_tasks_groups_and_times(flyte: LocalFlyte, way: s
     run = flyte.run("r1", task="train.fit").move("RUNNING")
     first = run.child("c1", task="train.shard", group="shards").move("RUNNING")
     first.child("c2", task="train.part").fails(message="no rows")
-    run.condition("approve")
+    asked = run.condition("approve").action
     tree = found(flyte, way)
     assert {name: (row.parent, row.group, row.task) for name, row in tree.rows.items()} == {
         "a0": ("", "", "train.fit"),
         "c1": ("a0", "shards", "train.shard"),
         "c2": ("c1", "", "train.part"),
-        "approve": ("a0", "", "approve"),
+        asked: ("a0", "", "approve"),
     }
     failed = tree.rows["c2"]
     assert (failed.phase, failed.attempts) == (RunPhase.FAILED, 1)
