@@ -97,7 +97,8 @@ def action_tree(
         except RpcError as error:
             reading.tree.trouble = str(error)
         tree = reading.finish()
-        if tree.trouble or reading.last_at - opened < seconds * _QUIET:
+        # Each run has an action, so where none came the stream had not begun.
+        if tree.trouble or (tree.rows and reading.last_at - opened < seconds * _QUIET):
             break
     return tree
 

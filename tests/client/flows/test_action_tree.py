@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_flyte.client import FlyteClient
 from airflow_provider_flyte.client.flows.action_tree import ActionTree, action_tree
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.testing import LocalFlyte, status
+from airflow_provider_flyte.testing import LocalFlyte, delay, status
 from tests.client.conftest import config_for
 
 
@@ -61,6 +61,12 @@ def test_a_run_that_is_over_and_one_without_children(flyte: LocalFlyte, way: str
     flyte.run("r1").succeeds()
     tree = found(flyte, way)
     assert (list(tree.rows), tree.over) == (["a0"], True)
+
+
+def test_a_flyte_that_takes_long_to_begin_is_waited_for(flyte: LocalFlyte, way: str) -> None:
+    flyte.run("r1").move("RUNNING").child("c1")
+    flyte.inject("WatchActions", delay(0.5))
+    assert list(found(flyte, way, within=(0.2, 3.0)).rows) == ["a0", "c1"]
 
 
 def test_of_more_than_are_kept_the_first(flyte: LocalFlyte, way: str) -> None:
