@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.airflow_api import AirflowApi
+from tests.e2e.airflow_api import AirflowApi, Task
 from tests.e2e.airflow_process import USER, StandaloneAirflow
 
 
@@ -36,6 +37,20 @@ class ApiOfTwo(AirflowApi):
     def import_errors(self) -> str:
         """What kept DAG files from being read."""
         return "\n".join(error["stack_trace"] for error in self._pages("/importErrors", "import_errors"))
+
+    def task_log(self, task: Task, try_number: int | None = None) -> list[dict[str, Any]]:
+        """The lines of a task's log, each of which is a text here."""
+        answer = self._ask(
+            "GET",
+            f"/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
+            f"/logs/{try_number or task['try_number']}",
+            missing={"content": "[]"},
+            headers={"Accept": "application/json"},
+            params={"map_index": task["map_index"], "full_content": True},
+        )
+        # A list of pairs of host and log, as Python writes it.
+        texts = [text for _host, text in ast.literal_eval(answer["content"])]
+        return [{"event": line} for line in "\n".join(texts).splitlines()]
 
     def trigger(self, dag_id: str, run_id: str | None = None, /, **conf: Any) -> str:
         """Start a DAG run and return its id."""
