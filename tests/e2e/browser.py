@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+import pytest
 from playwright.sync_api import Dialog, Frame, Locator, Page, Request, ViewportSize, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
@@ -31,6 +33,13 @@ _AT_ONCE = """
 _FIELDS = {field.name: field for field in FIELDS}
 _UNSET = "__null__"
 """What the form's lists hold as the value of their first entry."""
+
+
+def require() -> None:
+    """Skip the test where there is no browser; fail it where there has to be one."""
+    if PROGRAM is None:
+        assert "REQUIRE_CHROMIUM" not in os.environ, "chromium is missing"
+        pytest.skip("chromium is not installed")
 
 
 class Said(NamedTuple):

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from tests.e2e import browser
 from tests.e2e.after_first_poll import AfterFirstPoll
-from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
+from tests.e2e.airflow_process import USER, StandaloneAirflow, flyte_connection
 from tests.e2e.canary import Canary
 from tests.e2e.left_behind import ProcessNotes
 from tests.support import example_launches
@@ -135,3 +136,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed:
         report.sections.extend(("Airflow", airflow.tails()) for airflow in StandaloneAirflow.running)
     return report
+
+
+@pytest.fixture(scope="module")
+def tab(airflow: StandaloneAirflow) -> Iterator[browser.FlyteTab]:
+    """The tab "Flyte" for somebody who has signed in, to whose browser nothing is objectionable."""
+    browser.require()
+    with browser.flyte_tab(airflow.url, USER, airflow.password) as opened:
+        yield opened
+        assert opened.complaints == []

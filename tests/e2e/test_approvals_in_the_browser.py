@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,16 +18,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 DAG = "e2e_approvals"
 HOSTILE = "Publish <img src=x onerror=alert(1)> ![x](http://evil.example/x.png) *now*?"
-
-
-@pytest.fixture(scope="module")
-def tab(airflow: StandaloneAirflow) -> Iterator[browser.FlyteTab]:
-    if browser.PROGRAM is None:
-        assert "REQUIRE_CHROMIUM" not in os.environ, "chromium is missing"
-        pytest.skip("chromium is not installed")
-    with browser.flyte_tab(airflow.url, USER, airflow.password) as opened:
-        yield opened
-        assert opened.complaints == []
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,7 @@ def flytes(readable_folder: Path) -> Iterator[dict[str, GuardedFlyte]]:
 
 @pytest.fixture(scope="session")
 def chromium() -> None:
-    if browser.PROGRAM is None:
-        assert "REQUIRE_CHROMIUM" not in os.environ, "chromium is missing"
-        pytest.skip("chromium is not installed")
+    browser.require()
 
 
 @pytest.fixture(scope="module")

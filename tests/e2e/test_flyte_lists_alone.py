@@ -31,9 +31,7 @@ STORED = {
 
 @pytest.fixture(scope="module")
 def flyte() -> Iterator[LocalFlyte]:
-    if browser.PROGRAM is None:
-        assert "REQUIRE_CHROMIUM" not in os.environ, "chromium is missing"
-        pytest.skip("chromium is not installed")
+    browser.require()
     with LocalFlyte(transports=("grpc",)) as server:
         server.run("nightly-training", task="train.fit").phases("QUEUED", "RUNNING", every=1.0).succeeds()
         server.run("region-0", task="train.score").phases("RUNNING", every=2.0).fails(message="no rows")

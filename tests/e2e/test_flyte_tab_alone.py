@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -32,9 +31,7 @@ HOSTILE = "<img src=x onerror=alert(1)> {{ 7*7 }}"
 
 @pytest.fixture(scope="module")
 def flyte() -> Iterator[LocalFlyte]:
-    if browser.PROGRAM is None:
-        assert "REQUIRE_CHROMIUM" not in os.environ, "chromium is missing"
-        pytest.skip("chromium is not installed")
+    browser.require()
     with LocalFlyte(transports=("grpc",)) as server:
         yield server
 

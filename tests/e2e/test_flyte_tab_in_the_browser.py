@@ -22,16 +22,6 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> {{ 7*7 }} </pre
 
 
 @pytest.fixture(scope="module")
-def tab(airflow: StandaloneAirflow) -> Iterator[browser.FlyteTab]:
-    if browser.PROGRAM is None:
-        assert "REQUIRE_CHROMIUM" not in os.environ, "chromium is missing"
-        pytest.skip("chromium is not installed")
-    with browser.flyte_tab(airflow.url, USER, airflow.password) as opened:
-        yield opened
-        assert opened.complaints == []
-
-
-@pytest.fixture(scope="module")
 def run(flyte: LocalFlyte) -> RunHandle:
     flyte.deploy("e2e.tab")
     line = HOSTILE.partition("\n")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 
@@ -86,9 +85,7 @@ def test_the_progress_stands_there_too(airflow: StandaloneAirflow, tasks: dict[s
 
 @pytest.fixture(scope="module")
 def page(airflow: StandaloneAirflow) -> Iterator[browser.LogPage]:
-    if browser.PROGRAM is None:
-        assert "REQUIRE_CHROMIUM" not in os.environ, "chromium is missing"
-        pytest.skip("chromium is not installed")
+    browser.require()
     with browser.log_page(airflow.url, USER, airflow.password) as opened:
         yield opened
 
