@@ -1,4 +1,4 @@
-"""docs/architecture.md says where things are: each folder and file that it names is there, and each folder is named."""
+"""What lists say of files is there: docs/architecture.md of folders and files, tests/allowed_skips.txt of tests."""
 
 from __future__ import annotations
 
@@ -31,3 +31,14 @@ def test_the_map_has_every_folder_and_what_it_is_for() -> None:
 def test_a_file_that_the_page_names_is_there(named: str) -> None:
     somewhere = [PACKAGE, PACKAGE / "client", ROOT]
     assert any((folder / named).is_file() for folder in somewhere), named
+
+
+SKIPS = (ROOT / "tests" / "allowed_skips.txt").read_text().splitlines()
+
+
+def test_each_test_that_may_be_skipped_is_there_and_has_a_reason() -> None:
+    for line in filter(lambda line: not line.startswith("#"), SKIPS):
+        node, _, reason = line.partition("  # ")
+        file, _, name = node.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text(), node
+        assert reason, node

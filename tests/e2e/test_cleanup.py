@@ -62,10 +62,12 @@ def test_the_demo_leaves_nothing(demo: subprocess.Popen[str], moment: str, numbe
 
 
 def test_a_start_that_fails_says_why_and_leaves_nothing() -> None:
-    started: list[psutil.Process] = []
+    # The Airflow that other tests share may be running already.
+    before = set(psutil.Process().children(recursive=True))
+    started: set[psutil.Process] = set()
 
     def note(line: str) -> None:
-        started.extend(_descendants(os.getpid()))
+        started.update(set(psutil.Process().children(recursive=True)) - before)
 
     airflow = StandaloneAirflow({}, connections={"broken": "no JSON"}, say=note)
     with pytest.raises(AirflowProcessError) as raised, airflow:

@@ -179,8 +179,9 @@ def test_a_buffering_proxy_gives_a_stream_only_when_it_is_over(
 
     def is_held_back(way: str) -> bool:
         ends = ends_after[way]
-        [came] = stream_messages(config(way), "production", ends, on_a_loop=on_a_loop, most=1)
-        return came >= ends
+        came = stream_messages(config(way), "production", ends, on_a_loop=on_a_loop, most=1)
+        # On a slow machine the client has ended the stream before the proxy gives what it held back.
+        return not came or came[0] >= ends
 
     with ThreadPoolExecutor(len(ends_after)) as threads:
         assert list(threads.map(is_held_back, ends_after)) == [False, False, True, True, True]
