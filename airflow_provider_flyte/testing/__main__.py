@@ -32,6 +32,16 @@ def main() -> int:
         help="a run and the phases it goes through; may be given more than once",
     )
     parser.add_argument(
+        "--condition",
+        action="append",
+        default=[],
+        metavar="RUN=CONDITION:PROMPT",
+        help="one of these runs waits for a yes or no, with this prompt; may be given more than once",
+    )
+    parser.add_argument(
+        "--log", action="append", default=[], metavar="RUN=LINE", help="a line in the log of one of these runs"
+    )
+    parser.add_argument(
         "--deploy",
         action="append",
         default=[],
@@ -61,12 +71,23 @@ def main() -> int:
             _deploy(flyte, given.deploy, given.every)
         except (ValueError, TypeError, Refusal) as error:
             parser.error(f"argument --deploy: {error}")
+        runs = {}
         for text in given.run:
             name, _, phases = text.partition("=")
             try:
-                flyte.run(name).phases(*(phases or "QUEUED").split(","), every=given.every)
+                runs[name] = flyte.run(name).phases(*(phases or "QUEUED").split(","), every=given.every)
             except (ValueError, Refusal) as error:
                 parser.error(f"argument --run: {error}")
+        for option, texts in (("--condition", given.condition), ("--log", given.log)):
+            for text in texts:
+                name, _, rest = text.partition("=")
+                if name not in runs or not rest:
+                    parser.error(f"argument {option}: no text for a run that --run names: {text!r}")
+                if option == "--log":
+                    runs[name].logs(rest, attempt=1)
+                else:
+                    condition, _, prompt = rest.partition(":")
+                    runs[name].condition(condition, prompt=prompt)
         print(f"ready {flyte.endpoint}", flush=True)
         if "connect" in transports:
             print(f"connect {flyte.connect_endpoint}", flush=True)

@@ -67,6 +67,19 @@ def test_runs_go_through_their_phases(start: Start) -> None:
     assert client.details("r1").action.attempts[0].phase == RunPhase.SUCCEEDED
 
 
+def test_a_run_waits_for_an_answer_and_has_a_log() -> None:
+    given = ["--run", "r1=RUNNING", "--condition", "r1=approve:Publish: yes?", "--log", "r1=a=b", "--log", "r1=c"]
+    process = subprocess.Popen([*COMMAND, "--port", "0", *given], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout
+        endpoint = process.stdout.readline().split()[1]
+        config = FlyteConfig(endpoint=endpoint, insecure=True, project="flytesnacks", domain="development")
+        with FlyteClient(config) as client:
+            assert client.tail_log("r1").lines == ("a=b", "c")
+            assert client.signal("r1", "approve", value=True).prompt == "Publish: yes?"
+        process.terminate()
+
+
 def test_a_deployed_task_is_launched_and_succeeds() -> None:
     command = [*COMMAND, "--port", "0", "--every", "0.05"]
     fit, copy = "train.fit(rows: int, rate: float = 0.1) -> tuple[str, dict[str, list[int]]]", "train.copy"
@@ -106,6 +119,11 @@ def wait_until_done(name: str) -> RunDetails:
         (["--port", "x"], "argument --port: invalid int value: 'x'"),
         (["--run", "r1=SUCEEDED"], "argument --run: no such phase: 'SUCEEDED'; known are"),
         (["--run", "Bad_Name"], 'argument --run: INVALID_ARGUMENT: invalid run name "Bad_Name"'),
+        (
+            ["--run", "r1", "--condition", "r2=approve"],
+            "argument --condition: no text for a run that --run names: 'r2=",
+        ),
+        (["--run", "r1", "--log", "r1"], "argument --log: no text for a run that --run names: 'r1'"),
         (["--every", "-1"], "argument --every: not a number of seconds: '-1'"),
         (["--every", "nan"], "argument --every: not a number of seconds: 'nan'"),
     ],
