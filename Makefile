@@ -28,7 +28,7 @@ DOCS_STAMP := .venv-docs/.made-$(call hash,requirements/docs.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
-.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements constraints dist sbom licenses golden release-check mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage postgres test-ha protos protos-check protos-versions protos-drift requirements clean
+.PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements constraints dist sbom licenses workflows golden release-check mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage postgres test-ha protos protos-check protos-versions protos-drift requirements clean
 
 install: $(STAMP)  ## make the environment with pinned versions
 
@@ -167,6 +167,10 @@ licenses: $(UV) dist  ## the licence of everything that the wheel brings
 	$(call wheel_alone)
 	$(UV) run --quiet --no-project --isolated --with-requirements requirements/audit.txt \
 		pip-licenses --python .run/wheel-alone/bin/python --order license --with-system --format plain
+
+workflows: $(UV)  ## what zizmor, and actionlint where it is installed, find in .github/workflows
+	$(UV) run --quiet --no-project --isolated --with-requirements requirements/audit.txt zizmor --offline --no-progress .github/workflows
+	! command -v actionlint > /dev/null || actionlint
 
 golden: $(STAMP)  ## what this version stores, in tests/golden, for later ones to read
 	$(BIN)/python -m tests.support.golden

@@ -81,6 +81,20 @@ def test_no_job_may_write_but_to_publish(file: Path) -> None:
         assert set(re.findall(r"\$\{\{ (\S+) \}\}", commands)) <= {"matrix.target"}
 
 
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_each_action_is_pinned_by_its_commit(file: Path) -> None:
+    """A tag can be moved to other code; the comment says which release the commit is of, and updates go by it."""
+    used = re.findall(r"uses: (.*)$", file.read_text(), re.M)
+    assert used
+    for line in used:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+
+
+def test_an_action_has_one_version() -> None:
+    used = {line for file in WORKFLOWS for line in re.findall(r"uses: (.*)$", file.read_text(), re.M)}
+    assert len({line.partition("@")[0] for line in used}) == len(used)
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """What a release looks at, with everything that it needs."""
