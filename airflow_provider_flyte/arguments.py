@@ -4,6 +4,7 @@ without a retry.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
@@ -11,7 +12,7 @@ from typing import Any
 
 from airflow_provider_flyte.client.arguments import action_names, seconds
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.compat import conf
+from airflow_provider_flyte.compat import XComArg, conf
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 
 POLL_INTERVAL = 5.0
@@ -181,8 +182,39 @@ def check_search(task: Any, default_args: Mapping[str, Any]) -> None:
         elif name != "labels" and isinstance(value, str | date | int | float) and "{" not in str(value):
             moment(name, value)
             setattr(task, name, in_utc(value))
-    if task.task_name is not None and task.since is None:
-        raise ConfigError(NO_SINCE)
+    if task.task_name is not None:
+        if task.since is None:
+            raise ConfigError(NO_SINCE)
+        _check_literals(task.since, task.until, task.labels)
+
+
+def _check_literals(since: Any, until: Any, labels: Any) -> None:
+    """What the triggerer or the worker would refuse once templates are rendered, where there are none."""
+    if isinstance(labels, list | tuple) and not any(isinstance(label, XComArg) for label in labels):
+        label_values(labels)
+    ends = [since, until]
+    # One that is so long ago and one that is a date change places with time.
+    if any(all(isinstance(end, kind) and "{" not in str(end) for end in ends) for kind in (str | date, int | float)):
+        now = time.time()
+        check_window(moment_in_microseconds("since", since, now) or 0, moment_in_microseconds("until", until, now))
+
+
+def check_window(since: int, until: int | None) -> None:
+    """Refuse a window that has no length.
+
+    :param since: in microseconds since the epoch.
+    :param until: the same; None: it stays open.
+    :raises ConfigError: naming the arguments and what to give.
+    """
+    from airflow_provider_flyte.client.moments import time_of
+
+    if until is not None and until <= since:
+        raise ConfigError(
+            f"No run can be created from since={time_of(since)} to until={time_of(until)}: until is not later than "
+            "since. On Airflow 3 the data interval of a DAG with a cron expression has no length, unless [scheduler] "
+            "create_cron_data_intervals is set: leave out until, or add to it, as in "
+            "until='{{ data_interval_start + macros.timedelta(days=1) }}'."
+        )
 
 
 def label_values(value: Any) -> dict[str, str] | None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import NO_SINCE, label_values, moment_in_microseconds
+from airflow_provider_flyte.arguments import NO_SINCE, check_window, label_values, moment_in_microseconds
 from airflow_provider_flyte.client.arguments import choice, printable
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError
 from airflow_provider_flyte.client.flows.run_search import FIRST, NEWEST, RunSearch, Sought
@@ -55,13 +55,7 @@ def sought(search: Mapping[str, Any], began: float) -> Sought:
     since, until = (moment_in_microseconds(name, search.get(name), at) for name in ("since", "until"))
     if since is None:
         raise ConfigError(NO_SINCE)
-    if until is not None and until <= since:
-        raise ConfigError(
-            f"No run can be created from since={time_of(since)} to until={time_of(until)}: until is not later than "
-            "since. On Airflow 3 the data interval of a DAG with a cron expression has no length, unless [scheduler] "
-            "create_cron_data_intervals is set: leave out until, or add to it, as in "
-            "until='{{ data_interval_start + macros.timedelta(days=1) }}'."
-        )
+    check_window(since, until)
     return Sought(
         printable("task_name", task_name),
         since,

@@ -210,6 +210,9 @@ def test_a_connection_without_a_project(flyte_default: LocalFlyte, monkeypatch: 
         ({"since": "yesterday"}, "since is 'yesterday'; give a datetime, its text in ISO format, or how"),
         ({"until": True}, "until is True; give a number of seconds or a timedelta"),
         ({"which": "last"}, "which is 'last'; give one of 'first', 'newest'"),
+        ({"since": 60, "until": 3600}, "until is not later than since"),
+        ({"since": datetime(2026, 1, 2), "until": "2026-01-02T00:00:00Z"}, "leave out until, or add to it"),
+        ({"labels": ["team=a"]}, r"labels is \['team=a'\]; give a dict of texts"),
         ({"task_name": None, "run_name": "r1"}, "since has a meaning only with task_name"),
         (
             {"task_name": None, "since": None, "labels": {}, "run_name": "r1"},
