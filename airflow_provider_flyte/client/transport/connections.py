@@ -129,6 +129,10 @@ def connect(host: str, port: int, timeout: float | None) -> socket.socket:
         except OSError as error:
             each.close()
             failure = error
+        except BaseException:
+            # Airflow's execution_timeout, which a signal raises anywhere.
+            each.close()
+            raise
         else:
             return each
     raise failure or OSError("the name has no address")

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import os
+import signal
 import socket
+import threading
 import time
+import warnings
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -133,18 +139,49 @@ def test_a_deadline_is_the_timeout_that_it_was_given_and_knows_what_is_left(monk
     assert (left(3.0), left(None)) == (3.0, None)
 
 
-def test_an_address_where_nobody_answers_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def nobody() -> Iterator[tuple[str, int]]:
+    """An address where connections are not answered."""
+    with contextlib.ExitStack() as opened:
+        full = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):
+            # Its queue is full then.
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield full.getsockname()
+
+
+def test_an_address_where_nobody_answers_leaves_time_for_the_next(
+    nobody: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As a host's IPv6 address where only IPv4 is routed."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, LocalFlyte(transports=("connect",)) as flyte:
-        waiting = [socket.socket() for _ in range(2)]
-        for each in waiting:
-            # Its queue is full then: further connections are not answered.
-            each.setblocking(False)
-            each.connect_ex(full.getsockname())
+    with LocalFlyte(transports=("connect",)) as flyte:
         good = ("127.0.0.1", int(flyte.endpoint.rpartition(":")[2]))
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in (full.getsockname(), good)]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in (nobody, good)]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **more: found)
         with closing(connections.connect("flyte.example.com", 80, Deadline(2.0))) as connected:
             assert connected.getpeername() == good
-        for each in waiting:
-            each.close()
+
+
+class _TimedOut(BaseException):
+    """What Airflow's ``execution_timeout`` raises, from the handler of a signal."""
+
+
+def test_a_signal_while_it_connects_leaves_no_socket(nobody: tuple[str, int]) -> None:
+    def stop(number: int, frame: object) -> None:
+        raise _TimedOut
+
+    before = signal.signal(signal.SIGUSR1, stop)
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+    try:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            timer.start()
+            with pytest.raises(_TimedOut):
+                connections.connect(*nobody, Deadline(60.0))
+            gc.collect()
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == []
