@@ -7,9 +7,7 @@ import importlib
 import json
 import re
 from pathlib import Path
-from typing import Any
 
-import airflow
 import pytest
 import yaml  # type: ignore[import-untyped]
 
@@ -25,7 +23,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.M | re.S)
 
 
-VALUES, RULES = map(yaml.safe_load, blocks("yaml"))
+VALUES = yaml.safe_load(blocks("yaml")[0])
 [CONNECTION] = map(json.loads, blocks("json"))
 
 
@@ -41,7 +39,7 @@ def test_the_image_is_made_of_what_there_is() -> None:
 
 
 def test_the_charts_values_set_options_that_there_are() -> None:
-    """The chart's own names (images, secret, triggerer, config, statsd) are from its values.schema.json."""
+    """Ours and Airflow's; test_helm_chart.py holds the chart's own names against a chart, where there is one."""
     from airflow.configuration import conf
 
     assert VALUES["images"]["airflow"]["tag"].endswith(f"-{__version__}")
@@ -87,39 +85,6 @@ def test_a_mounted_file_holds_the_same_connection(tmp_path: Path) -> None:
     asked = Connection.from_json(json.dumps(CONNECTION), conn_id="flyte_default")
     for field in ("conn_type", "host", "port", "login", "password", "extra_dejson"):
         assert getattr(stored, field) == getattr(asked, field)
-
-
-def rules() -> list[dict[str, Any]]:
-    [group] = RULES["groups"]
-    return list(group["rules"])
-
-
-def test_each_metric_of_the_alerts_exists() -> None:
-    ours = {
-        name
-        for file in (ROOT / "airflow_provider_flyte" / "report").glob("*.py")
-        for name in re.findall(r'"(flyte\.\w+)"', file.read_text())
-    }
-    airflows = (Path(airflow.__file__).parent / "jobs" / "triggerer_job_runner.py").read_text()
-    pages = "".join((ROOT / "docs" / name).read_text() for name in ("waiting.md", "launch.md"))
-    named = {name for rule in rules() for name in re.findall(r"airflow_(\w+)", rule["expr"])}
-    assert len(named) >= 6
-    for name in named:
-        if name.startswith("flyte_"):
-            metric = name.replace("flyte_", "flyte.", 1)
-            assert metric in ours
-            assert f"`{metric}`" in pages
-        else:
-            assert f'"{name}"' in airflows or f'"{name.replace("_", ".", 1)}"' in airflows
-
-
-def test_each_alert_has_a_row_that_says_what_to_do() -> None:
-    names = [rule["alert"] for rule in rules()]
-    assert len({*names}) == len(names)
-    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| .+ \|$", PAGE.partition("| alert | what to do |")[2], re.M)
-    assert re.findall(r"`(\w+)`", " ".join(rows)) == names
-    outcomes = {"succeeded", "failed", "missing", "unreachable"}
-    assert set(re.findall(r'outcome="(\w+)"', " ".join(rule["expr"] for rule in rules()))) <= outcomes
 
 
 def test_its_figures_are_those_of_the_decisions() -> None:

@@ -138,19 +138,31 @@ def test_both_airflows_are_tested_with_the_same_libraries_under_the_client() -> 
 
 
 @pytest.mark.timeout(300)
-def test_it_adds_one_distribution_to_a_plain_airflow(wheel: Path, tmp_path: Path) -> None:
-    def distributions() -> set[str]:
-        return {one["name"] for one in json.loads(uv("pip", "list", "--python", python, "--format", "json"))}
+def test_the_images_command_adds_one_distribution_to_a_plain_airflow(wheel: Path, tmp_path: Path) -> None:
+    """The command of docs/deployment.md's Dockerfile, in an environment with what Airflow's image has of it."""
+
+    def distributions() -> dict[str, str]:
+        listed = json.loads(uv("pip", "list", "--python", python, "--format", "json"))
+        return {one["name"]: one["version"] for one in listed}
 
     python = tmp_path / "venv" / "bin" / "python"
-    uv("venv", "--python", sys.executable, tmp_path / "venv")
+    uv("venv", "--seed", "--python", sys.executable, tmp_path / "venv")
     airflow = version("apache-airflow")
-    pins = ROOT / "requirements" / f"airflow-{airflow}.txt"
-    uv("pip", "install", "--python", python, f"apache-airflow=={airflow}", "--constraint", pins)
+    constraints = shutil.copy(ROOT / "constraints" / f"airflow-{airflow}.txt", tmp_path / "constraints.txt")
+    uv("pip", "install", "--python", python, f"apache-airflow=={airflow}", "--constraint", constraints)
     before = distributions()
-    uv("pip", "install", "--python", python, wheel, "--constraint", pins)
-    assert distributions() - before == {DISTRIBUTION}
-    assert before <= distributions()
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    [command] = re.findall(r"^RUN ((?:.*\\\n)*.*)$", page, re.MULTILINE)
+    assert f"/tmp/flyte/{wheel.name}" in command
+    done = subprocess.run(
+        ["sh", "-c", command.replace("/tmp/flyte", str(wheel.parent))],
+        env={**os.environ, "HOME": str(tmp_path), "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert distributions() == {**before, DISTRIBUTION: version(DISTRIBUTION)}
 
 
 def test_git_hooks_run_what_make_check_runs() -> None:
