@@ -1,4 +1,4 @@
-# Needs Python 3.10-3.13 and make. AIRFLOW=2.11.2 does everything with that Airflow, in an environment of its own.
+# Needs Python 3.10-3.14 and make. AIRFLOW=2.11.2 does everything with that Airflow, in an environment of its own.
 AIRFLOW ?= 3.3.2
 PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS = never
@@ -7,7 +7,7 @@ ELSEWHERE := e2e matrix
 ifeq ($(AIRFLOW),3.3.2)
 VENV := .venv
 BROWSER := chromium
-PYTHONS := >=3.10,<3.14
+PYTHONS := >=3.10,<3.15
 else
 VENV := .venv-$(AIRFLOW)
 # Airflow 2.11 does not install on Python 3.13.
@@ -221,15 +221,15 @@ $(IDL_STAMP): $(UV)
 	@touch $@
 
 $(DOCS_STAMP): $(UV)
-	$(call make_venv,.venv-docs,>=3.10$(comma)<3.14,requirements/docs.txt)
+	$(call make_venv,.venv-docs,>=3.10$(comma)<3.15,requirements/docs.txt)
 	@touch $@
 
 $(PEER_STAMP): $(UV)
-	$(call make_venv,.venv-peer,>=3.10$(comma)<3.14,requirements/peer.txt)
+	$(call make_venv,.venv-peer,>=3.10$(comma)<3.15,requirements/peer.txt)
 	@touch $@
 
 $(PEER_CONNECT_STAMP): $(UV)
-	$(call make_venv,.venv-peer-connect,>=3.10$(comma)<3.14,requirements/peer-connect.txt)
+	$(call make_venv,.venv-peer-connect,>=3.10$(comma)<3.15,requirements/peer-connect.txt)
 	@touch $@
 
 comma := ,

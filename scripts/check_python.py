@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-OURS = ">=3.10,<3.14"
+OURS = ">=3.10,<3.15"
 
 
 def fits(versions: str) -> bool:

@@ -60,10 +60,12 @@ def test_ci_and_workflows_run_the_same_parts() -> None:
     assert ci <= set(re.findall(r"[a-z]+(?:-[a-z]+)*", workflows))
 
 
-def test_the_matrix_has_each_airflow() -> None:
+def test_the_matrix_has_each_airflow_and_python() -> None:
     [tests] = [read(file) for file in WORKFLOWS if file.name == "tests.yml"]
     named = tests["jobs"]["each-airflow"]["strategy"]["matrix"]["environment"]
-    assert named == [one.name for one in matrix.ENVIRONMENTS if one.whole or one.lowest]
+    assert named == [one.name for one in matrix.ENVIRONMENTS]
+    pythons = tests["jobs"]["each-airflow"]["steps"][1]["with"]["python-version"].split()
+    assert {*pythons} >= {one.python for one in matrix.ENVIRONMENTS}
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
