@@ -34,7 +34,7 @@ from airflow_provider_flyte.wait.shared_watcher import Lease
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunWatcher
     from airflow_provider_flyte.client.flows.conditions import Condition
-    from airflow_provider_flyte.client.watch.conditions import Asker
+    from airflow_provider_flyte.client.watch.conditions import FollowedConditions
     from airflow_provider_flyte.client.watch.results import WaitResult
     from airflow_provider_flyte.client.watch.run_logs import RunLogs
     from airflow_provider_flyte.wait.run_logs import FollowedLogs
@@ -97,7 +97,7 @@ class FlyteRunTrigger(BaseTrigger):
     logs: dict[str, Any] | None = None
     search: dict[str, Any] | None = None
     on_paused: str | None = None
-    _asker: Asker | None = None
+    _conditions: FollowedConditions | None = None
     _paused: Condition | None = None
 
     def __init__(
@@ -221,7 +221,7 @@ class FlyteRunTrigger(BaseTrigger):
                 if self.log_progress or self._streams_logs(watcher):
                     self._follow(watcher)
                 if self.on_paused:
-                    self._ask_for_conditions(watcher, results.expire)
+                    self._follow_conditions(watcher, results.expire)
                 counts: Counter[Outcome] | None = None
                 async for result in results:
                     if counts is None:
@@ -257,8 +257,8 @@ class FlyteRunTrigger(BaseTrigger):
         finally:
             for following in self._following:
                 following.cancel()
-            if self._asker is not None:
-                self._asker.stop()
+            if self._conditions is not None:
+                self._conditions.stop()
 
     async def _find(self, watcher: RunWatcher, search: dict[str, Any]) -> RunEvent:
         from airflow_provider_flyte.client.verdict import WaitRules
@@ -325,7 +325,7 @@ class FlyteRunTrigger(BaseTrigger):
             for name in self._names[:MOST_FOLLOWED]
         ]
 
-    def _ask_for_conditions(self, watcher: RunWatcher, end: Callable[[], None]) -> None:
+    def _follow_conditions(self, watcher: RunWatcher, end: Callable[[], None]) -> None:
         """Log what the runs wait for.
 
         :param end: ends the wait, where that is what comes of it.
@@ -335,14 +335,14 @@ class FlyteRunTrigger(BaseTrigger):
         config = watcher.asking.config
         written = ConditionLog(self.log, self.flyte_conn_id, config.run_url)
 
-        def told(condition: Condition) -> None:
+        def write(condition: Condition) -> None:
             written.write(condition)
             if self.on_paused == "fail" and condition.waits:
                 self._paused = condition
                 end()
 
         keys = [config.key(name, self.project, self.domain) for name in self._names]
-        self._asker = watcher.conditions.ask(keys, told, self._log_progress)
+        self._conditions = watcher.conditions.follow(keys, write, on_refusal=self._log_progress)
 
     def _paused_or_late(self) -> RunEvent:
         if self._paused is None:

@@ -122,7 +122,7 @@ class LaunchedWait:
         was_paused = event is not None and event.ending is Ending.PAUSED
         if self._task.deferrable and not was_paused:
             return
-        if condition := self.wait.look_for_conditions(at_once=was_paused):
+        if condition := self.wait.observe_conditions(at_once=was_paused):
             push_details(self._task, self._context, self.wait)
             raise self.wait.paused(condition)
 

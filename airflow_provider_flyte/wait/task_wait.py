@@ -141,7 +141,7 @@ class TaskWait:
         self._streams_logs = stream_logs is not False and streams_logs(stream_logs, self.client.config)
         self._logs_progress = log_progress or self._streams_logs
         self._progress: WorkerProgress | None = None
-        self._looks_for_conditions = on_paused is not None
+        self._follows_conditions = on_paused is not None
         self._conditions: WorkerConditions | None = None
         self._logs: WorkerLogs | None = None
         self.written: Mapping[str, Any] = {}
@@ -246,19 +246,19 @@ class TaskWait:
                 self._log_progress()
             if self._streams_logs:
                 self._begin_logs()
-            if self._looks_for_conditions:
-                self.look_for_conditions()
+            if self._follows_conditions:
+                self.observe_conditions()
         return verdict
 
-    def look_for_conditions(self, *, at_once: bool = False) -> Condition | None:
-        """Log what the runs wait for, if the time for a look has come; returns one such condition, None where none is.
+    def observe_conditions(self, *, at_once: bool = False) -> Condition | None:
+        """Log what the runs wait for, if the time for it has come; returns one such condition, None where none is.
 
-        :param at_once: look whatever the time is.
+        :param at_once: whatever the time is.
         """
         if self._conditions is None:
             written = ConditionLog(self._log, self._held.flyte_conn_id, self.client.config.run_url)
             self._conditions = WorkerConditions(self.keys, self._log, written.write, self._now)
-        self._conditions.look(self.client, at_once=at_once)
+        self._conditions.observe(self.client, at_once=at_once)
         return self._conditions.waiting
 
     def _log_progress(self) -> None:

@@ -52,7 +52,7 @@ def about_conditions(lines: list[str]) -> list[str]:
     return [line for line in lines if "ondition" in line]
 
 
-async def told(lines: list[str], count: int) -> list[str]:
+async def logged(lines: list[str], count: int) -> list[str]:
     while len(about_conditions(lines)) < count:
         await asyncio.sleep(0.01)
     return about_conditions(lines)
@@ -76,10 +76,10 @@ async def test_while_deferred(flyte_default: LocalFlyte) -> None:
 
     waiting: Any = asyncio.create_task(event())
     async with held(waiting):
-        [line] = await told(lines, 1)
+        [line] = await logged(lines, 1)
         assert line.startswith(waits(condition))
         await asyncio.to_thread(answer, flyte_default, condition, False)
-        [_, line] = await told(lines, 2)
+        [_, line] = await logged(lines, 2)
         assert line == "INFO: Condition 'approve' of Flyte run r1 was answered with False."
         run.succeeds()
         await waiting
@@ -99,7 +99,7 @@ async def test_one_list_serves_all_waits(flyte_default: LocalFlyte) -> None:
     waiting: Any = asyncio.gather(*map(event, triggers))
     async with held(waiting):
         for (_, condition), its in zip(runs, lines, strict=False):
-            [line] = await told(its, 1)
+            [line] = await logged(its, 1)
             assert line.startswith(waits(condition))
         for run, _ in runs:
             run.succeeds()
@@ -136,12 +136,56 @@ async def test_a_backend_that_does_not_list_them(flyte_default: LocalFlyte) -> N
 
     waiting = asyncio.create_task(event())
     async with held(waiting):
-        while not any("is not told here" in line for line in lines):
+        while not any("is not logged here" in line for line in lines):
             await asyncio.sleep(0.01)
         run.succeeds()
         await waiting
     await trigger.cleanup()
     assert len([call for call in flyte_default.calls("ListRuns") if call.request.paused_actions_only]) == 1
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+async def test_a_run_that_cannot_be_read_holds_up_no_other(flyte_default: LocalFlyte, deferrable: bool) -> None:
+    for number in range(3):
+        asking(flyte_default, f"r{number}")
+    broken = status("INTERNAL", "a broken row")
+    flyte_default.inject("ListActions", broken, when=lambda request: request.run_id.name == "r0")
+    if not deferrable:
+        task = Try(run_names=["r0", "r1", "r2"], deferrable=False)
+        lines = lines_of(task.sensor)
+        await asyncio.to_thread(task.sensor.poke, task.context)
+    else:
+        trigger = made_again(FlyteRunTrigger(run_names=["r0", "r1", "r2"], poll_interval=1.0, on_paused="log"))
+        lines = lines_of(trigger)
+
+        async def event() -> None:
+            [_] = [event async for event in trigger.run()]
+
+        async with held(asyncio.create_task(event())):
+            await logged(lines, 2)
+        await trigger.cleanup()
+    assert sorted(line[:29] for line in about_conditions(lines)) == [
+        "INFO: Flyte run r1 waits for ",
+        "INFO: Flyte run r2 waits for ",
+    ]
+
+
+async def test_who_comes_later_is_notified_too(flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(condition_news, "MOST_AGAIN", 0)
+    asking(flyte_default)
+    triggers = [made_again(FlyteRunTrigger("r1", poll_interval=1.0, on_paused="log")) for _ in range(2)]
+    lines = [lines_of(trigger) for trigger in triggers]
+
+    async def event(trigger: Any) -> None:
+        [_] = [event async for event in trigger.run()]
+
+    async with held(asyncio.create_task(event(triggers[0]))):
+        await logged(lines[0], 1)
+        async with held(asyncio.create_task(event(triggers[1]))):
+            await logged(lines[1], 1)
+        assert len(about_conditions(lines[0])) == 1
+    for trigger in triggers:
+        await trigger.cleanup()
 
 
 def ends_once(run: RunHandle, seen: Callable[[], Any]) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from airflow_provider_flyte.client import FlyteClient
 from airflow_provider_flyte.client.errors import Status
+from airflow_provider_flyte.client.flows.calls import Flow, list_runs
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.client.run_key import ProjectDomain
 from airflow_provider_flyte.client.verdict import Outcome, WaitRules, WaitState
-from airflow_provider_flyte.client.watch.pacing import Budget, Pace
+from airflow_provider_flyte.client.watch.pacing import CALLS_AT_ONCE, Budget, Pace
 from airflow_provider_flyte.client.watch.poller import Poller
 from airflow_provider_flyte.client.watch.project_polls import ProjectPolls
 from airflow_provider_flyte.client.watch.results import WaitResults
@@ -91,6 +92,30 @@ async def test_for_how_long_no_list_is_tried() -> None:
     await poller.list_ended(HERE, group)
     assert group.request is request
     assert poller.calls == len(flyte.asked) == 3
+
+
+async def test_each_call_of_a_flow_has_its_turn() -> None:
+    now, made = 1000.0, []
+
+    async def pause(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    def flow() -> Flow[None]:
+        for number in range(CALLS_AT_ONCE + 6):
+            made.append(now)
+            yield list_runs("p", "development", [f"r{number}"], "")
+
+    flyte = ScriptedFlyte(lambda: now)
+    poller = Poller(lambda: flyte.client, Budget(1.0, lambda: now, pause), lambda: now)
+    await poller.call(flow())
+    assert poller.calls == len(flyte.asked) == CALLS_AT_ONCE + 6
+    # Some at once, then one a second.
+    assert now == 1005.0
+    # A request is made when it can be sent.
+    made.clear()
+    await poller.call(flow())
+    assert made[0] == 1006.0
 
 
 async def test_lists_that_are_refused_only_later(world: World) -> None:

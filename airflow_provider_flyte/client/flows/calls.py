@@ -262,25 +262,8 @@ def check_list_ends(method: Unary[Any, Any], tokens: list[str], token: str) -> N
     raise GarbledAnswerError(Status.INTERNAL, details, method=method.name, endpoint="the Flyte endpoint")
 
 
-def counted(asked: Call[T] | Flow[T], count: Callable[[], None]) -> Flow[T]:
-    """The same as a flow that reports each of its calls."""
-    flow = _just(asked) if isinstance(asked, Call) else asked
-    try:
-        call = next(flow)
-        while True:
-            count()
-            try:
-                answer = yield call
-            except Exception as error:
-                call = flow.throw(error)
-            else:
-                call = flow.send(answer)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-
-
-def _just(call: Call[T]) -> Flow[T]:
+def only(call: Call[T] | StreamCall[T]) -> Flow[T]:
+    """The flow of one call."""
     answer: T = yield call
     return answer
 

@@ -1,7 +1,7 @@
-"""The conditions that runs wait for, for those who ask for it while they wait.
+"""The conditions that runs wait for, for those who follow them while they wait.
 
-One ListRuns for all runs of a project that somebody asks about shows which of them have a paused action; only those are
-looked at. Where nobody asks, nothing runs and no call is made. Nothing here ends a wait or holds it up.
+All who follow runs of a project have their rounds in common. Where nobody does, nothing runs and no call is made.
+Nothing here ends a wait or holds it up.
 """
 
 from __future__ import annotations
@@ -10,167 +10,147 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-from airflow_provider_flyte.client.errors import FlyteError
+from airflow_provider_flyte.client.errors import FlyteError, RpcError
 from airflow_provider_flyte.client.flows import condition_news
-from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL, chunks
-from airflow_provider_flyte.client.flows.condition_news import REFUSALS, ConditionNews, not_told
-from airflow_provider_flyte.client.flows.conditions import Condition, paused_runs
+from airflow_provider_flyte.client.flows.condition_news import (
+    REFUSALS,
+    ConditionNews,
+    ConditionNotices,
+    ConditionRounds,
+)
+from airflow_provider_flyte.client.flows.conditions import Condition
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.watch.asking import Asking
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 
-class Asker:
-    """One who asks about runs, until :meth:`stop`.
+class FollowedConditions:
+    """One who follows the conditions of runs, until :meth:`stop`.
 
     :param keys: the runs.
-    :param on_condition: called with each condition once it waits, and again when it waits no more.
-    :param on_refusal: called with a line where Flyte does not tell.
-    :param close: called by :meth:`stop`.
+    :param notices: what it was notified of.
+    :param leave: called by :meth:`stop`.
     """
 
-    __slots__ = ("_close", "_context", "_on_condition", "_on_refusal", "_told", "keys")
+    __slots__ = ("_context", "_leave", "_notices", "keys")
 
     def __init__(
-        self,
-        keys: Sequence[RunKey],
-        on_condition: Callable[[Condition], None],
-        on_refusal: Callable[[str], None],
-        close: Callable[[Asker], None],
+        self, keys: Sequence[RunKey], notices: ConditionNotices, leave: Callable[[FollowedConditions], None]
     ) -> None:
         self.keys = keys
-        self._on_condition = on_condition
-        self._on_refusal = on_refusal
-        self._close = close
+        self._notices = notices
+        self._leave = leave
         # There Airflow finds the log that a line belongs to.
         self._context = contextvars.copy_context()
-        self._told: set[tuple[RunKey, str]] = set()
 
     def stop(self) -> None:
-        """Ask no longer; more than once does no harm."""
-        self._close(self)
+        """Follow them no longer; more than once does no harm."""
+        self._leave(self)
 
-    def tell(self, news: ConditionNews, gone: Sequence[Condition]) -> None:
-        """Pass on what is new to this one."""
-        for each in gone:
-            if (each.key, each.action) in self._told:
-                self._told.discard((each.key, each.action))
-                self._context.run(self._on_condition, each)
-        for each in news.open.values():
-            if (each.key, each.action) not in self._told:
-                self._told.add((each.key, each.action))
-                self._context.run(self._on_condition, each)
+    def take(self, news: ConditionNews) -> None:
+        """Pass on the news of a run."""
+        self._pass_on(self._notices.take, news)
 
-    def refuse(self, line: str) -> None:
-        """Pass on that nothing is told."""
-        self._context.run(self._on_refusal, line)
+    def refuse(self, error: RpcError) -> None:
+        """Pass on that Flyte does not list them."""
         self.stop()
+        self._pass_on(self._notices.refuse, error)
+
+    def _pass_on(self, what: Callable[[T], None], given: T) -> None:
+        try:
+            self._context.run(what, given)
+        except Exception:
+            # One that breaks breaks no other.
+            log.exception("A condition could not be logged because of an unexpected error.")
+            self.stop()
 
 
 class Conditions:
-    """Tells of conditions.
+    """The rounds of a watcher.
 
     :param asking: makes the calls.
+    :param clock: seconds that only grow.
     :param sleep: how a pause is spent.
     """
 
-    def __init__(self, asking: Asking, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, asking: Asking, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
         self._asking = asking
+        self._clock = clock
         self._sleep = sleep
-        self._askers: dict[RunKey, list[Asker]] = {}
-        self._news: dict[RunKey, ConditionNews] = {}
+        self._followers: dict[RunKey, list[FollowedConditions]] = {}
+        self._rounds: dict[ProjectDomain, ConditionRounds] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def ask(
+    def follow(
         self, keys: Sequence[RunKey], on_condition: Callable[[Condition], None], on_refusal: Callable[[str], None]
-    ) -> Asker:
-        """Tell of the conditions of these runs from now on, until the asker is stopped.
+    ) -> FollowedConditions:
+        """Follow the conditions of these runs from now on, until what is returned is stopped.
 
         :param keys: the runs, which need not exist yet.
         :param on_condition: called in the caller's own context with each condition, soon after it began to wait, and
             soon after it ended to.
-        :param on_refusal: the same with a line where Flyte does not tell.
+        :param on_refusal: the same with a line where Flyte does not list them.
         """
-        asker = Asker(keys, on_condition, on_refusal, self._leave)
+        follower = FollowedConditions(keys, ConditionNotices(on_condition, on_refusal), self._leave)
         for key in keys:
-            self._askers.setdefault(key, []).append(asker)
+            self._followers.setdefault(key, []).append(follower)
+            if key.project_domain in self._rounds:
+                self._rounds[key.project_domain].renew(key)
         if self._task is None:
             # In an empty context: a task's log follows its context, and this works for all.
             self._task = contextvars.Context().run(asyncio.get_running_loop().create_task, self._follow())
-        return asker
+        return follower
 
     def close(self) -> None:
-        """Tell nobody any more."""
-        self._askers.clear()
+        """Notify nobody any more."""
+        self._followers.clear()
         self._end()
 
-    def _leave(self, asker: Asker) -> None:
-        for key in asker.keys:
-            others = [each for each in self._askers.pop(key, ()) if each is not asker]
+    def _leave(self, follower: FollowedConditions) -> None:
+        for key in follower.keys:
+            others = [each for each in self._followers.pop(key, ()) if each is not follower]
             if others:
-                self._askers[key] = others
-            else:
-                self._news.pop(key, None)
-        if not self._askers:
+                self._followers[key] = others
+        if not self._followers:
             self._end()
 
     def _end(self) -> None:
-        self._news.clear()
+        self._rounds.clear()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
 
     async def _follow(self) -> None:
         try:
-            await self._rounds()
+            pause = condition_news.FIRST_AFTER
+            while True:
+                await self._sleep(pause)
+                pause = condition_news.EVERY
+                by_project: dict[ProjectDomain, list[str]] = {}
+                for key in self._followers:
+                    by_project.setdefault(key.project_domain, []).append(key.name)
+                self._rounds = {where: self._rounds[where] for where in by_project if where in self._rounds}
+                for where, names in by_project.items():
+                    await self._round(where, names)
         except Exception:
-            log.exception("What runs wait for is told no longer because of an unexpected error.")
-
-    async def _rounds(self) -> None:
-        pause = condition_news.FIRST_AFTER
-        while True:
-            await self._sleep(pause)
-            pause = condition_news.EVERY
-            by_place: dict[ProjectDomain, list[str]] = {}
-            for key in self._askers:
-                by_place.setdefault(key.project_domain, []).append(key.name)
-            for where, names in by_place.items():
-                for some in chunks(names, NAMES_A_CALL):
-                    await self._round(where, some)
+            log.exception("What runs wait for is logged no longer because of an unexpected error.")
 
     async def _round(self, where: ProjectDomain, names: Sequence[str]) -> None:
+        rounds = self._rounds.setdefault(where, ConditionRounds(where, self._clock, condition_news.EVERY))
         try:
-            listed = await self._asking.ask(
-                lambda client: paused_runs(where.project, where.domain, names, client.config.org)
-            )
+            await self._asking.ask(lambda client: rounds.round(names, client.config.org, self._pass_on_to_followers))
         except REFUSALS as error:
-            line = not_told(error)
-            for asker in {asker for name in names for asker in self._askers.get(where.run(name), ())}:
-                asker.refuse(line)
-            return
+            for follower in {each for name in names for each in self._followers.get(where.run(name), ())}:
+                follower.refuse(error)
         except FlyteError as error:
             # The polls meet it too, and say so.
             log.debug("The paused runs of %s could not be listed: %s", where, error)
-            return
-        paused = set(listed)
-        for key in [key for key in map(where.run, names) if key in paused or key in self._news]:
-            if key in self._askers:
-                await self._look(key, paused=key in paused)
 
-    async def _look(self, key: RunKey, *, paused: bool) -> None:
-        news = self._news.setdefault(key, ConditionNews(key))
-        try:
-            gone = await self._asking.ask(lambda client: news.look(client.config.org, paused=paused))
-        except FlyteError as error:
-            log.debug("The conditions of %s could not be read: %s", key, error)
-            return
-        for asker in list(self._askers.get(key, ())):
-            try:
-                asker.tell(news, gone)
-            except Exception:
-                log.exception("A condition could not be told because of an unexpected error.")
-                asker.stop()
-        if not news.open:
-            self._news.pop(key, None)
+    def _pass_on_to_followers(self, news: ConditionNews) -> None:
+        for follower in list(self._followers.get(news.key, ())):
+            follower.take(news)

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.errors import FlyteError, NotFoundError, is_lasting
-from airflow_provider_flyte.client.flows.calls import Call, Flow, counted, list_runs, seen
+from airflow_provider_flyte.client.flows.calls import Call, Flow, StreamCall, list_runs, only, seen
 from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused, all_listed, list_by_name, read_run
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.client.verdict import Absent, Observation, Seen, Trouble
@@ -117,11 +118,24 @@ class Poller:
 
     async def call(self, asked: Call[T] | Flow[T]) -> T:
         """Make one try of a call, or of each call of a flow, when it has its turn."""
-        async with self._budget:
-            return await self._client().aexecute(counted(asked, self._count), retry_for=0)
-
-    def _count(self) -> None:
-        self.calls += 1
+        flow = only(asked) if isinstance(asked, Call) else asked
+        call: Call[Any] | StreamCall[Any] | None = None
+        try:
+            while True:
+                async with self._budget:
+                    # The first request is made no sooner than it is sent, either.
+                    call = call or next(flow)
+                    self.calls += 1
+                    try:
+                        answer = await self._client().aexecute(only(call), retry_for=0)
+                    except Exception as error:
+                        go_on = partial(flow.throw, error)
+                    else:
+                        go_on = partial(flow.send, answer)
+                call = go_on()
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 def _list_group(project_domain: ProjectDomain, group: Group, org: str) -> Flow[dict[RunKey, int]]:

@@ -88,7 +88,7 @@ class RunWatcher:
             longest=self._longest,
             calls_per_second=most,
         )
-        self.conditions = Conditions(self.asking, sleep)
+        self.conditions = Conditions(self.asking, clock, sleep)
         self._turns = Turns(self._leave_empty, self._stop)
         self._means = Means(
             client=self._current.get,
