@@ -1,6 +1,6 @@
 """Two of each: schedulers, triggerers and, with CeleryExecutor, workers, on PostgreSQL.
 
-Each file has, for each executor, one Airflow, in which one scenario comes after the other. What was counted is printed.
+Each executor has one Airflow, in which one scenario comes after the other. What was counted is printed.
 """
 
 from __future__ import annotations
@@ -41,17 +41,10 @@ REDELIVERED_AFTER = 20
 """Seconds after which Redis gives a message that nobody has acknowledged to the next worker: a day by default."""
 
 
-@pytest.fixture(scope="module", params=["LocalExecutor", "CeleryExecutor"])
+@pytest.fixture(scope="session", params=["LocalExecutor", "CeleryExecutor"])
 def scenes(request: pytest.FixtureRequest, say: Say) -> Iterator[Scenes]:
     """With each executor."""
     with _scenes(request.param, say) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def celery(say: Say) -> Iterator[Scenes]:
-    """With workers, which the other executor has not."""
-    with _scenes("CeleryExecutor", say) as made:
         yield made
 
 

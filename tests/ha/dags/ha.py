@@ -18,8 +18,8 @@ DEFAULTS: dict[str, Any] = {
     "poll_interval": 1,
     "resume_after": 3,
     "unreachable_after": 300,
-    # More than are needed: a try that starts while the database is away fails too.
-    "retries": 12,
+    # More than are needed: while API server or database is away each try fails within seconds.
+    "retries": 60,
     "retry_delay": timedelta(0),
 }
 NEWEST = not AIRFLOW.startswith("2.")
