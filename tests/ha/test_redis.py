@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.airflow_api import until
 from tests.ha.batch import Batch
-from tests.ha.scenes import SECOND, WORKERS, Scenes
+from tests.ha.scenes import WORKERS, Scenes
 from tests.support.debian_servers import Redis
 from tests.support.own_airflow import AIRFLOW
 
@@ -33,14 +33,8 @@ def redis(scenes: Scenes) -> Redis:
 
 def test_messages_come_again(scenes: Scenes) -> None:
     """Because their tasks take longer than the visibility timeout; Celery looks for such messages every 100 s."""
-    seen, dead = _times_said(scenes, AGAIN), _dead(scenes)
-
-    def deed() -> None:
-        until(lambda: _times_said(scenes, AGAIN) > seen, 200, "a message that comes again")
-        if AIRFLOW < (3,):
-            until(lambda: _dead(scenes) > dead, 60, "a task that is taken for dead", scenes.airflow.tails)
-
-    scenes.play("again", deed)
+    seen = _times_said(scenes, AGAIN)
+    scenes.play("again", lambda: until(lambda: _times_said(scenes, AGAIN) > seen, 200, "a message that comes again"))
     scenes.say(f"again: {_times_said(scenes, AGAIN) - seen} messages of tasks that were running")
 
 
@@ -99,8 +93,3 @@ def _times_said(scenes: Scenes, text: str) -> int:
     """How often, by the workers and in the logs of tasks."""
     tasks = [path.read_text(errors="replace") for path in scenes.airflow.home.glob("logs/dag_id=*/**/*.log")]
     return sum(each.count(text) for each in (*map(scenes.airflow.log_of, WORKERS), *tasks))
-
-
-def _dead(scenes: Scenes) -> int:
-    """How many tasks Airflow 2 took for dead: their job is the second message's now, which is over."""
-    return sum(scenes.airflow.log_of(name).count("Detected zombie job") for name in ("scheduler", *SECOND[:1]))
