@@ -38,7 +38,9 @@ def missing(root: Path, version: str) -> list[str]:
     ]
     urls = (root / "pyproject.toml").read_text().partition("[project.urls]\n")[2].partition("\n[")[0]
     problems += [
-        f"[project.urls] has no {name}." for name in ADDRESSES if not re.search(rf'^"?{name}"? = "https://', urls, re.M)
+        f"[project.urls] in pyproject.toml has no {name}: enter its public https:// address."
+        for name in ADDRESSES
+        if not re.search(rf'^"?{name}"? = "https://', urls, re.M)
     ]
     return problems
 
