@@ -164,13 +164,13 @@ def flyte_default(local_flyte: LocalFlyte, monkeypatch: pytest.MonkeyPatch) -> L
 @pytest.fixture
 async def no_watcher_left() -> AsyncIterator[None]:
     """Check that a test of triggers has released its watchers, and close them before the loop ends."""
-    from airflow_provider_flyte.wait import shared_watcher
+    from airflow_provider_flyte.wait import shared_client, shared_watcher
 
     yield
     for shared in list(shared_watcher._of_loop(asyncio.get_running_loop()).values()):
         assert shared.users == 0
         shared.close()
-    await asyncio.gather(*shared_watcher._background)
+    await asyncio.gather(*shared_client.background)
     gc.collect()
 
 

@@ -10,8 +10,10 @@ import contextvars
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from airflow_provider_flyte.wait.shared_client import SharedClient
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunDetails
@@ -42,9 +44,6 @@ CALLS_AT_ONCE = 4
 
 REREAD = 60.0
 """Seconds after which a connection is read again: its secret may have been replaced."""
-
-LINGER = 60.0
-"""Seconds after which a client that nobody asks is closed."""
 
 
 def _no_page(key: RunKey) -> str:
@@ -155,12 +154,13 @@ class LiveRuns:
             if asked.answer is not None:
                 asked.answer.cancel()
         self._looks.clear()
-        for connection in self._connections.values():
-            self._retire(connection)
-        self._connections.clear()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        connections = list(self._connections.values())
+        for connection in connections:
+            connection.close()
+        await asyncio.gather(*(connection.ended() for connection in connections))
 
     async def _ask(self, asked: _Asked, flyte_conn_id: str, key: RunKey, question: Question[T]) -> Look[T]:
         fresh = FRESH
@@ -182,8 +182,9 @@ class LiveRuns:
         from airflow_provider_flyte.exceptions import FlyteConfigurationError
 
         connection, url_of = self._connection(flyte_conn_id), _no_page
+        connection.take()
         try:
-            client = await connection.client()
+            client = await connection.get()
             # The key is checked against what the connection may be used for now.
             client.config.key(key.name, key.project, key.domain)
             url_of = client.config.run_url
@@ -191,6 +192,8 @@ class LiveRuns:
                 return Look(await ask(client, key), url_of)
         except (FlyteConfigurationError, FlyteError) as error:
             return Look(None, url_of, str(error))
+        finally:
+            connection.give_back()
 
     def _drop_what_is_old(self) -> None:
         # The actions of a run may be ten thousand.
@@ -210,29 +213,17 @@ class LiveRuns:
     def _connection(self, flyte_conn_id: str) -> _Connection:
         connection = self._connections.get(flyte_conn_id)
         if connection is None:
-            connection = self._connections[flyte_conn_id] = _Connection(flyte_conn_id, self._clock, self._do)
+            connection = self._connections[flyte_conn_id] = _Connection(flyte_conn_id, self._clock, self._forget)
         self._connections.move_to_end(flyte_conn_id)
         while len(self._connections) > MOST_CONNECTIONS:
-            self._retire(self._connections.popitem(last=False)[1])
-        if connection.lingering is not None:
-            connection.lingering.cancel()
-        loop = asyncio.get_running_loop()
-        connection.lingering = loop.call_later(LINGER, self._forget, flyte_conn_id, connection)
+            next(iter(self._connections.values())).retire()
         return connection
 
-    def _forget(self, flyte_conn_id: str, connection: _Connection) -> None:
-        if self._connections.get(flyte_conn_id) is connection:
-            del self._connections[flyte_conn_id]
-            self._retire(connection)
-            for known in [known for known in self._looks if known[0] == flyte_conn_id]:
+    def _forget(self, connection: _Connection) -> None:
+        if self._connections.get(connection.flyte_conn_id) is connection:
+            del self._connections[connection.flyte_conn_id]
+            for known in [known for known in self._looks if known[0] == connection.flyte_conn_id]:
                 del self._looks[known]
-
-    def _retire(self, connection: _Connection) -> None:
-        if client := connection.take():
-            self._do(_close_later(client))
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        self._start(work)
 
     def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
@@ -251,50 +242,43 @@ class _Asked:
     size: int = 0
 
 
-@dataclass
-class _Connection:
-    """The client of one Airflow connection."""
+class _Connection(SharedClient):
+    """The client of one Airflow connection, by the connection as it was a minute ago.
 
-    flyte_conn_id: str
-    clock: Callable[[], float]
-    do: Callable[[Coroutine[Any, Any, None]], None]
-    calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLS_AT_ONCE))
-    lingering: asyncio.TimerHandle | None = None
-    _made: FlyteClient | None = None
-    _read_at: float = 0.0
-    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    :param flyte_conn_id: the Airflow connection.
+    :param clock: seconds.
+    :param forget: called when nobody gets it any more.
+    """
 
-    async def client(self) -> FlyteClient:
-        """The client, by the connection as it was a minute ago.
+    def __init__(self, flyte_conn_id: str, clock: Callable[[], float], forget: Callable[[_Connection], None]) -> None:
+        super().__init__(flyte_conn_id, asyncio.get_running_loop())
+        self.calls = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._clock = clock
+        self._forgotten = forget
+        self._read_at = 0.0
+
+    async def get(self) -> FlyteClient:
+        """The client.
 
         :raises FlyteConfigurationError: when there is no such connection, or it cannot be used.
         """
-        async with self._reading:
-            if self._made is None or self.clock() - self._read_at > REREAD:
-                # In a thread: Airflow reads its database, and grpc is imported.
-                fresh = await asyncio.to_thread(_read, self.flyte_conn_id, self._made)
-                self._read_at = self.clock()
-                if fresh is not None:
-                    old, self._made = self._made, fresh
-                    if old is not None:
-                        self.do(_close_later(old))
-            assert self._made is not None
-            return self._made
+        await self.opened()
+        if self._clock() - self._read_at > REREAD:
+            await self.refresh()
+        assert self.client is not None
+        return self.client
 
-    def take(self) -> FlyteClient | None:
-        """The client, to be closed; nobody gets it any more."""
-        if self.lingering is not None:
-            self.lingering.cancel()
-        made, self._made = self._made, None
-        return made
+    async def _read(self, old: FlyteClient | None) -> FlyteClient | None:
+        if old is not None and self._clock() - self._read_at <= REREAD:
+            # Somebody else has just read it.
+            return None
+        # In a thread: Airflow reads its database, and grpc is imported.
+        fresh = await asyncio.to_thread(_read, self.flyte_conn_id, old)
+        self._read_at = self._clock()
+        return fresh
 
-
-async def _close_later(client: FlyteClient) -> None:
-    """Close it once no call of it can be under way."""
-    try:
-        await asyncio.sleep(client.config.timeout)
-    finally:
-        await client.aclose()
+    def _forget(self) -> None:
+        self._forgotten(self)
 
 
 def _read(flyte_conn_id: str, old: FlyteClient | None) -> FlyteClient | None:

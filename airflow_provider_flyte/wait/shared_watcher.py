@@ -1,151 +1,86 @@
 """One watcher a process, event loop and connection, shared by all triggers there.
 
-A trigger takes a :class:`Lease`, asks it for the watcher, and releases it. The connection is read once for all, in a
-task of its own: a trigger that is cancelled meanwhile does not take it from the others.
+A trigger takes a :class:`Lease`, asks it for the watcher, and releases it. How long the watcher's client stays is in
+``shared_client.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import weakref
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_flyte.report.metrics import Metrics
 from airflow_provider_flyte.settings import streams_logs, watcher_settings
+from airflow_provider_flyte.wait.shared_client import SharedClient
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunWatcher
-    from airflow_provider_flyte.hooks import FlyteHook
-
-LINGER = 60.0
-"""Seconds that a watcher without waits stays, so that the next wait finds its channel open."""
 
 METRICS_EVERY = 10.0
 """Seconds between two reports to Airflow's metrics."""
 
-_background: set[asyncio.Task[Any]] = set()
-"""Strong references: the loop keeps only weak ones to its tasks."""
 
-
-class _Shared:
+class _Shared(SharedClient):
     """The watcher of one connection on one loop, and who uses it."""
 
     def __init__(self, flyte_conn_id: str, loop: asyncio.AbstractEventLoop) -> None:
-        self.users = 0
-        self._flyte_conn_id = flyte_conn_id
-        self._loop = loop
-        self._client: FlyteClient | None = None
-        self._watcher: RunWatcher | None = None
-        self._making: asyncio.Task[RunWatcher] | None = None
-        self._closed = asyncio.Event()
-        self._lingering: asyncio.TimerHandle | None = None
+        super().__init__(flyte_conn_id, loop)
+        self.ready: RunWatcher | None = None
         self._reporting: asyncio.TimerHandle | None = None
 
-    @property
-    def ready(self) -> RunWatcher | None:
-        return self._watcher
-
     async def watcher(self) -> RunWatcher:
-        if self._watcher is not None:
-            return self._watcher
-        if self._making is None:
-            # In an empty context: Airflow routes log lines by context, and this task works for all triggers.
-            self._making = contextvars.Context().run(self._loop.create_task, self._make())
-            self._making.add_done_callback(self._done)
-        # Shielded: the cancellation of one trigger is not that of the others.
-        return await asyncio.shield(self._making)
+        await self.opened()
+        assert self.ready is not None
+        return self.ready
 
-    async def _make(self) -> RunWatcher:
-        self._client = await self._hook().aget_client()
-        watcher_class = await asyncio.to_thread(_import_watcher)
-        watcher = watcher_class(self._client, renew=self._refresh_client, **watcher_settings())
-        watcher.run_logs.by_default = streams_logs(None, self._client.config)
-        self._watcher = watcher
-        self._metrics = Metrics(self._flyte_conn_id)
-        self._report()
-        self._in_background(self._close_in_the_end())
-        return self._watcher
-
-    def _hook(self) -> FlyteHook:
+    async def _read(self, old: FlyteClient | None) -> FlyteClient | None:
         from airflow_provider_flyte.hooks import FlyteHook
 
-        return FlyteHook(self._flyte_conn_id)
+        hook = FlyteHook(self.flyte_conn_id)
+        return await hook.aget_client() if old is None else await hook.arefresh_client(old)
 
-    async def _refresh_client(self) -> FlyteClient | None:
-        """A client by the connection as it is now, for waits in trouble; None where it has not changed."""
-        old = self._client
-        fresh = await self._hook().arefresh_client(old) if old is not None else None
-        if old is not None and fresh is not None:
-            self._client = fresh
-            self._in_background(old.aclose())
-        return fresh
+    async def _open(self) -> None:
+        await super()._open()
+        assert self.client is not None
+        watcher_class = await asyncio.to_thread(_import_watcher)
+        watcher = watcher_class(self.client, renew=self.refresh, **watcher_settings())
+        watcher.run_logs.by_default = streams_logs(None, self.client.config)
+        self.ready = watcher
+        self._metrics = Metrics(self.flyte_conn_id)
+        self._report()
 
     def _report(self) -> None:
-        if self._watcher is not None and self.users:
-            self._metrics.report(self._watcher.status)
+        if self.ready is not None and self.users:
+            self._metrics.report(self.ready.status)
             self._reporting = self._loop.call_later(METRICS_EVERY, self._report)
         else:
             self._reporting = None
 
-    def _done(self, making: asyncio.Task[RunWatcher]) -> None:
-        # A failed read is not kept: the next wait reads again.
-        self._making = None
-        if not making.cancelled():
-            making.exception()
-
     def take(self) -> None:
-        self.users += 1
-        if self._lingering:
-            self._lingering.cancel()
-            self._lingering = None
-        if self._watcher is not None and not self._reporting:
+        super().take()
+        if self.ready is not None and not self._reporting:
             self._report()
 
-    def give_back(self) -> None:
-        self.users -= 1
-        if self.users or self._loop.is_closed():
-            return
-        if _of_loop(self._loop).get(self._flyte_conn_id) is self:
-            self._lingering = self._loop.call_later(LINGER, self.close)
-        else:
-            # Retired, so no new wait will come.
-            self.close()
-
-    def retire(self) -> None:
-        """Serve the waits that have it, and no new ones: the connection may be mended by then."""
+    def _forget(self) -> None:
         shared = _of_loop(self._loop)
-        if shared.get(self._flyte_conn_id) is self:
-            del shared[self._flyte_conn_id]
+        if shared.get(self.flyte_conn_id) is self:
+            del shared[self.flyte_conn_id]
 
     def close(self) -> None:
-        self.retire()
-        if self._making:
-            self._making.cancel()
+        super().close()
         if self._reporting:
             self._reporting.cancel()
-        if self._watcher is not None:
-            self._metrics.report(self._watcher.status)
-        self._closed.set()
+        if self.ready is not None:
+            self._metrics.report(self.ready.status)
 
-    async def _close_in_the_end(self) -> None:
-        """Close when there are no more waits, or with the loop: ``dag.test()`` ends its own after each trigger."""
+    async def _aclose(self) -> None:
+        # Both, also where the loop ends while the watcher is being closed.
         try:
-            await self._closed.wait()
+            if self.ready is not None:
+                await self.ready.aclose()
         finally:
-            # Both, also where the loop ends while the watcher is being closed.
-            try:
-                if self._watcher is not None:
-                    await self._watcher.aclose()
-            finally:
-                if self._client:
-                    await self._client.aclose()
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        _background.add(task)
-        task.add_done_callback(_background.discard)
+            await super()._aclose()
 
 
 _shared: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Shared]] = weakref.WeakKeyDictionary()

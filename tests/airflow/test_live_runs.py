@@ -13,6 +13,7 @@ from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.plugin import live_runs
 from airflow_provider_flyte.plugin.live_runs import DETAILS, FRESH, FRESH_WHEN_OVER, REREAD, LiveRuns, Question
 from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.wait import shared_client
 from tests.support.own_airflow import connection_json
 
 pytestmark = pytest.mark.one_transport("grpc")
@@ -151,6 +152,9 @@ async def test_what_is_open_and_remembered_is_bounded(
         monkeypatch.setenv(f"AIRFLOW_CONN_F{number}", connection_json(flyte_default))
         assert (await live.look(f"f{number}", key("r1"), DETAILS)).answer is not None
     assert list(live._connections) == ["f2", "f3"]
+    assert len(live._looks) == 2
+    for name in ("r2", "r3"):
+        await live.look("f3", key(name), DETAILS)
     assert len(live._looks) == 3
 
 
@@ -182,7 +186,7 @@ async def test_what_is_remembered_is_not_large(
 async def test_a_client_that_nobody_asks_is_closed(
     live: LiveRuns, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_runs, "LINGER", 0.01)
+    monkeypatch.setattr(shared_client, "LINGER", 0.01)
     flyte_default.run("r1").move("RUNNING")
     await live.look(CONN, key("r1"), DETAILS)
     while live._connections:
@@ -195,7 +199,7 @@ async def test_what_is_old_goes_with_its_client(live: LiveRuns, flyte_default: L
     flyte_default.run("r1").move("RUNNING")
     await live.look(CONN, key("r1"), DETAILS)
     clock.now += FRESH + 0.1
-    live._forget(CONN, live._connections[CONN])
+    live._connections[CONN].close()
     assert not live._looks
 
 

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_flyte.compat import airflow_stats
 from airflow_provider_flyte.settings import watcher_settings
 from airflow_provider_flyte.testing import LocalFlyte, status
-from airflow_provider_flyte.wait import shared_watcher
+from airflow_provider_flyte.wait import shared_client, shared_watcher
 from tests.airflow.test_triggers import ending, trigger
 from tests.support.oauth2 import OAuth2Server
 from tests.support.open_sockets import connections_to
@@ -195,7 +195,7 @@ async def test_a_watcher_stays_for_a_while_when_nobody_waits() -> None:
     assert shared._lingering is None
     first.release()
     assert shared._lingering is not None
-    assert shared._lingering.when() - loop.time() == pytest.approx(shared_watcher.LINGER, abs=5)
+    assert shared._lingering.when() - loop.time() == pytest.approx(shared_client.LINGER, abs=5)
     ending_soon = shared._lingering
     second = shared_watcher.Lease("elsewhere")
     assert second._shared is shared

@@ -191,13 +191,13 @@ async def test_refused_credentials_lead_to_another_client(process: Process) -> N
     process.flyte.run("r1", RunPhase.RUNNING)
     lease = Lease("flyte_default")
     watcher = await lease.watcher()
-    first = process.shared._client
+    first = process.shared.client
     with watcher.wait_each(["r1"]) as results:
         await until(25)
         # The connection is the same, so no new client helps.
         process.flyte.fails = lambda asked: refusal(Status.UNAUTHENTICATED) if asked.rpc == "ListRuns" else None
         assert (await anext(results)).outcome.value == "unreachable"
-    assert (process.shared._client, process.closed) == (first, [])
+    assert (process.shared.client, process.closed) == (first, [])
     for number in (1, 2):
         process.flyte.fails = lambda asked: None
         with watcher.wait_each(["r1"]):
@@ -212,7 +212,7 @@ async def test_refused_credentials_lead_to_another_client(process: Process) -> N
             await until(30 * number + 20)
             assert len(watcher) == 1
         assert len(process.closed) == number
-        assert process.shared._client.config.timeout == number
-        assert process.shared._client not in process.closed
+        assert process.shared.client.config.timeout == number
+        assert process.shared.client not in process.closed
     assert process.closed[0] is first
     lease.release()
