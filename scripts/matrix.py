@@ -3,6 +3,7 @@
     matrix.py pin              # write requirements/matrix/*.txt anew
     matrix.py constraints      # write constraints/*.txt anew: of these what the provider and its Airflow need
     matrix.py run 3.0.6        # one environment: install, import, tests, a whole Airflow; without a name, all
+    matrix.py run 3.0.6 --part units   # after its import, only the tests that meet Airflow
     matrix.py run --quick      # of those the part that CI has time for
     matrix.py table            # what the README says of the last runs
 
@@ -19,7 +20,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,11 @@ ENVIRONMENTS = [
     # Airflow 2.11.0 does not bring msgspec.
     Environment("lowest", "2.11.0", "3.10", whole=False, lowest=True, adds=frozenset({"msgspec"})),
 ]
+
+
+PARTS = ("import", "dags", "units", "whole")
+WHOLE = {False: "a whole Airflow", True: "8 deferred waits in a whole Airflow"}
+"""What the table says of the last part, by whether it was quick."""
 
 
 class Failed(Exception):
@@ -212,42 +218,48 @@ def install(one: Environment, python: str, built: Path) -> str:
     return ", ".join(f"{name} {after[name]}" for name in sorted(added)) or "nothing"
 
 
-def run(one: Environment, built: Path, *, quick: bool) -> dict[str, str]:
-    """All parts of one environment, and what the table says of it."""
+def run(one: Environment, built: Path, parts: Sequence[str], *, quick: bool) -> None:
+    """The parts that are asked for of one environment, each written down with the day once it has passed."""
+    result = RESULTS / f"{one.name}.json"
     python = find_python(one.python)
     if python is None:
         uv("pip", "compile", "--quiet", "--python-version", one.python, "--exclude-newer", RELEASED[one.airflow],
            one.pins.with_suffix(".in"), "pyproject.toml")  # fmt: skip
         say(one, f"no Python {one.python} here: it resolves")
-        return {"adds": "", "tried": "it resolves"}
+        result.write_text(json.dumps({"adds": "", "tried": {"it resolves": today()}}))
+        return
     took = Watch()
-    adds = install(one, python, built)
-    say(one, f"installed in {took}; beside Airflow it adds {adds}")
-    home = ROOT / ".run" / "matrix" / f"home-{one.name}"
-    env = os.environ | {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "HOME": os.environ["HOME"]}
-    hooks = call(one.python_bin, "-m", "airflow", "providers", "hooks", "--output", "plain", env=env)
-    if not re.search(r"^flyte\s+airflow_provider_flyte\.hooks\.FlyteHook\s", hooks, re.M):
-        raise Failed(f"airflow providers hooks does not know the hook:\n{hooks}")
-    say(one, f"its hook is known to Airflow after {took}")
-    pytest(one, "tests/test_docs.py", "-k", "first_dag")
-    say(one, f"the README's first DAGs ran after {took}")
-    if not quick:
+
+    def passed(what: str) -> None:
+        say(one, f"{what}: passed after {took}")
+        told = json.loads(result.read_text())
+        told["tried"][what] = today()
+        result.write_text(json.dumps(told))
+
+    if "import" in parts:
+        result.unlink(missing_ok=True)
+        adds = install(one, python, built)
+        say(one, f"installed in {took}; beside Airflow it adds {adds}")
+        result.write_text(json.dumps({"adds": adds, "tried": {}}))
+        home = ROOT / ".run" / "matrix" / f"home-{one.name}"
+        own = {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "HOME": os.environ["HOME"]}
+        hooks = call(one.python_bin, "-m", "airflow", "providers", "hooks", "--output", "plain", env=os.environ | own)
+        if not re.search(r"^flyte\s+airflow_provider_flyte\.hooks\.FlyteHook\s", hooks, re.M):
+            raise Failed(f"airflow providers hooks does not know the hook:\n{hooks}")
+        passed("import")
+    if "dags" in parts:
+        pytest(one, "tests/test_docs.py", "-k", "first_dag")
+        passed("first DAGs")
+    if "units" in parts and not quick:
         pytest(one, *(f"tests/airflow/test_{name}.py" for name in unit_tests(one.airflow)))
-        say(one, f"the tests that meet Airflow passed after {took}")
-    if one.whole:
+        passed("unit tests")
+    if "whole" in parts and one.whole:
         pytest(one, "tests/matrix", *(["-k", "waits"] if quick else []))
-        say(one, f"a whole Airflow did after {took}")
-    return {"adds": adds, "tried": tried(one, quick=quick)}
+        passed(WHOLE[quick])
 
 
-def tried(one: Environment, *, quick: bool) -> str:
-    """What the table says of a run that has passed."""
-    parts = ["import", "first DAGs", *([] if quick else ["unit tests"])]
-    if one.lowest:
-        parts.append("with the lowest of every library")
-    if one.whole:
-        parts.append("8 deferred waits in a whole Airflow" if quick else "a whole Airflow")
-    return ", ".join(parts)
+def today() -> str:
+    return time.strftime("%Y-%m-%d")
 
 
 def pytest(one: Environment, *arguments: str) -> None:
@@ -268,11 +280,13 @@ def say(one: Environment, line: str) -> None:
 
 
 def table(environments: Iterable[Environment]) -> str:
-    lines = ["| Airflow | released | Python | beside it, the provider adds | tried |", "|---|---|---|---|---|"]
+    lines = ["| Airflow | released | Python | beside it, the provider adds | tried | on |", "|---|---|---|---|---|---|"]
     for one in environments:
         result = json.loads((RESULTS / f"{one.name}.json").read_text())
+        tried = ", ".join([*result["tried"], *(["with the lowest of every library"] if one.lowest else [])])
+        days = ", ".join(sorted(set(result["tried"].values())))
         lines.append(
-            f"| {one.airflow} | {RELEASED[one.airflow]} | {one.python} | {result['adds']} | {result['tried']} |"
+            f"| {one.airflow} | {RELEASED[one.airflow]} | {one.python} | {result['adds']} | {tried} | {days} |"
         )
     return "\n".join(lines)
 
@@ -281,6 +295,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["pin", "constraints", "run", "table"])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(one.name for one in ENVIRONMENTS))
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this one; import begins anew")
     parser.add_argument("--quick", action="store_true", help="import, first DAGs, eight deferred waits")
     asked = parser.parse_args()
     chosen = [one for one in ENVIRONMENTS if not asked.names or one.name in asked.names]
@@ -300,12 +315,10 @@ def main() -> int:
             failed = False
             for one in some:
                 try:
-                    result = run(one, built, quick=asked.quick)
+                    run(one, built, asked.part or PARTS, quick=asked.quick)
                 except Failed as failure:
                     failed = True
                     say(one, f"FAILED: {failure}")
-                else:
-                    (RESULTS / f"{one.name}.json").write_text(json.dumps(result))
             return failed
 
         # A whole Airflow mostly waits, so the others run beside it, and give way to it.

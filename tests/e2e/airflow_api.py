@@ -191,6 +191,17 @@ class AirflowApi:
         request: dict[str, Any] = self._ask("GET", f"{_path(task)}/{task['map_index']}/hitlDetails")
         return request
 
+    def answer_request(self, task: Task, option: str) -> None:
+        """Answer what a task instance asks, as a person does under Required Actions."""
+        self._ask("PATCH", f"{_path(task)}/{task['map_index']}/hitlDetails", json={"chosen_options": [option]})
+
+    def in_tab(self, task: Task, method: str, what: str, **given: Any) -> dict[str, Any]:
+        """What a task instance's tab "Flyte" asks of its API, or has it do (Airflow 3.1 and newer)."""
+        asked = {"dag_id": task["dag_id"], "run_id": task["dag_run_id"], "task_id": task["task_id"]}
+        request: dict[str, Any] = {"json": given, "headers": {"X-Flyte-Tab": "1"}} if given else {}
+        answer: dict[str, Any] = self._ask(method, f"/{what}", base="/flyte/api", params=asked, **request)
+        return answer
+
     def mark(self, task: Task, state: str) -> None:
         """Mark a task instance, as a person does."""
         path = _path(task) if task["map_index"] < 0 else f"{_path(task)}/{task['map_index']}"

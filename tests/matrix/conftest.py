@@ -24,6 +24,7 @@ DAGS = (
     "matrix_signalled",
     "matrix_logs",
     "matrix_function",
+    "matrix_approvals",
 )
 SIGNALLED = ("int", "quit", "watcher_int", "watcher_quit")
 WAITS = [f"waited-{number}" for number in range(8)]
@@ -34,14 +35,14 @@ FORMED: dict[str, Any] = {"project": "by-form", "domain": "production"}
 @pytest.fixture(scope="session")
 def flyte() -> Iterator[LocalFlyte]:
     with LocalFlyte() as server:
-        for task in ("fails_once", "succeeds", "watched", "marked", "cleared", *SIGNALLED):
+        for task in ("fails_once", "succeeds", "function", "watched", "marked", "cleared", *SIGNALLED):
             server.deploy(f"matrix.{task}", inputs={"rows": int}, outputs={"o0": int})
         launched: list[str] = []
 
         def play(run: RunHandle) -> None:
             [task, *_] = run.task
             launched.append(task)
-            if task == "matrix.succeeds" or launched.count(task) > 1:
+            if task in ("matrix.succeeds", "matrix.function") or launched.count(task) > 1:
                 run.phases("RUNNING").succeeds({"o0": 7})
             elif task == "matrix.fails_once":
                 # Long enough for the task to defer before.

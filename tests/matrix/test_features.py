@@ -1,4 +1,4 @@
-"""Live logs, functions that launch, sensors without a worker, DAGs that run because a run ended, tab and commands.
+"""Live logs, functions that launch, sensors without a worker, runs that start DAGs, the tab, approvals, the commands.
 
 On this environment's version each works in a whole Airflow, or is refused with what to do instead.
 """
@@ -12,12 +12,13 @@ import sys
 import httpx
 import pytest
 
-from airflow_provider_flyte.exceptions import FlyteConfigurationError
+from airflow_provider_flyte.conditions import FlyteConditionOperator
+from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.triggers import FlyteRunsTrigger
 from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import StandaloneAirflow
+from tests.e2e.airflow_process import USER, StandaloneAirflow
 from tests.support.own_airflow import AIRFLOW
 
 pytestmark = pytest.mark.timeout(600)
@@ -80,25 +81,45 @@ def test_the_tab(airflow: StandaloneAirflow) -> None:
         assert "default-src 'none'" not in answer.headers.get("content-security-policy", "")
 
 
+def test_approvals(airflow: StandaloneAirflow, flyte: LocalFlyte) -> None:
+    run = flyte.run("asks").move("RUNNING")
+    gate, approve = run.condition("gate"), run.condition("approve")
+    run_id = airflow.api.trigger("matrix_approvals")
+    waits = airflow.api.wait_for_task("matrix_approvals", run_id, "waits", ("deferred",), timeout=240)
+    command = f"signal flytesnacks/development/asks {gate.action} VALUE --conn-id flyte_default"
+    until(lambda: command in airflow.api.log_text(waits), 120, "what is asked", lambda: airflow.api.log_text(waits))
+    if AIRFLOW >= (3, 1):
+        asks = airflow.api.wait_for_task("matrix_approvals", run_id, "approve", ("deferred",), timeout=240)
+        airflow.api.answer_request(asks, "Approve")
+        airflow.api.wait_for_task("matrix_approvals", run_id, "approve", ("success",), timeout=240)
+        assert approve.signal.scalar.primitive.boolean is True
+        assert USER in str(airflow.api.xcom(asks))
+        [shown] = airflow.api.in_tab(waits, "GET", "conditions")["conditions"]
+        airflow.api.in_tab(waits, "POST", "answer", shown=shown["shown"], action=shown["action"], value="true")
+    else:
+        with pytest.raises(FlyteArgumentError, match=r"needs Airflow 3\.1 .*`python -m airflow_provider_flyte signal`"):
+            FlyteConditionOperator(task_id="approve", run_name="asks", condition="approve")
+        done = call(airflow, "airflow_provider_flyte", *command.replace("VALUE", "true").split())
+        assert done.returncode == 0, done.stderr
+    assert gate.signal.scalar.primitive.boolean is True
+    run.succeeds()
+    assert airflow.api.wait_for_run("matrix_approvals", run_id, timeout=240) == "success", airflow.tails()
+
+
+def call(airflow: StandaloneAirflow, *module: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *module]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=airflow.environment())
+
+
 @pytest.mark.parametrize("command", ["airflow", "module"])
 def test_the_commands(airflow: StandaloneAirflow, flyte: LocalFlyte, command: str) -> None:
     flyte.run("shown").succeeds({"o0": 7})
     module = ["airflow", "flyte"] if command == "airflow" else ["airflow_provider_flyte"]
-
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", *module, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=airflow.environment(),
-        )
-
-    done = call("show", "shown", "-o", "json")
+    done = call(airflow, *module, "show", "shown", "-o", "json")
     if command == "airflow" and AIRFLOW < (3, 2):
         assert done.returncode == 2
         assert "invalid choice: 'flyte'" in done.stderr + done.stdout
         return
     assert done.returncode == 0, done.stderr
     assert "SUCCEEDED" in json.dumps(json.loads(done.stdout))
-    assert call("check", "flyte_default").returncode == 0
+    assert call(airflow, *module, "check", "flyte_default").returncode == 0

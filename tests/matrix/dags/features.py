@@ -9,6 +9,7 @@ import airflow
 from airflow import DAG
 
 from airflow_provider_flyte.assets import flyte_asset
+from airflow_provider_flyte.conditions import FlyteConditionOperator
 from airflow_provider_flyte.decorators import task
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.triggers import FlyteRunsTrigger
@@ -21,7 +22,7 @@ with DAG("matrix_logs", schedule=None, **WHEN):
 
 with DAG("matrix_function", schedule=None, **WHEN):
 
-    @task.flyte("matrix.succeeds", deferrable=True, poll_interval=1)
+    @task.flyte("matrix.function", deferrable=True, poll_interval=1)
     def train(rows: int) -> dict[str, Any]:
         return {"rows": rows}
 
@@ -30,6 +31,11 @@ with DAG("matrix_function", schedule=None, **WHEN):
         return 2 * value
 
     double(train(3)["o0"])  # type: ignore[index]
+
+with DAG("matrix_approvals", schedule=None, **WHEN):
+    FlyteRunSensor(task_id="waits", run_name="asks", deferrable=True, poke_interval=1)
+    if VERSION >= (3, 1):
+        FlyteConditionOperator(task_id="approve", run_name="asks", condition="approve", poll_interval=1)
 
 if VERSION >= (3, 3):
     with DAG("matrix_no_worker", schedule=None, **WHEN):
