@@ -353,6 +353,9 @@ class ConnectTransport:
     def __init__(self, config: FlyteConfig, route: Route) -> None:
         self._wire = _Wire(config, route)
         self._for_calls, self._streams = self._pool(_CALLS), self._pool(_STREAMS)
+        # A channel of grpc's closes itself, too. Where a cycle is collected, a __del__ of ours may come after those of
+        # the sockets, which warn that they are open; what is registered here comes before.
+        weakref.finalize(self, _close, self._for_calls, self._streams).atexit = False
 
     def _pool(self, limits: httpx.Limits) -> httpx.HTTPTransport:
         from airflow_provider_flyte.client.transport.connections import keep_deadlines
@@ -385,13 +388,12 @@ class ConnectTransport:
 
     def close(self) -> None:
         self._wire.closed = True
-        self._for_calls.close()
-        self._streams.close()
+        _close(self._for_calls, self._streams)
 
-    def __del__(self) -> None:
-        # As a channel of grpc's does: Python warns of sockets that are not closed.
-        if hasattr(self, "_streams"):
-            self.close()
+
+def _close(*pools: httpx.HTTPTransport) -> None:
+    for pool in pools:
+        pool.close()
 
 
 class _AsyncPool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gc
 import gzip
 import json
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -395,6 +397,21 @@ async def test_calls_that_were_cancelled_leave_the_pool_as_it_was() -> None:
         flyte.clear_faults()
         assert not (await transport.unary(RunService.ListRuns, request, timeout=5.0)).runs
         await transport.close()
+
+
+def test_one_that_nobody_closed_closes_itself_also_in_a_cycle() -> None:
+    """Python ends what is in a cycle in no certain order, and a socket that ends open warns."""
+    with LocalFlyte(transports=("connect",)) as flyte, warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        config, request = config_of(flyte.endpoint), RunService.ListRuns.request()
+        request.project_id.name, request.project_id.domain = "flytesnacks", "development"
+        for _ in range(20):
+            transport = ConnectTransport(config, route_to(config))
+            transport.unary(RunService.ListRuns, request, timeout=5.0)
+            transport.cycle = transport  # type: ignore[attr-defined]
+            del transport
+            gc.collect()
+    assert [str(each.message) for each in seen] == []
 
 
 @both
