@@ -12,7 +12,7 @@ from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_l
 from airflow_provider_flyte.plugin.access import Editor, MayEdit, UserName
 from airflow_provider_flyte.plugin.chosen_run import Chosen, ChosenRun
 from airflow_provider_flyte.plugin.from_the_page import FromThePage
-from airflow_provider_flyte.plugin.live_runs import SMALL, Question
+from airflow_provider_flyte.plugin.live_runs import SMALL, Poll
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient
@@ -42,14 +42,14 @@ def _size(found: list[Condition]) -> int:
     return SMALL + 2 * sum(len(each.prompt) + len(each.description) for each in found)
 
 
-CONDITIONS: Question[list[Condition]] = Question("conditions", _ask_conditions, lambda found: 5.0, _size)
+CONDITIONS: Poll[list[Condition]] = Poll("conditions", _ask_conditions, lambda found: 5.0, _size)
 """The conditions that wait for an answer."""
 
 
 @router.get("/api/conditions")
 async def show_conditions(chosen: ChosenRun, edit: MayEdit) -> dict[str, Any]:
     """What the run waits for."""
-    look = await chosen.look(CONDITIONS)
+    observation = await chosen.observe(CONDITIONS)
     shown = [
         {
             "shown": chosen.digest(*_all_shown(each)),
@@ -59,9 +59,9 @@ async def show_conditions(chosen: ChosenRun, edit: MayEdit) -> dict[str, Any]:
             "description": some_lines(each.description),
             "kind": _kind(each),
         }
-        for each in look.answer or ()
+        for each in observation.answer or ()
     ]
-    return {"shown": chosen.digest(), "conditions": shown, "may_answer": edit, "trouble": one_line(look.trouble)}
+    return {"shown": chosen.digest(), "conditions": shown, "may_answer": edit, "trouble": one_line(observation.trouble)}
 
 
 def _kind(condition: Condition) -> str | None:

@@ -14,7 +14,7 @@ from airflow_provider_flyte.client.phase import is_terminal, phase_name
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.plugin.chosen_run import Live
 from airflow_provider_flyte.plugin.dag_runs import DAG_RUNS, Listed, ListedTask
-from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER, SMALL, LiveRuns, Look, Question
+from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER, SMALL, LiveRuns, Observation, Poll
 from airflow_provider_flyte.plugin.view import shown_time
 
 if TYPE_CHECKING:
@@ -36,33 +36,33 @@ router = APIRouter()
 @router.get("/api/runs")
 async def show_runs(listed: Listed, live: Live) -> dict[str, Any]:
     """A page of the runs of a DAG, or of one DAG run."""
-    looks = await _look_at_all(live, listed.tasks)
-    rows = [row for task in listed.tasks for row in _rows(task, looks)]
+    observations = await _observe_all(live, listed.tasks)
+    rows = [row for task in listed.tasks for row in _rows(task, observations)]
     return {
         "rows": rows,
         "following": listed.following,
         "dag_runs": DAG_RUNS,
         "over": listed.over and all(row["over"] for row in rows),
-        "troubles": _troubles(looks.values()),
+        "troubles": _troubles(observations.values()),
     }
 
 
 Group = tuple[str, ProjectDomain]
 """What one call is for: a connection, and a project and domain."""
 
-Looks = Mapping[Group, "Look[ListedRuns]"]
+Observations = Mapping[Group, "Observation[ListedRuns]"]
 
 
-async def _look_at_all(live: LiveRuns, tasks: Iterable[ListedTask]) -> Looks:
+async def _observe_all(live: LiveRuns, tasks: Iterable[ListedTask]) -> Observations:
     groups: dict[Group, set[str]] = {}
     for runs in (task.runs for task in tasks if task.runs):
         for key in runs.runs:
             groups.setdefault((runs.flyte_conn_id, key.project_domain), set()).add(key.name)
-    looks = await asyncio.gather(*(_look(live, group, sorted(names)) for group, names in groups.items()))
-    return dict(zip(groups, looks, strict=True))
+    observations = await asyncio.gather(*(_observe(live, group, sorted(names)) for group, names in groups.items()))
+    return dict(zip(groups, observations, strict=True))
 
 
-async def _look(live: LiveRuns, group: Group, names: Sequence[str]) -> Look[ListedRuns]:
+async def _observe(live: LiveRuns, group: Group, names: Sequence[str]) -> Observation[ListedRuns]:
     conn_id, where = group
 
     async def ask(client: FlyteClient, key: RunKey) -> ListedRuns:
@@ -71,7 +71,7 @@ async def _look(live: LiveRuns, group: Group, names: Sequence[str]) -> Look[List
         return await client.aexecute(listed_runs(where, names, client.config.org), retry_for=0.0)
 
     # Whether the connection may be used for this project and domain is seen by one of the runs.
-    return await live.look(conn_id, where.run(names[0]), Question(f"list {' '.join(names)}", ask, _fresh, _size))
+    return await live.observe(conn_id, where.run(names[0]), Poll(f"list {' '.join(names)}", ask, _fresh, _size))
 
 
 def _fresh(answer: ListedRuns) -> float:
@@ -84,7 +84,7 @@ def _size(answer: ListedRuns) -> int:
     return SMALL + 1_000 * len(answer.rows)
 
 
-def _rows(task: ListedTask, looks: Looks) -> Iterator[dict[str, Any]]:
+def _rows(task: ListedTask, observations: Observations) -> Iterator[dict[str, Any]]:
     about = _NOTHING | {
         "run_id": task.run_id,
         "task_id": task.task_id,
@@ -97,9 +97,9 @@ def _rows(task: ListedTask, looks: Looks) -> Iterator[dict[str, Any]]:
         yield about
         return
     for key in task.runs.runs:
-        look = looks[task.runs.flyte_conn_id, key.project_domain]
-        row = look.answer.rows.get(key.name) if look.answer else None
-        missing = look.answer is not None and key.name in look.answer.missing
+        observation = observations[task.runs.flyte_conn_id, key.project_domain]
+        row = observation.answer.rows.get(key.name) if observation.answer else None
+        missing = observation.answer is not None and key.name in observation.answer.missing
         yield (
             about
             | {
@@ -107,7 +107,7 @@ def _rows(task: ListedTask, looks: Looks) -> Iterator[dict[str, Any]]:
                 "name": key.name,
                 "project": key.project,
                 "domain": key.domain,
-                "url": look.url_of(key),
+                "url": observation.url_of(key),
                 "missing": missing,
                 "over": task.over and (missing or (row is not None and is_terminal(row.phase))),
                 "left_out": task.runs.total - len(task.runs.runs) if key is task.runs.runs[-1] else 0,
@@ -143,7 +143,7 @@ def _seen(row: RunRow) -> dict[str, Any]:
     }
 
 
-def _troubles(looks: Iterable[Look[ListedRuns]]) -> list[str]:
+def _troubles(observations: Iterable[Observation[ListedRuns]]) -> list[str]:
     """Each once: a Flyte that is away is so for all of its projects."""
-    said = dict.fromkeys(one_line(look.trouble, LONGEST) for look in looks if look.trouble)
+    said = dict.fromkeys(one_line(observation.trouble, LONGEST) for observation in observations if observation.trouble)
     return list(said)[:MOST_TROUBLES]

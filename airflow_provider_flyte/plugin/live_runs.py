@@ -30,7 +30,7 @@ FRESH_WHEN_OVER = 60.0
 MOST_CONNECTIONS = 16
 """How many connections have an open client; that of the one not asked for longest is closed."""
 
-MOST_LOOKS = 500
+MOST_OBSERVATIONS = 500
 """How many answers are remembered."""
 
 MOST_BYTES = 64 << 20
@@ -51,7 +51,7 @@ def _no_page(key: RunKey) -> str:
 
 
 @dataclass(frozen=True)
-class Look(Generic[T]):
+class Observation(Generic[T]):
     """What Flyte said of a run."""
 
     answer: T | None = None
@@ -65,7 +65,7 @@ class Look(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Question(Generic[T]):
+class Poll(Generic[T]):
     """What may be asked about a run."""
 
     name: str
@@ -89,7 +89,7 @@ async def _read_details(client: FlyteClient, key: RunKey) -> RunDetails:
     return RunDetails(await client.aexecute(asked, retry_for=0.0), client)
 
 
-DETAILS: Question[RunDetails] = Question(
+DETAILS: Poll[RunDetails] = Poll(
     "details",
     _read_details,
     lambda details: FRESH_WHEN_OVER if details.done() else FRESH,
@@ -107,34 +107,32 @@ class LiveRuns:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._connections: OrderedDict[str, _Connection] = OrderedDict()
-        self._looks: OrderedDict[tuple[str, RunKey, str], _Asked] = OrderedDict()
+        self._observations: OrderedDict[tuple[str, RunKey, str], _Asked] = OrderedDict()
         self._background: set[asyncio.Task[Any]] = set()
 
-    async def look(self, flyte_conn_id: str, key: RunKey, question: Question[T]) -> Look[T]:
+    async def observe(self, flyte_conn_id: str, key: RunKey, poll: Poll[T]) -> Observation[T]:
         """What Flyte says of a run now, or said a moment ago. Trouble is an answer, too.
 
         :param flyte_conn_id: the Airflow connection.
         :param key: the run.
-        :param question: what is asked.
+        :param poll: what is asked.
         """
-        wanted = (flyte_conn_id, key, question.name)
-        asked = self._looks.get(wanted)
+        wanted = (flyte_conn_id, key, poll.name)
+        asked = self._observations.get(wanted)
         if asked is None or asked.until < self._clock():
             self._drop_what_is_old()
-            asked = self._looks[wanted] = _Asked()
+            asked = self._observations[wanted] = _Asked()
             # In an empty context, as what works for all; and not cancelled with the browser that asked first.
-            asked.answer = contextvars.Context().run(
-                asyncio.create_task, self._ask(asked, flyte_conn_id, key, question)
-            )
-            while len(self._looks) > MOST_LOOKS:
-                self._looks.popitem(last=False)
+            asked.answer = contextvars.Context().run(asyncio.create_task, self._ask(asked, flyte_conn_id, key, poll))
+            while len(self._observations) > MOST_OBSERVATIONS:
+                self._observations.popitem(last=False)
         assert asked.answer is not None
-        look: Look[T] = await asyncio.shield(asked.answer)
-        return look
+        observation: Observation[T] = await asyncio.shield(asked.answer)
+        return observation
 
     async def do(
         self, flyte_conn_id: str, key: RunKey, action: Callable[[FlyteClient, RunKey], Awaitable[T]]
-    ) -> Look[T]:
+    ) -> Observation[T]:
         """Do something to a run, after which what was known of it is forgotten.
 
         :param flyte_conn_id: the Airflow connection.
@@ -145,15 +143,15 @@ class LiveRuns:
             # Not cancelled with the browser, either.
             return await asyncio.shield(self._start(self._answer(flyte_conn_id, key, action)))
         finally:
-            for known in [known for known in self._looks if known[:2] == (flyte_conn_id, key)]:
-                del self._looks[known]
+            for known in [known for known in self._observations if known[:2] == (flyte_conn_id, key)]:
+                del self._observations[known]
 
     async def aclose(self) -> None:
         """Close all clients."""
-        for asked in self._looks.values():
+        for asked in self._observations.values():
             if asked.answer is not None:
                 asked.answer.cancel()
-        self._looks.clear()
+        self._observations.clear()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -162,22 +160,22 @@ class LiveRuns:
             connection.close()
         await asyncio.gather(*(connection.ended() for connection in connections))
 
-    async def _ask(self, asked: _Asked, flyte_conn_id: str, key: RunKey, question: Question[T]) -> Look[T]:
+    async def _ask(self, asked: _Asked, flyte_conn_id: str, key: RunKey, poll: Poll[T]) -> Observation[T]:
         fresh = FRESH
         try:
-            look = await self._answer(flyte_conn_id, key, question.ask)
-            if look.answer is not None:
-                fresh = question.fresh(look.answer)
-                asked.size = question.size(look.answer)
+            observation = await self._answer(flyte_conn_id, key, poll.ask)
+            if observation.answer is not None:
+                fresh = poll.fresh(observation.answer)
+                asked.size = poll.size(observation.answer)
                 self._drop_what_is_too_much(asked)
-            return look
+            return observation
         finally:
             # Also after an error that nobody expects, or it would stand there until the process ends.
             asked.until = self._clock() + fresh
 
     async def _answer(
         self, flyte_conn_id: str, key: RunKey, ask: Callable[[FlyteClient, RunKey], Awaitable[T]]
-    ) -> Look[T]:
+    ) -> Observation[T]:
         from airflow_provider_flyte.client.errors import FlyteError
         from airflow_provider_flyte.exceptions import FlyteConfigurationError
 
@@ -189,25 +187,25 @@ class LiveRuns:
             client.config.key(key.name, key.project, key.domain)
             url_of = client.config.run_url
             async with connection.calls:
-                return Look(await ask(client, key), url_of)
+                return Observation(await ask(client, key), url_of)
         except (FlyteConfigurationError, FlyteError) as error:
-            return Look(None, url_of, str(error))
+            return Observation(None, url_of, str(error))
         finally:
             connection.give_back()
 
     def _drop_what_is_old(self) -> None:
         # The actions of a run may be ten thousand.
         now = self._clock()
-        for old in [known for known, asked in self._looks.items() if asked.until < now]:
-            del self._looks[old]
+        for old in [known for known, asked in self._observations.items() if asked.until < now]:
+            del self._observations[old]
 
     def _drop_what_is_too_much(self, newest: _Asked) -> None:
-        total = sum(asked.size for asked in self._looks.values())
-        for known, asked in list(self._looks.items()):
+        total = sum(asked.size for asked in self._observations.values())
+        for known, asked in list(self._observations.items()):
             if total <= MOST_BYTES:
                 break
             if asked is not newest and asked.size:
-                del self._looks[known]
+                del self._observations[known]
                 total -= asked.size
 
     def _connection(self, flyte_conn_id: str) -> _Connection:
@@ -222,8 +220,8 @@ class LiveRuns:
     def _forget(self, connection: _Connection) -> None:
         if self._connections.get(connection.flyte_conn_id) is connection:
             del self._connections[connection.flyte_conn_id]
-            for known in [known for known in self._looks if known[0] == connection.flyte_conn_id]:
-                del self._looks[known]
+            for known in [known for known in self._observations if known[0] == connection.flyte_conn_id]:
+                del self._observations[known]
 
     def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
@@ -237,7 +235,7 @@ class LiveRuns:
 class _Asked:
     """One poll, for whoever looks at the run until then."""
 
-    answer: asyncio.Task[Look[Any]] | None = None
+    answer: asyncio.Task[Observation[Any]] | None = None
     until: float = float("inf")
     size: int = 0
 

@@ -26,7 +26,7 @@ from airflow_provider_flyte.plugin.chosen_run import ChosenRun, Index, Live, Try
 from airflow_provider_flyte.plugin.earlier_tries import numbers_of_tries
 from airflow_provider_flyte.plugin.from_the_page import FromThePage
 from airflow_provider_flyte.plugin.live_runs import DETAILS
-from airflow_provider_flyte.plugin.questions import ACTIONS, FAILED_ACTIONS, LINES, VALUES, log_of
+from airflow_provider_flyte.plugin.polls import ACTIONS, FAILED_ACTIONS, LINES, VALUES, log_of
 from airflow_provider_flyte.plugin.stored_task import Stored
 from airflow_provider_flyte.plugin.view import run_view, values_text
 from airflow_provider_flyte.settings import shows_values
@@ -55,8 +55,8 @@ async def show(
     if runs is None:
         return shown
     chosen = await choose(asked, stored, live, run, of_try)
-    look = await chosen.look(DETAILS)
-    details = look.answer
+    observation = await chosen.observe(DETAILS)
+    details = observation.answer
     earlier = of_try not in (None, runs.try_number)
     return shown | {
         "runs": [chosen.key.name] if earlier else [each.name for each in runs.runs],
@@ -67,8 +67,8 @@ async def show(
         "name": chosen.key.name,
         "project": chosen.key.project,
         "domain": chosen.key.domain,
-        "url": look.url_of(chosen.key),
-        "trouble": one_line(look.trouble, LONGEST),
+        "url": observation.url_of(chosen.key),
+        "trouble": one_line(observation.trouble, LONGEST),
         "run": run_view(details, logs=logs) if details else None,
         "logs": logs,
         "values": xcom and shows_values(),
@@ -79,22 +79,24 @@ async def show(
 @router.get("/api/log", dependencies=[LogReader])
 async def show_log(chosen: ChosenRun) -> dict[str, Any]:
     """The end of the log of a run's last attempt."""
-    details = (await chosen.look(DETAILS)).answer
+    details = (await chosen.observe(DETAILS)).answer
     attempts = details.pb2.action.attempts if details else ()
     attempt = max(1, attempts[-1].attempt) if attempts else 1
-    look = await chosen.look(log_of(attempt))
-    lines, trouble = (look.answer.lines, look.answer.trouble) if look.answer else ((), look.trouble)
+    observation = await chosen.observe(log_of(attempt))
+    lines, trouble = (
+        (observation.answer.lines, observation.answer.trouble) if observation.answer else ((), observation.trouble)
+    )
     return {"attempt": attempt, "lines": list(lines), "most": LINES, "trouble": one_line(trouble)}
 
 
 @router.get("/api/failed", dependencies=[LogReader])
 async def show_failed(chosen: ChosenRun) -> dict[str, Any]:
     """The child actions of a run that failed first."""
-    look = await chosen.look(FAILED_ACTIONS)
-    if look.answer is None:
-        return {"actions": [], "more": 0, "trouble": one_line(look.trouble)}
-    actions = [{"name": each.name, "task": each.task, "why": each.why} for each in look.answer.first]
-    return {"actions": actions, "more": look.answer.more, "trouble": one_line(look.answer.trouble)}
+    observation = await chosen.observe(FAILED_ACTIONS)
+    if observation.answer is None:
+        return {"actions": [], "more": 0, "trouble": one_line(observation.trouble)}
+    actions = [{"name": each.name, "task": each.task, "why": each.why} for each in observation.answer.first]
+    return {"actions": actions, "more": observation.answer.more, "trouble": one_line(observation.answer.trouble)}
 
 
 Names = Annotated[list[Annotated[str, Query(max_length=LONGEST_NAME)]], Query(max_length=MOST_LEVELS)]
@@ -110,22 +112,22 @@ async def show_actions(chosen: ChosenRun, parent: Names, group: Names, first: Nu
     :param group: the groups of them, '' for what stands outside of groups.
     :param first: how many are left out before the first that is shown.
     """
-    look = await chosen.look(ACTIONS)
-    if look.answer is None:
-        return {"levels": [], "total": 0, "left_out": 0, "trouble": one_line(look.trouble)}
+    observation = await chosen.observe(ACTIONS)
+    if observation.answer is None:
+        return {"levels": [], "total": 0, "left_out": 0, "trouble": one_line(observation.trouble)}
     levels = [Level(*each) for each in zip(parent, group, first, strict=False)]
     # In a thread: there may be thousands.
-    return await asyncio.to_thread(levels_view, look.answer, levels, ROOT_ACTION)
+    return await asyncio.to_thread(levels_view, observation.answer, levels, ROOT_ACTION)
 
 
 @router.get("/api/values", dependencies=[XComReader])
 async def show_values(chosen: ChosenRun) -> dict[str, Any]:
     """The inputs and outputs of a run, as texts."""
-    look = await chosen.look(VALUES)
-    inputs, outputs = (look.answer.inputs, look.answer.outputs) if look.answer else ({}, {})
+    observation = await chosen.observe(VALUES)
+    inputs, outputs = (observation.answer.inputs, observation.answer.outputs) if observation.answer else ({}, {})
     # In a thread: a value may be large, and Airflow's masker looks at all of it.
     texts = [await asyncio.to_thread(values_text, values, redact) for values in (inputs, outputs)]
-    return {"inputs": texts[0], "outputs": texts[1], "trouble": one_line(look.trouble)}
+    return {"inputs": texts[0], "outputs": texts[1], "trouble": one_line(observation.trouble)}
 
 
 @router.post("/api/abort", dependencies=[Editor, FromThePage])

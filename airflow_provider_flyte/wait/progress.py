@@ -34,7 +34,7 @@ class WorkerProgress:
         self._log = log
         self._now = now
 
-    def look(self, client: FlyteClient) -> None:
+    def observe(self, client: FlyteClient) -> None:
         """Ask about the run that was not asked about for longest, if its time has come; no trouble is passed on."""
         from airflow_provider_flyte.client.flows.progress import EVERY, REFUSALS, ProgressOfRun, not_told
 

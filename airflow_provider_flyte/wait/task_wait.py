@@ -264,7 +264,7 @@ class TaskWait:
     def _log_progress(self) -> None:
         if self._progress is None:
             self._progress = WorkerProgress(self.keys, self._log, self._now)
-        self._progress.look(self.client)
+        self._progress.observe(self.client)
 
     def _begin_logs(self) -> None:
         if self._logs is None:

@@ -45,7 +45,7 @@ class Progress:
         self._clock = clock
         self._sleep = sleep
         self._streams = 0
-        self._question: asyncio.Lock | None = None
+        self._one_by_one: asyncio.Lock | None = None
 
     async def follow(
         self, name: str, project: str | None = None, domain: str | None = None, *, on_progress: Callable[[str], None]
@@ -122,10 +122,10 @@ class Progress:
             changed.set()
 
     async def _ask(self, run: ProgressOfRun, on_progress: Callable[[str], None]) -> None:
-        if self._question is None:
-            self._question = asyncio.Lock()
+        if self._one_by_one is None:
+            self._one_by_one = asyncio.Lock()
         # One after the other: with many who ask, each is told less often.
-        async with self._question:
+        async with self._one_by_one:
             await self._client().aexecute(run.ask(2 * SETTLES_WITHIN))
         await self._say(run, on_progress)
 
