@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 ADDRESSES = ("Source", "Documentation", "Changelog", "Issues")
 """What `[project.urls]` has to have; the repository cannot know it before it has a public place."""
 
-GOLDEN = ("deferrals.json", "events.json", "rest.json")
+GOLDEN = ("conditions.json", "deferrals.json", "events.json", "rest.json")
 
 
 def missing(root: Path, version: str) -> list[str]:

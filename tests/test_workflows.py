@@ -113,6 +113,11 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_release_needs_each_file_that_make_golden_writes() -> None:
+    newest = max((ROOT / "tests" / "golden").iterdir(), key=lambda folder: tuple(map(int, folder.name.split("."))))
+    assert {*release_check.GOLDEN} == {file.name for file in newest.iterdir()}
+
+
 def test_nothing_is_missing_where_all_is_there(clone: Path) -> None:
     assert release_check.missing(clone, __version__) == []
 
