@@ -31,6 +31,8 @@ PINS = ROOT / "requirements" / "matrix"
 CONSTRAINTS = ROOT / "constraints"
 RESULTS = ROOT / ".run" / "matrix"
 
+DISTRIBUTION = "airflow-provider-flyte2"
+
 RELEASED = {
     "2.11.0": "2025-05-20",
     "2.11.2": "2026-03-14",
@@ -42,28 +44,24 @@ RELEASED = {
 """An Airflow and the day of its release, whose evening is the newest that anything in its environment may be."""
 
 UNIT_TESTS = (
-    *(
-        "compat",
-        "connection",
-        "event",
-        "hooks",
-        "launch_in_dags",
-        "links",
-        "metrics",
-        "operator",
-        "outlets",
-        "run_wait",
-    ),
-    *(
-        "sensor_deferred",
-        "sensor_flags",
-        "sensor_poke",
-        "several_runs",
-        "task_flyte",
-        "triggers",
-        "shared_watcher",
-        "xcom",
-    ),
+    "compat",
+    "connection",
+    "event",
+    "hooks",
+    "launch_in_dags",
+    "links",
+    "metrics",
+    "operator",
+    "outlets",
+    "run_wait",
+    "sensor_deferred",
+    "sensor_flags",
+    "sensor_poke",
+    "several_runs",
+    "shared_watcher",
+    "task_flyte",
+    "triggers",
+    "xcom",
 )
 """Those of the tests that meet Airflow."""
 
@@ -135,7 +133,7 @@ def uv(*arguments: str | Path) -> str:
 
 
 def pin() -> None:
-    common = ["--quiet", "--no-header", "--no-annotate", "--no-emit-package", "airflow-provider-flyte2"]
+    common = ["--quiet", "--no-header", "--no-annotate", "--no-emit-package", DISTRIBUTION]
     for airflow in {one.airflow for one in ENVIRONMENTS if not one.lowest}:
         limit = "; python_version < '3.13'" if airflow < "3.1" else ""
         source = PINS / f"airflow-{airflow}.in"
@@ -198,20 +196,11 @@ def install(one: Environment, python: str, built: Path) -> str:
     uv("venv", "--quiet", "--clear", "--python", python, one.python_bin.parents[1])
     uv("pip", "install", "--quiet", "--python", one.python_bin, "-r", one.pins)
     before = installed(one)
-    newest = ["--resolution", "lowest"] if one.lowest else []
-    uv(
-        "pip",
-        "install",
-        "--quiet",
-        "--python",
-        one.python_bin,
-        "--exclude-newer",
-        RELEASED[one.airflow],
-        *newest,
-        built,
-    )
+    resolution = ["--resolution", "lowest"] if one.lowest else []
+    uv("pip", "install", "--quiet", "--python", one.python_bin, "--exclude-newer", RELEASED[one.airflow],
+       *resolution, built)  # fmt: skip
     after = installed(one)
-    added = {name for name in after if name not in before} - {"airflow-provider-flyte2"}
+    added = {name for name in after if name not in before} - {DISTRIBUTION}
     changed = {name for name, version in before.items() if after.get(name) != version}
     if added != one.adds or changed:
         raise Failed(f"The provider adds {sorted(added)} and changes {sorted(changed)}.")
@@ -228,7 +217,7 @@ def run(one: Environment, built: Path, parts: Sequence[str], *, quick: bool) -> 
         say(one, f"no Python {one.python} here: it resolves")
         result.write_text(json.dumps({"adds": "", "tried": {"it resolves": today()}}))
         return
-    took = Watch()
+    took = Stopwatch()
 
     def passed(what: str) -> None:
         say(one, f"{what}: passed after {took}")
@@ -242,7 +231,7 @@ def run(one: Environment, built: Path, parts: Sequence[str], *, quick: bool) -> 
         say(one, f"installed in {took}; beside Airflow it adds {adds}")
         result.write_text(json.dumps({"adds": adds, "tried": {}}))
         home = ROOT / ".run" / "matrix" / f"home-{one.name}"
-        own = {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "HOME": os.environ["HOME"]}
+        own = {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
         hooks = call(one.python_bin, "-m", "airflow", "providers", "hooks", "--output", "plain", env=os.environ | own)
         if not re.search(r"^flyte\s+airflow_provider_flyte\.hooks\.FlyteHook\s", hooks, re.M):
             raise Failed(f"airflow providers hooks does not know the hook:\n{hooks}")
@@ -254,7 +243,7 @@ def run(one: Environment, built: Path, parts: Sequence[str], *, quick: bool) -> 
         pytest(one, *(f"tests/airflow/test_{name}.py" for name in unit_tests(one.airflow)))
         passed("unit tests")
     if "whole" in parts and one.whole:
-        pytest(one, "tests/matrix", *(["-k", "waits"] if quick else []))
+        pytest(one, "tests/matrix", *(["-k", "eight_deferred_waits"] if quick else []))
         passed(WHOLE[quick])
 
 
@@ -267,7 +256,9 @@ def pytest(one: Environment, *arguments: str) -> None:
     call(*nice, one.python_bin, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
 
 
-class Watch:
+class Stopwatch:
+    """The seconds since it was made."""
+
     def __init__(self) -> None:
         self._began = time.monotonic()
 
