@@ -3,11 +3,12 @@ AIRFLOW ?= 3.3.2
 PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS = never
 
+ANY_PYTHON := >=3.10,<3.15
 ELSEWHERE := e2e matrix
 ifeq ($(AIRFLOW),3.3.2)
 VENV := .venv
 BROWSER := chromium
-PYTHONS := >=3.10,<3.15
+PYTHONS := $(ANY_PYTHON)
 else
 VENV := .venv-$(AIRFLOW)
 # Airflow 2.11 does not install on Python 3.13.
@@ -36,7 +37,7 @@ demo: $(STAMP)  ## watch a real Airflow wait for a Flyte run; KEEP=1 leaves the 
 	$(BIN)/python -m tests.e2e.demo $(if $(KEEP),--keep) $(if $(TRANSPORT),--transport $(TRANSPORT))
 
 # The end-to-end tests run by themselves: a real Airflow keeps two cores busy. With ARGS there may be none of them to run.
-test: test-inside $(BROWSER)  ## everything but the crashes
+test: test-inside $(BROWSER)  ## all but test-crashes, postgres, test-ha, openlineage and matrix
 ifeq ($(AIRFLOW),3.3.2)
 	$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/launches $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 endif
@@ -221,15 +222,15 @@ $(IDL_STAMP): $(UV)
 	@touch $@
 
 $(DOCS_STAMP): $(UV)
-	$(call make_venv,.venv-docs,>=3.10$(comma)<3.15,requirements/docs.txt)
+	$(call make_venv,.venv-docs,$(ANY_PYTHON),requirements/docs.txt)
 	@touch $@
 
 $(PEER_STAMP): $(UV)
-	$(call make_venv,.venv-peer,>=3.10$(comma)<3.15,requirements/peer.txt)
+	$(call make_venv,.venv-peer,$(ANY_PYTHON),requirements/peer.txt)
 	@touch $@
 
 $(PEER_CONNECT_STAMP): $(UV)
-	$(call make_venv,.venv-peer-connect,>=3.10$(comma)<3.15,requirements/peer-connect.txt)
+	$(call make_venv,.venv-peer-connect,$(ANY_PYTHON),requirements/peer-connect.txt)
 	@touch $@
 
 comma := ,
