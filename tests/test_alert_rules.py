@@ -12,6 +12,8 @@ import airflow
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from airflow_provider_flyte.client import Outcome
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
 [BLOCK] = re.findall(r"^```yaml\n(groups:\n.*?)^```", PAGE, re.M | re.S)
@@ -87,8 +89,8 @@ def test_each_alert_has_a_row_that_says_what_to_do() -> None:
     assert len(RULES) == len(GROUP["rules"])
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| .+ \|$", PAGE.partition("| alert | what to do |")[2], re.M)
     assert re.findall(r"`(\w+)`", " ".join(rows)) == [*RULES]
-    outcomes = {"succeeded", "failed", "missing", "unreachable"}
-    assert set(re.findall(r'outcome="(\w+)"', " ".join(rule["expr"] for rule in RULES.values()))) <= outcomes
+    outcomes = set(re.findall(r'outcome="(\w+)"', " ".join(rule["expr"] for rule in RULES.values())))
+    assert outcomes <= {each.value for each in Outcome}
 
 
 def test_each_alert_is_seen_to_fire_and_not_to() -> None:
