@@ -163,15 +163,3 @@ def test_the_images_command_adds_one_distribution_to_a_plain_airflow(wheel: Path
     )
     assert done.returncode == 0, done.stderr
     assert distributions() == {**before, DISTRIBUTION: version(DISTRIBUTION)}
-
-
-def test_git_hooks_run_what_make_check_runs() -> None:
-    """From the project's environment, which pins the versions; so they need no network either."""
-    made = (ROOT / "Makefile").read_text().partition("\ncheck:")[2].partition("\n\n")[0]
-    wanted = re.findall(r"^\t\$\(BIN\)/(.*)$", made, re.M)
-    config = (ROOT / ".pre-commit-config.yaml").read_text()
-    assert re.findall(r"repo: (\S+)", config) == ["local"]
-    # A hook mends where it can, and gets the files that git has.
-    options = re.compile(r" (--fix|--force-exclude|--check|\.)(?= |$)")
-    hooks = re.findall(r"entry: \.venv/bin/(.*)", config)
-    assert [options.sub("", hook) for hook in hooks] == [options.sub("", command) for command in wanted]

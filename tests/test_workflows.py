@@ -1,37 +1,19 @@
-"""The workflows call make targets that exist, with no more rights than they need; what a release needs is checked."""
+"""Workflows and git hooks run what people run by make; the workflows with no more rights than they need."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from airflow_provider_flyte import __version__
+from scripts import matrix
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))
-
-
-def script(name: str) -> Any:
-    """A module of scripts/, which are no package."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    # Where dataclasses look for their own module.
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-matrix, release_check = script("matrix"), script("release_check")
 
 
 def read(file: Path) -> dict[Any, Any]:
@@ -97,41 +79,13 @@ def test_an_action_has_one_version() -> None:
     assert len({line.partition("@")[0] for line in used}) == len(used)
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """What a release looks at, with everything that it needs."""
-    for name in ("airflow_provider_flyte/__init__.py", "pyproject.toml", "CHANGELOG.md"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "tests" / "golden", tmp_path / "tests" / "golden")
-    (tmp_path / "changes").mkdir()
-    with (tmp_path / "CHANGELOG.md").open("a") as changelog:
-        changelog.write(f"\n## {__version__} (2026-01-01)\n")
-    text = (tmp_path / "pyproject.toml").read_text()
-    urls = "".join(f'{name} = "https://flyte.example.com"\n' for name in release_check.ADDRESSES)
-    (tmp_path / "pyproject.toml").write_text(text.replace("[project.urls]\n", f"[project.urls]\n{urls}"))
-    return tmp_path
-
-
-def test_a_release_needs_each_file_that_make_golden_writes() -> None:
-    newest = max((ROOT / "tests" / "golden").iterdir(), key=lambda folder: tuple(map(int, folder.name.split("."))))
-    assert {*release_check.GOLDEN} == {file.name for file in newest.iterdir()}
-
-
-def test_nothing_is_missing_where_all_is_there(clone: Path) -> None:
-    assert release_check.missing(clone, __version__) == []
-
-
-def test_each_thing_that_is_missing_is_said(clone: Path) -> None:
-    shutil.copy(ROOT / "pyproject.toml", clone)
-    (clone / "changes" / "+odd.bugfix.md").write_text("Odd.")
-    said = "\n".join(release_check.missing(clone, "9.0"))
-    for words in (
-        "MAJOR.MINOR.PATCH",
-        "another __version__",
-        "no section",
-        "+odd.bugfix.md",
-        "deferrals.json",
-        "Source",
-    ):
-        assert words in said
+def test_git_hooks_run_what_make_check_runs() -> None:
+    """From the project's environment, which pins the versions; so they need no network either."""
+    made = (ROOT / "Makefile").read_text().partition("\ncheck:")[2].partition("\n\n")[0]
+    wanted = re.findall(r"^\t\$\(BIN\)/(.*)$", made, re.M)
+    config = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert re.findall(r"repo: (\S+)", config) == ["local"]
+    # A hook mends where it can, and gets the files that git has.
+    options = re.compile(r" (--fix|--force-exclude|--check|\.)(?= |$)")
+    hooks = re.findall(r"entry: \.venv/bin/(.*)", config)
+    assert [options.sub("", hook) for hook in hooks] == [options.sub("", command) for command in wanted]
