@@ -86,6 +86,18 @@ def test_built_twice_they_are_the_same_bytes(built: Path, tmp_path: Path) -> Non
     assert build(source, tmp_path / "again") == {file.name: file.read_bytes() for file in built.iterdir()}
 
 
+def test_what_publishes_can_read_the_metadata(built: Path) -> None:
+    """The twine in the pinned action refuses whatever is later than 2.4, which hatchling would write by itself."""
+    [wheel], [sdist] = built.glob("*.whl"), built.glob("*.tar.gz")
+    archive = zipfile.ZipFile(wheel)
+    with tarfile.open(sdist) as source:
+        [name] = [name for name in source.getnames() if name.endswith("/PKG-INFO")]
+        stored = source.extractfile(name)
+        assert stored
+        texts = [stored.read(), *(archive.read(name) for name in archive.namelist() if name.endswith("/METADATA"))]
+    assert [email.message_from_bytes(text)["Metadata-Version"] for text in texts] == ["2.4", "2.4"]
+
+
 def test_the_readme_installs_what_is_there(wheel: Path) -> None:
     [line] = re.findall(r"^pip install .*", (ROOT / "README.md").read_text(), re.MULTILINE)
     _, _, made, option, constraints = line.split()
