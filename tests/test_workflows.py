@@ -79,6 +79,16 @@ def test_an_action_has_one_version() -> None:
     assert len({line.partition("@")[0] for line in used}) == len(used)
 
 
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_no_upload_is_passed_over(file: Path) -> None:
+    """The action takes what is in .run for hidden, and leaves it out with a warning alone."""
+    for job in read(file)["jobs"].values():
+        for step in job["steps"]:
+            said = step.get("with", {})
+            if "/upload-artifact@" in step.get("uses", "") and said["path"].startswith("."):
+                assert (said.get("include-hidden-files"), said.get("if-no-files-found")) == (True, "error")
+
+
 def test_git_hooks_run_what_make_check_runs() -> None:
     """From the project's environment, which pins the versions; so they need no network either."""
     made = (ROOT / "Makefile").read_text().partition("\ncheck:")[2].partition("\n\n")[0]
