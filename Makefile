@@ -157,12 +157,13 @@ constraints: $(UV)  ## constraints/ for users, from what the matrix installs
 
 dist: $(UV)  ## sdist and wheel in dist/; the same bytes each time
 	rm -rf dist
-	$(UV) build --quiet --python $(PYTHON) --out-dir dist .
+	$(UV) build --quiet --python $(PYTHON) --build-constraints requirements/airflow-3.3.2.txt --out-dir dist .
 
 sbom: $(UV) dist  ## what the wheel brings into an empty environment, as CycloneDX in .run/sbom.cdx.json
 	$(call wheel_alone)
+	sed "s/^dynamic = .*/version = $$(sed -n 's/^__version__ = //p' airflow_provider_flyte/__init__.py)/" pyproject.toml > .run/released.toml
 	$(UV) run --quiet --no-project --isolated --with-requirements requirements/audit.txt \
-		cyclonedx-py environment --pyproject pyproject.toml --mc-type library --output-reproducible -o .run/sbom.cdx.json .run/wheel-alone
+		cyclonedx-py environment --pyproject .run/released.toml --mc-type library --output-reproducible -o .run/sbom.cdx.json .run/wheel-alone
 
 licenses: $(UV) dist  ## the licence of everything that the wheel brings
 	$(call wheel_alone)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_flyte import DISTRIBUTION
+from airflow_provider_flyte import DISTRIBUTION, __version__
 
 ROOT = Path(__file__).parents[1]
 
@@ -96,6 +96,24 @@ def test_what_publishes_can_read_the_metadata(built: Path) -> None:
         assert stored
         texts = [stored.read(), *(archive.read(name) for name in archive.namelist() if name.endswith("/METADATA"))]
     assert [email.message_from_bytes(text)["Metadata-Version"] for text in texts] == ["2.4", "2.4"]
+
+
+def test_a_release_is_built_with_a_pinned_hatchling() -> None:
+    """Another one writes its own version into the wheel, and other metadata: no longer the same bytes."""
+    made = (ROOT / "Makefile").read_text().partition("\ndist:")[2].partition("\n\n")[0]
+    [pins] = re.findall(r"\(UV\) build .*--build-constraints (\S+)", made)
+    assert re.search(r"^hatchling==\S+ \\\n +--hash=", (ROOT / pins).read_text(), re.MULTILINE)
+
+
+def test_the_sbom_says_which_version_it_is_of() -> None:
+    """The tool takes it from pyproject.toml, where it is dynamic; so a copy has it."""
+    makefile = (ROOT / "Makefile").read_text()
+    [command] = re.findall(r"^\t(sed .* pyproject\.toml) > \.run/released\.toml$", makefile, re.MULTILINE)
+    command = command.replace("$$", "$")
+    project = subprocess.run(["sh", "-c", command], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert f'\nversion = "{__version__}"\n' in project
+    assert "\ndynamic" not in project
+    assert "--pyproject .run/released.toml" in makefile
 
 
 def test_the_readme_installs_what_is_there(wheel: Path) -> None:
