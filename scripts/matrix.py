@@ -66,11 +66,15 @@ UNIT_TESTS = (
 """Those of the tests that meet Airflow."""
 
 
+def series(airflow: str) -> tuple[int, ...]:
+    return tuple(map(int, airflow.split(".")[:2]))
+
+
 def unit_tests(airflow: str) -> tuple[str, ...]:
     """Those that an Airflow can run: 3.0 brought watchers of assets, 3.3 retry policies and confirmed events."""
-    if airflow < "3":
+    if series(airflow) < (3,):
         return (*UNIT_TESTS, "event_trigger_of_2")
-    more = ("event_trigger", "retry_policies") if airflow >= "3.3" else ()
+    more = ("event_trigger", "retry_policies") if series(airflow) >= (3, 3) else ()
     return (*UNIT_TESTS, "event_trigger_unconfirmed", *more)
 
 
@@ -135,7 +139,7 @@ def uv(*arguments: str | Path) -> str:
 def pin() -> None:
     common = ["--quiet", "--no-header", "--no-annotate", "--no-emit-package", DISTRIBUTION]
     for airflow in {one.airflow for one in ENVIRONMENTS if not one.lowest}:
-        limit = "; python_version < '3.13'" if airflow < "3.1" else ""
+        limit = "; python_version < '3.13'" if series(airflow) < (3, 1) else ""
         source = PINS / f"airflow-{airflow}.in"
         source.write_text(f"apache-airflow=={airflow}{limit}\n")
         universal = ["--universal", "--python-version", "3.10"]
