@@ -23,7 +23,7 @@ BIN := $(VENV)/bin
 GRPCIO ?= 1.76.0
 # An environment is kept as long as what it was made from is the same.
 hash = $(shell cat $(wildcard $(1)) | cksum | cut -d' ' -f1)
-STAMP := $(VENV)/.made-$(call hash,$(REQUIREMENTS) pyproject.toml)
+STAMP := $(VENV)/.made-$(call hash,$(REQUIREMENTS) pyproject.toml airflow_provider_flyte/__init__.py)
 IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 DOCS_STAMP := .venv-docs/.made-$(call hash,requirements/docs.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
