@@ -240,6 +240,8 @@ def run(one: Environment, built: Path, parts: Sequence[str], *, quick: bool) -> 
         if not re.search(r"^flyte\s+airflow_provider_flyte\.hooks\.FlyteHook\s", hooks, re.M):
             raise Failed(f"airflow providers hooks does not know the hook:\n{hooks}")
         passed("import")
+    elif not result.exists():
+        raise Failed("It is not installed yet: run it with --part import, or without --part.")
     if "dags" in parts:
         pytest(one, "tests/test_docs.py", "-k", "first_dag")
         passed("first DAGs")
