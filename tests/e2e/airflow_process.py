@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -203,15 +203,18 @@ class StandaloneAirflow:
         process.kill()
         process.wait(_STOP_PATIENCE)
 
-    def pause(self, name: str) -> None:
-        """Stop the clock of a component and of all that it has started, until :meth:`resume`."""
-        for process in keeper.members({self._processes[name].pid}):
+    @contextmanager
+    def paused(self, names: Iterable[str]) -> Iterator[None]:
+        """Stop the clock of components and of all that they have started, for so long."""
+        members = keeper.members({self._processes[name].pid for name in names})
+        for process in members:
             process.suspend()
-
-    def resume(self, name: str) -> None:
-        """Let it go on."""
-        for process in keeper.members({self._processes[name].pid}):
-            process.resume()
+        try:
+            yield
+        finally:
+            for process in members:
+                with keeper.already_gone():
+                    process.resume()
 
     def component(self, name: str) -> psutil.Process:
         """A component's own process."""
