@@ -299,13 +299,13 @@ class AirflowApi:
             self._authorize()
             self._authorized = True
         answer = self._http.request(method, path, **request)
-        # SQLite refuses a writer whose snapshot has become old, however long it would wait. And Airflow may read an old
-        # one: no DAG run 0.3 s after it has shown it, one that is running and was queued just now.
+        # Airflow may read an old snapshot, too: no DAG run 0.3 s after it has shown it, one that is running and was
+        # queued just now.
         again = {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.CONFLICT}
         if missing is ...:
             again.add(httpx.codes.NOT_FOUND)
         for _ in range(_REPEATS):
-            if "Database error" not in answer.text[:100] and answer.status_code not in again:
+            if not is_refused_by_sqlite(answer.text) and answer.status_code not in again:
                 break
             time.sleep(0.2)
             answer = self._http.request(method, path, **request)
@@ -315,6 +315,13 @@ class AirflowApi:
             return missing
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
+
+
+def is_refused_by_sqlite(answer: str) -> bool:
+    """Whether to send a request again: SQLite refuses a writer whose snapshot has become old, however long it would
+    wait.
+    """
+    return "Database error" in answer[:100]
 
 
 def until(poll: Callable[[], T | None], timeout: float, what: str, explain: Callable[[], str] = lambda: "") -> T:
