@@ -144,12 +144,11 @@ def shaken(airflow: StandaloneAirflow, flyte: LocalFlyte) -> Scenes:
     made["reset"].on_worker()
 
     airflow.start_second_triggerer("triggerer-2")
-    airflow.pause("triggerer")
-    airflow.kill_alone("scheduler")
-    airflow.start_component("scheduler")
-    for scene in moved:
-        scene.wait_for_next_call("ListRuns")
-    airflow.resume("triggerer")
+    with airflow.paused(["triggerer"]):
+        airflow.kill_alone("scheduler")
+        airflow.start_component("scheduler")
+        for scene in moved:
+            scene.wait_for_next_call("ListRuns")
     # The triggers are the other one's by now, and Airflow calls on_kill.
     for scene in moved:
         scene.wait_for_log("nobody stopped the task: it is deferred", "on_kill")
