@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.support.driving import DagRun, Driven, TaskInstance, Try
 from tests.support.own_airflow import connection_json
+from tests.support.ports import closed_port
 
 DAG_RUN = DagRun()
 DEFERRABLE = pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "deferred"])
@@ -46,13 +46,12 @@ def test_outputs_of_runs_on_both_clusters(flyte: LocalFlyte, deferrable: bool) -
 @DEFERRABLE
 def test_a_data_plane_that_is_away_costs_the_outputs_alone(flyte: LocalFlyte, deferrable: bool) -> None:
     flyte.on_launch(lambda run: run.succeeds({"o0": 7}))
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    flyte.clusters.named = f"http://localhost:{port}"
-    task = launching("train", deferrable=deferrable)
-    with pytest.raises(FlyteOutputsUnreadable, match=f"has succeeded, but.*localhost:{port}") as unreadable:
-        task.run()
-    assert f"the data plane that Flyte at {flyte.endpoint} names" in str(unreadable.value)
+    with closed_port() as port:
+        flyte.clusters.named = f"http://localhost:{port}"
+        task = launching("train", deferrable=deferrable)
+        with pytest.raises(FlyteOutputsUnreadable, match=f"has succeeded, but.*localhost:{port}") as unreadable:
+            task.run()
+        assert f"the data plane that Flyte at {flyte.endpoint} names" in str(unreadable.value)
     [run] = flyte.runs()
     Try(run_name=run.name, deferrable=deferrable).run()
     # What a retry does when it is back.

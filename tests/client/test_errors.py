@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import traceback
 from typing import Any
 
@@ -17,6 +16,7 @@ from airflow_provider_flyte.client.errors import FlyteError, RpcError, Status
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.testing import LocalFlyte, cut_stream, delay, status
 from tests.client.conftest import config_for
+from tests.support.ports import closed_port
 from tests.support.strangers import stranger
 
 EXPECTED = {
@@ -100,11 +100,10 @@ def test_every_call_has_a_deadline(local_flyte: LocalFlyte, on_a_loop: bool) -> 
 
 @both
 def test_nothing_listens(on_a_loop: bool) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    config = FlyteConfig(endpoint=f"localhost:{port}", insecure=True, project="p", domain="d")
-    with pytest.raises(errors.UnavailableError, match=f"Nothing usable answered at localhost:{port}"):
-        ask(config, on_a_loop=on_a_loop)
+    with closed_port() as port:
+        config = FlyteConfig(endpoint=f"localhost:{port}", insecure=True, project="p", domain="d")
+        with pytest.raises(errors.UnavailableError, match=f"Nothing usable answered at localhost:{port}"):
+            ask(config, on_a_loop=on_a_loop)
 
 
 @both

@@ -25,6 +25,7 @@ from airflow_provider_flyte.testing import LocalFlyte, cut_stream, status, unava
 from tests.client.conftest import config_for
 from tests.support.certificates import make_certificate
 from tests.support.open_sockets import connections_to
+from tests.support.ports import closed_port
 
 TOKEN = "a-token-of-this-test"
 
@@ -187,11 +188,10 @@ def test_what_is_no_other_address_is_the_connections(single: LocalFlyte, way: st
 def test_the_port_of_a_proxy_inside_is_not_believed_where_nothing_answers(single: LocalFlyte, way: str) -> None:
     """As of an nginx with ``Host $host:$server_port`` behind a mapped port."""
     names = succeeded(single, f"inside-{way}-a", f"inside-{way}-b")
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    single.clusters.named = f"http://localhost:{port}"
-    client = FlyteClient(config_for(single, retry_budget=0.1))
-    assert outputs(client, way, *names) == [{"o0": 0}, {"o0": 1}]
+    with closed_port() as port:
+        single.clusters.named = f"http://localhost:{port}"
+        client = FlyteClient(config_for(single, retry_budget=0.1))
+        assert outputs(client, way, *names) == [{"o0": 0}, {"o0": 1}]
     # Before it, and to make sure that it has not moved.
     assert single.calls.count("SelectCluster") == 2
 
@@ -241,12 +241,11 @@ def test_an_error_of_a_data_plane_is_that_of_the_call(flyte: LocalFlyte, way: st
 
 def test_a_data_plane_that_is_down(flyte: LocalFlyte, way: str) -> None:
     name = on_cluster(flyte, 0, f"down-{way}")
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    flyte.clusters.named = f"http://localhost:{port}"
-    with pytest.raises(UnavailableError) as failed:
-        outputs(FlyteClient(config_for(flyte, retry_budget=0.1)), way, name)
-    assert failed.value.endpoint == f"localhost:{port}"
+    with closed_port() as port:
+        flyte.clusters.named = f"http://localhost:{port}"
+        with pytest.raises(UnavailableError) as failed:
+            outputs(FlyteClient(config_for(flyte, retry_budget=0.1)), way, name)
+        assert failed.value.endpoint == f"localhost:{port}"
     flyte.clusters.named = None
     assert len(outputs(FlyteClient(config_for(flyte)), way, name)) == 1, "it is found where it has moved to"
 

@@ -14,7 +14,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ import psutil
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.e2e import keeper
 from tests.e2e.airflow_api import AirflowApi
+from tests.support.ports import free_ports
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 USER = "admin"
@@ -97,7 +97,7 @@ class StandaloneAirflow:
         self._previous: dict[signal.Signals, Any] = {}
         self.home = Path()
         """Its folder, once it has started."""
-        ports = _free_ports(3)
+        ports = free_ports(3)
         self.url = f"http://127.0.0.1:{ports[0]}"
         self.api = AirflowApi(self.url, USER, self.password)
         self.settings = _settings(self.url, ports, dag_folders) | dict(settings or {})
@@ -334,16 +334,6 @@ def _settings(url: str, ports: list[int], dag_folders: Mapping[str, Path]) -> di
         "LOGGING__WORKER_LOG_SERVER_PORT": str(ports[2]),
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
-
-
-def _free_ports(count: int) -> list[int]:
-    # All are held until the last is found, so that they differ.
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,25 +76,22 @@ class Nginx:
         self.ports: dict[str, int] = {}
 
     def __enter__(self) -> Nginx:
-        # nginx cannot say which port 0 became; all are held until all are chosen, so that they differ.
-        held = {name: socket.create_server(("127.0.0.1", 0)) for name in self.servers}
-        self.ports = {name: each.getsockname()[1] for name, each in held.items()}
-        for each in held.values():
-            each.close()
-        blocks = "\n".join(
-            f"    server {{ listen 127.0.0.1:{self.ports[name]} {server.listen}; {server.body} }}"
-            for name, server in self.servers.items()
-        )
-        # Its worker serves from a folder of ours, which nobody else may enter; who is not root has no choice.
-        user = "user root;" if os.geteuid() == 0 else ""
-        (self._folder / "nginx.conf").write_text(_WHOLE.format(user=user, folder=self._folder, servers=blocks))
-        assert PROGRAM
-        self._process = subprocess.Popen(
-            [PROGRAM, "-p", str(self._folder), "-c", str(self._folder / "nginx.conf"), "-e", "stderr"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        # nginx cannot say which port 0 became, and a port that is let go for it is somebody else's now and then when it
+        # comes. So it gets open sockets, as from the nginx before it when it is upgraded on the fly.
+        with ExitStack() as opened:
+            held = {name: opened.enter_context(socket.create_server(("127.0.0.1", 0))) for name in self.servers}
+            self.ports = {name: each.getsockname()[1] for name, each in held.items()}
+            (self._folder / "nginx.conf").write_text(self._configuration())
+            assert PROGRAM
+            files = [each.fileno() for each in held.values()]
+            self._process = subprocess.Popen(
+                [PROGRAM, "-p", str(self._folder), "-c", str(self._folder / "nginx.conf"), "-e", "stderr"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                pass_fds=files,
+                env=os.environ | {"NGINX": "".join(f"{file};" for file in files)},
+            )
         self._wait_until_up()
         return self
 
@@ -127,15 +125,20 @@ class Nginx:
                 return found
             await asyncio.sleep(0.01)
 
+    def _configuration(self) -> str:
+        blocks = "\n".join(
+            f"    server {{ listen 127.0.0.1:{self.ports[name]} {server.listen}; {server.body} }}"
+            for name, server in self.servers.items()
+        )
+        # Its worker serves from a folder of ours, which nobody else may enter; who is not root has no choice.
+        user = "user root;" if os.geteuid() == 0 else ""
+        return _WHOLE.format(user=user, folder=self._folder, servers=blocks)
+
     def _wait_until_up(self) -> None:
+        # Its ports take connections before it is there; this is written when it has all it needs.
         until = time.monotonic() + _UNTIL_UP
-        for port in self.ports.values():
-            while True:
-                if self._process.poll() is not None or time.monotonic() > until:
-                    self._process.kill()
-                    raise RuntimeError(f"nginx does not come up:\n{self._process.communicate()[0]}")
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    time.sleep(0.01)
+        while not (self._folder / "nginx.pid").exists():
+            if self._process.poll() is not None or time.monotonic() > until:
+                self._process.kill()
+                raise RuntimeError(f"nginx does not come up:\n{self._process.communicate()[0]}")
+            time.sleep(0.01)

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from tests.support.ports import free_ports
+
 _PATIENCE = 60.0
 _Server = TypeVar("_Server", bound="DebianServer")
 
@@ -134,8 +136,7 @@ class Redis(DebianServer):
 
     def __init__(self) -> None:
         super().__init__("redis")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        [self.port] = free_ports(1)
         self.address = f"redis://127.0.0.1:{self.port}/0"
 
     def command(self) -> Sequence[str]:
