@@ -134,12 +134,14 @@ def moment_in_microseconds(name: str, value: object, now: float) -> int | None:
     :param now: from which so long ago counts, in seconds since the epoch.
     :raises ConfigError: naming the argument and what to give.
     """
+    given = moment(name, value)
+    return None if given is None else _in_microseconds(given, now)
+
+
+def _in_microseconds(given: datetime | float, now: float) -> int:
     # No DAG file needs it.
     from airflow_provider_flyte.client.moments import microseconds_of
 
-    given = moment(name, value)
-    if given is None:
-        return None
     # 0 is no limit in a list.
     return max(1, microseconds_of(given) if isinstance(given, datetime) else int((now - given) * 1_000_000))
 
@@ -170,33 +172,27 @@ def check_search(task: Any, default_args: Mapping[str, Any]) -> None:
         if "task_name" not in default_args:
             raise ConfigError(f"{named} and task_name are both given; give one of them.")
         task.task_name = None
+    read: dict[str, datetime | float | None] = {}
     for name in ("since", "until", "labels"):
         value = getattr(task, name)
         if task.task_name is None and value is not None:
             if name not in default_args:
                 raise ConfigError(f"{name} has a meaning only with task_name, whose runs it chooses from.")
             setattr(task, name, None)
-        elif isinstance(value, timedelta):
+        elif name != "labels" and isinstance(value, str | date | timedelta | int | float) and "{" not in str(value):
+            read[name] = moment(name, value)
             # A number can be stored for the triggerer.
-            setattr(task, name, moment(name, value))
-        elif name != "labels" and isinstance(value, str | date | int | float) and "{" not in str(value):
-            moment(name, value)
-            setattr(task, name, in_utc(value))
+            setattr(task, name, read[name] if isinstance(value, timedelta) else in_utc(value))
     if task.task_name is not None:
         if task.since is None:
             raise ConfigError(NO_SINCE)
-        _check_literals(task.since, task.until, task.labels)
-
-
-def _check_literals(since: Any, until: Any, labels: Any) -> None:
-    """What the triggerer or the worker would refuse once templates are rendered, where there are none."""
-    if isinstance(labels, list | tuple) and not any(isinstance(label, XComArg) for label in labels):
-        label_values(labels)
-    ends = [since, until]
-    # One that is so long ago and one that is a date change places with time.
-    if any(all(isinstance(end, kind) and "{" not in str(end) for end in ends) for kind in (str | date, int | float)):
-        now = time.time()
-        check_window(moment_in_microseconds("since", since, now) or 0, moment_in_microseconds("until", until, now))
+        if isinstance(task.labels, list | tuple) and not any(isinstance(label, XComArg) for label in task.labels):
+            label_values(task.labels)
+        since, until = read.get("since"), read.get("until")
+        # One that is so long ago and one that is a date change places with time.
+        if since is not None and until is not None and isinstance(since, datetime) is isinstance(until, datetime):
+            now = time.time()
+            check_window(_in_microseconds(since, now), _in_microseconds(until, now))
 
 
 def check_window(since: int, until: int | None) -> None:

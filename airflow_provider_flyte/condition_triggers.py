@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_flyte.client.arguments import MISSING_AFTER
@@ -14,11 +11,12 @@ from airflow_provider_flyte.client.errors import ConditionError, ConfigError, Fl
 from airflow_provider_flyte.client.outside import LONGEST_IN_EVENT, one_line, storable
 from airflow_provider_flyte.client.phase import is_terminal
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.compat import BaseTrigger, TriggerEvent, close_persons_request, persons_answer
+from airflow_provider_flyte.compat import TriggerEvent, close_persons_request, persons_answer
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
 from airflow_provider_flyte.task_log import TroubleLog
 from airflow_provider_flyte.wait.shared_watcher import Lease
+from airflow_provider_flyte.wait.trigger import TaskTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunWatcher, SignalledCondition
@@ -47,7 +45,7 @@ LOOK_EVERY = 5.0
 """Seconds between two looks at Airflow's request; before Airflow 3.3 an answer resumes no task by itself."""
 
 
-class FlyteConditionTrigger(BaseTrigger):
+class FlyteConditionTrigger(TaskTrigger):
     """Waits for one condition of a run, in one of three stages. It aborts nothing, whatever ends it.
 
     :param stage: ``find_condition``, ``wait_for_answer`` in Flyte and to Airflow's request, or ``send_answer``.
@@ -65,6 +63,15 @@ class FlyteConditionTrigger(BaseTrigger):
     :param default_response: the answer that is taken then, as ``chosen_options`` and ``params_input``; None: none.
     :param value: the answer to send.
     """
+
+    _absent_since: float | None = None
+    """Since when Flyte has said, without trouble in between, that it has no such run."""
+
+    _over_since: float | None = None
+    """Since when the run is over."""
+
+    _in_trouble = False
+    """Whether Flyte gave no answer last."""
 
     def __init__(
         self,
@@ -96,13 +103,6 @@ class FlyteConditionTrigger(BaseTrigger):
         self.response_deadline = response_deadline
         self.default_response = default_response
         self.value = value
-        self._lease: Lease | None = None
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class path, and the arguments of ``__init__``, each of which is an attribute too."""
-        kind = type(self)
-        names = signature(kind).parameters
-        return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, whatever happens, except for a cancellation."""
@@ -111,15 +111,6 @@ class FlyteConditionTrigger(BaseTrigger):
             yield TriggerEvent(await self._event())
         finally:
             self._release()
-
-    async def cleanup(self) -> None:
-        """Give the watcher back. Airflow calls this at shutdown and redistribution too."""
-        self._release()
-
-    def _release(self) -> None:
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            lease.release()
 
     async def _event(self) -> dict[str, Any]:
         stages: dict[str, Callable[[RunWatcher], Awaitable[dict[str, Any]]]]
@@ -229,14 +220,10 @@ class FlyteConditionTrigger(BaseTrigger):
 
         return answer(condition, client.config.org, self.value)
 
-    _absent_since: float | None = None
-
     @property
     def _missing(self) -> bool:
         """Whether Flyte has said for so long that it has no such run; any trouble begins that time anew."""
         return self._absent_since is not None and self._now() - self._absent_since >= MISSING_AFTER
-
-    _over_since: float | None = None
 
     def _is_hopeless(self, over: bool | None) -> bool:
         """Whether no answer can come any more: the run is over, and its condition was read after that.
@@ -263,8 +250,6 @@ class FlyteConditionTrigger(BaseTrigger):
 
     def _seen(self, read: Callable[..., Flow[Condition | None]], client: FlyteClient) -> Flow[Condition | None]:
         return read(self._key, client.config.org, self.condition)
-
-    _in_trouble = False
 
     async def _look(
         self, watcher: RunWatcher, condition: Callable[[FlyteClient], Flow[Condition | None]]
@@ -315,10 +300,6 @@ class FlyteConditionTrigger(BaseTrigger):
             self.log.debug("Airflow's request could not be closed: %s", error)
             return False
         return True
-
-    # Tests put a virtual clock here.
-    _now = staticmethod(time.time)
-    _sleep = staticmethod(asyncio.sleep)
 
 
 async def _answer(asked: Awaitable[_T]) -> tuple[_T | None, str]:

@@ -22,7 +22,6 @@ from airflow_provider_flyte.compat import (
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
-    BaseTrigger,
     TaskFailedEvent,
     TaskSkippedEvent,
     TaskSuccessEvent,
@@ -46,6 +45,7 @@ from airflow_provider_flyte.wait.in_triggerer import (
 )
 from airflow_provider_flyte.wait.resumption import XCOM_KEY
 from airflow_provider_flyte.wait.shared_watcher import Lease
+from airflow_provider_flyte.wait.trigger import TaskTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunWatcher
@@ -97,7 +97,7 @@ class _Wait(FlyteRunTrigger):
             self.settled = self.on_begin(self._lease.ready, self.settled)
 
 
-class FlyteSensorTrigger(BaseTrigger):
+class FlyteSensorTrigger(TaskTrigger):
     """A FlyteRunSensor with ``start_from_trigger=True``.
 
     :param sensor: its arguments, unrendered; None of a mapped one: they are in its task.
@@ -108,10 +108,6 @@ class FlyteSensorTrigger(BaseTrigger):
         self.sensor = sensor
         self._context: Any = None
         self._wait: _Wait | None = None
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class path and the arguments of ``__init__``."""
-        return f"{type(self).__module__}.{type(self).__qualname__}", {"sensor": self.sensor}
 
     def render_template_fields(self, context: Any, jinja_env: object = None) -> None:
         """Keep the context until :meth:`run`, where rendering can be ended that Airflow never answers."""

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
-from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_flyte.arguments import LEAST_INTERVAL, POLL_INTERVAL, argument_errors, timestamp
@@ -24,12 +22,13 @@ from airflow_provider_flyte.client.arguments import (
 )
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.outside import one_line
-from airflow_provider_flyte.compat import BaseTrigger, TriggerEvent
+from airflow_provider_flyte.compat import TriggerEvent
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.event_triggers import FlyteRunsTrigger as FlyteRunsTrigger
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.shared_watcher import Lease
+from airflow_provider_flyte.wait.trigger import TaskTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import RunWatcher
@@ -51,7 +50,7 @@ class _ConnectionUnreadError(Exception):
     """Airflow itself could not read the connection for longer than ``unreachable_after``."""
 
 
-class FlyteRunTrigger(BaseTrigger):
+class FlyteRunTrigger(TaskTrigger):
     """Waits until a run is over, or several are, and ends with one small event.
 
     Plain values only: Airflow stores them, shows them in the UI and makes the trigger again from them, elsewhere and
@@ -81,9 +80,6 @@ class FlyteRunTrigger(BaseTrigger):
     :param search: what is known of the run while it has no name (``wait/run_search.py``): then the event has the name
         once the run is there.
     """
-
-    _waiting: Collection[str] = ()
-    """Names of further arguments, which a subclass takes for this class."""
 
     _following: Sequence[asyncio.Task[None]] = ()
     """What logs the progress; a wait without it has nothing of its own."""
@@ -147,13 +143,6 @@ class FlyteRunTrigger(BaseTrigger):
             self.logs = logs
         if search:
             self.search = search
-        self._lease: Lease | None = None
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class path, and the arguments of ``__init__``, each of which is an attribute too."""
-        kind = type(self)
-        own = [each.name for each in signature(kind).parameters.values() if each.kind is not each.VAR_KEYWORD]
-        return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in (*own, *self._waiting)}
 
     def render_template_fields(self, context: Any, jinja_env: object = None) -> None:
         """Render nothing: the task has done it. Airflow calls this for a task that began in the triggerer."""
@@ -182,10 +171,6 @@ class FlyteRunTrigger(BaseTrigger):
 
     def _cancelled(self) -> None:
         """Log nothing about a run that the task only waits for."""
-
-    async def cleanup(self) -> None:
-        """Give the watcher back. Airflow calls this at shutdown and redistribution too: nothing is aborted."""
-        self._release()
 
     async def _event(self) -> RunEvent:
         """Wait, and return the event. A thousand of these wait side by side: so one frame, and few objects."""
@@ -431,13 +416,7 @@ class FlyteRunTrigger(BaseTrigger):
     def _release(self) -> None:
         if self._logs is not None:
             self._logs.stop()
-        lease, self._lease = self._lease, None
-        if lease is not None:
-            lease.release()
-
-    # Tests put a virtual clock here.
-    _now = staticmethod(time.time)
-    _sleep = staticmethod(asyncio.sleep)
+        super()._release()
 
 
 class FlyteLaunchedRunTrigger(FlyteRunTrigger):
@@ -473,7 +452,7 @@ class FlyteLaunchedRunTrigger(FlyteRunTrigger):
         **waiting: Any,
     ) -> None:
         super().__init__(**waiting)
-        self._waiting = tuple(waiting)
+        self._further = tuple(waiting)
         self.abort_for = abort_for
         if trying:
             self.trying = trying
