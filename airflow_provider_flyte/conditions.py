@@ -343,7 +343,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
             self.log.warning("Somebody has answered in Flyte before: that answer counts, and this task's is dropped.")
         name = one_line(condition.name, LONGEST_NAME)
         # Flyte may have taken the answer and not shown it yet.
-        outcome = condition.outcome if condition.over else answered_with(value)
+        outcome = condition.outcome if condition.over and not ours else answered_with(value)
         self.log.info("Condition %r of Flyte run %s %s.", name, key.name, outcome)
         return {
             "run_name": key.name,
@@ -353,7 +353,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
             "action": storable(condition.action),
             "prompt": some_lines(condition.prompt),
             "value": storable(value) if isinstance(value, str) else value,
-            "answered_by": sent.get("answered_by") if ours else None,
+            "answered_by": sent.get("answered_by") if ours else one_line(condition.answered_by, LONGEST_NAME) or None,
             "timed_out": bool(sent.get("timed_out")) and ours,
         }
 

@@ -571,7 +571,8 @@ def test_who_may_edit_the_task_answers_what_its_run_waits_for(server: Server, fl
     )
     assert rows.signal.scalar.primitive.integer == 9007199254740993
     assert "was answered with True" in give(server, run_id, digests[approve.action], approve.action, "true").text
-    assert "it is over (SUCCEEDED)" in give(server, run_id, digests[approve.action], approve.action, "false").text
+    again = give(server, run_id, digests[approve.action], approve.action, "false").text
+    assert "needs no answer any more: it was answered with True at 20" in again
     assert approve.signal.scalar.primitive.boolean is True
     told = waiting(server, run_id, "USER")
     # Whose conditions they are, so that the page shows them below no other run.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from airflow_provider_flyte.client.errors import ConditionError, NotFoundError, RpcError
@@ -19,8 +20,10 @@ from airflow_provider_flyte.client.idl.core import types_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.phase import RunPhase, is_terminal, phase_name
+from airflow_provider_flyte.client.principal import principal_name
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.run_key import RunKey
+from airflow_provider_flyte.client.timeline import moment
 
 Answer: TypeAlias = bool | int | float | str
 """What a condition can be answered with."""
@@ -71,6 +74,12 @@ class Condition:
     value: Answer | None = None
     """What it was answered with; None before, and where Flyte does not show it."""
 
+    answered_by: str = ""
+    """Who answered it; '' before, and where Flyte does not show it."""
+
+    ended_at: datetime | None = None
+    """When it was answered, or ended otherwise; None before, and where Flyte does not show it."""
+
     @property
     def waits(self) -> bool:
         """Whether it waits for an answer."""
@@ -96,7 +105,8 @@ class Condition:
         """How it ended, as a clause."""
         if self.phase != RunPhase.SUCCEEDED:
             return f"waits no more ({phase_name(self.phase)})"
-        return "was answered" if self.value is None else answered_with(self.value)
+        by = f" by {one_line(self.answered_by, LONGEST_NAME)}" if self.answered_by else ""
+        return ("was answered" if self.value is None else answered_with(self.value)) + by
 
 
 def answered_with(value: object) -> str:
@@ -120,6 +130,8 @@ def condition_of(details: run_definition_pb2.ActionDetails, key: RunKey, action:
         asked.prompt_type == run_definition_pb2.CONDITION_PROMPT_TYPE_MARKDOWN,
         TYPES.get(asked.type.simple) if asked.type.HasField("simple") else None,
         _value(details),
+        principal_name(details.signal_info.signalled_by),
+        moment(details.status.end_time) if details.status.HasField("end_time") else None,
     )
 
 

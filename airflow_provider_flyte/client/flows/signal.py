@@ -69,8 +69,8 @@ def signal(key: RunKey, org: str, condition: str, value: object) -> Flow[Signall
 
 def answer(condition: Condition, org: str, value: object) -> Flow[SignalledCondition]:
     """Answer a condition that was read just before; raises as :func:`signal` does."""
-    payload, answered = payload_of(condition, value)
     check_waits(condition)
+    payload, answered = payload_of(condition, value)
     request = run_service_pb2.SignalEventRequest(
         action_id=action_identifier(condition.key, org, condition.action),
         parent_action_name=condition.parent,
@@ -99,9 +99,13 @@ def check_waits(condition: Condition) -> None:
 
     :raises ConditionError: where it does not.
     """
-    if not condition.waits:
-        why = "it is over" if condition.over else "it does not wait yet"
-        raise ConditionError(f"{condition.shown} cannot be answered: {why} ({phase_name(condition.phase)}).")
+    if condition.waits:
+        return
+    at = f" at {condition.ended_at.isoformat(timespec='seconds')}" if condition.ended_at else ""
+    if condition.phase == RunPhase.SUCCEEDED:
+        raise ConditionError(f"{condition.shown} needs no answer any more: it {condition.outcome}{at}.")
+    why = f"{condition.outcome}{at}" if condition.over else f"does not wait yet ({phase_name(condition.phase)})"
+    raise ConditionError(f"{condition.shown} cannot be answered: it {why}.")
 
 
 def has_answer(condition: Condition, value: Answer) -> bool:
