@@ -24,7 +24,7 @@ def ways_to_answer(condition: Condition, flyte_conn_id: str, page: str) -> str:
     :param page: the run's page in Flyte's console.
     """
     ways = ["in the tab 'Flyte'"] if _shows_tab() else []
-    if command := _command(condition, flyte_conn_id):
+    if command := command_of(condition, flyte_conn_id):
         ways.append(f"by `{command}`")
     return "".join(f"{way}, " for way in ways) + ("or " if ways else "") + f"in Flyte's console: {page}"
 
@@ -37,7 +37,8 @@ def _shows_tab() -> bool:
         return False
 
 
-def _command(condition: Condition, flyte_conn_id: str) -> str:
+def command_of(condition: Condition, flyte_conn_id: str) -> str:
+    """The command that answers, but for VALUE; '' where a shell would read a name otherwise."""
     # A name that a shell would read otherwise is not put into a command that is meant to be copied.
     run = (condition.key.project, condition.key.domain, condition.key.name)
     if not all(map(_ARGUMENT.fullmatch, (*run, condition.action, flyte_conn_id))):

@@ -197,6 +197,47 @@ def test_no_value_of_the_environment_is_shown(
         assert found(SECRETS, [("out", done.out), ("err", done.err)]) == []
 
 
+def test_what_a_run_waits_for(flyte: Commands, flyte_default: LocalFlyte) -> None:
+    run = flyte_default.run("r1").move("RUNNING")
+    assert flyte("show", "r1", "-o", "json").data["waits_for"] == []
+    hostile = "How many?\x1b[2J"
+    asked = run.condition("rows", int, prompt=hostile, description="of them")
+    command = f"{'airflow flyte' if BY_AIRFLOW else 'python -m airflow_provider_flyte'} signal "
+    command += f"flytesnacks/development/r1 {asked.action} VALUE --conn-id flyte_default"
+    shown = flyte("show", "r1", "-o", "json")
+    [condition] = shown.data["waits_for"]
+    assert condition == {
+        "condition": "rows",
+        "action": asked.action,
+        "type": "int",
+        "prompt": hostile,
+        "description": "of them",
+        "answer_by": command,
+    }
+    assert from_yaml(flyte("show", "r1", "-o", "yaml").out)["waits_for"] == [condition]
+    for output in ("table", "plain"):
+        # A table breaks lines.
+        text = re.sub(r"[\s|]+", " ", flyte("show", "r1", "-o", output).out)
+        assert "condition 'rows' asks for an int of 64 bits: How many? Give it" in text
+        assert "`" + re.sub(r"[\s|]+", " ", command) + "`" in text
+    said = "Flyte run flytesnacks/development/r1 waits for an answer: condition 'rows' asks for "
+    for other in ("outputs", "logs"):
+        assert flyte(other, "r1").err.startswith(said)
+    done = flyte(*shlex.split(command.replace("VALUE", "3"))[-6:])
+    assert (done.code, flyte("show", "r1", "-o", "json").data["waits_for"]) == (0, [])
+    run.condition("more")
+    run.succeeds()
+    assert flyte("show", "r1", "-o", "json").data["waits_for"] == []
+
+
+def test_a_flyte_that_does_not_tell_what_a_run_waits_for(flyte: Commands, flyte_default: LocalFlyte) -> None:
+    flyte_default.run("r1").move("RUNNING").condition("approve")
+    flyte_default.inject("ListActions", status("PERMISSION_DENIED", "not you"))
+    done = flyte("show", "r1", "-o", "json")
+    assert (done.code, done.data["phase"], done.data["waits_for"]) == (0, "RUNNING", None)
+    assert done.err.startswith("Which runs wait for an answer is not known: RunService/ListActions for run r1 ")
+
+
 # -- logs
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.cli.airflow_tries import AirflowTry
+from airflow_provider_flyte.cli.conditions import which_wait
 from airflow_provider_flyte.cli.runs_of_tries import RunsOfTries
-from airflow_provider_flyte.client import FlyteClient, FlyteConfig
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
+from airflow_provider_flyte.testing import LocalFlyte, status
 from airflow_provider_flyte.tries.identity import TaskInstance, Try, launch_annotations
 from tests.support.flyte_commands import Commands
 from tests.support.own_airflow import load_dag_file
@@ -153,6 +154,21 @@ def test_a_task_that_waits_for_another_tasks_run(local_flyte: LocalFlyte) -> Non
     run = launch(local_flyte, 1)
     other = AirflowTry("wait", -1, 1, 0, "success", "MySensor", None, page(run.name))
     assert found(local_flyte, other) == [(run.name, "waited for", "d.t in manual__1 launched it")]
+
+
+def test_which_runs_wait_for_an_answer(local_flyte: LocalFlyte, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, phase in {"open": "RUNNING", "asks": "RUNNING", "over": "RUNNING"}.items():
+        local_flyte.run(name).move(phase)
+    for name in ("asks", "over"):
+        local_flyte.run(name).condition("approve")
+    local_flyte.run("over").succeeds()
+    config = FlyteConfig(endpoint=local_flyte.endpoint, insecure=True, project="flytesnacks", domain="development")
+    with FlyteClient(config) as client:
+        runs = [RunDetails.get(name) for name in ("open", "asks", "over")]
+        assert which_wait(client, runs) == {config.key("asks")}
+        local_flyte.inject("ListRuns", status("PERMISSION_DENIED", "not you"))
+        assert which_wait(client, runs) == set()
+        assert "Which runs wait for an answer is not known: " in capsys.readouterr().err
 
 
 def test_a_run_that_is_gone(local_flyte: LocalFlyte) -> None:

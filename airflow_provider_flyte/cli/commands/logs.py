@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_flyte.cli.conditions import say_what_waits
 from airflow_provider_flyte.cli.execution import NotThere, executed
 from airflow_provider_flyte.cli.output import print_line
 from airflow_provider_flyte.cli.run_argument import client_and_run, details_of
@@ -27,7 +28,10 @@ WITHIN = 5.0
 def logs(args: argparse.Namespace) -> int:
     """Print the end of the log, or all of it as it comes."""
     with client_and_run(args) as (client, key):
-        attempts = int(details_of(client, key).pb2.action.status.attempts)
+        details = details_of(client, key)
+        attempts = int(details.pb2.action.status.attempts)
+        # Nothing may be written until somebody has answered.
+        say_what_waits(client, details, args.conn_id)
         if args.follow:
             _follow(client, key, args.output)
         else:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flyte.cli.conditions import which_wait
 from airflow_provider_flyte.cli.execution import executed
 from airflow_provider_flyte.cli.output import print_rows
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.cli.runs_of_tries import TryWithRun
+    from airflow_provider_flyte.client import RunKey
 
 
 @executed
@@ -22,11 +25,12 @@ def runs(args: argparse.Namespace) -> int:
     run_id, tries = tries_of(args.dag_id, args.run_id)
     with FlyteHook(args.conn_id).get_client() as client:
         found = RunsOfTries(client, args.dag_id, run_id).of(tries)
-        print_rows([_row(run_id, each) for each in found], args.output)
+        waiting = which_wait(client, [each.run for each in found if each.run is not None])
+        print_rows([_row(run_id, each, waiting) for each in found], args.output)
     return 0
 
 
-def _row(run_id: str, each: TryWithRun) -> dict[str, Any]:
+def _row(run_id: str, each: TryWithRun, waiting: Collection[RunKey]) -> dict[str, Any]:
     from airflow_provider_flyte.client.phase import phase_name
 
     of_airflow = each.of_airflow
@@ -38,6 +42,7 @@ def _row(run_id: str, each: TryWithRun) -> dict[str, Any]:
         "state": of_airflow.state,
         "run": None if each.key is None else str(each.key),
         "phase": None if each.run is None else phase_name(each.run.phase),
+        "waits_for": "an answer" if each.key in waiting else None,
         "how": each.how,
         "why": each.why,
     }

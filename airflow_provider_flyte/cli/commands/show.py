@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_flyte.cli.conditions import condition_data, sentence, waiting_of
 from airflow_provider_flyte.cli.execution import executed
 from airflow_provider_flyte.cli.output import print_object
 from airflow_provider_flyte.cli.run_argument import client_and_run, details_of
@@ -17,12 +18,24 @@ if TYPE_CHECKING:
 def show(args: argparse.Namespace) -> int:
     """Print a run."""
     with client_and_run(args) as (client, key):
-        print_object(described(details_of(client, key)), args.output)
+        details = details_of(client, key)
+        record = described(details)
+        waiting = waiting_of(client, details)
+        if waiting is not None:
+            as_data = args.output in ("json", "yaml")
+            record["waits_for"] = [
+                condition_data(each, args.conn_id) if as_data else sentence(each, args.conn_id, details.url)
+                for each in waiting
+            ]
+        print_object(record, args.output)
     return 0
 
 
 def described(details: RunDetails) -> dict[str, Any]:
-    """What the command shows of a run, in JSON types; None where Flyte has nothing. No inputs, no environment."""
+    """What the command shows of a run, in JSON types; None where Flyte has nothing. No inputs, no environment.
+
+    What the run waits for stands elsewhere in Flyte.
+    """
     from airflow_provider_flyte.client.phase import phase_name
     from airflow_provider_flyte.client.timeline import moment
     from airflow_provider_flyte.tries.identity import owner_in
@@ -47,6 +60,7 @@ def described(details: RunDetails) -> dict[str, Any]:
         "error_kind": None if error is None else error.kind,
         "error": None if error is None else error.message,
         "abort_reason": aborted,
+        "waits_for": None,
         "url": details.url,
         "timeline": details.timeline(),
     }

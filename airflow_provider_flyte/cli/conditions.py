@@ -1,0 +1,91 @@
+"""What a run waits for, as the commands show it."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_flyte.client import FlyteClient, RunDetails, RunKey
+    from airflow_provider_flyte.client.errors import RpcError
+    from airflow_provider_flyte.client.flows.conditions import Condition
+
+MOST = 20
+"""How many conditions of a run are read, a call each."""
+
+
+def waiting_of(client: FlyteClient, details: RunDetails) -> list[Condition] | None:
+    """The conditions that wait for an answer; None where Flyte does not tell, which is said on standard error.
+
+    :param client: the client to ask with.
+    :param details: of the run; of one that is over nothing is asked.
+    """
+    from airflow_provider_flyte.client.errors import RpcError
+    from airflow_provider_flyte.client.flows.conditions import waiting_conditions
+
+    if details.done():
+        return []
+    try:
+        found, _ = client.execute(waiting_conditions(details.key, client.config.org, most=MOST))
+    except RpcError as error:
+        _say_unknown(error)
+        return None
+    return found
+
+
+def which_wait(client: FlyteClient, runs: Iterable[RunDetails]) -> set[RunKey]:
+    """Which of these runs wait for an answer, as far as Flyte tells; a call for each project and domain."""
+    from airflow_provider_flyte.client.errors import RpcError
+    from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL, chunks
+    from airflow_provider_flyte.client.flows.conditions import paused_runs
+
+    asked: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for details in runs:
+        if not details.done():
+            asked[details.key.project, details.key.domain].append(details.key.name)
+    waiting: set[RunKey] = set()
+    try:
+        for place, names in asked.items():
+            for some in chunks(sorted(set(names)), NAMES_A_CALL):
+                waiting.update(client.execute(paused_runs(*place, some, client.config.org)))
+    except RpcError as error:
+        _say_unknown(error)
+    return waiting
+
+
+def _say_unknown(error: RpcError) -> None:
+    """Say that the rest was read: some deployments do not list what is paused."""
+    sys.stderr.write(f"Which runs wait for an answer is not known: {error}\n")
+
+
+def condition_data(condition: Condition, conn_id: str) -> dict[str, Any]:
+    """A condition in JSON types.
+
+    :param conn_id: the Airflow connection, for the command that answers.
+    """
+    from airflow_provider_flyte.wait.answering import command_of
+
+    return {
+        "condition": condition.name,
+        "action": condition.action,
+        "type": condition.kind.__name__ if condition.kind else None,
+        "prompt": condition.prompt,
+        "description": condition.description or None,
+        "answer_by": command_of(condition, conn_id) or None,
+    }
+
+
+def sentence(condition: Condition, conn_id: str, page: str) -> str:
+    """The same for people, as the task's log has it: what is asked, and where to answer."""
+    from airflow_provider_flyte.wait.answering import ways_to_answer
+    from airflow_provider_flyte.wait.conditions import asked
+
+    return f"{asked(condition)} Give it {ways_to_answer(condition, conn_id, page)}"
+
+
+def say_what_waits(client: FlyteClient, details: RunDetails, conn_id: str) -> None:
+    """Say on standard error what the run waits for; nothing where it waits for no answer."""
+    for each in waiting_of(client, details) or ():
+        sys.stderr.write(f"Flyte run {details.key} waits for an answer: {sentence(each, conn_id, details.url)}\n")
