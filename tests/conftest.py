@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from enum import Enum
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,6 +153,11 @@ def airflow_db() -> None:
     from airflow.utils.db import initdb
 
     initdb()
+    if AIRFLOW >= (3,):
+        from airflow.sdk.execution_time import supervisor
+
+        # As Airflow 3.3 has it. Before, dag.test() makes a server for each task: seconds each, and a thread that stays.
+        supervisor.in_process_api_server = cache(supervisor.in_process_api_server)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -52,11 +51,6 @@ def run_table(dag: Any) -> dict[str, Any]:
         env.setenv("AIRFLOW_CONN_FLYTE_DEFAULT", connection_json(flyte))
         with LocalFlyte() as down:
             env.setenv("AIRFLOW_CONN_FLYTE_DOWN", connection_json(down))
-        if AIRFLOW >= (3,):
-            from airflow.sdk.execution_time import supervisor
-
-            # dag.test() makes a server for each task, with a thread that stays.
-            env.setattr(supervisor, "in_process_api_server", cache(supervisor.in_process_api_server))
         dag_run = dag.test()
         return {ti.task_id: ti for ti in dag_run.get_task_instances()}
 

@@ -74,8 +74,9 @@ class Scene:
     def describe(self) -> str:
         """All that is known, for a message on failure."""
         calls = [(call.method, call.code) for call in self.calls()]
-        logs = "\n".join(f"--- try {number}\n{self.log(number)}" for number in range(1, self.task()["try_number"] + 1))
-        return f"{self.counts()}\n{calls}\n{logs}"
+        task = self.task()
+        logs = "\n".join(f"--- try {number}\n{self.log(number)}" for number in range(1, task["try_number"] + 1))
+        return f"{task['state']} in try {task['try_number']}; {self.counts()}\n{calls}\n{logs}"
 
     def on_worker(self) -> Task:
         """Wait until its worker waits for the run."""

@@ -16,7 +16,7 @@ from tests.e2e.airflow_api import until
 from tests.e2e.airflow_process import StandaloneAirflow
 from tests.e2e.launches.scenes import ONE_RUN, Scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 MOMENTS = {"before": "ListRuns", "during": "CreateRun", "after": "GetRunDetails"}
 """The call in which something happens: before the launch, during it, and before the task defers or waits."""

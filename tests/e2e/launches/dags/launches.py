@@ -21,8 +21,8 @@ DEFAULTS: dict[str, Any] = {
     # A try that the scheduler fails because it resumed early finds its run again.
     "resume_after": 3,
     "unreachable_after": 60,
-    # More than are needed: a try that starts while the API server is away fails too.
-    "retries": 3,
+    # More than are needed: while the API server is away each try fails within seconds.
+    "retries": 60,
     "retry_delay": timedelta(0),
 }
 
