@@ -113,7 +113,8 @@ def dag_runs(airflow: StandaloneAirflow, flyte: LocalFlyte, canary_run: str) -> 
     airflow.api.wait_for_dags(*dags)
     # A task looks at its run just before it defers: these end 0 to 10 s after that.
     ends = {name: _succeeds_after(number * 10 / MANY) for number, name in enumerate(MANY_RUNS)}
-    with AfterFirstPoll(flyte, ends | {"hourly-scoring": RunHandle.succeeds}):
+    ends |= {"hourly-scoring": RunHandle.succeeds}
+    with AfterFirstPoll(flyte, ends), example_launches.somebody_approves(flyte):
         yield {dag_id: airflow.api.trigger(dag_id) for dag_id in dags}
 
 

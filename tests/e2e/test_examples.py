@@ -111,9 +111,16 @@ def test_launches(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mappi
     assert api.wait_for_run("flyte_launch_recover", dag_runs["flyte_launch_recover"]) == "success"
     dag_id = "airflow.apache.org/dag_id"
     launched = [run for run in flyte.runs() if run.run_spec.annotations.values[dag_id].startswith("flyte_")]
-    tasks = ["sales.export", *["sales.summarize"] * 3, *["train.fit"] * 2, *["train.pipeline"] * 2]
+    tasks = ["models.train", "sales.export", *["sales.summarize"] * 3, *["train.fit"] * 2, *["train.pipeline"] * 2]
     assert sorted(run.task[0] for run in launched) == tasks
     assert {run.enqueued for run in launched} == {1}
+
+
+def test_approval(airflow: StandaloneAirflow, dag_runs: Mapping[str, str]) -> None:
+    """Asked in Airflow, answered in Flyte."""
+    api, dag_run = airflow.api, dag_runs["flyte_approval"]
+    report = api.wait_for_task("flyte_approval", dag_run, "report", ("success",))
+    assert api.xcom(report) == "Publish the model? yes"
 
 
 def test_outlets(airflow: StandaloneAirflow, flyte: LocalFlyte, dag_runs: Mapping[str, str]) -> None:

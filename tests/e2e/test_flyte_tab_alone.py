@@ -143,6 +143,30 @@ def test_what_is_not_open_is_not_asked_for(
     assert len(flyte.calls("WatchActions")) == before
 
 
+def test_what_failed_in_a_failed_run_stands_open(
+    page: Page, server: httpx.Client, run_id: str, flyte: LocalFlyte
+) -> None:
+    run = flyte.run("tab-failed").move("RUNNING")
+    for number in range(25):
+        run.child(f"shard-{number}", task="train.shard").fails(message=f"no rows in {number}")
+    part = page.locator("#failed-part")
+    open_tab(page, server, run_id, run.name)
+    expect(page.locator("#phase")).to_have_text("RUNNING")
+    expect(part).not_to_have_attribute("open", "")
+    run.fails(message="a child failed")
+    expect(part).to_have_attribute("open", "")
+    # Bounded, whatever has failed.
+    expect(part.locator("li")).to_have_count(20)
+    expect(part.locator("li").first).to_contain_text("no rows in 0")
+    expect(page.locator("#failed-message")).to_have_text("20 that failed first, and 5 more.")
+    # Who folds it has it folded, though the page goes on to ask.
+    page.get_by_text("Failed child actions", exact=True).click()
+    with page.expect_response(lambda answer: "/api/run" in answer.url):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(part).not_to_have_attribute("open", "")
+    assert browser.barriers(page) == []
+
+
 def test_airflow_s_page_finds_it_below_a_base_path(page: Page, server: httpx.Client, run_id: str) -> None:
     """Of a task that is not mapped, whose address keeps {MAP_INDEX}, and of an instance of one that is."""
     from airflow.models.xcom import XComModel

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from importlib.metadata import version
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,15 @@ import pytest
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e.after_first_poll import AfterFirstPoll
 from tests.support import example_launches
-from tests.support.own_airflow import DAGS_FOLDER, for_this_airflow, load_dag_file
+from tests.support.own_airflow import AIRFLOW, DAGS_FOLDER, for_this_airflow, load_dag_file
 
 ROOT = Path(__file__).parents[2]
-AIRFLOW = int(version("apache-airflow").split(".")[0])
-# No trigger of Airflow 2 can fire for assets.
+# No trigger of Airflow 2 can fire for assets, and before 3.1 nobody can be asked.
+SINCE = {"AssetWatcher": (3,), "FlyteConditionOperator": (3, 1)}
 EXAMPLES = [
     path
     for path in sorted((ROOT / "example_dags").glob("*.py"))
-    if AIRFLOW >= 3 or "AssetWatcher" not in path.read_text()
+    if all(since <= AIRFLOW for name, since in SINCE.items() if name in path.read_text())
 ]
 
 # In a process of its own: what this one has imported already would hide an import or a warning.
@@ -67,12 +66,13 @@ SCRIPTS: Mapping[str, dict[str, Script]] = {
 }
 
 STATES: Mapping[str, dict[str, str]] = {
+    "flyte_approval": dict.fromkeys(("train", "approve", "published", "report"), "success"),
     "flyte_launch": {"train": "success", "report": "success"},
     "flyte_launch_from_function": {"count": "success", "train": "success", "report": "success"},
     "flyte_launch_mapped": {"months": "success", "summarize": "success", "total": "success"},
     # On 2.11 in a DAG run of dag.test() on SQLite nothing tells a retry from the first try of another DAG run, so it
     # launches anew instead of recovering.
-    "flyte_launch_recover": {"pipeline": "success" if AIRFLOW >= 3 else "failed"},
+    "flyte_launch_recover": {"pipeline": "success" if AIRFLOW >= (3,) else "failed"},
     "flyte_outlet_launch": {"export": "success"},
     "flyte_outlet_used": {"publish": "success"},
     # With no event yet: what an event makes of it is in tests/e2e/test_triggerer_killed_with_watchers.py.
@@ -86,6 +86,7 @@ STATES: Mapping[str, dict[str, str]] = {
     "flyte_wait_several": {"names": "success", "wait": "success", "slowest": "success"},
 }
 GIVES: Mapping[str, tuple[str, Any]] = {
+    "flyte_approval": ("report", "Publish the model? yes"),
     "flyte_launch": ("report", "accuracy 0.93"),
     "flyte_launch_from_function": ("report", "accuracy 0.93"),
     "flyte_launch_mapped": ("total", 300),
@@ -126,13 +127,14 @@ def test_an_example_runs(path: Path, flyte_default: LocalFlyte) -> None:
     example_launches.deploy(flyte_default)
     flyte_default.on_launch(example_launches.plays(every=0.2))
     dag = _hurried(load_dag_file(path.stem).dag)
-    if AIRFLOW < 3 and any(task.outlets for task in dag.tasks):
+    if AIRFLOW < (3,) and any(task.outlets for task in dag.tasks):
         # As the scheduler does: dag.test() of 2.11 makes no rows of aliases, and breaks without.
         dag.sync_to_db()
     if path.stem == "flyte_wait_scheduled":
         # Flyte's schedule has launched it.
         flyte_default.run("nightly-load", task="nightly.load").phases("RUNNING")
-    with AfterFirstPoll(flyte_default, SCRIPTS.get(path.stem, {})):
+    scripts = SCRIPTS.get(path.stem, {})
+    with AfterFirstPoll(flyte_default, scripts), example_launches.somebody_approves(flyte_default):
         dag_run = dag.test()
     ends = {ti.task_id: ti for ti in dag_run.get_task_instances()}
     assert {task_id: ti.state for task_id, ti in ends.items()} == STATES[path.stem]

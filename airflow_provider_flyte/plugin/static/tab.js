@@ -6,7 +6,7 @@ import { Tree } from "./tree.js";
 
 const [dagId, runId, taskId, mapIndex] = placed("dag_id", "run_id", "task_id", "map_index");
 const pace = new Pace();
-let chosen = 0, ofTry = null, shown = "", toAbort = "", look = () => {};
+let chosen = 0, ofTry = null, shown = "", toAbort = "", unfolded = false, look = () => {};
 
 // Which task instance, and which of its runs. {MAP_INDEX} stays as it is where nothing is mapped.
 const query = () => ({
@@ -60,6 +60,10 @@ function show(told) {
   const may = { actions: true, log: told.logs, failed: told.logs, values: told.values };
   for (const name of Object.keys(PARTS)) {
     at(`${name}-part`).hidden = !may[name];
+    if (name === "failed" && !unfolded && ["FAILED", "TIMED_OUT"].includes(run.phase)) {
+      // Whoever opens a failed run looks for this. Once: who folds it has seen it.
+      unfolded = at("failed-part").open = true;
+    }
     more(name);
   }
   return run.over && told.over ? null : run.over ? LONGEST : pause;
@@ -109,6 +113,7 @@ function forget() {
   for (const name of ["log", "failed", "inputs", "outputs"]) at(name).replaceChildren();
   for (const name of Object.keys(PARTS)) fill(at(`${name}-message`), "");
   delete at("failed").dataset.shown;
+  if (unfolded) unfolded = at("failed-part").open = false;
 }
 
 function fillLog(told) {
