@@ -5,7 +5,7 @@ without a retry.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
@@ -167,25 +167,18 @@ def check_search(task: Any, default_args: Mapping[str, Any]) -> None:
     :param default_args: those of its DAG.
     :raises ConfigError: naming the argument and what to give.
     """
-    named = next((name for name in ("run_name", "run_names") if getattr(task, name) is not None), None)
-    if named and task.task_name is not None:
-        if "task_name" not in default_args:
-            raise ConfigError(f"{named} and task_name are both given; give one of them.")
+    if not check_search_names({name for name in OF_SEARCH if getattr(task, name) is not None}, default_args):
         task.task_name = None
     read: dict[str, datetime | float | None] = {}
     for name in ("since", "until", "labels"):
         value = getattr(task, name)
-        if task.task_name is None and value is not None:
-            if name not in default_args:
-                raise ConfigError(f"{name} has a meaning only with task_name, whose runs it chooses from.")
+        if task.task_name is None:
             setattr(task, name, None)
         elif name != "labels" and isinstance(value, str | date | timedelta | int | float) and "{" not in str(value):
             read[name] = moment(name, value)
             # A number can be stored for the triggerer.
             setattr(task, name, read[name] if isinstance(value, timedelta) else in_utc(value))
     if task.task_name is not None:
-        if task.since is None:
-            raise ConfigError(NO_SINCE)
         if isinstance(task.labels, list | tuple) and not any(isinstance(label, XComArg) for label in task.labels):
             label_values(task.labels)
         since, until = read.get("since"), read.get("until")
@@ -193,6 +186,29 @@ def check_search(task: Any, default_args: Mapping[str, Any]) -> None:
         if since is not None and until is not None and isinstance(since, datetime) is isinstance(until, datetime):
             now = time.time()
             check_window(_in_microseconds(since, now), _in_microseconds(until, now))
+
+
+OF_SEARCH = ("run_name", "run_names", "task_name", "since", "until", "labels")
+"""The arguments of a sensor that say which run it is about."""
+
+
+def check_search_names(given: Collection[str], default_args: Collection[str]) -> bool:
+    """Whether a sensor looks for its run, by which of :data:`OF_SEARCH` are given, before their values are known.
+
+    :param given: their names, those from the ``default_args`` included.
+    :param default_args: the names in its DAG's.
+    :raises ConfigError: where they do not go together; naming the argument and what to give.
+    """
+    named = next((name for name in ("run_name", "run_names") if name in given), None)
+    if named and "task_name" in given and "task_name" not in default_args:
+        raise ConfigError(f"{named} and task_name are both given; give one of them.")
+    searches = "task_name" in given and not named
+    for name in ("since", "until", "labels"):
+        if name in given and not searches and name not in default_args:
+            raise ConfigError(f"{name} has a meaning only with task_name, whose runs it chooses from.")
+    if searches and "since" not in given:
+        raise ConfigError(NO_SINCE)
+    return searches
 
 
 def check_window(since: int, until: int | None) -> None:

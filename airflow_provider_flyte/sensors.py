@@ -188,13 +188,13 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             self.start_from_trigger = switch("start_from_trigger", start_from_trigger)
             self.end_from_trigger = switch("end_from_trigger", end_from_trigger)
             self.deferrable = self.deferrable or self.start_from_trigger
-            check_start(self)
+            check_start(self, kwargs.get("default_args") or {})
 
     if not TYPE_CHECKING:
         # Editors know Airflow's.
         @classmethod
         def partial(cls, **kwargs: Any) -> Any:
-            """Begin a mapped task: Airflow's, but that it refuses at once what cannot start in the triggerer."""
+            """Begin a mapped task: Airflow's, but that it refuses at once which arguments do not go together."""
             with argument_errors():
                 return check_partial(super().partial(**kwargs))
 

@@ -12,7 +12,7 @@ from functools import cache
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import argument_errors, in_utc
+from airflow_provider_flyte.arguments import OF_SEARCH, argument_errors, check_search_names, in_utc
 from airflow_provider_flyte.client.arguments import switch
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.compat import XComArg, airflow_version, renders_in_triggerer
@@ -81,13 +81,15 @@ def _ours(owner: type) -> type:
     return next(each for each in owner.__mro__ if each.__module__.startswith("airflow_provider_flyte."))
 
 
-def check_start(sensor: Any) -> None:
+def check_start(sensor: Any, default_args: Mapping[str, Any]) -> None:
     """Refuse what cannot start, or end, in the triggerer.
 
+    :param default_args: those of its DAG.
     :raises ConfigError: with what to do.
     """
     _check_flags(sensor.start_from_trigger, sensor.end_from_trigger)
     if sensor.start_from_trigger:
+        _check_mode(sensor.mode, default_args)
         _check_dag(sensor.dag if sensor.has_dag() else None)
         for name in sensor.template_fields:
             stored(name, getattr(sensor, name), sensor.get_closest_mapped_task_group())
@@ -102,6 +104,15 @@ def _check_dag(dag: Any) -> None:
         )
 
 
+def _check_mode(mode: object, default_args: Mapping[str, Any]) -> None:
+    # For all sensors of a DAG it is what those do that do not defer.
+    if mode == "reschedule" and "mode" not in default_args:
+        raise ConfigError(
+            "mode='reschedule' has no meaning with start_from_trigger=True: the triggerer waits, and no worker pokes. "
+            "Give one of them."
+        )
+
+
 def _check_flags(start: object, end: object) -> None:
     if switch("end_from_trigger", end) and not switch("start_from_trigger", start):
         raise ConfigError("end_from_trigger=True has a meaning only with start_from_trigger=True; give both.")
@@ -113,7 +124,7 @@ def _check_flags(start: object, end: object) -> None:
 
 
 def check_partial(partial: Any) -> Any:
-    """Refuse what a mapped sensor cannot do in the triggerer, now and when it is expanded.
+    """Refuse what a mapped sensor cannot do, now and when it is expanded.
 
     :param partial: Airflow's, before it is expanded.
     :raises ConfigError: with what to do.
@@ -128,12 +139,15 @@ def check_partial(partial: Any) -> Any:
             given.setdefault(name, defaults[name])
     _check_flags(given.get("start_from_trigger", False), given.get("end_from_trigger", False))
     if given.get("start_from_trigger"):
+        _check_mode(given.get("mode"), defaults)
         _check_dag(given.get("dag"))
         given.update({name: in_utc(given[name]) for name in _MOMENTS if name in given})
         for name in partial.operator_class.template_fields:
             stored(name, given.get(name))
     kind: Any = type(partial)
-    return _checking(kind)(operator_class=partial.operator_class, kwargs=given, params=partial.params)
+    made = _checking(kind)(operator_class=partial.operator_class, kwargs=given, params=partial.params)
+    made.flyte_defaults = frozenset(defaults)
+    return made
 
 
 @cache
@@ -142,13 +156,27 @@ def _checking(partial_class: Hashable) -> Any:
     airflows: Any = partial_class
 
     class Partial(airflows):  # type: ignore[misc]
+        flyte_defaults: frozenset[str] = frozenset()
+
         def _expand(self, expand_input: Any, *args: Any, **kwargs: Any) -> Any:
             self._expand_called = True
             with argument_errors():
                 _check_mapped(expand_input.value, bool(self.kwargs.get("start_from_trigger")))
+                # A class of a DAG's own may give the others itself.
+                if self.operator_class is _ours(self.operator_class):
+                    _check_together(self.kwargs, expand_input.value, self.flyte_defaults)
             return super()._expand(expand_input, *args, **kwargs)
 
     return Partial
+
+
+def _check_together(partial: Mapping[str, Any], mapped: Any, defaults: frozenset[str]) -> None:
+    """Refuse arguments that do not go together, whatever their values will be."""
+    given = {name for name in OF_SEARCH if partial.get(name) is not None} | (defaults & set(OF_SEARCH))
+    for each in mapped if isinstance(mapped, (list, tuple)) else [mapped]:
+        # What upstream tasks give is known when they have.
+        if isinstance(each, Mapping):
+            check_search_names(given | (each.keys() & set(OF_SEARCH)), defaults)
 
 
 def _check_mapped(mapped: Any, start: bool) -> None:

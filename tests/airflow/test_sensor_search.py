@@ -8,6 +8,7 @@ from typing import Any
 
 import pendulum
 import pytest
+from airflow import DAG
 
 from airflow_provider_flyte.compat import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 from airflow_provider_flyte.exceptions import (
@@ -18,6 +19,7 @@ from airflow_provider_flyte.exceptions import (
     FlyteRunTimeout,
     FlyteUnreachable,
 )
+from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, unavailable
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from tests.support.driving import Try, event_of, lines_of
@@ -266,6 +268,32 @@ def test_what_a_dags_default_args_have_for_its_operators_is_not_meant(flyte_defa
 def test_since_is_a_date_or_so_long_ago(flyte_default: LocalFlyte, since: Any) -> None:
     flyte_default.run("r1", task=TASK).succeeds()
     assert name_of(search(since=since).run()) == "r1"
+
+
+def test_arguments_of_a_mapped_sensor_that_do_not_go_together_are_an_import_error() -> None:
+    class Nightly(FlyteRunSensor):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(task_name=TASK, **kwargs)
+
+    refused: list[tuple[str, dict[str, Any], Any]] = [
+        ("since is not given", {"task_name": TASK}, {"labels": [{"a": "b"}]}),
+        ("since is not given", {}, {"task_name": [TASK]}),
+        ("since is not given", {}, [{"task_name": TASK, "since": 3600}, {"task_name": TASK}]),
+        ("run_name and task_name are both given", {"run_name": "r1"}, {"task_name": [TASK]}),
+        ("labels has a meaning only with task_name", {"labels": {"a": "b"}}, {"run_name": ["r1"]}),
+    ]
+    defaults = {"labels": {"a": "b"}, "since": 3600}
+    with DAG("mapped_searches", schedule=None, default_args=defaults):
+        FlyteRunSensor.partial(task_id="named").expand(run_name=["r1"])
+        FlyteRunSensor.partial(task_id="searched").expand(task_name=[TASK])
+        Nightly.partial(task_id="own").expand(since=[3600])
+    with DAG("refused_searches", schedule=None):
+        upstream = FlyteRunSensor(task_id="upstream", run_name="r1")
+        FlyteRunSensor.partial(task_id="not_known").expand_kwargs(upstream.output)
+        for number, (message, partial, mapped) in enumerate(refused):
+            begun = FlyteRunSensor.partial(task_id=f"mapped_{number}", **partial)
+            with pytest.raises(FlyteArgumentError, match=message):
+                begun.expand_kwargs(mapped) if isinstance(mapped, list) else begun.expand(**mapped)
 
 
 DAGS = """

@@ -514,6 +514,8 @@ def test_what_cannot_start_there_is_an_import_error(dag: DAG) -> None:
             lambda: mapped(**STARTS).expand_kwargs([{"run_name": "a", "end_from_trigger": True}]),
         ),
         ("meaning only with start_from_trigger", lambda: mapped(end_from_trigger=True)),
+        ("mode='reschedule' has no meaning", lambda: sensor(run_name="r1", mode="reschedule")),
+        ("mode='reschedule' has no meaning", lambda: mapped(**ENDS, mode="reschedule")),
         (
             "FlyteRunSensor alone",
             lambda: FlyteRunOperator(task_id="launch", task_name="demo.train", start_from_trigger=True),
@@ -534,7 +536,8 @@ def test_a_dag_that_renders_otherwise_is_refused() -> None:
 
 
 def test_default_args_reach_mapped_sensors_too(dag: DAG) -> None:
-    with DAG("defaults", schedule=None, default_args={"start_from_trigger": True}):
+    # The mode is that of the other sensors of this DAG.
+    with DAG("defaults", schedule=None, default_args={"start_from_trigger": True, "mode": "reschedule"}):
         one = FlyteRunSensor(task_id="one", run_name="r1")
         many = FlyteRunSensor.partial(task_id="many").expand(run_name=["r1"])
         # Not an argument of theirs.
