@@ -40,7 +40,12 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             {
                 "integration-name": "Flyte 2",
-                "python-modules": ["airflow_provider_flyte.triggers", "airflow_provider_flyte.condition_triggers"],
+                "python-modules": [
+                    "airflow_provider_flyte.triggers",
+                    "airflow_provider_flyte.condition_triggers",
+                    "airflow_provider_flyte.event_triggers",
+                    "airflow_provider_flyte.sensor_triggers",
+                ],
             }
         ],
         "task-decorators": [{"name": "flyte", "class-name": "airflow_provider_flyte.decorators.flyte_task"}],

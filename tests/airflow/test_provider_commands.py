@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import airflow_provider_flyte
 from airflow_provider_flyte import DISTRIBUTION, __version__
 from airflow_provider_flyte.connection.fields import conn_fields
 from airflow_provider_flyte.provider_info import get_provider_info
@@ -47,8 +49,10 @@ def test_the_connection_type_its_fields_and_their_looks(shown: Callable[..., Any
 
 def test_the_button_and_the_triggers(shown: Callable[..., Any]) -> None:
     assert {row["extra_link_class_name"] for row in shown("providers", "links")} >= set(INFO["extra-links"])
-    [modules] = [each["python-modules"] for each in INFO["triggers"]]
-    assert str(modules[0]) in str(shown("providers", "triggers"))
+    package = Path(airflow_provider_flyte.__file__).parent
+    modules = {f"airflow_provider_flyte.{file.stem}" for file in package.glob("*triggers.py")}
+    rows = [row for row in shown("providers", "triggers") if row["package_name"] == DISTRIBUTION]
+    assert {row["class"] for row in rows} == modules
 
 
 def test_the_plugin(shown: Callable[..., Any]) -> None:
