@@ -36,6 +36,20 @@ def test_each_command_is_a_make_target_that_exists(file: Path) -> None:
     assert len(called) > 1
 
 
+def test_what_a_runner_lacks_fails_its_tests() -> None:
+    """Ubuntu's package of Chromium is a snap, with which the tests found no browser and were skipped."""
+    text = (ROOT / ".github" / "workflows" / "tests.yml").read_text()
+    required = set(re.findall(r"REQUIRE_[A-Z]+", (ROOT / ".ci" / "run").read_text()))
+    assert {name for name, value in yaml.safe_load(text)["env"].items() if value == "1"} == required
+    installed = " ".join(re.findall(r"apt-get install (.*)", text))
+    assert "nginx-light" in installed
+    assert "chromium" not in installed
+    for job in yaml.safe_load(text)["jobs"].values():
+        commands = " ".join(step.get("run", "") for step in job["steps"])
+        if re.search(r"make (test-inside|older-grpcio|\$)", commands):
+            assert "nginx-light" in commands
+
+
 def test_ci_and_workflows_run_the_same_parts() -> None:
     ci = set(re.findall(r"make ([a-z-]+)", (ROOT / ".ci" / "run").read_text())) - {"test"}
     workflows = "".join(file.read_text() for file in WORKFLOWS)

@@ -1,4 +1,4 @@
-"""Airflow's pages as a person uses them, in a real Chromium: Debian's, because the driver's own would be a download."""
+"""Airflow's pages as a person uses them, in a real Chromium: Debian's or the one that is there, because the driver's own would be a download."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from airflow_provider_flyte.connection.fields import CONN_NAME, FIELDS
 from tests.e2e.airflow_api import is_refused_by_sqlite
 
-PROGRAM = shutil.which("chromium")
+PROGRAM = shutil.which("chromium") or shutil.which("google-chrome")
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 _PATIENCE = 60.0
 _UNTIL_SENT = 8_000.0
