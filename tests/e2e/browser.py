@@ -1,4 +1,6 @@
-"""Airflow's pages as a person uses them, in a real Chromium: Debian's or the one that is there, because the driver's own would be a download."""
+"""Airflow's pages as a person uses them, in a real Chromium or Chrome: the machine's, because the driver's own would be
+a download.
+"""
 
 from __future__ import annotations
 
