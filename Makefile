@@ -155,9 +155,11 @@ requirements: $(UV)  ## pin the newest versions
 constraints: $(UV)  ## constraints/ for users, from what the matrix installs
 	$(PYTHON) scripts/matrix.py constraints
 
+# From a copy of what git has: what only lies about in the folder is in no release.
 dist: $(UV)  ## sdist and wheel in dist/; the same bytes each time
-	rm -rf dist
-	$(UV) build --quiet --python $(PYTHON) --build-constraints requirements/airflow-3.3.2.txt --out-dir dist .
+	rm -rf dist .run/dist-source
+	$(PYTHON) scripts/tracked_files.py .run/dist-source
+	$(UV) build --quiet --python $(PYTHON) --build-constraints requirements/airflow-3.3.2.txt --out-dir dist .run/dist-source
 
 sbom: $(UV) dist  ## what the wheel brings into an empty environment, as CycloneDX in .run/sbom.cdx.json
 	$(call wheel_alone)

@@ -15,7 +15,6 @@ import json
 import os
 import queue
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from mutations import Mutant, mutants_of
+from tracked_files import copy_tracked
 
 ROOT = Path(__file__).resolve().parent.parent
 LISTED = "tests/mutants/protected_by.json"
@@ -69,7 +69,7 @@ class Worker:
 
     def __init__(self, number: int, folder: Path) -> None:
         self.copy = folder / f"copy{number}"
-        _copy(self.copy)
+        copy_tracked(ROOT, self.copy, with_new=True)
         self.sources = {
             str(path.relative_to(self.copy)): path.read_text() for path in (self.copy / PACKAGE).rglob("*.py")
         }
@@ -103,21 +103,6 @@ class Worker:
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait()
-
-
-def _copy(to: Path) -> None:
-    """What git knows or would add, so that no environment and no leftover is in it."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, to / name)
 
 
 def _protectors(root: Path, patterns: list[str]) -> list[str]:

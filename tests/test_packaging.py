@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flyte import DISTRIBUTION, __version__
+from scripts.tracked_files import copy_tracked
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,8 +39,9 @@ def build(source: Path, folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    build(ROOT, folder)
+    folder, source = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("source")
+    copy_tracked(ROOT, source)
+    build(source, folder)
     return folder
 
 
@@ -68,18 +70,71 @@ def test_the_sdist_holds_what_git_has_of_these(built: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     parts = ["airflow_provider_flyte", "constraints", "example_dags", "protos"]
-    files = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "pyproject.toml", ".gitignore"]
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *parts, *files]
-    known = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if known.returncode:
-        pytest.skip("not in a clone")
-    assert names == {*known.stdout.split(), "PKG-INFO"}
+    files = ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "pyproject.toml", ".gitignore", "hatch_build.py"]
+    command = ["git", "ls-files", *parts, *files]
+    known = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert names == {*(name for name in known if (ROOT / name).is_file()), "PKG-INFO"}
+
+
+def test_what_is_built_has_no_file_that_only_lies_about(tmp_path: Path) -> None:
+    clone, copy = tmp_path / "clone", tmp_path / "copy"
+    (clone / "scripts").mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "tracked_files.py", clone / "scripts")
+    for name in ("kept.py", "gone.py"):
+        (clone / name).write_text("1")
+    for step in (["init"], ["add", "--all"]):
+        subprocess.run(["git", *step], cwd=clone, check=True, capture_output=True)
+    (clone / "kept.py").write_text("2")
+    (clone / "gone.py").unlink()
+    (clone / "secret.py").write_text("3")
+    command = [sys.executable, str(clone / "scripts" / "tracked_files.py")]
+    subprocess.run([*command, str(copy)], check=True)
+    assert {file.name for file in copy.rglob("*.py")} == {"kept.py", "tracked_files.py"}
+    assert (copy / "kept.py").read_text() == "2"
+    shutil.rmtree(clone / ".git")
+    # Its parents are no clone either.
+    env = os.environ | {"GIT_CEILING_DIRECTORIES": str(tmp_path)}
+    done = subprocess.run([*command, str(tmp_path / "none")], capture_output=True, text=True, check=False, env=env)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"git does not tell which files it has in {clone}: ")
+    made = (ROOT / "Makefile").read_text().partition("\ndist:")[2].partition("\n\n")[0]
+    [source] = re.findall(r"tracked_files\.py (\S+)", made)
+    assert f"--out-dir dist {source}\n" in f"{made}\n"
+
+
+def test_the_readme_of_the_index_leads_to_the_repository(tmp_path: Path) -> None:
+    """An index has no other file of it, and no headings to lead to."""
+    source, folder = tmp_path / "source", tmp_path / "dist"
+    copy_tracked(ROOT, source)
+    project, address = source / "pyproject.toml", "https://example.com/flyte"
+    text = re.sub("^Source = .*\n", "", project.read_text(), flags=re.M)
+    project.write_text(text.replace("[project.urls]\n", f'[project.urls]\nSource = "{address}"\n'))
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(folder), str(source)]
+    subprocess.run(command, check=True, capture_output=True)
+    [wheel] = folder.glob("*.whl")
+    [name] = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith("/METADATA")]
+    shown = str(email.message_from_bytes(zipfile.ZipFile(wheel).read(name)).get_payload())
+    link = re.compile(r"\]\(([^)]*)\)")
+    here, there = link.findall((ROOT / "README.md").read_text()), link.findall(shown)
+    files = f"{address}/blob/v{__version__}/"
+
+    def expected(target: str) -> str:
+        if "://" in target:
+            return target
+        return f"{files}README.md{target}" if target.startswith("#") else files + target
+
+    assert there == [expected(target) for target in here]
+    for target in there:
+        path, _, _ = target.removeprefix(files).partition("#")
+        assert "://" in path or (ROOT / path).exists()
+    # Nothing else of it is changed.
+    assert link.sub("", shown).strip() == link.sub("", (ROOT / "README.md").read_text()).strip()
 
 
 def test_built_twice_they_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
     """From files of another day with other rights, on which a build must not depend."""
     source = tmp_path / "source"
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".*venv*", ".tools", ".run", ".git", "tests", "docs"))
+    copy_tracked(ROOT, source)
     for file in source.rglob("*"):
         file.chmod(0o700 if file.is_dir() else 0o600)
         os.utime(file, (10**9, 10**9))
