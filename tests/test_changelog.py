@@ -22,6 +22,16 @@ def test_every_fragment_has_a_known_type_and_says_something() -> None:
         assert not re.match(r"\s*[-*#]", text), f"changes/{file.name} begins with a bullet or a heading"
 
 
+def test_a_first_release_mends_and_changes_nothing() -> None:
+    """Nobody has had what it would be compared with."""
+    if re.search(r"^## ", (ROOT / "CHANGELOG.md").read_text(), re.M):
+        return
+    fragments = list((ROOT / "changes").glob("+*.md"))
+    assert {file.name.split(".")[1] for file in fragments} <= {"feature", "security"}
+    compares = re.compile(r"no longer|any ?more|so far|as before|until now", re.I)
+    assert [(file.name, found[0]) for file in fragments if (found := compares.search(file.read_text()))] == []
+
+
 def test_what_is_not_released_stands_in_fragments_alone() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
     start = "<!-- towncrier release notes start -->\n"
