@@ -362,6 +362,11 @@ def test_signal_answers_in_the_type_that_is_asked_for(flyte: Commands, flyte_def
     done = flyte("signal", "r1", "again", "yes")
     assert (done.code, "needs no answer any more: it was answered with False at 20" in done.err) == (2, True)
     assert "waiting for an answer are: none." in flyte("signal", "r1", "other", "yes").err
+    late = flyte_default.run("late").move("RUNNING")
+    late.condition("approve")
+    late.fails()
+    done = flyte("signal", "late", "approve", "yes")
+    assert (done.code, "cannot be answered: the run is over (FAILED)" in done.err) == (2, True)
     assert flyte("signal", "r2", "approve", "yes").code == 3
     flyte_default.inject("SignalEvent", status("UNIMPLEMENTED", "ActionsService.Signal is not implemented"))
     run.condition("more")
@@ -378,8 +383,11 @@ def test_the_commands_of_the_page_work(flyte: Commands, flyte_default: LocalFlyt
     assert set(COMMANDS) > {"check", "show nightly-training"}
     run = flyte_default.run("nightly-training").move("RUNNING").logs("done")
     run.condition("approve")
-    run.succeeds({"o0": 1})
-    for command in COMMANDS:
+    ended = None
+    # Only what still runs can be answered, and only what has succeeded has outputs.
+    for command in sorted(COMMANDS, key=lambda command: not command.startswith("signal")):
+        if not command.startswith("signal") and not ended:
+            ended = run.succeeds({"o0": 1})
         if command.startswith("runs "):
             # Needs a DAG run: test_flyte_runs_of_a_dag_run.py.
             continue
