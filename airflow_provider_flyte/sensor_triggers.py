@@ -34,15 +34,9 @@ from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 from airflow_provider_flyte.wait.event import Ending, RunEvent, with_settled
 from airflow_provider_flyte.wait.from_trigger import BACKSTOP
-from airflow_provider_flyte.wait.in_triggerer import (
-    Instance,
-    SharedClient,
-    bounded_rendering,
-    given_to,
-    instance_of,
-    let_go_of_dag,
-    rendering_context,
-)
+from airflow_provider_flyte.wait.in_triggerer.client import WatcherClient
+from airflow_provider_flyte.wait.in_triggerer.instance import Instance, instance_of, let_go_of_dag
+from airflow_provider_flyte.wait.in_triggerer.templates import bounded_rendering, given_to, rendering_context
 from airflow_provider_flyte.wait.resumption import XCOM_KEY
 from airflow_provider_flyte.wait.shared_watcher import Lease
 from airflow_provider_flyte.wait.trigger import TaskTrigger
@@ -76,7 +70,7 @@ class _StillWaiting(BaseException):
 class _SensorHere(FlyteRunSensor):
     """The sensor, which neither defers nor makes a client of its own."""
 
-    shared: SharedClient | None = None
+    shared: WatcherClient | None = None
 
     def _client(self) -> Any:
         return self.shared
@@ -214,7 +208,7 @@ class FlyteSensorTrigger(TaskTrigger):
 
         lease = Lease(sensor.flyte_conn_id)
         try:
-            sensor.shared = SharedClient(sensor.flyte_conn_id, await _watcher(lease), asyncio.get_running_loop())
+            sensor.shared = WatcherClient(sensor.flyte_conn_id, await _watcher(lease), asyncio.get_running_loop())
             ti: Instance = context["ti"]
 
             def conclude() -> TriggerEvent | Settled | None:

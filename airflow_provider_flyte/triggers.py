@@ -146,7 +146,7 @@ class FlyteRunTrigger(TaskTrigger):
 
     def render_template_fields(self, context: Any, jinja_env: object = None) -> None:
         """Render nothing: the task has done it. Airflow calls this for a task that began in the triggerer."""
-        from airflow_provider_flyte.wait.in_triggerer import let_go_of_dag
+        from airflow_provider_flyte.wait.in_triggerer.instance import let_go_of_dag
 
         let_go_of_dag(context)
 

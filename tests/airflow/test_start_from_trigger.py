@@ -34,7 +34,7 @@ from airflow_provider_flyte.retry_policies import FlyteRetryPolicy
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, delay
 from airflow_provider_flyte.triggers import FlyteRunTrigger
-from airflow_provider_flyte.wait import in_triggerer
+from airflow_provider_flyte.wait.in_triggerer import templates
 from tests.support.driving import Driven, TaskInstance, lines_of
 from tests.support.own_airflow import connection_json
 from tests.support.started import Supervisor, event_of, stored_dag, trigger_of
@@ -436,7 +436,7 @@ async def test_a_question_that_airflow_never_answers_ends(
     dag: DAG, supervisor: Supervisor, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As Airflow's runner has it: in a task with a portal, through which a blocking question waits on the loop."""
-    monkeypatch.setattr(in_triggerer, "_RENDERING", 0.1)
+    monkeypatch.setattr(templates, "_RENDERING", 0.1)
     monkeypatch.setattr(supervisor, "send", lambda message: greenback.await_(asyncio.Event().wait()))
     sensor(dag, run_name="{{ prev_start_date_success }}")
     trigger = trigger_of(dag, "wait")
