@@ -28,7 +28,7 @@ def waiting_of(client: FlyteClient, details: RunDetails) -> list[Condition] | No
     if details.done():
         return []
     try:
-        found, _ = client.execute(waiting_conditions(details.key, client.config.org, most=MOST))
+        found = client.execute(waiting_conditions(details.key, client.config.org, most=MOST))
     except RpcError as error:
         _say_unknown(error)
         return None

@@ -34,7 +34,7 @@ _RETRY_FOR = 5.0
 async def _ask_conditions(client: FlyteClient, key: RunKey) -> list[Condition]:
     from airflow_provider_flyte.client.flows.conditions import waiting_conditions
 
-    found, _ = await client.aexecute(waiting_conditions(key, client.config.org, most=MOST), retry_for=0.0)
+    found = await client.aexecute(waiting_conditions(key, client.config.org, most=MOST), retry_for=0.0)
     return found
 
 

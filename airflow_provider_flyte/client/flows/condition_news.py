@@ -18,7 +18,7 @@ from airflow_provider_flyte.client.errors import (
     UnimplementedError,
 )
 from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL, Flow, chunks
-from airflow_provider_flyte.client.flows.conditions import Condition, paused_runs, read_condition, waiting_conditions
+from airflow_provider_flyte.client.flows.conditions import Condition, paused_actions, paused_runs, read_condition
 from airflow_provider_flyte.client.outside import one_line
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 
@@ -61,30 +61,37 @@ class ConditionNews:
         self.tried_at = -math.inf
         """When it was read last, or was to be."""
 
-    def read(self, org: str, *, paused: bool) -> Flow[None]:
-        """Bring ``open`` and ``gone`` up to date.
+    def read(self, org: str, *, paused: bool, is_late: Callable[[], bool]) -> Flow[None]:
+        """Bring ``open``, ``gone``, ``pending`` and ``refusal`` up to date. One that cannot be read holds no other up.
 
         :param org: of the config.
         :param paused: whether an action of the run is paused, as a list has just shown.
+        :param is_late: whether trouble with one is to end this.
+        :raises FlyteError: where the run's actions cannot be listed.
         """
-        self.gone = []
-        actions: list[str] = []
-        if paused:
-            room = MOST_OF_A_RUN - len(self.open)
-            waiting, actions = yield from waiting_conditions(self.key, org, most=room, known=self.open)
-            self.open.update((each.action, each) for each in waiting)
-        for action in [action for action in self.open if action not in actions]:
+        self.gone, self.refusal = [], None
+        actions = (yield from paused_actions(self.key, org)) if paused else []
+        new = [action for action in actions if action not in self.open][: MOST_OF_A_RUN - len(self.open)]
+        trouble: FlyteError | None = None
+        for action in new + [action for action in self.open if action not in actions]:
             try:
                 read = yield from read_condition(self.key, org, action)
             except NotFoundError:
                 # It answers so for every error of its database, too.
                 continue
-            except RpcError:
-                # What is known of the others is passed on all the same.
-                break
-            if read is not None and read.over:
+            except FlyteError as error:
+                trouble = error
+                if is_late():
+                    break
+                continue
+            if read is not None and read.waits:
+                self.open[action] = read
+            elif read is not None and read.over and action in self.open:
                 del self.open[action]
                 self.gone.append(read)
+        self.pending = trouble is not None
+        if isinstance(trouble, REFUSALS) and not self.open:
+            self.refusal, self.pending = trouble, False
 
 
 class ConditionRounds:
@@ -131,15 +138,14 @@ class ConditionRounds:
         for news in self._due(listed):
             if self._clock() >= until:
                 return
-            news.tried_at, news.refusal = self._clock(), None
+            news.tried_at = self._clock()
             try:
-                yield from news.read(org, paused=news.key in listed)
+                yield from news.read(org, paused=news.key in listed, is_late=lambda: self._clock() >= until)
             except REFUSALS as error:
-                news.refusal = error
+                news.refusal, news.pending = error, False
             except FlyteError:
                 # The next round tries again, after those that were not tried for longer.
                 continue
-            news.pending = False
             on_news(news)
 
     def _due(self, listed: Collection[RunKey]) -> Iterator[ConditionNews]:

@@ -7,7 +7,7 @@ show the second one alone (``recordings/child_actions.json``), so the first take
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -155,22 +155,24 @@ def read_condition(key: RunKey, org: str, action: str) -> Flow[Condition | None]
     return condition_of(details, key, action)
 
 
-def waiting_conditions(
-    key: RunKey, org: str, *, most: int = MOST_LOOKED_FOR, known: Collection[str] = ()
-) -> Flow[tuple[list[Condition], list[str]]]:
-    """The conditions of a run that wait for an answer, and the actions of all that are paused.
-
-    :param most: how many conditions are read, a call each.
-    :param known: actions that need not be read.
-    """
+def paused_actions(key: RunKey, org: str) -> Flow[list[str]]:
+    """The actions of a run that are paused."""
     # One value alone is INTERNAL in ListRuns, so it is sent twice here, too.
     only = list_pb2.Filter(function=list_pb2.Filter.VALUE_IN, field="phase", values=[str(int(RunPhase.PAUSED))] * 2)
     listed = yield from _listed(key, org, only)
     # A paused run is no condition.
     paused = [each.id.name for each in listed if int(each.status.phase) == RunPhase.PAUSED]
-    paused = [name for name in paused if name != calls.ROOT_ACTION]
-    found = yield from _read_each(key, org, [name for name in paused if name not in known][:most])
-    return [each for each in found if each.waits], paused
+    return [name for name in paused if name != calls.ROOT_ACTION]
+
+
+def waiting_conditions(key: RunKey, org: str, *, most: int = MOST_LOOKED_FOR) -> Flow[list[Condition]]:
+    """The conditions of a run that wait for an answer.
+
+    :param most: how many conditions are read, a call each.
+    """
+    paused = yield from paused_actions(key, org)
+    found = yield from _read_each(key, org, paused[:most])
+    return [each for each in found if each.waits]
 
 
 def find_condition(key: RunKey, org: str, name: str) -> Flow[Condition]:
@@ -189,7 +191,7 @@ def find_condition(key: RunKey, org: str, name: str) -> Flow[Condition]:
     except NotFoundError:
         # It may answer so for an error of its database, too; then the list fails.
         pass
-    waiting, _ = yield from waiting_conditions(key, org)
+    waiting = yield from waiting_conditions(key, org)
     mine = [each for each in waiting if each.name == name]
     _check_one(key, mine)
     mine = mine or (yield from _not_waiting(key, org, name))
@@ -208,7 +210,7 @@ def seek_condition(key: RunKey, org: str, name: str) -> Flow[Condition | None]:
     :raises ConditionError: where several of that name wait.
     :raises RpcError: where Flyte cannot read the run.
     """
-    waiting, _ = yield from waiting_conditions(key, org)
+    waiting = yield from waiting_conditions(key, org)
     mine = [each for each in waiting if name in (each.name, each.action)]
     _check_one(key, mine)
     mine = mine or [each for each in (yield from _not_waiting(key, org, name)) if each.over]

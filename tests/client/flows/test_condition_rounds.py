@@ -83,6 +83,43 @@ def test_one_that_cannot_be_read_holds_up_no_other(local_flyte: LocalFlyte, clie
     assert task.refusals == []
 
 
+@pytest.mark.parametrize("code", ["INTERNAL", "PERMISSION_DENIED"])
+def test_a_condition_that_cannot_be_read_holds_up_no_other_of_its_run(
+    local_flyte: LocalFlyte, client: FlyteClient, code: str
+) -> None:
+    task = Task(local_flyte, client, 1)
+    broken = task.conditions[0].action
+    local_flyte.inject("GetActionDetails", status(code, "a broken row"), when=lambda r: r.action_id.name == broken)
+    second = local_flyte.run("r0").condition("approve")
+    task.round()
+    assert [(each.action, each.waits) for each in task.rounds.open] == [(second.action, True)]
+    assert task.logged == waits(0)
+    # It is tried again.
+    local_flyte.clear_faults()
+    task.round()
+    assert task.logged == waits(0, 0)
+    assert task.refusals == []
+
+
+def test_conditions_that_cannot_be_read_make_a_round_no_longer(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    task = Task(local_flyte, client, 1)
+    for _ in range(5):
+        local_flyte.run("r0").condition("approve")
+    local_flyte.inject("GetActionDetails", status("UNAVAILABLE"))
+    task.takes = 3.0
+    task.round()
+    assert len(local_flyte.calls("GetActionDetails")) == 1
+    assert task.logged == []
+
+
+def test_conditions_none_of_which_flyte_will_have_read(local_flyte: LocalFlyte, client: FlyteClient) -> None:
+    task = Task(local_flyte, client, 1)
+    local_flyte.inject("GetActionDetails", status("PERMISSION_DENIED", "not yours"))
+    task.round()
+    assert len(task.refusals) == 1
+    assert task.round() == []
+
+
 def test_one_that_flyte_will_not_have_read(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     task = Task(local_flyte, client, 3)
     local_flyte.inject("ListActions", status("PERMISSION_DENIED", "not yours"), when=lambda r: r.run_id.name != "r2")
