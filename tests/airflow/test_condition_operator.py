@@ -12,10 +12,11 @@ import pytest
 from airflow_provider_flyte.client import RunPhase
 from airflow_provider_flyte.client.errors import UnavailableError
 from airflow_provider_flyte.client.outside import LONGEST, LONGEST_IN_EVENT
-from airflow_provider_flyte.condition_triggers import SEEK, SEND, WATCH, FlyteConditionTrigger
+from airflow_provider_flyte.condition_triggers import FlyteConditionTrigger
 from airflow_provider_flyte.conditions import FlyteConditionOperator
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConditionUnanswered, FlyteRunMissing
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status, unavailable
+from airflow_provider_flyte.wait.condition_event import SEEK, SEND, WATCH
 from tests.airflow.test_conditions_in_the_log import answer
 from tests.support.asking import Asking, Requests, requests_in_airflow
 from tests.support.driving import lines_of
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.one_transport("connect")
 
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
-    monkeypatch.setattr("airflow_provider_flyte.condition_triggers.LOOK_EVERY", 0.05)
+    monkeypatch.setattr("airflow_provider_flyte.condition_triggers.READ_EVERY", 0.05)
     return requests_in_airflow(monkeypatch)
 
 
@@ -117,7 +118,7 @@ def test_a_prompt_cannot_leave_its_code_block(flyte_default: LocalFlyte, request
 def test_an_answer_that_flyte_has_taken_and_does_not_show_yet(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.conditions._BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
     _, condition = paused(flyte_default)
     asking = Asking()
     lines = lines_of(asking.task)
@@ -166,7 +167,7 @@ def test_a_timeout_without_a_default(flyte_default: LocalFlyte, requests: Reques
 def test_a_timeout_passes_also_while_the_condition_cannot_be_read(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, default: bool | None
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.conditions._PATIENTLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._PATIENTLY", 0.1)
     _, condition = paused(flyte_default)
     asking = Asking(response_timeout=0.2, default=default)
     asking.start()
@@ -220,7 +221,7 @@ def test_a_condition_that_cannot_be_read_is_logged_once(
 def test_an_answer_that_flyte_does_not_take_is_sent_until_it_does(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.conditions._BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
     _, condition = paused(flyte_default)
     asking = Asking()
     asking.start()
@@ -239,8 +240,8 @@ def test_an_answer_that_flyte_does_not_take_is_sent_until_it_does(
 def test_a_flyte_that_is_away_when_the_task_resumes_loses_no_answer(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, sent: bool
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.conditions._BRIEFLY", 0.1)
-    monkeypatch.setattr("airflow_provider_flyte.conditions._PATIENTLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._PATIENTLY", 0.1)
     _, condition = paused(flyte_default)
     asking = Asking()
     asking.start()
@@ -262,7 +263,7 @@ def test_a_flyte_that_is_away_when_the_task_resumes_loses_no_answer(
 def test_a_worker_that_alone_does_not_reach_flyte_says_so(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.conditions._PATIENTLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._PATIENTLY", 0.1)
     paused(flyte_default)
     asking = Asking()
     asking.start()
@@ -287,7 +288,7 @@ def _away(flyte: LocalFlyte) -> Iterator[None]:
 def test_a_run_that_flyte_does_not_have(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.condition_triggers.MISSING_AFTER", 0.2)
+    monkeypatch.setattr("airflow_provider_flyte.wait.condition_reader.MISSING_AFTER", 0.2)
     asking = Asking(run_name="no-such-run")
     asking.start()
     with pytest.raises(FlyteRunMissing, match=r"Flyte has no run .*no-such-run"):
@@ -299,8 +300,8 @@ def test_a_run_that_flyte_does_not_have(
 def test_a_run_that_is_gone_or_over_while_its_condition_cannot_be_read_ends_the_wait(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, stage: str, over: bool
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.condition_triggers.MISSING_AFTER", 0.2)
-    monkeypatch.setattr("airflow_provider_flyte.conditions._BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.wait.condition_reader.MISSING_AFTER", 0.2)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
     run, _ = paused(flyte_default)
     asking = Asking()
     asking.start()
@@ -323,7 +324,7 @@ def test_a_run_that_is_gone_or_over_while_its_condition_cannot_be_read_ends_the_
 def test_an_answer_to_a_run_that_is_over_is_not_sent_for_ever(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.conditions._BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
     run, _ = paused(flyte_default)
     asking = Asking()
     asking.start()
@@ -358,7 +359,7 @@ def test_an_answer_at_the_last_moment_counts(
 def test_the_default_is_taken_also_where_airflow_cannot_ask(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, away: bool
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.conditions._PATIENTLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._PATIENTLY", 0.1)
     paused(flyte_default)
     first = Asking()
     first.start()
