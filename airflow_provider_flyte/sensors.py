@@ -327,7 +327,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                     if done:
                         return done.xcom_value
                 else:
-                    if event and event.explains and (error := wait.explain(event)):
+                    if event and event.explains and (error := wait.errors.explain(event)):
                         self._end(context, wait, error)
                     if (event and event.late) or settled.late:
                         wait.read_ended()
@@ -526,7 +526,7 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                 return None
             return PokeReturnValue(is_done=True, xcom_value=wait.value(redact_env=self.redact_env))
         if verdict.over:
-            self._end(context, wait, wait.error(verdict, event))
+            self._end(context, wait, wait.errors.error(verdict, event))
         return None
 
     def _end(self, context: Context, wait: TaskWait | None, error: Exception) -> None:
@@ -560,4 +560,4 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             return AirflowSensorTimeout(
                 f"The sensor's timeout of {self.timeout:g} s has passed without a Flyte connection."
             )
-        return wait.timed_out(self.timeout)
+        return wait.errors.timed_out(self.timeout)

@@ -79,7 +79,7 @@ class LaunchedWait:
         """
         settled = settled.after(event)
         self._stopping.after_abort = self._end_stragglers
-        self.wait.written = settled.logs or {}
+        self.wait.followed.written = settled.logs or {}
         with self._stopping.watching(self._run.key, self._run.url, lambda: self._run), self.wait.writing_logs():
             if self._task.wait:
                 return self._observe_or_defer(settled, event)
@@ -122,9 +122,9 @@ class LaunchedWait:
         was_paused = event is not None and event.ending is Ending.PAUSED
         if self._task.deferrable and not was_paused:
             return
-        if condition := self.wait.observe_conditions(at_once=was_paused):
+        if condition := self.wait.followed.observe_conditions(at_once=was_paused):
             push_details(self._task, self._context, self.wait)
-            raise self.wait.paused(condition)
+            raise self.wait.errors.paused(condition)
 
     def _doubt(self, details: RunDetails | None, endpoint: str) -> str:
         run = self._run
@@ -165,7 +165,7 @@ class LaunchedWait:
         if event.ending is Ending.TASK_TIMED_OUT:
             return AirflowTaskTimeout("execution_timeout has passed while the task waited for its Flyte run.")
         # The worker has already seen whether the run is still queued; the caller acts on that.
-        return None if event.ending is Ending.QUEUED else self.wait.explain(event)
+        return None if event.ending is Ending.QUEUED else self.wait.errors.explain(event)
 
     def _check_queue(self) -> None:
         """End a run that never left its queue: Flyte only logs it when a run cannot be enqueued."""
@@ -211,7 +211,7 @@ class LaunchedWait:
         count_outcome(task.flyte_conn_id, wait.details, verdict)
         if verdict.outcome is not Outcome.SUCCEEDED or wait.details is None:
             push_details(task, self._context, wait)
-            error = wait.error(verdict, event)
+            error = wait.errors.error(verdict, event)
             if isinstance(error, FlyteRunFailed):
                 wait.log_last_lines(task.log_lines)
             raise error

@@ -47,6 +47,10 @@ class EventError(ValueError):
     """A payload that this version cannot read."""
 
 
+ANSWERED = (Ending.SUCCEEDED, Ending.FAILED)
+"""What a trigger reports only after an answer of Flyte's."""
+
+
 @dataclass(frozen=True)
 class RunEvent:
     """The verdict on one wait."""

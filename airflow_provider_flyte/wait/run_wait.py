@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -155,6 +155,11 @@ class RunWait:
         """Whether the run is over and all its details have been read: another read cannot change it."""
         verdict = self.verdict
         return verdict.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) and not self.lacks_details(verdict)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it has succeeded and its details were read."""
+        return self.verdict.outcome is Outcome.SUCCEEDED and self.details is not None
 
     @property
     def absent(self) -> bool:
@@ -406,6 +411,11 @@ _FAILED: dict[int, tuple[type[FlyteRunFailed], type[FlyteRunFailed]]] = {
     RunPhase.TIMED_OUT: (FlyteRunTimedOut, FlyteRunTimedOutForGood),
 }
 """The exceptions of a failed run by its phase: to be retried, and not."""
+
+
+def trouble_in(runs: Iterable[RunWait]) -> str:
+    """Why Flyte gave no answer about one of these last; '' when it did about all."""
+    return next((run.trouble for run in runs if run.trouble), "")
 
 
 def _shortened(lines: list[str]) -> list[str]:

@@ -1,15 +1,14 @@
 """All runs of one task on a worker: read them, log what happened, and decide how the wait stands.
 
-Sensors use it in all their modes, and operators for their run. One run is read by itself; of several, one poll shows
-which are over, and only their details are read.
+Sensors use it in all their modes, and operators for their run. One run is read by itself, several together
+(``several_runs.py``).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -17,46 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConfigError, FlyteError, is_transient
 from airflow_provider_flyte.client.outside import marked
-from airflow_provider_flyte.client.verdict import (
-    Absent,
-    Outcome,
-    Verdict,
-    WaitRules,
-    decide_together,
-    describe,
-)
-from airflow_provider_flyte.exceptions import (
-    FlyteConfigurationError,
-    FlyteRunError,
-    FlyteRunFailed,
-    FlyteRunMissing,
-    FlyteRunPaused,
-    FlyteRunTimeout,
-    FlyteUnreachable,
-    FlyteWaitBroken,
-)
+from airflow_provider_flyte.client.verdict import Outcome, Verdict, WaitRules
+from airflow_provider_flyte.exceptions import FlyteConfigurationError
 from airflow_provider_flyte.report.xcom import xcom_value
-from airflow_provider_flyte.settings import streams_logs
-from airflow_provider_flyte.task_log import TaskLog, TroubleLog
+from airflow_provider_flyte.task_log import TaskLog
 from airflow_provider_flyte.tries.held_client import HeldClient
-from airflow_provider_flyte.wait.conditions import ConditionLog, WorkerConditions
-from airflow_provider_flyte.wait.event import Ending, RunEvent
-from airflow_provider_flyte.wait.progress import WorkerProgress
+from airflow_provider_flyte.wait.event import ANSWERED, RunEvent
+from airflow_provider_flyte.wait.followed_runs import FollowedRuns
 from airflow_provider_flyte.wait.resumption import Settled
-from airflow_provider_flyte.wait.run_wait import DETAILS_LAG, PAUSE, Advice, Doubt, RunWait, advise_waiter, trouble_of
+from airflow_provider_flyte.wait.run_wait import Advice, Doubt, RunWait, advise_waiter, trouble_in
+from airflow_provider_flyte.wait.several_runs import SeveralRuns
+from airflow_provider_flyte.wait.wait_errors import WaitErrors
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunDetails
-    from airflow_provider_flyte.client.flows.conditions import Condition
     from airflow_provider_flyte.client.flows.run_search import Sought
     from airflow_provider_flyte.client.run_key import RunKey
-    from airflow_provider_flyte.wait.run_logs import WorkerLogs
-
-_NAMED = 20
-"""How many runs a message names, and a log; a task may wait for thousands."""
-
-_TIMELINES = 3
-"""How many runs have their timeline in the log."""
 
 BRIEFLY = 5.0
 """Seconds for which a worker tolerates trouble in one poll where another one follows."""
@@ -70,7 +45,7 @@ def patience(event: RunEvent | None) -> float:
 
     A run that is over has to be read; whatever else the trigger reports is checked only briefly.
     """
-    is_over = event is None or event.ending in _ANSWERED
+    is_over = event is None or event.ending in ANSWERED
     return _PATIENTLY if is_over else BRIEFLY
 
 
@@ -138,26 +113,36 @@ class TaskWait:
                 self._runs = [SearchedRun(self.client, where, sought, on_found=on_found, **waiting)]
         except ConfigError as error:
             raise FlyteConfigurationError(f"{error} (Flyte connection {client.flyte_conn_id!r})") from error
-        self._streams_logs = stream_logs is not False and streams_logs(stream_logs, self.client.config)
-        self._logs_progress = log_progress or self._streams_logs
-        self._progress: WorkerProgress | None = None
-        self._follows_conditions = on_paused is not None
-        self._conditions: WorkerConditions | None = None
-        self._logs: WorkerLogs | None = None
-        self.written: Mapping[str, Any] = {}
-        """How far the logs of runs were written into the task's, by their names."""
+        self.followed = FollowedRuns(
+            client,
+            self._runs,
+            log,
+            log_progress=log_progress,
+            stream_logs=stream_logs,
+            on_paused=on_paused,
+            now=now,
+        )
+        """What is logged between polls."""
+
+        self.errors = WaitErrors(self._runs, several, log)
+        """What the wait ends with that has no success."""
 
         self.several = several
         """Whether the task has a dict of runs."""
 
-        self._any_one = any_one
-        self._fail_fast = fail_fast
+        self._together: SeveralRuns | None = None
+        if several:
+            self._together = SeveralRuns(
+                self._runs,
+                any_one=any_one,
+                fail_fast=fail_fast,
+                client=client.get,
+                log=log,
+                now=now,
+                sleep=sleep,
+            )
         self._log = log
-        self._logged = ""
-        self._ends_logged: set[RunKey] = set()
-        self._trouble_log = TroubleLog(log)
         self._now = now
-        self._sleep = sleep
 
     def __enter__(self) -> TaskWait:
         return self
@@ -169,7 +154,7 @@ class TaskWait:
 
     def close(self) -> None:
         """Close the client; more than once does no harm."""
-        self.stop_logs()
+        self.followed.stop_logs()
         self._held.close()
 
     @property
@@ -185,7 +170,7 @@ class TaskWait:
     @property
     def trouble(self) -> str:
         """Why Flyte gave no answer about a run last; '' when it did about all."""
-        return next((run.trouble for run in self._runs if run.trouble), "")
+        return trouble_in(self._runs)
 
     @property
     def complete(self) -> bool:
@@ -242,50 +227,8 @@ class TaskWait:
         if any(run.stuck for run in self._runs) and self._refresh_client():
             verdict = self._observe(end)
         if not verdict.over and self.keys:
-            if self._logs_progress:
-                self._log_progress()
-            if self._streams_logs:
-                self._begin_logs()
-            if self._follows_conditions:
-                self.observe_conditions()
+            self.followed.observe()
         return verdict
-
-    def observe_conditions(self, *, at_once: bool = False) -> Condition | None:
-        """Log what the runs wait for, if the time for it has come; returns one such condition, None where none is.
-
-        :param at_once: whatever the time is.
-        """
-        if self._conditions is None:
-            written = ConditionLog(self._log, self._held.flyte_conn_id, self.client.config.run_url)
-            self._conditions = WorkerConditions(self.keys, self._log, written.write, self._now)
-        self._conditions.observe(self.client, at_once=at_once)
-        return self._conditions.waiting
-
-    def _log_progress(self) -> None:
-        if self._progress is None:
-            self._progress = WorkerProgress(self.keys, self._log, self._now)
-        self._progress.observe(self.client)
-
-    def _begin_logs(self) -> None:
-        if self._logs is None:
-            from airflow_provider_flyte.wait.run_logs import WorkerLogs
-
-            keys = [run.key for run in self._runs]
-            # A run's client is replaced at once, where ``self.client`` might be made by two threads.
-            self._logs = WorkerLogs(lambda: self._runs[0].client, keys, self.written, self._log)
-
-    @contextmanager
-    def writing_logs(self) -> Iterator[None]:
-        """Write the runs' logs no longer than this block takes."""
-        try:
-            yield
-        finally:
-            self.stop_logs()
-
-    def stop_logs(self) -> None:
-        """Write no more of the runs' logs; more than once does no harm."""
-        if self._logs is not None:
-            self.written = self._logs.end()
 
     def _refresh_client(self) -> bool:
         """Read the connection again: its secret may have been replaced during the wait."""
@@ -295,105 +238,22 @@ class TaskWait:
         return changed
 
     def _observe(self, end: float) -> Verdict:
-        if not self.several:
-            return self._runs[0].observe(self._until(end))
-        left = [run for run in self._runs if not run.settled]
-        self._ask_for_all(left, end)
-        if self._together_now(run.verdict_without_details for run in self._runs).over:
-            # Not before: a wait that is not over would read them again with each poke.
-            self._read_details([run for run in left if run.lacks_details(run.verdict_without_details)], end)
-            self._log_ends()
-        verdict = self._together_now(run.verdict for run in self._runs)
-        self._log_change(verdict)
-        return verdict
-
-    def _until(self, end: float) -> float:
-        return max(0.0, end - self._now())
-
-    def _together_now(self, verdicts: Iterable[Verdict]) -> Verdict:
-        counts = Counter(verdict.outcome for verdict in verdicts)
-        return Verdict(decide_together(counts, any_one=self._any_one, fail_fast=self._fail_fast))
-
-    def _read_details(self, runs: list[RunWait], end: float) -> None:
-        """Read the details of runs that are over, of some of which the error arrives a moment after the phase.
-
-        :param end: of the time for which transient failures are repeated.
-        """
-        self._read_each(runs, end)
-        lagging, until = [run for run in runs if run.lacks_details(run.verdict)], self._now() + DETAILS_LAG
-        while lagging and self._now() < until:
-            self._sleep(PAUSE)
-            for run in lagging:
-                run.read(0.0)
-            lagging = [run for run in lagging if run.lacks_details(run.verdict)]
-
-    def _read_each(self, runs: Sequence[RunWait], end: float) -> None:
-        """Read runs one by one; one budget for all of them, and no more calls once trouble has spent it.
-
-        :param end: of the time for which transient failures are repeated.
-        """
-        for number, run in enumerate(runs):
-            run.read(self._until(end))
-            # A refusal at once concerns this run alone, and costs no time.
-            if run.trouble and not self._until(end):
-                for other in runs[number + 1 :]:
-                    run.share_trouble(other)
-                return
-
-    def _log_ends(self) -> None:
-        """Log how runs ended, first those that did not succeed; of some of these also what happened when."""
-        # Trouble is logged once for all of them.
-        ended = [run for run in self._runs if run.is_over and not run.trouble and run.key not in self._ends_logged]
-        for run in sorted(ended, key=_good):
-            logged = len(self._ends_logged)
-            if logged < _NAMED:
-                run.log_change(run.verdict, timeline=not _good(run) and logged < _TIMELINES)
-            elif logged == _NAMED:
-                self._log.info("The ends of further runs are not logged one by one; XCom has their details.")
-            self._ends_logged.add(run.key)
+        if self._together is None:
+            return self._runs[0].observe(max(0.0, end - self._now()))
+        return self._together.observe(end)
 
     def read_ended(self) -> None:
         """Read the details of those runs that are over, of a wait that ends without the others."""
-        if self.several:
-            self._read_details(
-                [run for run in self._runs if run.lacks_details(run.verdict_without_details)], self._now()
-            )
-            self._log_ends()
+        if self._together is not None:
+            self._together.read_ended()
 
-    def _ask_for_all(self, runs: Sequence[RunWait], end: float) -> None:
-        """Note the phase of each run by ListRuns; where it is refused, ask for each by itself."""
-        from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL, chunks
-        from airflow_provider_flyte.client.flows.named_runs import NameFilterRefused, list_by_name
-
-        for some in chunks(runs, NAMES_A_CALL):
-            key, names = some[0].key, [run.key.name for run in some]
-            began = self._now()
-            flow = list_by_name(key.project, key.domain, names, self.client.config.org)
-            try:
-                found = self.client.execute(flow, retry_for=self._until(end))
-            except NameFilterRefused:
-                self._read_each(runs, end)
-                return
-            except FlyteError as error:
-                for run in some:
-                    if not run.is_over:
-                        run.note(trouble_of(error), began)
-            else:
-                for run in some:
-                    if run.key in found:
-                        run.listed(found[run.key])
-                    elif not run.is_over:
-                        run.note(Absent())
-
-    def _log_change(self, verdict: Verdict) -> None:
-        """Log changes of the whole, not polls and not each run."""
-        if self._trouble_log.log(self.trouble, "", over=verdict.over):
-            return
-        phases = Counter(describe(run.verdict.phase) for run in self._runs)
-        now = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
-        if now != self._logged:
-            self._log.info("Of %d Flyte runs: %s.", len(self._runs), now)
-        self._logged = now
+    @contextmanager
+    def writing_logs(self) -> Iterator[None]:
+        """Write the runs' logs no longer than this block takes."""
+        try:
+            yield
+        finally:
+            self.followed.stop_logs()
 
     def log_last_lines(self, lines: int) -> None:
         """Log the last lines that the last attempt of a task's only run has logged, where Flyte serves them."""
@@ -402,9 +262,9 @@ class TaskWait:
             return
         from airflow_provider_flyte.client.flows.run_log import LogPosition
 
-        self.stop_logs()
+        self.followed.stop_logs()
         attempt = max(1, details.pb2.action.status.attempts)
-        written = LogPosition.from_json(self.written.get(details.name))
+        written = LogPosition.from_json(self.followed.written.get(details.name))
         tail = self.client.tail_log(
             details.name,
             attempt=attempt,
@@ -450,121 +310,3 @@ class TaskWait:
                         error,
                     )
                     logged = True
-
-    # -- how it ended
-
-    def explain(self, event: RunEvent) -> Exception | None:
-        """What a wait ends with whose run is not over as far as the worker sees, where the trigger's event still
-        holds; None where it does not, which is logged.
-
-        :param event: the trigger's event; its timeouts are the caller's.
-        """
-        if event.ending is Ending.MISSING and self.absent:
-            return self.missing()
-        if self.trouble and event.ending in _ANSWERED:
-            return self.unreachable(_unanswered_here(self.trouble, event))
-        if self.trouble and event.ending is Ending.UNREACHABLE:
-            return self.unreachable(self.trouble)
-        if event.ending is Ending.CRASHED:
-            return self.broken(event.message)
-        if event.ending is Ending.NO_CONNECTION:
-            return FlyteConfigurationError(
-                "The triggerer could not use the Airflow connection, which this worker can use. The Flyte run may "
-                f"still be running: {self.url} {event.message}"
-            )
-        if event.ending is Ending.UNREACHABLE:
-            self._log.warning(
-                "Flyte answers this worker, and gave the triggerer no usable answer. The task keeps waiting. If this "
-                "comes again, compare how the two reach Flyte (network, proxy, DNS, certificates). %s",
-                event.message,
-            )
-            return None
-        self._log.info(
-            "The trigger reported that %s. This is no longer so, and the task keeps waiting.", event.describe()
-        )
-        return None
-
-    def error(self, verdict: Verdict, event: RunEvent | None = None) -> FlyteRunError:
-        """The exception for a wait that ended without success.
-
-        :param event: the trigger's, if there was one.
-        """
-        if not self.several:
-            return _error(self._runs[0], verdict, event)
-        runs = [run for run in self._runs if run.verdict.over and not _good(run)]
-        if verdict.outcome is Outcome.SUCCEEDED:
-            # Enough runs have succeeded, but their details cannot be read.
-            runs = [run for run in runs if run.verdict.outcome is Outcome.SUCCEEDED]
-        return self._together([_error(run, run.verdict, event) for run in runs])
-
-    def missing(self) -> FlyteRunError:
-        """The exception for runs that ListRuns does not have."""
-        return self._together([run.missing() for run in self._those(lambda run: run.absent)])
-
-    def paused(self, condition: Condition) -> FlyteRunError:
-        """The exception for a run that waits for an answer, which nobody is to wait for."""
-        return self._together([run.paused(condition) for run in self._those(lambda run: run.key == condition.key)])
-
-    def unreachable(self, why: str) -> FlyteRunError:
-        """The exception for runs whose state could not be read."""
-        return self._together([run.unreachable(why) for run in self._those(lambda run: bool(run.trouble))])
-
-    def timed_out(self, timeout: float) -> FlyteRunError:
-        """The exception for the sensor's own ``timeout``."""
-        return self._together([run.timed_out(timeout) for run in self._those(lambda run: not run.settled)])
-
-    def broken(self, why: str) -> FlyteRunError:
-        """The exception for a trigger that ended without an answer."""
-        return self._together([run.broken(why) for run in self._those(lambda run: not run.settled)])
-
-    def _those(self, concerned: Callable[[RunWait], bool]) -> list[RunWait]:
-        """The runs that an error is about; all of them where it is about none in particular."""
-        return [run for run in self._runs if concerned(run)] or self._runs
-
-    def _together(self, errors: list[FlyteRunError]) -> FlyteRunError:
-        """One error for all, of the kind whose run is least likely to succeed."""
-        if not self.several:
-            return errors[0]
-        errors = sorted(errors, key=_hope)
-        first = errors[0]
-        lines = []
-        for error in errors[:_NAMED]:
-            line = str(error).partition("\n")[0]
-            lines.append(line if error.url in line else f"{line} {error.url}")
-        if len(errors) > _NAMED:
-            lines.append(f"... and {len(errors) - _NAMED} more")
-        if isinstance(first, FlyteRunFailed):
-            lines.append(
-                "Runs that are over cannot change, so the task is not retried. Launch them anew, then clear this task."
-            )
-        text = f"Of {len(self._runs)} Flyte runs, {len(errors)} did not succeed:\n" + "\n".join(lines)
-        return type(first)(text, **(vars(first) | {"errors": errors}))
-
-
-_ANSWERED = (Ending.SUCCEEDED, Ending.FAILED)
-"""What a trigger reports only after an answer of Flyte's."""
-
-
-def _unanswered_here(trouble: str, event: RunEvent) -> str:
-    """Why the worker knows nothing of a run of which the triggerer had an answer."""
-    return (
-        f"Flyte answered the triggerer, which reported that {event.describe()}, and this worker got no usable "
-        f"answer: compare how the two reach Flyte (network, proxy, DNS, certificates). {trouble}"
-    )
-
-
-def _error(run: RunWait, verdict: Verdict, event: RunEvent | None) -> FlyteRunError:
-    if event and event.ending in _ANSWERED and verdict.outcome is Outcome.UNREACHABLE:
-        return run.unreachable(_unanswered_here(verdict.message, event))
-    return run.error(verdict)
-
-
-_HOPELESS_FIRST = (FlyteRunFailed, FlyteRunTimeout, FlyteRunMissing, FlyteRunPaused, FlyteUnreachable, FlyteWaitBroken)
-
-
-def _hope(error: FlyteRunError) -> int:
-    return next(rank for rank, kind in enumerate(_HOPELESS_FIRST) if isinstance(error, kind))
-
-
-def _good(run: RunWait) -> bool:
-    return run.verdict.outcome is Outcome.SUCCEEDED and run.details is not None

@@ -258,7 +258,7 @@ def test_trouble_of_a_list_is_that_of_all_that_are_not_over(worker: Worker, capl
     worker.now += 300.0
     verdict = wait.observe(0.0)
     assert verdict.outcome is Outcome.UNREACHABLE
-    error: Any = wait.error(verdict)
+    error: Any = wait.errors.error(verdict)
     assert type(error) is exceptions.FlyteUnreachable
     assert [each.run for each in error.errors] == ["r2"]
 
@@ -401,7 +401,7 @@ def failed(worker: Worker, *names: str, **arguments: Any) -> tuple[TaskWait, Any
         worker.flyte.run(name, FAILED)
         worker.flyte.errors[HERE.run(name)] = USER, f"no rows in {name}\nand more"
     wait = worker.waits(*names, several=True, fail_fast=False, **arguments)
-    return wait, wait.error(wait.observe(5.0))
+    return wait, wait.errors.error(wait.observe(5.0))
 
 
 def test_one_error_for_all(worker: Worker) -> None:
@@ -419,7 +419,7 @@ def test_one_error_for_all(worker: Worker) -> None:
 
 def test_where_to_look_is_said_once_for_each(worker: Worker) -> None:
     wait = worker.waits("r1", "r2")
-    first, second = str(wait.timed_out(9.0)).splitlines()[1:]
+    first, second = str(wait.errors.timed_out(9.0)).splitlines()[1:]
     for name, line in (("r1", first), ("r2", second)):
         assert line.count(worker.held.get().config.run_url(HERE.run(name))) == 1
 
@@ -440,7 +440,7 @@ def test_the_kind_is_that_of_the_run_with_the_least_hope(worker: Worker) -> None
     wait = worker.waits("gone", "r1", "r2", fail_fast=False)
     wait.observe(5.0)
     worker.flyte.run("r1", SUCCEEDED)
-    error: Any = wait.error(wait.observe(5.0))
+    error: Any = wait.errors.error(wait.observe(5.0))
     assert type(error) is exceptions.FlyteRunAbortedForGood
     assert [(each.run, type(each).__name__) for each in error.errors] == [
         ("r2", "FlyteRunAbortedForGood"),
@@ -455,7 +455,7 @@ def test_enough_have_succeeded_but_cannot_be_read(worker: Worker) -> None:
     wait = worker.waits("r1", "r2", any_one=True)
     verdict = wait.observe(0.0)
     assert verdict.outcome is Outcome.SUCCEEDED
-    error: Any = wait.error(verdict)
+    error: Any = wait.errors.error(verdict)
     assert type(error) is exceptions.FlyteUnreachable
     assert [each.run for each in error.errors] == ["r1"]
 
@@ -465,16 +465,16 @@ def test_an_error_is_about_those_whom_it_concerns(worker: Worker) -> None:
     worker.flyte.run("r2", SUCCEEDED)
     wait = worker.waits("r1", "r2", "gone")
     # Nothing is known yet, so it is about all.
-    assert [each.run for each in wait.missing().errors] == ["r1", "r2", "gone"]
-    assert [each.run for each in wait.unreachable("why").errors] == ["r1", "r2", "gone"]
+    assert [each.run for each in wait.errors.missing().errors] == ["r1", "r2", "gone"]
+    assert [each.run for each in wait.errors.unreachable("why").errors] == ["r1", "r2", "gone"]
     wait.observe(5.0)
     wait.read_ended()
-    assert [each.run for each in wait.missing().errors] == ["gone"]
-    assert [each.run for each in wait.timed_out(9.0).errors] == ["r1", "gone"]
-    assert [each.run for each in wait.broken("why").errors] == ["r1", "gone"]
+    assert [each.run for each in wait.errors.missing().errors] == ["gone"]
+    assert [each.run for each in wait.errors.timed_out(9.0).errors] == ["r1", "gone"]
+    assert [each.run for each in wait.errors.broken("why").errors] == ["r1", "gone"]
     worker.fails(Status.UNAVAILABLE)
     wait.observe(0.0)
-    assert [each.run for each in wait.unreachable("why").errors] == ["r1", "gone"]
+    assert [each.run for each in wait.errors.unreachable("why").errors] == ["r1", "gone"]
     # Of one run it is that run's own.
     assert worker.waits("r1").timed_out(9.0).errors == ()
 
@@ -508,7 +508,7 @@ def test_whether_an_event_still_holds(
         worker.fails(Status.UNAVAILABLE)
     wait.observe(0.0)
     before = len(lines(caplog))
-    error = wait.explain(RunEvent(ending, "r1", message="so it was"))
+    error = wait.errors.explain(RunEvent(ending, "r1", message="so it was"))
     assert type(error) is (type(None) if kind is None else kind)
     said = lines(caplog)[before:]
     if kind is not None:
