@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_flyte.arguments import LEAST_INTERVAL, argument_errors
 from airflow_provider_flyte.client.arguments import optional_seconds, seconds
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.compat import BaseOperator, airflow_version, has_human_requests
+from airflow_provider_flyte.compat import BaseOperator
+from airflow_provider_flyte.compat.versions import airflow_version, has_human_requests
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError
 from airflow_provider_flyte.links import FlyteRunLink, show_link

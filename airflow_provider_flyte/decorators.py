@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte import compat
 from airflow_provider_flyte.compat import DecoratedOperator, task_decorator_factory
+from airflow_provider_flyte.compat.versions import awaits_functions
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.operators import FlyteRunOperator
 
@@ -125,7 +126,7 @@ def _flyte_task(task_name: Any = None, *, multiple_outputs: bool | None = None, 
     )
 
     def decorated(function: Callable[..., Any]) -> Any:
-        if _is_async(function) and not compat.awaits_functions():
+        if _is_async(function) and not awaits_functions():
             raise FlyteArgumentError(
                 f"{getattr(function, '__name__', function)!r} is an async function, which a task may have from Airflow "
                 "3.2 on. Write def instead of async def."

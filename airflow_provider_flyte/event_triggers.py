@@ -17,13 +17,9 @@ from airflow_provider_flyte.arguments import (
     moment_in_microseconds,
 )
 from airflow_provider_flyte.client.arguments import seconds, sendable
-from airflow_provider_flyte.compat import (
-    BaseEventTrigger,
-    TriggerEvent,
-    asset_stores,
-    confirms_events,
-    has_event_triggers,
-)
+from airflow_provider_flyte.compat import BaseEventTrigger, TriggerEvent
+from airflow_provider_flyte.compat.triggers import asset_stores
+from airflow_provider_flyte.compat.versions import confirms_events, has_event_triggers
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 

@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.arguments import argument_errors
 from airflow_provider_flyte.client.arguments import printable
-from airflow_provider_flyte.compat import (
-    AirflowNotFoundException,
-    BaseHook,
+from airflow_provider_flyte.compat import AirflowNotFoundException, BaseHook, mask_secret
+from airflow_provider_flyte.compat.connections import (
     aconnection,
     afailing_backends,
-    amask_secret,
     aunread_variable,
     failing_backends,
-    mask_here,
-    mask_secret,
     unread_variable,
 )
+from airflow_provider_flyte.compat.masking import amask_secret, mask_here
 from airflow_provider_flyte.connection import fields
 from airflow_provider_flyte.connection.reader import (
     ConnectionProblem,

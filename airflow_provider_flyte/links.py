@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from airflow_provider_flyte.compat import BaseOperatorLink, XCom, may_be_shown, push_to_database
+from airflow_provider_flyte.compat import BaseOperatorLink, XCom
+from airflow_provider_flyte.compat.ui import may_be_shown, push_to_database
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.run_key import RunKey

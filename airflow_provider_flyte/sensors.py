@@ -33,8 +33,8 @@ from airflow_provider_flyte.compat import (
     AirflowTaskTimeout,
     BaseSensorOperator,
     PokeReturnValue,
-    first_reschedule,
 )
+from airflow_provider_flyte.compat.resumption import first_reschedule
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,

@@ -142,7 +142,7 @@ def has_tab() -> bool:
 
     :raises FlyteConfigurationError: naming the option and what to enter.
     """
-    from airflow_provider_flyte.compat import has_task_tabs
+    from airflow_provider_flyte.compat.versions import has_task_tabs
 
     return has_task_tabs() and bool(_read(TAB))
 
@@ -162,7 +162,7 @@ def readable_folders() -> list[Path]:
 
 def airflow_id() -> str:
     """Which Airflow this is; docs/decisions.md has why it is told by its address."""
-    from airflow_provider_flyte.compat import base_url
+    from airflow_provider_flyte.compat.ui import base_url
 
     return _text(AIRFLOW_ID) or base_url().strip().rstrip("/") or _NO_BASE_URL
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_provider_flyte.approvals.result import Result
 from airflow_provider_flyte.client.errors import ConditionError, FlyteError, RpcError
 from airflow_provider_flyte.client.outside import storable
-from airflow_provider_flyte.compat import ask_person
+from airflow_provider_flyte.compat.human_requests import ask_person
 from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConfigurationError,

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Header, HTTPException, Request, status
 
-from airflow_provider_flyte.compat import base_url
+from airflow_provider_flyte.compat.ui import base_url
 
 
 def _from_the_page(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.run_key import RunKey, run_key
-from airflow_provider_flyte.compat import has_task_tabs, push_to_database
+from airflow_provider_flyte.compat.ui import push_to_database
+from airflow_provider_flyte.compat.versions import has_task_tabs
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import Context

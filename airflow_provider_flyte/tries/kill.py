@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.compat import AirflowTaskTimeout, task_state
+from airflow_provider_flyte.compat import AirflowTaskTimeout
+from airflow_provider_flyte.compat.task_states import task_state
 from airflow_provider_flyte.exceptions import FlyteTaskKilled
 from airflow_provider_flyte.tries.abort import abort_own
 from airflow_provider_flyte.tries.attempt import TryRun

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.compat import UNKNOWN, atask_state
+from airflow_provider_flyte.compat.task_states import UNKNOWN, atask_state
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.tries.abort import abort_own
 from airflow_provider_flyte.tries.identity import TaskInstance, Try

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_flyte.compat import ORPHANED, UNKNOWN, waits_as_running
+from airflow_provider_flyte.compat.task_states import ORPHANED, UNKNOWN, waits_as_running
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.run_key import RunKey

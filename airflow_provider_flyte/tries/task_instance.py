@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
-from airflow_provider_flyte.compat import dag_run_key, trace_shows_resets
+from airflow_provider_flyte.compat.dag_runs import dag_run_key, trace_shows_resets
 from airflow_provider_flyte.settings import airflow_id
 from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX, DagRunMarks, TaskInstance, Try
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_flyte.compat import close_persons_request, persons_answer
+from airflow_provider_flyte.compat.human_requests import close_persons_request, persons_answer
 from airflow_provider_flyte.task_log import TaskLog
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from airflow_provider_flyte.compat import has_provider_commands
+from airflow_provider_flyte.compat.versions import has_provider_commands
 from airflow_provider_flyte.exceptions import FlyteConfigurationError
 from airflow_provider_flyte.settings import has_tab
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Hashable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.compat import SharedStreamProducer, most_unread_events
+from airflow_provider_flyte.compat import SharedStreamProducer
+from airflow_provider_flyte.compat.triggers import most_unread_events
 from airflow_provider_flyte.wait.kept_state import handing_over
 from airflow_provider_flyte.wait.run_ends import RunEnds, Watched
 

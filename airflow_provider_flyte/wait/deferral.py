@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.compat import TRIGGER_FAILED, TRIGGER_TIMED_OUT
+from airflow_provider_flyte.compat.resumption import TRIGGER_FAILED, TRIGGER_TIMED_OUT
 from airflow_provider_flyte.wait.event import Ending, RunEvent, log_traceback
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_flyte.arguments import OF_SEARCH, argument_errors, check_search_names, in_utc
 from airflow_provider_flyte.client.arguments import switch
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.compat import XComArg, airflow_version, renders_in_triggerer
+from airflow_provider_flyte.compat import XComArg
+from airflow_provider_flyte.compat.versions import airflow_version, renders_in_triggerer
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.compat import StartTriggerArgs

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte import compat
+from airflow_provider_flyte.compat.event_loop import in_airflow
+from airflow_provider_flyte.compat.resumption import first_reschedule
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.sensors import FlyteRunSensor
@@ -29,7 +31,7 @@ SINCE = {"SharedStreamProducer": (3, 3)}
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", [name for name in compat._HOMES if SINCE.get(name, (2, 11)) <= AIRFLOW])
 def test_every_name_is_there_and_warns_of_nothing(name: str) -> None:
-    assert compat._find(name) is getattr(compat, name)
+    assert compat.find(name) is getattr(compat, name)
 
 
 def test_the_error_of_an_unknown_name_is_pythons_own() -> None:
@@ -71,23 +73,23 @@ class Supervisor:
 async def test_calls_into_airflow_reach_the_supervisor_in_its_own_loop() -> None:
     supervisor = Supervisor()
     polls = [f"poll {number}" for number in range(8)]
-    assert await asyncio.gather(*(compat.in_airflow(supervisor.send, one) for one in polls)) == polls
+    assert await asyncio.gather(*(in_airflow(supervisor.send, one) for one in polls)) == polls
 
 
 async def test_they_hold_no_loop() -> None:
     here = threading.get_ident()
-    assert await compat.in_airflow(threading.get_ident) != here
+    assert await in_airflow(threading.get_ident) != here
 
 
 async def test_one_that_nobody_waits_for_any_more_is_made_to_its_end() -> None:
     supervisor = Supervisor()
     supervisor.hold.clear()
-    first = asyncio.ensure_future(compat.in_airflow(supervisor.send, "first"))
+    first = asyncio.ensure_future(in_airflow(supervisor.send, "first"))
     while not supervisor.asked:
         await asyncio.sleep(0)
     first.cancel()
     supervisor.hold.set()
-    assert await compat.in_airflow(supervisor.send, "second") == "second"
+    assert await in_airflow(supervisor.send, "second") == "second"
     assert supervisor.answers == []
 
 
@@ -103,7 +105,7 @@ async def supervised(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
 
         return ask
 
-    for one in {type(compat.BaseHook.get_connection("flyte_default")), compat._find("Connection")}:
+    for one in {type(compat.BaseHook.get_connection("flyte_default")), compat.find("Connection")}:
         monkeypatch.delattr(one, "aextra_dejson", raising=False)
     monkeypatch.setattr(FlyteHook, "get_connection", asking("connection", FlyteHook.get_connection))
     mask = sys.modules[compat._HOMES["mask_secret"][AIRFLOW < (3,)]]
@@ -150,7 +152,7 @@ def test_the_first_reschedule_is_a_date_where_airflow_gives_a_text() -> None:
     given: Any = {"ti": TaskInstance(), "run_id": "manual__1"}
     date = datetime(2026, 11, 26, 14, tzinfo=timezone.utc)
     context: Any
-    began, context = compat.first_reschedule(given, sensor)
+    began, context = first_reschedule(given, sensor)
     assert began == date.timestamp()
     assert context["ti"].get_first_reschedule_date(context) == date
     assert (context["ti"].task_id, context["run_id"]) == ("wait", "manual__1")

@@ -460,6 +460,6 @@ def test_what_is_no_user_and_no_notifier_is_refused_when_the_dag_is_parsed(
 
 
 def test_an_older_airflow_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.compat._airflow_version", lambda: (3, 0))
+    monkeypatch.setattr("airflow_provider_flyte.compat.versions.airflow_version", lambda: "3.0.6")
     with pytest.raises(FlyteArgumentError, match=r"needs Airflow 3\.1 or newer"):
         FlyteConditionOperator(task_id="approve", run_name="r1", condition="approve")

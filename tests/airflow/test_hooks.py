@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte import compat
 from airflow_provider_flyte.client import ConditionError
+from airflow_provider_flyte.compat import connections
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigurationError
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.testing import LocalFlyte
@@ -228,9 +228,9 @@ class _Vault:
     def get_connection(self, conn_id: str) -> Any:
         if self.host is None:
             raise ConnectionError("sealed")
-        from airflow_provider_flyte.compat import _find
+        from airflow_provider_flyte.compat import find
 
-        return _find("Connection")(conn_id=conn_id, conn_type="flyte", host=self.host)
+        return find("Connection")(conn_id=conn_id, conn_type="flyte", host=self.host)
 
 
 @pytest.mark.parametrize(("host", "is_read"), [("vault.example.com", True), (None, False)])
@@ -238,9 +238,9 @@ def test_a_variable_that_no_one_reads_is_not_minded(
     airflow_db: None, monkeypatch: pytest.MonkeyPatch, host: str | None, is_read: bool
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_ODD", "{")
-    backends = compat._secrets_backends()
-    monkeypatch.setattr(compat, "_secrets_backends", lambda: [_Vault(host), *backends])
-    assert compat.unread_variable("odd") == (
+    backends = connections._secrets_backends()
+    monkeypatch.setattr(connections, "_secrets_backends", lambda: [_Vault(host), *backends])
+    assert connections.unread_variable("odd") == (
         ""
         if is_read
         else "EnvironmentVariablesBackend failed with JSONDecodeError: Expecting property name enclosed "

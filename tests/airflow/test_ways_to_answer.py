@@ -24,18 +24,16 @@ def ways(action: str = "a0-approve-1") -> str:
 @pytest.mark.parametrize(
     ("version", "option", "said"),
     [
-        ((2, 11), "True", f"by `python -m airflow_provider_flyte {COMMAND}`, or in Flyte's console: {PAGE}"),
-        ((3, 0), "True", f"by `python -m airflow_provider_flyte {COMMAND}`, or in Flyte's console: {PAGE}"),
-        ((3, 1), "True", f"in the tab 'Flyte', by `python -m airflow_provider_flyte {COMMAND}`, or in Flyte's "),
-        ((3, 2), "True", f"in the tab 'Flyte', by `airflow flyte {COMMAND}`, or in Flyte's console: {PAGE}"),
-        ((3, 2), "False", f"by `airflow flyte {COMMAND}`, or in Flyte's console: {PAGE}"),
-        ((3, 2), "perhaps", f"by `airflow flyte {COMMAND}`, or in Flyte's console: {PAGE}"),
+        ("2.11.0", "True", f"by `python -m airflow_provider_flyte {COMMAND}`, or in Flyte's console: {PAGE}"),
+        ("3.0.0", "True", f"by `python -m airflow_provider_flyte {COMMAND}`, or in Flyte's console: {PAGE}"),
+        ("3.1.0", "True", f"in the tab 'Flyte', by `python -m airflow_provider_flyte {COMMAND}`, or in Flyte's "),
+        ("3.2.0", "True", f"in the tab 'Flyte', by `airflow flyte {COMMAND}`, or in Flyte's console: {PAGE}"),
+        ("3.2.0", "False", f"by `airflow flyte {COMMAND}`, or in Flyte's console: {PAGE}"),
+        ("3.2.0", "perhaps", f"by `airflow flyte {COMMAND}`, or in Flyte's console: {PAGE}"),
     ],
 )
-def test_they_are_those_that_there_are(
-    monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], option: str, said: str
-) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.compat._airflow_version", lambda: version)
+def test_they_are_those_that_there_are(monkeypatch: pytest.MonkeyPatch, version: str, option: str, said: str) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.compat.versions.airflow_version", lambda: version)
     monkeypatch.setenv("AIRFLOW__FLYTE__TAB", option)
     assert ways().startswith(said)
 

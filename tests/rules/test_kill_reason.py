@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.client.run_key import RunKey
-from airflow_provider_flyte.compat import UNKNOWN, plain_state, state_in
+from airflow_provider_flyte.compat.task_states import UNKNOWN, plain_state, state_in
 from airflow_provider_flyte.tries.kill_reason import CLEARED, because_of, interrupted, why_killed
 
 KILLED = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_flyte.compat import TRIGGER_FAILED, TRIGGER_TIMED_OUT
+from airflow_provider_flyte.compat.resumption import TRIGGER_FAILED, TRIGGER_TIMED_OUT
 from airflow_provider_flyte.wait.deferral import execution_deadline, resumption, try_start
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from airflow_provider_flyte.wait.resumption import OPERATOR, SENSOR, XCOM_KEY, Settled, settled_before

@@ -290,7 +290,7 @@ async def test_an_airflow_that_cannot_give_the_connection(
     triggerer: Triggerer, monkeypatch: pytest.MonkeyPatch, limit: float | None, at: float
 ) -> None:
     from airflow_provider_flyte import hooks
-    from airflow_provider_flyte.compat import aconnection
+    from airflow_provider_flyte.compat.connections import aconnection
 
     async def away(*_: Any) -> Any:
         if triggerer.loop.time() < 48.0:

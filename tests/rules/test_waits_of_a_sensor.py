@@ -12,12 +12,7 @@ import pytest
 from airflow_provider_flyte import exceptions
 from airflow_provider_flyte.client.errors import Status
 from airflow_provider_flyte.client.phase import RunPhase
-from airflow_provider_flyte.compat import (
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    AirflowTaskTimeout,
-    TaskDeferred,
-)
+from airflow_provider_flyte.compat import AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 from airflow_provider_flyte.report.xcom import DETAILS
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.wait.event import Ending, RunEvent

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_flyte.compat import expand_mapped
+from airflow_provider_flyte.compat.triggers import expand_mapped
 from airflow_provider_flyte.wait.from_trigger import XCOM, arguments_there
 
 _RENDERING = 30.0
