@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from airflow_provider_flyte.arguments import (
     DEFAULT_DEFERRABLE,
     LEAST_INTERVAL,
     RESUME_AFTER,
-    SEARCH_ARGUMENTS,
     argument_errors,
     check_search,
 )
@@ -27,7 +25,6 @@ from airflow_provider_flyte.client.arguments import (
 )
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.compat import (
-    AirflowException,
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
@@ -40,15 +37,14 @@ from airflow_provider_flyte.exceptions import (
     FlyteArgumentError,
     FlyteConfigurationError,
     FlyteOutputsUnreadable,
-    FlyteRunFailed,
-    FlyteRunMissing,
 )
 from airflow_provider_flyte.links import FlyteRunLink, link_was_shown, show_link
 from airflow_provider_flyte.templates import KeepsTexts
 from airflow_provider_flyte.wait.from_trigger import BACKSTOP, StartInTriggerer, check_partial, check_start
+from airflow_provider_flyte.wait.sensor_flags import EndsByFlags
+from airflow_provider_flyte.wait.sensor_runs import RunsOfSensor
 
 if TYPE_CHECKING:
-    from airflow_provider_flyte.client.flows.run_search import Sought
     from airflow_provider_flyte.client.run_key import RunKey
     from airflow_provider_flyte.client.verdict import Verdict
     from airflow_provider_flyte.compat import Context
@@ -57,11 +53,8 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.wait.resumption import Settled
     from airflow_provider_flyte.wait.task_wait import TaskWait
 
-_SKIPPED_BY_SOFT_FAIL = (FlyteRunFailed, FlyteRunMissing, AirflowSensorTimeout)
-_NOT_SILENCED = (FlyteRunFailed, AirflowSensorTimeout)
 
-
-class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
+class FlyteRunSensor(KeepsTexts, RunsOfSensor, EndsByFlags, BaseSensorOperator):
     """Waits until a Flyte run is over, or several are, and returns details (``RunDetails.to_dict()``) to XCom.
 
     A run that ends in FAILED, ABORTED or TIMED_OUT fails the task without a retry, because another wait cannot
@@ -120,9 +113,6 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
     operator_extra_links = (FlyteRunLink(),)
     ui_color = "#e9dfff"
     start_trigger_args = StartInTriggerer()
-
-    _found: str | None = None
-    """The name of the run that was looked for."""
 
     _began: float | None = None
     _wait: TaskWait | None = None
@@ -272,18 +262,6 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
             before = self._settle(context, try_start(context))
         return self._observe_or_defer(context, before, patience(read), read)
 
-    def _keep_to(self, run_names: list[str]) -> None:
-        """Wait for these runs: templates may render another run now, and an edited DAG may have several instead of one.
-
-        :param run_names: none where the run is still looked for.
-        """
-        if self.task_name is not None and len(run_names) == 1:
-            [self._found] = run_names
-        elif run_names:
-            several = self.run_names is not None or len(run_names) > 1
-            self.task_name = None
-            self.run_name, self.run_names = (None, run_names) if several else (run_names[0], None)
-
     def _settle(self, context: Context, began: float) -> Settled:
         """The facts that stay the same in this try. The connection, which may name project and domain, is read later.
 
@@ -410,64 +388,6 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
                 raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
             raise FlyteArgumentError(str(error)) from error
 
-    def _check_names(self) -> None:
-        from airflow_provider_flyte.client.quoting import quoted
-        from airflow_provider_flyte.client.run_key import check_run_name
-
-        if self.task_name is not None:
-            self._sought(time.time())
-            return
-        if self.run_names is None:
-            check_run_name(self.run_name)
-            return
-        if self.run_name is not None:
-            raise ConfigError("run_name and run_names are both given; give one of them.")
-        if isinstance(self.run_names, Mapping) and "action" in self.run_names:
-            raise ConfigError(
-                "run_names is the details of one Flyte run, not a list of names. Of a FlyteRunOperator give "
-                'run_name=launch.output["run_name"], of a mapped one run_names=launch.output["run_name"].'
-            )
-        if isinstance(self.run_names, str) or not isinstance(self.run_names, Iterable):
-            raise ConfigError(
-                f"run_names is {quoted(self.run_names)}, not a list of names. Give a list, or an upstream task's "
-                "output; a template gives a text unless its DAG has render_template_as_native_obj=True."
-            )
-        names = list(self.run_names)
-        if not names:
-            raise ConfigError("run_names is empty; give at least one name.")
-        for name in names:
-            check_run_name(name)
-        # An upstream task's list is read from Airflow on each iteration.
-        self.run_names = names
-
-    @property
-    def _several(self) -> list[str] | None:
-        """The names of several runs, each once."""
-        return None if self.run_names is None else list(dict.fromkeys(self.run_names))
-
-    @property
-    def _names(self) -> list[str]:
-        if self.task_name is not None:
-            return [self._found] if self._found else []
-        return self._several or [str(self.run_name)]
-
-    @property
-    def _what(self) -> str:
-        if self._several is not None:
-            return f"{len(self._several)} Flyte runs"
-        return f"Flyte run {self._names[0]}" if self._names else f"a run of Flyte task {self.task_name}"
-
-    def _sought(self, began: float) -> Sought | None:
-        """What is looked for; None where the task knows the name of its run.
-
-        :param began: when the task began to look, in seconds since the epoch.
-        """
-        if self.task_name is None or self._found:
-            return None
-        from airflow_provider_flyte.wait.run_search import sought
-
-        return sought({name: getattr(self, name) for name in SEARCH_ARGUMENTS}, began)
-
     def _show(self, context: Context, runs: list[RunKey], url: str) -> None:
         """Let Airflow know the task's runs. Each time: it clears XCom between two pokes of a rescheduled task."""
         from airflow_provider_flyte.report.xcom import push_run
@@ -528,32 +448,6 @@ class FlyteRunSensor(KeepsTexts, BaseSensorOperator):
         if verdict.over:
             self._end(context, wait, wait.errors.error(verdict, event))
         return None
-
-    def _end(self, context: Context, wait: TaskWait | None, error: Exception) -> None:
-        """End the wait by Airflow's flags, or return when it continues (silent_fail). The same in every mode."""
-        from airflow_provider_flyte.report.xcom import push_details
-
-        if self.silent_fail and not isinstance(error, _NOT_SILENCED):
-            self.log.error("Still waiting for %s because of silent_fail. %s", self._what, error)
-            return
-        push_details(self, context, wait)
-        if self.never_fail:
-            raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
-        if self.soft_fail and isinstance(error, _SKIPPED_BY_SOFT_FAIL):
-            raise AirflowSkipException(f"Skipped because of soft_fail. {error}") from error
-        raise error
-
-    @contextmanager
-    def _never_failing(self) -> Iterator[None]:
-        """Skip where never_fail asks for it, as BaseSensorOperator.execute does when poking, for deferred waits too."""
-        try:
-            yield
-        except AirflowException:
-            raise
-        except Exception as error:
-            if self.never_fail:
-                raise AirflowSkipException(f"Skipped because of never_fail. {error}") from error
-            raise
 
     def _timed_out(self, wait: TaskWait | None) -> Exception:
         if wait is None:

@@ -33,6 +33,9 @@ OF_A_DAG_FILE = {
     "client.literals",
     "client.literals.read_from_text",
     "compat",
+    "compat.resumption",
+    "compat.ui",
+    "compat.versions",
     "connection",
     "connection.fields",
     "exceptions",
@@ -46,10 +49,12 @@ OF_A_DAG_FILE = {
     "tries.supervisor",
     "wait",
     "wait.from_trigger",
+    "wait.sensor_flags",
+    "wait.sensor_runs",
 }
 """Our modules that a DAG file brings in. All others wait until a task runs."""
 
-OF_SENSORS = {"sensors", "wait", "wait.from_trigger"}
+OF_SENSORS = {"compat.resumption", "sensors", "wait", "wait.from_trigger", "wait.sensor_flags", "wait.sensor_runs"}
 
 OF_AIRFLOW = {"provider_info", "settings", "client.backoff", "client.watch", "client.watch.pacing"}
 """What Airflow 3 itself brings in with its configuration."""
