@@ -94,7 +94,7 @@ class FlyteConditionTrigger(TaskTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, whatever happens, except for a cancellation."""
         self._sending = TroubleLog(self.log)
-        self._request = AirflowRequest(self.task_instance_id, self.log)
+        self._request = AirflowRequest(self.task_instance_id)
         try:
             yield TriggerEvent(await self._event())
         finally:

@@ -8,9 +8,6 @@ from typing import Any, Protocol
 class TaskLog(Protocol):
     """The methods that the task logs of both Airflows have."""
 
-    def debug(self, event: str, /, *args: Any) -> Any:
-        """Log what only a developer asks for."""
-
     def info(self, event: str, /, *args: Any) -> Any:
         """Log what happened."""
 

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_flyte.compat.human_requests import close_persons_request, persons_answer
-from airflow_provider_flyte.task_log import TaskLog
+
+log = logging.getLogger(__name__)
 
 
 class AirflowRequest:
     """The request of one task instance.
 
     :param task_instance_id: whose it is.
-    :param log: the task's log.
     """
 
-    def __init__(self, task_instance_id: str, log: TaskLog) -> None:
+    def __init__(self, task_instance_id: str) -> None:
         self._id = task_instance_id
-        self._log = log
 
     async def response(self) -> dict[str, Any] | None:
         """What a person has answered, as Airflow 3.3 gives it to the task; None where nobody has."""
         try:
             given = await persons_answer(self._id)
         except Exception as error:
-            self._log.debug("Airflow's request could not be read: %s", error)
+            log.debug("Airflow's request could not be read: %s", error)
             return None
         if given is None or not given.chosen_options:
             return None
@@ -44,6 +44,6 @@ class AirflowRequest:
         try:
             await close_persons_request(self._id, list(chosen_options) or [CLOSED], params_input or {})
         except Exception as error:
-            self._log.debug("Airflow's request could not be closed: %s", error)
+            log.debug("Airflow's request could not be closed: %s", error)
             return False
         return True

@@ -105,7 +105,7 @@ class WaitErrors:
         """The exception for a trigger that ended without an answer."""
         return self._together([run.broken(why) for run in self._those(lambda run: not run.settled)])
 
-    def _those(self, concerned: Callable[[RunWait], bool]) -> list[RunWait]:
+    def _those(self, concerned: Callable[[RunWait], bool]) -> Sequence[RunWait]:
         """The runs that an error is about; all of them where it is about none in particular."""
         return [run for run in self._runs if concerned(run)] or self._runs
 

@@ -476,7 +476,7 @@ def test_an_error_is_about_those_whom_it_concerns(worker: Worker) -> None:
     wait.observe(0.0)
     assert [each.run for each in wait.errors.unreachable("why").errors] == ["r1", "gone"]
     # Of one run it is that run's own.
-    assert worker.waits("r1").timed_out(9.0).errors == ()
+    assert worker.waits("r1").errors.timed_out(9.0).errors == ()
 
 
 # -- the trigger's event
