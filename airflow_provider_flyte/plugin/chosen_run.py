@@ -18,7 +18,7 @@ from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.plugin.access import AskedTask, ReadableTask
 from airflow_provider_flyte.plugin.earlier_tries import earlier_tries
-from airflow_provider_flyte.plugin.live_runs import LiveRuns, Observation, Poll
+from airflow_provider_flyte.plugin.live_runs import LiveRuns, Reply, RunQuery
 from airflow_provider_flyte.plugin.stored_task import Stored, StoredTask
 from airflow_provider_flyte.report.task_runs import MOST_RUNS
 
@@ -79,11 +79,11 @@ class Chosen:
                 f"connection {one_line(self.flyte_conn_id, LONGEST_NAME)!r}. Look at it again.",
             )
 
-    async def observe(self, poll: Poll[T]) -> Observation[T]:
-        """What Flyte says of it; see :meth:`LiveRuns.observe`."""
-        return await self.live.observe(self.flyte_conn_id, self.key, poll)
+    async def ask(self, query: RunQuery[T]) -> Reply[T]:
+        """What Flyte answers about it; see :meth:`LiveRuns.ask`."""
+        return await self.live.ask(self.flyte_conn_id, self.key, query)
 
-    async def do(self, action: Callable[[FlyteClient, RunKey], Awaitable[T]]) -> Observation[T]:
+    async def do(self, action: Callable[[FlyteClient, RunKey], Awaitable[T]]) -> Reply[T]:
         """Do something to it; see :meth:`LiveRuns.do`."""
         return await self.live.do(self.flyte_conn_id, self.key, action)
 
@@ -100,11 +100,11 @@ async def choose(asked: AskedTask, stored: StoredTask, live: LiveRuns, run: int,
     if of_try in (None, stored.runs.try_number):
         return Chosen(stored.runs.flyte_conn_id, stored.runs.runs[run], live)
     last = Chosen(stored.runs.flyte_conn_id, stored.runs.runs[0], live)
-    observation = await last.observe(earlier_tries(asked))
-    if observation.answer is None or of_try not in observation.answer:
-        why = one_line(observation.trouble) or f"No run of try {of_try} is known."
+    reply = await last.ask(earlier_tries(asked))
+    if reply.answer is None or of_try not in reply.answer:
+        why = one_line(reply.trouble) or f"No run of try {of_try} is known."
         raise HTTPException(status.HTTP_404_NOT_FOUND, why)
-    return Chosen(last.flyte_conn_id, observation.answer[of_try], live)
+    return Chosen(last.flyte_conn_id, reply.answer[of_try], live)
 
 
 async def _chosen(asked: ReadableTask, stored: Stored, live: Live, run: Index = 0, of_try: TryNumber = None) -> Chosen:

@@ -12,7 +12,7 @@ from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_l
 from airflow_provider_flyte.plugin.access import Editor, MayEdit, UserName
 from airflow_provider_flyte.plugin.chosen_run import Chosen, ChosenRun
 from airflow_provider_flyte.plugin.from_the_page import FromThePage
-from airflow_provider_flyte.plugin.live_runs import SMALL, Poll
+from airflow_provider_flyte.plugin.live_runs import SMALL, RunQuery
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient
@@ -42,14 +42,14 @@ def _size(found: list[Condition]) -> int:
     return SMALL + 2 * sum(len(each.prompt) + len(each.description) for each in found)
 
 
-CONDITIONS: Poll[list[Condition]] = Poll("conditions", _ask_conditions, lambda found: 5.0, _size)
+CONDITIONS: RunQuery[list[Condition]] = RunQuery("conditions", _ask_conditions, lambda found: 5.0, _size)
 """The conditions that wait for an answer."""
 
 
 @router.get("/api/conditions")
 async def show_conditions(chosen: ChosenRun, edit: MayEdit) -> dict[str, Any]:
     """What the run waits for."""
-    observation = await chosen.observe(CONDITIONS)
+    reply = await chosen.ask(CONDITIONS)
     shown = [
         {
             "shown": chosen.digest(*_all_shown(each)),
@@ -59,9 +59,9 @@ async def show_conditions(chosen: ChosenRun, edit: MayEdit) -> dict[str, Any]:
             "description": some_lines(each.description),
             "kind": _kind(each),
         }
-        for each in observation.answer or ()
+        for each in reply.answer or ()
     ]
-    return {"shown": chosen.digest(), "conditions": shown, "may_answer": edit, "trouble": one_line(observation.trouble)}
+    return {"shown": chosen.digest(), "conditions": shown, "may_answer": edit, "trouble": one_line(reply.trouble)}
 
 
 def _kind(condition: Condition) -> str | None:

@@ -14,7 +14,7 @@ from airflow_provider_flyte.client.phase import is_terminal, phase_name
 from airflow_provider_flyte.client.run_key import ProjectDomain, RunKey
 from airflow_provider_flyte.plugin.chosen_run import Live
 from airflow_provider_flyte.plugin.dag_runs import DAG_RUNS, Listed, ListedTask
-from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER, SMALL, LiveRuns, Observation, Poll
+from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER, SMALL, LiveRuns, Reply, RunQuery
 from airflow_provider_flyte.plugin.view import shown_time
 
 if TYPE_CHECKING:
@@ -36,33 +36,33 @@ router = APIRouter()
 @router.get("/api/runs")
 async def show_runs(listed: Listed, live: Live) -> dict[str, Any]:
     """A page of the runs of a DAG, or of one DAG run."""
-    observations = await _observe_all(live, listed.tasks)
-    rows = [row for task in listed.tasks for row in _rows(task, observations)]
+    replies = await _ask_all(live, listed.tasks)
+    rows = [row for task in listed.tasks for row in _rows(task, replies)]
     return {
         "rows": rows,
         "following": listed.following,
         "dag_runs": DAG_RUNS,
         "over": listed.over and all(row["over"] for row in rows),
-        "troubles": _troubles(observations.values()),
+        "troubles": _troubles(replies.values()),
     }
 
 
 Group = tuple[str, ProjectDomain]
 """What one call is for: a connection, and a project and domain."""
 
-Observations = Mapping[Group, "Observation[ListedRuns]"]
+Replies = Mapping[Group, "Reply[ListedRuns]"]
 
 
-async def _observe_all(live: LiveRuns, tasks: Iterable[ListedTask]) -> Observations:
+async def _ask_all(live: LiveRuns, tasks: Iterable[ListedTask]) -> Replies:
     groups: dict[Group, set[str]] = {}
     for runs in (task.runs for task in tasks if task.runs):
         for key in runs.runs:
             groups.setdefault((runs.flyte_conn_id, key.project_domain), set()).add(key.name)
-    observations = await asyncio.gather(*(_observe(live, group, sorted(names)) for group, names in groups.items()))
-    return dict(zip(groups, observations, strict=True))
+    replies = await asyncio.gather(*(_ask(live, group, sorted(names)) for group, names in groups.items()))
+    return dict(zip(groups, replies, strict=True))
 
 
-async def _observe(live: LiveRuns, group: Group, names: Sequence[str]) -> Observation[ListedRuns]:
+async def _ask(live: LiveRuns, group: Group, names: Sequence[str]) -> Reply[ListedRuns]:
     conn_id, where = group
 
     async def ask(client: FlyteClient, key: RunKey) -> ListedRuns:
@@ -71,7 +71,7 @@ async def _observe(live: LiveRuns, group: Group, names: Sequence[str]) -> Observ
         return await client.aexecute(listed_runs(where, names, client.config.org), retry_for=0.0)
 
     # Whether the connection may be used for this project and domain is seen by one of the runs.
-    return await live.observe(conn_id, where.run(names[0]), Poll(f"list {' '.join(names)}", ask, _fresh, _size))
+    return await live.ask(conn_id, where.run(names[0]), RunQuery(f"list {' '.join(names)}", ask, _fresh, _size))
 
 
 def _fresh(answer: ListedRuns) -> float:
@@ -84,7 +84,7 @@ def _size(answer: ListedRuns) -> int:
     return SMALL + 1_000 * len(answer.rows)
 
 
-def _rows(task: ListedTask, observations: Observations) -> Iterator[dict[str, Any]]:
+def _rows(task: ListedTask, replies: Replies) -> Iterator[dict[str, Any]]:
     about = _NOTHING | {
         "run_id": task.run_id,
         "task_id": task.task_id,
@@ -97,9 +97,9 @@ def _rows(task: ListedTask, observations: Observations) -> Iterator[dict[str, An
         yield about
         return
     for key in task.runs.runs:
-        observation = observations[task.runs.flyte_conn_id, key.project_domain]
-        row = observation.answer.rows.get(key.name) if observation.answer else None
-        missing = observation.answer is not None and key.name in observation.answer.missing
+        reply = replies[task.runs.flyte_conn_id, key.project_domain]
+        row = reply.answer.rows.get(key.name) if reply.answer else None
+        missing = reply.answer is not None and key.name in reply.answer.missing
         yield (
             about
             | {
@@ -107,7 +107,7 @@ def _rows(task: ListedTask, observations: Observations) -> Iterator[dict[str, An
                 "name": key.name,
                 "project": key.project,
                 "domain": key.domain,
-                "url": observation.url_of(key),
+                "url": reply.url_of(key),
                 "missing": missing,
                 "over": task.over and (missing or (row is not None and is_terminal(row.phase))),
                 "left_out": task.runs.total - len(task.runs.runs) if key is task.runs.runs[-1] else 0,
@@ -143,7 +143,7 @@ def _seen(row: RunRow) -> dict[str, Any]:
     }
 
 
-def _troubles(observations: Iterable[Observation[ListedRuns]]) -> list[str]:
+def _troubles(replies: Iterable[Reply[ListedRuns]]) -> list[str]:
     """Each once: a Flyte that is away is so for all of its projects."""
-    said = dict.fromkeys(one_line(observation.trouble, LONGEST) for observation in observations if observation.trouble)
+    said = dict.fromkeys(one_line(reply.trouble, LONGEST) for reply in replies if reply.trouble)
     return list(said)[:MOST_TROUBLES]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from airflow_provider_flyte.plugin.access import AskedTask
 from airflow_provider_flyte.plugin.airflow_server import TaskInstanceHistory, create_session
-from airflow_provider_flyte.plugin.live_runs import LiveRuns, Poll
+from airflow_provider_flyte.plugin.live_runs import LiveRuns, RunQuery
 from airflow_provider_flyte.report.task_runs import TaskRuns
 from airflow_provider_flyte.settings import airflow_id
 
@@ -22,7 +22,7 @@ _FRESH = 60.0
 """Seconds: what was a try's run stays it."""
 
 
-def earlier_tries(asked: AskedTask) -> Poll[dict[int, RunKey]]:
+def earlier_tries(asked: AskedTask) -> RunQuery[dict[int, RunKey]]:
     """Which runs the earlier tries of a task instance have launched, by the tries' numbers, newest first.
 
     :param asked: the task instance. What is asked about is the run of its last try.
@@ -40,15 +40,15 @@ def earlier_tries(asked: AskedTask) -> Poll[dict[int, RunKey]]:
         flow = runs_of_earlier_tries(last, task, attempts, prefix, config.org)
         return await client.aexecute(flow, retry_for=0.0)
 
-    return Poll(f"tries of {json.dumps(asked)}", ask, lambda found: _FRESH)
+    return RunQuery(f"tries of {json.dumps(asked)}", ask, lambda found: _FRESH)
 
 
 async def numbers_of_tries(asked: AskedTask, stored: TaskRuns, live: LiveRuns) -> list[int]:
     """The numbers of the tries that can be shown, newest first: that of the last run, and of those before it."""
     earlier: dict[int, RunKey] = {}
     if stored.try_number > 1:
-        observation = await live.observe(stored.flyte_conn_id, stored.runs[0], earlier_tries(asked))
-        earlier = observation.answer or {}
+        reply = await live.ask(stored.flyte_conn_id, stored.runs[0], earlier_tries(asked))
+        earlier = reply.answer or {}
     return [stored.try_number, *(number for number in earlier if number < stored.try_number)]
 
 

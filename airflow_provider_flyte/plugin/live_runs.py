@@ -1,4 +1,4 @@
-"""What Flyte says of runs that somebody looks at: one client a connection, and one poll a run for all who look.
+"""What Flyte answers about runs that somebody views: one client a connection, and one query a run for all who view it.
 
 Nothing is asked but for a request from a browser, and a run that was asked about a moment ago is not asked about again.
 """
@@ -30,8 +30,8 @@ FRESH_WHEN_OVER = 60.0
 MOST_CONNECTIONS = 16
 """How many connections have an open client; that of the one not asked for longest is closed."""
 
-MOST_OBSERVATIONS = 500
-"""How many answers are remembered."""
+MOST_REPLIES = 500
+"""How many replies are remembered."""
 
 MOST_BYTES = 64 << 20
 """How large they are together; the last one is remembered in any case."""
@@ -51,8 +51,8 @@ def _no_page(key: RunKey) -> str:
 
 
 @dataclass(frozen=True)
-class Observation(Generic[T]):
-    """What Flyte said of a run."""
+class Reply(Generic[T]):
+    """What Flyte answered to a query, or why it did not."""
 
     answer: T | None = None
     """None where there was none."""
@@ -65,7 +65,7 @@ class Observation(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Poll(Generic[T]):
+class RunQuery(Generic[T]):
     """What may be asked about a run."""
 
     name: str
@@ -89,7 +89,7 @@ async def _read_details(client: FlyteClient, key: RunKey) -> RunDetails:
     return RunDetails(await client.aexecute(asked, retry_for=0.0), client)
 
 
-DETAILS: Poll[RunDetails] = Poll(
+DETAILS: RunQuery[RunDetails] = RunQuery(
     "details",
     _read_details,
     lambda details: FRESH_WHEN_OVER if details.done() else FRESH,
@@ -107,32 +107,34 @@ class LiveRuns:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._connections: OrderedDict[str, _Connection] = OrderedDict()
-        self._observations: OrderedDict[tuple[str, RunKey, str], _Asked] = OrderedDict()
+        self._replies: OrderedDict[tuple[str, RunKey, str], _Asked] = OrderedDict()
         self._background: set[asyncio.Task[Any]] = set()
 
-    async def observe(self, flyte_conn_id: str, key: RunKey, poll: Poll[T]) -> Observation[T]:
-        """What Flyte says of a run now, or said a moment ago. Trouble is an answer, too.
+    async def ask(self, flyte_conn_id: str, key: RunKey, query: RunQuery[T]) -> Reply[T]:
+        """What Flyte answers now, or answered a moment ago. Trouble is a reply, too.
 
         :param flyte_conn_id: the Airflow connection.
         :param key: the run.
-        :param poll: what is asked.
+        :param query: what is asked.
         """
-        wanted = (flyte_conn_id, key, poll.name)
-        asked = self._observations.get(wanted)
+        wanted = (flyte_conn_id, key, query.name)
+        asked = self._replies.get(wanted)
         if asked is None or asked.until < self._clock():
             self._drop_what_is_old()
-            asked = self._observations[wanted] = _Asked()
+            asked = self._replies[wanted] = _Asked()
             # In an empty context, as what works for all; and not cancelled with the browser that asked first.
-            asked.answer = contextvars.Context().run(asyncio.create_task, self._ask(asked, flyte_conn_id, key, poll))
-            while len(self._observations) > MOST_OBSERVATIONS:
-                self._observations.popitem(last=False)
+            asked.answer = contextvars.Context().run(
+                asyncio.create_task, self._reply_to(asked, flyte_conn_id, key, query)
+            )
+            while len(self._replies) > MOST_REPLIES:
+                self._replies.popitem(last=False)
         assert asked.answer is not None
-        observation: Observation[T] = await asyncio.shield(asked.answer)
-        return observation
+        reply: Reply[T] = await asyncio.shield(asked.answer)
+        return reply
 
     async def do(
         self, flyte_conn_id: str, key: RunKey, action: Callable[[FlyteClient, RunKey], Awaitable[T]]
-    ) -> Observation[T]:
+    ) -> Reply[T]:
         """Do something to a run, after which what was known of it is forgotten.
 
         :param flyte_conn_id: the Airflow connection.
@@ -143,15 +145,15 @@ class LiveRuns:
             # Not cancelled with the browser, either.
             return await asyncio.shield(self._start(self._answer(flyte_conn_id, key, action)))
         finally:
-            for known in [known for known in self._observations if known[:2] == (flyte_conn_id, key)]:
-                del self._observations[known]
+            for known in [known for known in self._replies if known[:2] == (flyte_conn_id, key)]:
+                del self._replies[known]
 
     async def aclose(self) -> None:
         """Close all clients."""
-        for asked in self._observations.values():
+        for asked in self._replies.values():
             if asked.answer is not None:
                 asked.answer.cancel()
-        self._observations.clear()
+        self._replies.clear()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -160,22 +162,22 @@ class LiveRuns:
             connection.close()
         await asyncio.gather(*(connection.ended() for connection in connections))
 
-    async def _ask(self, asked: _Asked, flyte_conn_id: str, key: RunKey, poll: Poll[T]) -> Observation[T]:
+    async def _reply_to(self, asked: _Asked, flyte_conn_id: str, key: RunKey, query: RunQuery[T]) -> Reply[T]:
         fresh = FRESH
         try:
-            observation = await self._answer(flyte_conn_id, key, poll.ask)
-            if observation.answer is not None:
-                fresh = poll.fresh(observation.answer)
-                asked.size = poll.size(observation.answer)
+            reply = await self._answer(flyte_conn_id, key, query.ask)
+            if reply.answer is not None:
+                fresh = query.fresh(reply.answer)
+                asked.size = query.size(reply.answer)
                 self._drop_what_is_too_much(asked)
-            return observation
+            return reply
         finally:
             # Also after an error that nobody expects, or it would stand there until the process ends.
             asked.until = self._clock() + fresh
 
     async def _answer(
         self, flyte_conn_id: str, key: RunKey, ask: Callable[[FlyteClient, RunKey], Awaitable[T]]
-    ) -> Observation[T]:
+    ) -> Reply[T]:
         from airflow_provider_flyte.client.errors import FlyteError
         from airflow_provider_flyte.exceptions import FlyteConfigurationError
 
@@ -187,25 +189,25 @@ class LiveRuns:
             client.config.key(key.name, key.project, key.domain)
             url_of = client.config.run_url
             async with connection.calls:
-                return Observation(await ask(client, key), url_of)
+                return Reply(await ask(client, key), url_of)
         except (FlyteConfigurationError, FlyteError) as error:
-            return Observation(None, url_of, str(error))
+            return Reply(None, url_of, str(error))
         finally:
             connection.give_back()
 
     def _drop_what_is_old(self) -> None:
         # The actions of a run may be ten thousand.
         now = self._clock()
-        for old in [known for known, asked in self._observations.items() if asked.until < now]:
-            del self._observations[old]
+        for old in [known for known, asked in self._replies.items() if asked.until < now]:
+            del self._replies[old]
 
     def _drop_what_is_too_much(self, newest: _Asked) -> None:
-        total = sum(asked.size for asked in self._observations.values())
-        for known, asked in list(self._observations.items()):
+        total = sum(asked.size for asked in self._replies.values())
+        for known, asked in list(self._replies.items()):
             if total <= MOST_BYTES:
                 break
             if asked is not newest and asked.size:
-                del self._observations[known]
+                del self._replies[known]
                 total -= asked.size
 
     def _connection(self, flyte_conn_id: str) -> _Connection:
@@ -220,8 +222,8 @@ class LiveRuns:
     def _forget(self, connection: _Connection) -> None:
         if self._connections.get(connection.flyte_conn_id) is connection:
             del self._connections[connection.flyte_conn_id]
-            for known in [known for known in self._observations if known[0] == connection.flyte_conn_id]:
-                del self._observations[known]
+            for known in [known for known in self._replies if known[0] == connection.flyte_conn_id]:
+                del self._replies[known]
 
     def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
@@ -233,9 +235,9 @@ class LiveRuns:
 
 @dataclass
 class _Asked:
-    """One poll, for whoever looks at the run until then."""
+    """One query, for whoever views the run until then."""
 
-    answer: asyncio.Task[Observation[Any]] | None = None
+    answer: asyncio.Task[Reply[Any]] | None = None
     until: float = float("inf")
     size: int = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, RunQuery
 
 from airflow_provider_flyte.client.flows.calls import ROOT_ACTION
 from airflow_provider_flyte.client.outside import LONGEST, LONGEST_NAME, one_line
@@ -26,7 +26,7 @@ from airflow_provider_flyte.plugin.chosen_run import ChosenRun, Index, Live, Try
 from airflow_provider_flyte.plugin.earlier_tries import numbers_of_tries
 from airflow_provider_flyte.plugin.from_the_page import FromThePage
 from airflow_provider_flyte.plugin.live_runs import DETAILS
-from airflow_provider_flyte.plugin.polls import ACTIONS, FAILED_ACTIONS, LINES, VALUES, log_of
+from airflow_provider_flyte.plugin.queries import ACTIONS, FAILED_ACTIONS, LINES, VALUES, log_of
 from airflow_provider_flyte.plugin.stored_task import Stored
 from airflow_provider_flyte.plugin.view import run_view, values_text
 from airflow_provider_flyte.settings import shows_values
@@ -55,8 +55,8 @@ async def show(
     if runs is None:
         return shown
     chosen = await choose(asked, stored, live, run, of_try)
-    observation = await chosen.observe(DETAILS)
-    details = observation.answer
+    reply = await chosen.ask(DETAILS)
+    details = reply.answer
     earlier = of_try not in (None, runs.try_number)
     return shown | {
         "runs": [chosen.key.name] if earlier else [each.name for each in runs.runs],
@@ -67,8 +67,8 @@ async def show(
         "name": chosen.key.name,
         "project": chosen.key.project,
         "domain": chosen.key.domain,
-        "url": observation.url_of(chosen.key),
-        "trouble": one_line(observation.trouble, LONGEST),
+        "url": reply.url_of(chosen.key),
+        "trouble": one_line(reply.trouble, LONGEST),
         "run": run_view(details, logs=logs) if details else None,
         "logs": logs,
         "values": xcom and shows_values(),
@@ -79,28 +79,26 @@ async def show(
 @router.get("/api/log", dependencies=[LogReader])
 async def show_log(chosen: ChosenRun) -> dict[str, Any]:
     """The end of the log of a run's last attempt."""
-    details = (await chosen.observe(DETAILS)).answer
+    details = (await chosen.ask(DETAILS)).answer
     attempts = details.pb2.action.attempts if details else ()
     attempt = max(1, attempts[-1].attempt) if attempts else 1
-    observation = await chosen.observe(log_of(attempt))
-    lines, trouble = (
-        (observation.answer.lines, observation.answer.trouble) if observation.answer else ((), observation.trouble)
-    )
+    reply = await chosen.ask(log_of(attempt))
+    lines, trouble = (reply.answer.lines, reply.answer.trouble) if reply.answer else ((), reply.trouble)
     return {"attempt": attempt, "lines": list(lines), "most": LINES, "trouble": one_line(trouble)}
 
 
 @router.get("/api/failed", dependencies=[LogReader])
 async def show_failed(chosen: ChosenRun) -> dict[str, Any]:
     """The child actions of a run that failed first."""
-    observation = await chosen.observe(FAILED_ACTIONS)
-    if observation.answer is None:
-        return {"actions": [], "more": 0, "trouble": one_line(observation.trouble)}
-    actions = [{"name": each.name, "task": each.task, "why": each.why} for each in observation.answer.first]
-    return {"actions": actions, "more": observation.answer.more, "trouble": one_line(observation.answer.trouble)}
+    reply = await chosen.ask(FAILED_ACTIONS)
+    if reply.answer is None:
+        return {"actions": [], "more": 0, "trouble": one_line(reply.trouble)}
+    actions = [{"name": each.name, "task": each.task, "why": each.why} for each in reply.answer.first]
+    return {"actions": actions, "more": reply.answer.more, "trouble": one_line(reply.answer.trouble)}
 
 
-Names = Annotated[list[Annotated[str, Query(max_length=LONGEST_NAME)]], Query(max_length=MOST_LEVELS)]
-Numbers = Annotated[list[Annotated[int, Query(ge=0, lt=2**31)]], Query(max_length=MOST_LEVELS)]
+Names = Annotated[list[Annotated[str, RunQuery(max_length=LONGEST_NAME)]], RunQuery(max_length=MOST_LEVELS)]
+Numbers = Annotated[list[Annotated[int, RunQuery(ge=0, lt=2**31)]], RunQuery(max_length=MOST_LEVELS)]
 
 
 @router.get("/api/actions")
@@ -112,22 +110,22 @@ async def show_actions(chosen: ChosenRun, parent: Names, group: Names, first: Nu
     :param group: the groups of them, '' for what stands outside of groups.
     :param first: how many are left out before the first that is shown.
     """
-    observation = await chosen.observe(ACTIONS)
-    if observation.answer is None:
-        return {"levels": [], "total": 0, "left_out": 0, "trouble": one_line(observation.trouble)}
+    reply = await chosen.ask(ACTIONS)
+    if reply.answer is None:
+        return {"levels": [], "total": 0, "left_out": 0, "trouble": one_line(reply.trouble)}
     levels = [Level(*each) for each in zip(parent, group, first, strict=False)]
     # In a thread: there may be thousands.
-    return await asyncio.to_thread(levels_view, observation.answer, levels, ROOT_ACTION)
+    return await asyncio.to_thread(levels_view, reply.answer, levels, ROOT_ACTION)
 
 
 @router.get("/api/values", dependencies=[XComReader])
 async def show_values(chosen: ChosenRun) -> dict[str, Any]:
     """The inputs and outputs of a run, as texts."""
-    observation = await chosen.observe(VALUES)
-    inputs, outputs = (observation.answer.inputs, observation.answer.outputs) if observation.answer else ({}, {})
+    reply = await chosen.ask(VALUES)
+    inputs, outputs = (reply.answer.inputs, reply.answer.outputs) if reply.answer else ({}, {})
     # In a thread: a value may be large, and Airflow's masker looks at all of it.
     texts = [await asyncio.to_thread(values_text, values, redact) for values in (inputs, outputs)]
-    return {"inputs": texts[0], "outputs": texts[1], "trouble": one_line(observation.trouble)}
+    return {"inputs": texts[0], "outputs": texts[1], "trouble": one_line(reply.trouble)}
 
 
 @router.post("/api/abort", dependencies=[Editor, FromThePage])

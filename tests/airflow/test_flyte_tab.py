@@ -20,7 +20,7 @@ from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.plugin.app import HEADERS, STATIC, make_app
 from airflow_provider_flyte.plugin.chosen_run import Chosen
 from airflow_provider_flyte.plugin.live_runs import LiveRuns
-from airflow_provider_flyte.plugin.polls import LINES
+from airflow_provider_flyte.plugin.queries import LINES
 from airflow_provider_flyte.report.task_runs import KEY, MOST_RUNS, TaskRuns
 from airflow_provider_flyte.settings import airflow_id
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle

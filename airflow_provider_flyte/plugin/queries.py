@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER, SMALL, Poll
+from airflow_provider_flyte.plugin.live_runs import FRESH_WHEN_OVER, SMALL, RunQuery
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient
@@ -23,7 +23,7 @@ _FAILED_ACTIONS = 20
 """Of how many failed child actions the errors are read."""
 
 
-def log_of(attempt: int) -> Poll[LogTail]:
+def log_of(attempt: int) -> RunQuery[LogTail]:
     """The end of an attempt's log.
 
     :param attempt: its number, from 1.
@@ -34,7 +34,7 @@ def log_of(attempt: int) -> Poll[LogTail]:
 
         return await client.aexecute(tail_log(key, client.config.org, attempt, LINES, _WITHIN), retry_for=0.0)
 
-    return Poll(f"log {attempt}", ask, lambda tail: 5.0, lambda tail: SMALL + sum(map(len, tail.lines)))
+    return RunQuery(f"log {attempt}", ask, lambda tail: 5.0, lambda tail: SMALL + sum(map(len, tail.lines)))
 
 
 class Values(NamedTuple):
@@ -56,7 +56,7 @@ async def _ask_values(client: FlyteClient, key: RunKey) -> Values:
     return Values(named_values(data.inputs), named_values(data.outputs), data.ByteSize())
 
 
-VALUES: Poll[Values] = Poll("values", _ask_values, lambda values: 10.0, lambda values: SMALL + 4 * values.size)
+VALUES: RunQuery[Values] = RunQuery("values", _ask_values, lambda values: 10.0, lambda values: SMALL + 4 * values.size)
 """The inputs and outputs, as plain Python values."""
 
 
@@ -66,7 +66,7 @@ async def _ask_failed(client: FlyteClient, key: RunKey) -> FailedActions:
     return await client.aexecute(failed_actions(key, client.config.org, most=_FAILED_ACTIONS), retry_for=0.0)
 
 
-FAILED_ACTIONS: Poll[FailedActions] = Poll("failed actions", _ask_failed, lambda found: 10.0)
+FAILED_ACTIONS: RunQuery[FailedActions] = RunQuery("failed actions", _ask_failed, lambda found: 10.0)
 """The child actions that failed first, with their errors."""
 
 
@@ -79,7 +79,7 @@ async def _ask_actions(client: FlyteClient, key: RunKey) -> ActionTree:
 _ROW = 1_000
 """Bytes of an action, roughly; measured: 730, with names of 25 characters."""
 
-ACTIONS: Poll[ActionTree] = Poll(
+ACTIONS: RunQuery[ActionTree] = RunQuery(
     "actions",
     _ask_actions,
     lambda tree: FRESH_WHEN_OVER if tree.over else 10.0,
