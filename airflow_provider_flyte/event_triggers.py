@@ -102,7 +102,7 @@ class FlyteRunsTrigger(BaseEventTrigger):
                 yield TriggerEvent(payload)
                 ends.settle(name)
 
-    # -- for an Airflow that confirms events. No other trigger has the same key: a late one would miss what was told.
+    # -- for an Airflow that confirms events. No other trigger has the same key: a late one would miss what came before.
 
     def shared_stream_key(self) -> Hashable | None:
         """What distinguishes this trigger from all others; None where this Airflow does not confirm events."""

@@ -39,7 +39,7 @@ def has_event_triggers() -> bool:
 
 
 def confirms_events() -> bool:
-    """Whether a trigger for assets is told which of its events are stored (3.3)."""
+    """Whether a trigger for assets learns which of its events are stored (3.3)."""
     return hasattr(find("BaseEventTrigger"), "create_shared_stream_producer")
 
 

@@ -23,7 +23,7 @@ def run_payload(row: RunRow, url: str, labels: Mapping[str, str] | None = None) 
     """
     start, end = (time_of(at).isoformat() if at else None for at in (row.created_at, row.ended_at))
     payload: dict[str, Any] = {
-        # The same each time that this end is told, and no other's.
+        # The same each time that this end is reported, and no other's.
         "id": f"{row.key} {end}" if end else str(row.key),
         "run_name": row.name,
         "project": row.key.project,

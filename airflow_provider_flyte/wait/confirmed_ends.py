@@ -48,7 +48,7 @@ class ConfirmedEnds(SharedStreamProducer):
                     await self._confirmed.wait()
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Note which events are stored. The others are told again by whoever goes on from the state."""
+        """Note which events are stored. The others are reported again by whoever goes on from the state."""
         self._unconfirmed -= len(batch)
         self._confirmed.set()
         stored = [item.broker_payload for item in batch if item.outcome.is_clean]

@@ -14,7 +14,7 @@ from airflow_provider_flyte.client.watch.feed_state import FeedState, newest
 log = logging.getLogger(__name__)
 
 SAVED_EVERY = 30.0
-"""Seconds between two times of keeping what has changed while nothing was told."""
+"""Seconds between two times of keeping what has changed while nothing was reported."""
 
 _SAVED_AT_FIRST = 1.0
 """The same until all runs were listed once."""
@@ -66,7 +66,7 @@ class KeptState:
                 self._what,
                 self._key,
                 one_line(problems[0]),
-                "Runs that ended meanwhile are told of only as far as since= reaches."
+                "Runs that ended meanwhile are reported only as far as since= reaches."
                 if state is None
                 else "What is kept for another asset is used.",
             )

@@ -108,7 +108,7 @@ class RunEnds:
         if state is None:
             since, at = self._watched.since, now()
             state = FeedState(at - OVERLAP, began=at) if since is None else FeedState(since)
-            # At once, so that what ends from now on is told whatever happens to this process.
+            # At once, so that what ends from now on is reported whatever happens to this process.
             await self._kept.save(state)
         self._state = state
         return state

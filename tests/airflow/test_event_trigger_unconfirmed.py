@@ -62,7 +62,7 @@ async def test_it_fires_for_each_end_from_now_on(flyte_default: LocalFlyte) -> N
 
 @pytest.mark.usefixtures("no_watcher_left")
 async def test_each_start_begins_at_since_and_ids_tell_what_is_repeated(flyte_default: LocalFlyte) -> None:
-    """What ended while no triggerer ran is told, and again what was told: the two lines of docs/assets.md drop it."""
+    """What ended while no triggerer ran is reported, and again what was: the two lines of docs/assets.md drop it."""
     for name in ("r1", "r2"):
         flyte_default.run(name).succeeds()
     async with events_of(since=timedelta(hours=1)) as next_payload:

@@ -47,7 +47,7 @@ def test_each_of_fifty_runs_is_seen(airflow: StandaloneAirflow, flyte: LocalFlyt
 
     both = [_told(airflow, asset) for asset in ASSETS]
     assert both[0] == both[1]
-    # What was stored but not confirmed when the triggerer died is told again.
+    # What was stored but not confirmed when the triggerer died is reported again.
     repeated = [name for name, count in both[0].items() if count > 1]
     log.info("%d of %d ends were told twice", len(repeated), len(NAMES))
     assert set(repeated) <= set(NAMES[:20] + NAMES[30:40])

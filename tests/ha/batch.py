@@ -118,7 +118,7 @@ class Batch:
         ]
         # No trigger watches before Airflow 3.
         watched = [run.name for run in runs if run.task[0] == "ha.train" and AIRFLOW >= (3,)]
-        told = self._told() if watched else Counter()
+        reported = self._reported() if watched else Counter()
         waits = Counter(self._of(run) for run in runs)
         return Counted(
             tasks=len(tasks),
@@ -131,8 +131,8 @@ class Batch:
             ends=sum(self._saw_its_end(task, runs) for task in tasks),
             repeated=sum(max(0, self._events(task) - max(1, waits[task.place])) for task in tasks),
             watched=len(watched),
-            told=len(set(watched) & told.keys()),
-            told_twice=sum(told[name] > 1 for name in watched),
+            reported=len(set(watched) & reported.keys()),
+            reported_twice=sum(reported[name] > 1 for name in watched),
         )
 
     def _saw_its_end(self, task: Task, runs: list[RunHandle]) -> bool:
@@ -156,7 +156,7 @@ class Batch:
         files = self.airflow.home.glob(f"{place}{within}/attempt=*")
         return sum(len(re.findall("Trigger fired event", file.read_text(errors="replace"))) for file in files)
 
-    def _told(self) -> Counter[str]:
+    def _reported(self) -> Counter[str]:
         """The runs that the asset's events are about."""
         read = [extra if isinstance(extra, dict) else json.loads(extra) for (extra,) in self._ask(WATCHED)]
         return Counter(extra["payload"]["run_name"] for extra in read)

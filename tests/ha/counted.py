@@ -28,11 +28,11 @@ class Counted:
     repeated: int = 0
     """Events of triggers above one for each wait."""
     watched: int = 0
-    """Runs that a DAG was to be told of."""
-    told: int = 0
-    """Those that it was told of."""
-    told_twice: int = 0
-    """Those of them that it was told of more than once."""
+    """Runs whose ends a DAG was to get."""
+    reported: int = 0
+    """Those whose ends it got."""
+    reported_twice: int = 0
+    """Those of them whose ends it got more than once."""
 
     def faults(self) -> dict[str, int]:
         """What is wrong of them."""
@@ -41,7 +41,7 @@ class Counted:
             "runs started twice": self.started - self.runs,
             "aborted": self.aborted,
             "ends not seen": self.tasks - self.ends,
-            "not told": self.watched - self.told,
+            "not reported": self.watched - self.reported,
         }
         return {name: number for name, number in found.items() if number}
 

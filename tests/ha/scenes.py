@@ -25,7 +25,7 @@ class Scenes:
     :param flyte: where the runs are.
     :param database: Airflow's.
     :param redis: what brings the tasks to its workers, if it has any.
-    :param say: told what was counted, a line each.
+    :param say: called with what was counted, a line each.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class Scenes:
             return sum((each.count() for each in batches), Counted())
 
         until(over, 300, "the ends of all tasks", describe)
-        # A DAG is told beside the tasks.
-        until(lambda: count().watched == count().told, 150, "that all ends are told", describe)
+        # A DAG gets the ends beside the tasks.
+        until(lambda: count().watched == count().reported, 150, "that all ends are reported", describe)
         return count()
 
     def start_what_ended(self) -> None:

@@ -1,4 +1,4 @@
-"""No end is lost, and none is told twice while nothing crashes: random runs, outages, late news and crashes."""
+"""No end is lost, and none is reported twice while nothing crashes: random runs, outages, late news and crashes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def _end_all() -> None:
 
 
 class Watching:
-    """Who watches the runs of a task, is told of ends, keeps them, and may crash.
+    """Who watches the runs of a task, gets their ends, keeps them, and may crash.
 
     :param skew: seconds by which this clock is ahead of Flyte's.
     :param beside: whether another feed, of all tasks, is in the same lists.
@@ -58,7 +58,7 @@ class Watching:
         self.flyte = flyte
         self.skew = int(skew * SECOND)
         self.settings = settings
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.unconfirmed: list[str] = []
         self.lines: list[str] = []
         self.stream = stream
@@ -93,7 +93,7 @@ class Watching:
             other = asyncio.ensure_future(self._read_beside(watcher)) if self.beside else None
             try:
                 async for run in ends:
-                    self.told.append(run.name)
+                    self.reported.append(run.name)
                     self.unconfirmed.append(run.name)
             finally:
                 await ends.aclose()
@@ -108,7 +108,7 @@ class Watching:
                 pass
 
     def confirm(self, count: int | None = None) -> None:
-        """Keep the events that were told first."""
+        """Keep the events that were reported first."""
         for name in self.unconfirmed[:count]:
             self.state.settle(name)
             self.kept.add(name)
@@ -142,7 +142,7 @@ async def test_a_run_is_told_whose_start_moves_back_and_whose_end_is_reported_la
     await until(110)
     flyte.end("r1", ended_at=wall() - 3600 * SECOND, started_at=wall() - 4000 * SECOND)
     await until(120)
-    assert watching.told == ["r1"]
+    assert watching.reported == ["r1"]
     await watching.crash()
 
 
@@ -154,7 +154,7 @@ async def test_a_run_that_had_moved_back_when_it_was_first_seen_is_found_among_t
     await until(1 + FULL_LIST_EVERY + 10)
     flyte.end("r1")
     await until(60)
-    assert watching.told == ["r1"]
+    assert watching.reported == ["r1"]
     await watching.crash()
 
 
@@ -173,12 +173,12 @@ async def test_what_had_ended_before_is_not_told_but_what_goes_on_is() -> None:
     await until(40)
     flyte.end("late", ended_at=wall() - 1000 * SECOND)
     await until(50)
-    assert watching.told == ["going", "late"]
+    assert watching.reported == ["going", "late"]
     await watching.crash()
 
 
 async def test_a_settled_run_that_an_answer_under_way_shows_as_running_is_not_told_again() -> None:
-    """The list was read before the end came, and arrives after the end was told and kept."""
+    """The list was read before the end came, and arrives after the end was reported and kept."""
     flyte = FlyteOfRuns()
     watching = Watching(flyte)
     await until(1)
@@ -186,13 +186,13 @@ async def test_a_settled_run_that_an_answer_under_way_shows_as_running_is_not_to
     await until(2 * FULL_LIST_EVERY)
     flyte.end("r1")
     await until(2 * FULL_LIST_EVERY + 8)
-    assert watching.told == ["r1"]
+    assert watching.reported == ["r1"]
     watching.confirm()
     flyte.run("r1", RunPhase.RUNNING)
     await until(3 * FULL_LIST_EVERY + 10)
     flyte.run("r1", RunPhase.SUCCEEDED)
     await until(400)
-    assert watching.told == ["r1"]
+    assert watching.reported == ["r1"]
     await watching.crash()
 
 
@@ -220,7 +220,7 @@ async def test_a_thousand_runs_of_two_moments_some_of_which_leave_the_list_betwe
     for name in ends:
         flyte.end(name)
     await until(60)
-    assert Counter(watching.told) == Counter(names)
+    assert Counter(watching.reported) == Counter(names)
     await watching.crash()
 
 
@@ -234,7 +234,7 @@ async def test_five_hundred_runs_of_one_moment() -> None:
         flyte.launch(name, created_at=wall())
         flyte.end(name)
     await until(60)
-    assert Counter(watching.told) == Counter(names)
+    assert Counter(watching.reported) == Counter(names)
     await watching.crash()
 
 
@@ -250,7 +250,7 @@ async def test_a_label_is_compared_as_it_is_shown(lists_show_labels: bool) -> No
     flyte.end("r1")
     flyte.end("r2")
     await until(40)
-    assert watching.told == ["r1"]
+    assert watching.reported == ["r1"]
     await watching.crash()
 
 
@@ -265,14 +265,14 @@ async def test_many_ends_at_once_are_read_in_few_calls_and_a_single_one_at_once(
     flyte.end("r500")
     flyte.sends("r500")
     await until(20.01)
-    assert watching.told == ["r500"]
+    assert watching.reported == ["r500"]
     flyte.asked.clear()
     for number, name in enumerate(names[:500]):
         flyte.end(name)
         flyte.sends(name)
         await until(21 + number * 0.01)
     await until(27)
-    assert Counter(watching.told) == Counter(names)
+    assert Counter(watching.reported) == Counter(names)
     # Five seconds, four times a second, and what else there is to ask.
     assert len(flyte.calls()) < 40
     await watching.crash()
@@ -301,7 +301,7 @@ async def test_an_outage_of_an_hour_in_which_the_watch_moves_to_another_triggere
     await until(3800)
     flyte.fails = lambda asked: None
     await until(4000)
-    assert Counter(watching.told) == Counter(names)
+    assert Counter(watching.reported) == Counter(names)
     assert [line[:20] for line in watching.lines[-2:]] == ["No answer from Flyte", "Flyte answers again "]
     await watching.crash()
 
@@ -378,7 +378,7 @@ async def _play(steps: list[Step], skew: float, stream: bool, beside: bool, page
     wanted: set[str] = set()
     saved: set[str] = set()
     after: Counter[str] = Counter()
-    """How often each was told since it was kept and saved."""
+    """How often each was reported since it was kept and saved."""
 
     up, crashes, count = True, 0, 0
     await until(1)
@@ -409,7 +409,7 @@ async def _play(steps: list[Step], skew: float, stream: bool, beside: bool, page
         elif step.what == "save" and up:
             watching.save()
             saved = set(watching.kept)
-            after = Counter(watching.told)
+            after = Counter(watching.reported)
         elif step.what == "crash" and up:
             await watching.crash()
             watching.kept = set(saved)
@@ -424,10 +424,10 @@ async def _play(steps: list[Step], skew: float, stream: bool, beside: bool, page
         watching.start_again()
     # What is visible late, and the longest pause after an outage.
     await until(asyncio.get_running_loop().time() + 90 + 2 * FULL_LIST_EVERY + 30)
-    told = Counter(watching.told)
-    assert set(told) == wanted
+    reported = Counter(watching.reported)
+    assert set(reported) == wanted
     if not crashes:
-        assert max(told.values(), default=1) == 1
-    assert max(told.values(), default=1) <= crashes + 1
-    assert [name for name in saved if told[name] != after[name]] == []
+        assert max(reported.values(), default=1) == 1
+    assert max(reported.values(), default=1) <= crashes + 1
+    assert [name for name in saved if reported[name] != after[name]] == []
     await watching.crash()

@@ -23,10 +23,10 @@ from tests.support.virtual_time import until
 
 
 class Watching:
-    """One feed, and what it has told."""
+    """One feed, and what it has reported."""
 
     def __init__(self, watcher: RunWatcher, task: str, since: int | None = None, **settings: Any) -> None:
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.labels: list[Any] = []
         self.lines: list[str] = []
         self.reads = asyncio.Event()
@@ -41,7 +41,7 @@ class Watching:
         try:
             async for run in ends:
                 await self.reads.wait()
-                self.told.append(run.name)
+                self.reported.append(run.name)
                 self.labels.append(run.labels)
                 self.feed.state.settle(run.name)
         finally:
@@ -103,8 +103,8 @@ async def calls_of(tasks: list[str], seconds: float = 120.0) -> Counter[str]:
         await until(start + 60 + seconds)
         for number, each in enumerate(feeds):
             wanted = {f"r{place}" for place in range(len(tasks))} if not tasks[number] else {f"r{number}"}
-            assert set(each.told) == wanted
-            assert len(each.told) == len(wanted)
+            assert set(each.reported) == wanted
+            assert len(each.reported) == len(wanted)
     counted = Counter(asked.rpc for asked in flyte.asked)
     counted["lists of new runs"] = len(lists_of_new_runs(flyte))
     return counted
@@ -138,7 +138,7 @@ async def test_one_that_joins_late_and_begins_long_ago_is_listed_for_by_itself()
         flyte.asked.clear()
         other = watch("demo.b", since=wall() - 7200_000_000)
         await until(100_022)
-        assert len(other.told) == 450
+        assert len(other.reported) == 450
         assert {tasks_of(asked) for asked in lists_of_new_runs(flyte)} <= {("demo.b",), ("demo.a",)}
         await until(100_100)
         flyte.asked.clear()
@@ -148,11 +148,11 @@ async def test_one_that_joins_late_and_begins_long_ago_is_listed_for_by_itself()
         flyte.end("b1")
         await until(100_200)
         assert {tasks_of(asked) for asked in lists_of_new_runs(flyte)} == {("demo.a", "demo.b")}
-        assert (one.told, other.told[450:]) == (["a1"], ["b1"])
+        assert (one.reported, other.reported[450:]) == (["a1"], ["b1"])
 
 
 async def test_one_that_is_not_read_is_left_out_and_catches_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it leaves unread is bounded, the other is told as soon as ever, and nothing is lost."""
+    """What it leaves unread is bounded, the other is reported as soon as ever, and nothing is lost."""
     monkeypatch.setattr(run_feed, "MOST_UNREAD", 20)
     flyte = FlyteOfRuns()
     flyte.page = 10
@@ -167,13 +167,13 @@ async def test_one_that_is_not_read_is_left_out_and_catches_up(monkeypatch: pyte
             # Half of them at once: five pages of one list.
             await until(41 + max(0, number - 50))
         await until(150)
-        assert len(quick.told) == 100
-        assert slow.told == []
+        assert len(quick.reported) == 100
+        assert slow.reported == []
         assert len(slow.feed._over) <= 30
         slow.reads.set()
         await until(200)
-        assert Counter(slow.told) == Counter(f"a{number}" for number in range(100))
-        assert len(quick.told) == 100
+        assert Counter(slow.reported) == Counter(f"a{number}" for number in range(100))
+        assert len(quick.reported) == 100
 
 
 async def test_one_that_breaks_breaks_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +192,7 @@ async def test_one_that_breaks_breaks_no_other(monkeypatch: pytest.MonkeyPatch) 
         flyte.launch("b1", task="demo.b")
         flyte.end("b1")
         await until(40)
-        assert other.told == ["b1"]
+        assert other.reported == ["b1"]
 
 
 @pytest.mark.parametrize("status", [Status.INVALID_ARGUMENT, Status.UNIMPLEMENTED, Status.INTERNAL])
@@ -208,7 +208,7 @@ async def test_where_several_tasks_cannot_be_listed_together_each_is_by_itself(s
             flyte.launch(f"{task}1", task=f"demo.{task}")
             flyte.end(f"{task}1")
         await until(60)
-        assert [each.told for each in feeds] == [["a1"], ["b1"]]
+        assert [each.reported for each in feeds] == [["a1"], ["b1"]]
         assert [each.lines for each in feeds] == [[], []]
         # Another try each ten minutes.
         assert len([asked for asked in flyte.calls() if len(tasks_of(asked)) > 1]) == 1
@@ -232,7 +232,7 @@ async def test_an_outage_is_told_by_each_and_ends_for_all_at_once() -> None:
         flyte.end("b1")
         flyte.fails = lambda asked: None
         await until(3660)
-        assert [set(each.told) for each in feeds] == [{"a1"}, {"b1"}, {"a1", "b1"}]
+        assert [set(each.reported) for each in feeds] == [{"a1"}, {"b1"}, {"a1", "b1"}]
         assert [[line[:20] for line in each.lines] for each in feeds] == 3 * [
             ["No answer from Flyte", "Flyte answers again "]
         ]
@@ -254,7 +254,7 @@ async def test_feeds_of_one_task_with_other_outcomes_labels_and_intervals() -> N
         flyte.end("r2")
         flyte.end("r3", RunPhase.FAILED)
         await until(120)
-        assert [sorted(each.told) for each in feeds] == [["r1", "r2"], ["r3"], ["r1"], ["r1", "r2", "r3"]]
+        assert [sorted(each.reported) for each in feeds] == [["r1", "r2"], ["r3"], ["r1"], ["r1", "r2", "r3"]]
         assert feeds[2].labels == [{"team": "ours"}]
         # Once for both feeds that ask for labels.
         assert Counter(asked.names[0] for asked in flyte.calls("GetRunDetails")) == {"r1": 1, "r2": 1, "r3": 1}
@@ -274,14 +274,14 @@ async def test_labels_that_a_list_shows_cost_no_call() -> None:
         flyte.launch("r7", task="demo.a", labels={"team": "ours"})
         flyte.end("r7")
         await until(60)
-        assert sorted(ours.told) == ["r1", "r3", "r5", "r7"]
+        assert sorted(ours.reported) == ["r1", "r3", "r5", "r7"]
         assert flyte.calls("GetRunDetails") == []
 
 
 async def test_a_thousand_ends_a_second_with_labels_neither_delay_a_wait_nor_get_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each takes a call, of which few are made at once: told of late, in bounded memory, while others go on."""
+    """Each takes a call, of which few are made at once: reported of late, in bounded memory, while others go on."""
     monkeypatch.setattr(run_feed, "MOST_UNREAD", 300)
     flyte = FlyteOfRuns()
     flyte.takes = 0.1
@@ -300,14 +300,14 @@ async def test_a_thousand_ends_a_second_with_labels_neither_delay_a_wait_nor_get
         flyte.end("b1")
         await until(22)
         assert wait.done()
-        assert 0 < len(feeds[1].told) < 1000
+        assert 0 < len(feeds[1].reported) < 1000
         await until(28)
-        assert feeds[2].told == ["b1"]
+        assert feeds[2].reported == ["b1"]
         assert all(len(each.feed._over) <= 500 for each in feeds)
         assert any("wait for their labels to be read" in line for line in feeds[1].lines)
         await until(120)
-        assert Counter(feeds[1].told) == Counter(names)
-        assert Counter(feeds[0].told) == Counter(name for name in names if name.endswith("7"))
+        assert Counter(feeds[1].reported) == Counter(names)
+        assert Counter(feeds[0].reported) == Counter(name for name in names if name.endswith("7"))
         assert len(flyte.calls("GetRunDetails")) == 1000
         # The labels never took all ten places of the watcher's calls.
         assert flyte.most_at_once < 10

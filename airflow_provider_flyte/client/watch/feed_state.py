@@ -1,4 +1,4 @@
-"""What is known of the runs whose ends are told: which are not over, and which ends are settled. No network, no clock.
+"""The runs whose ends are reported: which are not over, and which ends are settled. No network, no clock.
 
 A run is followed from its birth, because a list by its end misses those that are reported late. New runs are listed by
 their creation, from :attr:`FeedState.since` on; what is listed again is recognised by its name, or by a fingerprint of
@@ -43,7 +43,7 @@ class FeedState:
     Times are microseconds since the epoch.
 
     :param since: runs that were created before it are known, or over.
-    :param began: when somebody began to watch: what has ended before is not told. 0: whatever was created since
+    :param began: when somebody began to watch: what has ended before is not reported. 0: whatever was created since
         ``since`` is.
     """
 
@@ -56,8 +56,8 @@ class FeedState:
         self._undated: set[str] = set()
         """Those of them that were read from a state, which does not have their creation, until a list shows it."""
 
-        self.told: set[str] = set()
-        """Those of them whose end was told by this process."""
+        self.reported: set[str] = set()
+        """Those of them whose end was reported by this process."""
 
         self._settled: dict[str, int] = {}
         """Fingerprints of the others, and the latest moment at which each can have been created."""
@@ -95,8 +95,8 @@ class FeedState:
     # -- what becomes of a run
 
     def settle(self, name: str) -> None:
-        """Note that a run's end need not be told, or not again."""
-        self.told.discard(name)
+        """Note that a run's end need not be reported, or not again."""
+        self.reported.discard(name)
         self._undated.discard(name)
         created = self.open.pop(name, None)
         if created is not None:
@@ -106,7 +106,7 @@ class FeedState:
 
     def forget(self, name: str) -> None:
         """Note that Flyte has no such run any more; one that appears again is new."""
-        self.told.discard(name)
+        self.reported.discard(name)
         self._undated.discard(name)
         self.open.pop(name, None)
 
@@ -117,8 +117,8 @@ class FeedState:
 
         Where the names of the open runs do not fit, those that were found last are left out, and ``since`` goes back
         before the first of their creations: they are listed again. Names whose creation is not known stay; they have
-        fitted before. Where fingerprints do not fit, the last are kept, and ends of the others are told again by who
-        goes on from this state.
+        fitted before. Where fingerprints do not fit, the last are kept, and ends of the others are reported again by
+        who goes on from this state.
 
         :param now: this moment.
         """

@@ -52,7 +52,7 @@ class Progress:
     ) -> None:
         """Give a line about a run's child actions when their counts change, every 30 s at most, until it is over.
 
-        Where Flyte does not tell it, one line says so. Cancel it to end it sooner.
+        Where Flyte does not send it, one line says so. Cancel it to end it sooner.
 
         :param name: the run's name; it need not exist yet.
         :param project: by default the config's.
@@ -124,7 +124,7 @@ class Progress:
     async def _ask(self, run: ProgressOfRun, on_progress: Callable[[str], None]) -> None:
         if self._one_by_one is None:
             self._one_by_one = asyncio.Lock()
-        # One after the other: with many who ask, each is told less often.
+        # One after the other: with many who ask, each is logged less often.
         async with self._one_by_one:
             await self._client().aexecute(run.ask(2 * SETTLES_WITHIN))
         await self._say(run, on_progress)

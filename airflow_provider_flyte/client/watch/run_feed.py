@@ -66,13 +66,13 @@ class RunFeed:
     """The ends of the runs of a task, or of all tasks of a project.
 
     Use ``async for run in feed.ends()``, and ``state.settle(run.name)`` for each run whose end has been kept: until
-    then it stays open in the state, and whoever goes on from that is told of it again.
+    then it stays open in the state, and it is reported again to whoever goes on from that.
 
     :param watcher: waits for the ends, and asks whatever else is to be asked.
     :param where: the project and domain.
     :param task_name: the task; '' for the runs of all tasks.
     :param state: what is known of the runs. It is changed.
-    :param outcomes: which ends are told: ``Outcome.SUCCEEDED``, ``Outcome.FAILED``, or both.
+    :param outcomes: which ends are reported: ``Outcome.SUCCEEDED``, ``Outcome.FAILED``, or both.
     :param labels: only runs that have these labels; None: whatever they have, and their labels are not read, which
         takes a call a run where Flyte's lists do not show them.
     :param interval: maximum seconds until a new run is noticed, and an end that no stream sends.
@@ -107,7 +107,7 @@ class RunFeed:
         self._trouble = _TroubleOfCalls(on_trouble)
         self._clock = asyncio.get_running_loop().time
         self._over: dict[str, RunRow | None] = {}
-        """Runs that are over and are still to be told, and what a list has shown of them."""
+        """Runs that are over and are still to be reported, and what a list has shown of them."""
 
         self._read_due = 0.0
         self._again: dict[str, None] = {}
@@ -125,14 +125,14 @@ class RunFeed:
         """Each run that is over, once. It ends only with what breaks it; an outage of Flyte does not."""
         failures = 0
         try:
-            self._follow([name for name in self.state.open if name not in self.state.told])
+            self._follow([name for name in self.state.open if name not in self.state.reported])
             self._lists.join(self)
             while True:
                 if self._broken:
                     raise self._broken
                 self._wake.clear()
                 try:
-                    async with aclosing(self._tell_over()) as runs:
+                    async with aclosing(self._report_over()) as runs:
                         async for run in runs:
                             yield run
                 except _NoAnswerError:
@@ -154,7 +154,7 @@ class RunFeed:
         return self.state.since
 
     def take(self, rows: Sequence[RunRow]) -> None:
-        """Take runs that a list shows: wait for those that are not over, and tell of the others."""
+        """Take runs that a list shows: wait for those that are not over, and report the others."""
         self._trouble.answered()
         self._lists_show_labels = self._lists_show_labels or any(row.labels for row in rows)
         found = self.state.new(rows)
@@ -209,7 +209,7 @@ class RunFeed:
             self.broke(error)
 
     def _is_wanted(self, name: str, phase: int) -> bool:
-        """Whether such an end is to be told; where not, it is settled."""
+        """Whether such an end is to be reported; where not, it is settled."""
         outcome = Outcome.SUCCEEDED if is_successful(phase) else Outcome.FAILED
         if outcome not in self._outcomes:
             self.state.settle(name)
@@ -224,10 +224,10 @@ class RunFeed:
             if not self._lists_are_enough:
                 self._trouble.line(
                     f"{len(self._over)} Flyte runs are over and wait for their labels to be read, which takes a call "
-                    "each; they are told of later."
+                    "each; they are reported later."
                 )
 
-    async def _tell_over(self) -> AsyncGenerator[EndedRun, None]:
+    async def _report_over(self) -> AsyncGenerator[EndedRun, None]:
         """Yield what is over, and read what is not known of it."""
         to_read: Sequence[str] = ()
         if self._clock() >= self._read_due and self._over:
@@ -253,15 +253,15 @@ class RunFeed:
         return self._labels is None or self._lists_show_labels
 
     def _is_enough(self, row: RunRow) -> bool:
-        """Whether what a list shows is all that is to be told. One without labels may be one that shows none."""
+        """Whether what a list shows is all that is to be reported. One without labels may be one that shows none."""
         return self._labels is None or bool(row.labels)
 
     def _chosen(self, row: RunRow) -> EndedRun | None:
-        """The run as it is told; None for one with other labels, which is settled."""
+        """The run as it is reported; None for one with other labels, which is settled."""
         if not has_labels(row.labels, self._labels or {}):
             self.state.settle(row.name)
             return None
-        self.state.told.add(row.name)
+        self.state.reported.add(row.name)
         return EndedRun(row, None if self._labels is None else row.labels)
 
     async def _read(self, names: Sequence[str]) -> AsyncGenerator[EndedRun, None]:
@@ -300,7 +300,7 @@ class RunFeed:
         for name, error in errors.items():
             # Whether there is an outage is known by the next list.
             if not is_outage or name in self._unreadable:
-                self._trouble.line(f"Flyte run {name} is over, and told of once it can be read: {error}")
+                self._trouble.line(f"Flyte run {name} is over, and reported once it can be read: {error}")
         self._unreadable.update(dict.fromkeys(errors))
         self._again_with_the_next_list(
             name for name, each in zip(names, found, strict=True) if not isinstance(each, RunRow)

@@ -168,7 +168,7 @@ class RunLists:
             await asyncio.gather(*ending, return_exceptions=True)
 
     def wake(self) -> None:
-        """Look again at who is to be listed for."""
+        """Decide anew who is to be listed for."""
         self._changed.set()
 
     # -- who is listed for, and when
@@ -238,7 +238,7 @@ class RunLists:
                 if full:
                     place.full_due = now + max(FULL_LIST_EVERY, took / _SHARE)
             for place in taking:
-                self._tell(place, place.follower.listed, began_at[place] if full else None)
+                self._notify(place, place.follower.listed, began_at[place] if full else None)
         finally:
             for place in places:
                 place.busy = False
@@ -258,7 +258,7 @@ class RunLists:
         for place in taking:
             if not listed.not_over:
                 place.newest = max(place.newest, page.last)
-            self._tell(place, place.follower.take, place.own(page, listed))
+            self._notify(place, place.follower.take, place.own(page, listed))
         there = [place for place in taking if self._places.get(place.follower) is place]
         if page.following is None or not there:
             return there
@@ -281,14 +281,14 @@ class RunLists:
         for place in places:
             place.failures += 1
             place.due = due
-            self._tell(place, place.follower.no_answer, error)
+            self._notify(place, place.follower.no_answer, error)
 
-    def _tell(self, place: _Place, tell: Callable[[T], None], what: T) -> None:
-        """Tell a feed something; one that breaks by it breaks no other."""
+    def _notify(self, place: _Place, notify: Callable[[T], None], what: T) -> None:
+        """Notify a feed; one that breaks by it breaks no other."""
         if self._places.get(place.follower) is not place:
             return
         try:
-            tell(what)
+            notify(what)
         except Exception as error:
             del self._places[place.follower]
             place.follower.broke(error)

@@ -143,7 +143,7 @@ class RunLogs:
             if trouble is None and run.begun:
                 was_over = run.attempt_is_over
                 # Only for a stream: a run may be queued for hours, and have no log then.
-                waited = await self._take_place(run, told=waited)
+                waited = await self._take_place(run, logged=waited)
                 try:
                     news, trouble = await self._stream(run)
                 finally:
@@ -160,17 +160,17 @@ class RunLogs:
             pause = backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE if run.begun else _PAUSE_BEFORE)
             await self.sleep(pause if news else max(pause, self.places.pause))
 
-    async def _take_place(self, run: LogOfRun, *, told: bool) -> bool:
-        """Wait for a place; returns whether that was ever told."""
+    async def _take_place(self, run: LogOfRun, *, logged: bool) -> bool:
+        """Wait for a place; returns whether that was ever logged."""
         while not self.places.take():
-            if not told:
+            if not logged:
                 run.on_log(
                     f"The log of Flyte run {run.key.name} follows later, because this process writes as many logs of "
                     f"runs as it may at once ({MOST_FOLLOWED})."
                 )
-            told = True
+            logged = True
             await self.sleep(_TICK)
-        return told
+        return logged
 
     async def _look(self, run: LogOfRun) -> FlyteError | None:
         """Find out where the run is; returns why not, unless it never will be."""

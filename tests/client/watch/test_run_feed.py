@@ -115,7 +115,7 @@ async def test_a_run_that_cannot_be_read_holds_no_other_up(local_flyte: LocalFly
         assert set(feed.state.open) == {"r1", "r2"}
         local_flyte.clear_faults()
         assert (await next_of(ends)).labels == {"name": "r1"}
-    assert lines[0].startswith("Flyte run r1 is over, and told of once it can be read: ")
+    assert lines[0].startswith("Flyte run r1 is over, and reported once it can be read: ")
     assert "a row is broken" in lines[0]
 
 
