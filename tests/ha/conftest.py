@@ -14,9 +14,9 @@ import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
-from tests.e2e.launches.conftest import SETTINGS
 from tests.ha.scenes import SECOND, WORKERS, Say, Scenes
-from tests.matrix.airflow_two import AirflowTwo
+from tests.support.airflow_two import AirflowTwo
+from tests.support.crash_settings import SETTINGS
 from tests.support.debian_servers import Postgres, Redis
 from tests.support.own_airflow import AIRFLOW
 

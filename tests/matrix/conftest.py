@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
-from tests.matrix.airflow_two import AirflowTwo
+from tests.support.airflow_two import AirflowTwo
 from tests.support.own_airflow import AIRFLOW
 
 FOLDERS = {"matrix": Path(__file__).parent / "dags"}

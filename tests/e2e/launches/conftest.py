@@ -9,22 +9,9 @@ import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte
 from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
+from tests.support.crash_settings import SETTINGS
 
 FOLDERS = {"launches": Path(__file__).parent / "dags"}
-SETTINGS = {
-    "CORE__PARALLELISM": "24",
-    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "3",
-    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "8",
-    "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
-    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-    "TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
-    "WORKERS__EXECUTION_API_RETRIES": "4",
-    "WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "1",
-    "WORKERS__MAX_FAILED_HEARTBEATS": "2",
-    "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-}
 
 
 @pytest.fixture(scope="session")
