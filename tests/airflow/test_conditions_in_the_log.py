@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,11 +16,11 @@ from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 from tests.airflow.test_progress import held, operator
 from tests.support.driving import DagRun, Driven, TaskInstance, Try, event_of, kwargs_of, lines_of, made_again
+from tests.support.ends_once import ends_once
 from tests.support.own_airflow import AIRFLOW
 
 pytestmark = pytest.mark.one_transport("connect")
 
-LATE = 60.0
 WHERE = ("in the tab 'Flyte', " if AIRFLOW >= (3, 1) else "") + (
     "by `airflow flyte" if AIRFLOW >= (3, 2) else "by `python -m airflow_provider_flyte"
 )
@@ -186,16 +183,6 @@ async def test_who_comes_later_is_notified_too(flyte_default: LocalFlyte, monkey
         assert len(about_conditions(lines[0])) == 1
     for trigger in triggers:
         await trigger.cleanup()
-
-
-def ends_once(run: RunHandle, seen: Callable[[], Any]) -> None:
-    def end() -> None:
-        until = time.monotonic() + LATE
-        while not seen() and time.monotonic() < until:
-            time.sleep(0.01)
-        run.succeeds()
-
-    threading.Thread(target=end, daemon=True).start()
 
 
 def begins_to_ask(run: RunHandle) -> RunHandle:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,11 +13,9 @@ from airflow_provider_flyte.operators import FlyteRunOperator
 from airflow_provider_flyte.testing import LocalFlyte, status
 from airflow_provider_flyte.triggers import FlyteRunTrigger
 from tests.support.driving import DagRun, Driven, TaskInstance, Try, lines_of, made_again
+from tests.support.ends_once import LATE, ends_once
 
 pytestmark = pytest.mark.one_transport("connect")
-
-LATE = 60.0
-"""Seconds after which a test gives up."""
 
 LINE = "INFO: Flyte run {}: 2 of 4 actions done, 1 running, 1 failed (train.shard c1)."
 
@@ -98,18 +94,6 @@ async def test_who_does_not_ask_costs_no_calls(flyte_default: LocalFlyte) -> Non
     assert await lines_of_a_trigger(run, expected=0, run_name="r1") == []
     for method in ("WatchActions", "ListActions", "GetRunDetails"):
         assert not flyte_default.calls(method)
-
-
-def ends_once(run: Any, seen: Callable[[], Any]) -> None:
-    """Let a run succeed once something was seen, or too late."""
-
-    def end() -> None:
-        until = time.monotonic() + LATE
-        while not seen() and time.monotonic() < until:
-            time.sleep(0.01)
-        run.succeeds()
-
-    threading.Thread(target=end, daemon=True).start()
 
 
 @pytest.mark.parametrize("asks", [True, False])

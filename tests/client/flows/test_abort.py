@@ -18,6 +18,7 @@ from airflow_provider_flyte.testing import LocalFlyte, database_down, status, un
 from airflow_provider_flyte.testing.faults import Fault
 from airflow_provider_flyte.testing.script import RunHandle
 from tests.client.conftest import config_for
+from tests.support.both_ways import called
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,7 @@ class _BreaksTheReads(Fault):
 
 def abort(flyte: LocalFlyte, way: str, *arguments: Any, **changed: Any) -> AbortedRun:
     client = FlyteClient(config_for(flyte, retry_budget=0.2))
-
-    async def on_a_loop() -> AbortedRun:
-        async with client:
-            return await client.abort.aio(*arguments, **changed)
-
-    if way == "loop":
-        return asyncio.run(on_a_loop())
-    with client:
-        return client.abort(*arguments, **changed)
+    return called(client, client.abort, way, *arguments, **changed)
 
 
 @pytest.mark.parametrize("phase", ["QUEUED", "WAITING_FOR_RESOURCES", "INITIALIZING", "RUNNING", "PAUSED", 99], ids=str)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from airflow_provider_flyte.client.flows.action_tree import ActionTree, action_t
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte, delay, status
 from tests.client.conftest import config_for
+from tests.support.both_ways import executed
 
 
 @pytest.fixture(params=["grpc", "connect"])
@@ -24,15 +24,7 @@ def flyte(request: pytest.FixtureRequest) -> Iterator[LocalFlyte]:
 def found(flyte: LocalFlyte, way: str, name: str = "r1", **asked: Any) -> ActionTree:
     client = FlyteClient(config_for(flyte))
     flow = action_tree(client.config.key(name), client.config.org, **asked)
-
-    async def on_a_loop() -> ActionTree:
-        async with client:
-            return await client.aexecute(flow)
-
-    if way == "loop":
-        return asyncio.run(on_a_loop())
-    with client:
-        return client.execute(flow)
+    return executed(client, flow, way)
 
 
 def test_all_actions_with_their_tasks_groups_and_times(flyte: LocalFlyte, way: str) -> None:

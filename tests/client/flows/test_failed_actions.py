@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from airflow_provider_flyte.client import FlyteClient
 from airflow_provider_flyte.client.flows.failed_actions import FailedActions, failed_actions
 from airflow_provider_flyte.testing import LocalFlyte, delay, status, unavailable
 from tests.client.conftest import config_for
+from tests.support.both_ways import executed
 
 
 @pytest.fixture(params=["grpc", "connect"])
@@ -23,15 +23,7 @@ def flyte(request: pytest.FixtureRequest) -> Iterator[LocalFlyte]:
 def found(flyte: LocalFlyte, way: str, **asked: Any) -> FailedActions:
     client = FlyteClient(config_for(flyte))
     flow = failed_actions(client.config.key("r1"), client.config.org, **asked)
-
-    async def on_a_loop() -> FailedActions:
-        async with client:
-            return await client.aexecute(flow)
-
-    if way == "loop":
-        return asyncio.run(on_a_loop())
-    with client:
-        return client.execute(flow)
+    return executed(client, flow, way)
 
 
 def test_those_that_failed_first_with_their_errors(flyte: LocalFlyte, way: str) -> None:

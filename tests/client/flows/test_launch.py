@@ -35,6 +35,7 @@ from airflow_provider_flyte.testing import LocalFlyte, database_down, delay, los
 from airflow_provider_flyte.testing.calls import Refusal
 from airflow_provider_flyte.testing.faults import Fault
 from tests.client.conftest import config_for
+from tests.support.both_ways import called
 from tests.support.held_calls import Held
 
 
@@ -48,15 +49,7 @@ def launch(
     config = config_for(flyte, org="acme", retry_budget=0.2, **(config or {}))
     client = client or FlyteClient(config, retry=RetryPolicy(0.2, lambda seconds: None, no_sleep))
     asked = Launch(**{"task_name": "demo.train", **wanted})
-
-    async def on_a_loop() -> LaunchedRun:
-        async with client:
-            return await client.launch.aio(asked)
-
-    if way == "loop":
-        return asyncio.run(on_a_loop())
-    with client:
-        return client.launch(asked)
+    return called(client, client.launch, way, asked)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from airflow_provider_flyte.client import FlyteClient, LogTail, RunDetails
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.testing import LocalFlyte, cut_stream, silent_stream, status, unavailable
 from tests.client.conftest import config_for
+from tests.support.both_ways import called
 
 
 @pytest.fixture(scope="module", params=["grpc", "connect"])
@@ -29,15 +29,7 @@ def flyte(server: LocalFlyte) -> Iterator[LocalFlyte]:
 
 def tail(flyte: LocalFlyte, way: str, name: str, **asked: Any) -> LogTail:
     client = FlyteClient(config_for(flyte))
-
-    async def on_a_loop() -> LogTail:
-        async with client:
-            return await client.tail_log.aio(name, **asked)
-
-    if way == "loop":
-        return asyncio.run(on_a_loop())
-    with client:
-        return client.tail_log(name, **asked)
+    return called(client, client.tail_log, way, name, **asked)
 
 
 def test_the_last_lines_of_a_long_log(flyte: LocalFlyte, way: str) -> None:
