@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, RunQuery
+from fastapi import APIRouter, Query
 
 from airflow_provider_flyte.client.flows.calls import ROOT_ACTION
 from airflow_provider_flyte.client.outside import LONGEST, LONGEST_NAME, one_line
@@ -97,8 +97,8 @@ async def show_failed(chosen: ChosenRun) -> dict[str, Any]:
     return {"actions": actions, "more": reply.answer.more, "trouble": one_line(reply.answer.trouble)}
 
 
-Names = Annotated[list[Annotated[str, RunQuery(max_length=LONGEST_NAME)]], RunQuery(max_length=MOST_LEVELS)]
-Numbers = Annotated[list[Annotated[int, RunQuery(ge=0, lt=2**31)]], RunQuery(max_length=MOST_LEVELS)]
+Names = Annotated[list[Annotated[str, Query(max_length=LONGEST_NAME)]], Query(max_length=MOST_LEVELS)]
+Numbers = Annotated[list[Annotated[int, Query(ge=0, lt=2**31)]], Query(max_length=MOST_LEVELS)]
 
 
 @router.get("/api/actions")
