@@ -31,11 +31,11 @@ from airflow_provider_flyte.wait.condition_event import (
 )
 
 if TYPE_CHECKING:
+    from airflow_provider_flyte.approvals.task import ConditionTask
     from airflow_provider_flyte.client import FlyteClient
     from airflow_provider_flyte.client.flows.conditions import Condition
     from airflow_provider_flyte.client.run_key import RunKey
     from airflow_provider_flyte.compat import Context
-    from airflow_provider_flyte.conditions import FlyteConditionOperator
 
 _BRIEFLY = 5.0
 """Seconds for which a worker tries a call again, before it leaves it to the triggerer."""
@@ -53,7 +53,7 @@ class Approval:
     :param key: the run.
     """
 
-    def __init__(self, task: FlyteConditionOperator, context: Context, client: FlyteClient, key: RunKey) -> None:
+    def __init__(self, task: ConditionTask, context: Context, client: FlyteClient, key: RunKey) -> None:
         self._task = task
         self._context = context
         self._client = client

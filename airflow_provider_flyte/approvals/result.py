@@ -9,10 +9,10 @@ from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line, some_l
 from airflow_provider_flyte.exceptions import FlyteConditionUnanswered
 
 if TYPE_CHECKING:
+    from airflow_provider_flyte.approvals.task import ConditionTask
     from airflow_provider_flyte.client import FlyteClient
     from airflow_provider_flyte.client.flows.conditions import Answer, Condition
     from airflow_provider_flyte.client.run_key import RunKey
-    from airflow_provider_flyte.conditions import FlyteConditionOperator
 
 
 class Result:
@@ -23,7 +23,7 @@ class Result:
     :param key: the run.
     """
 
-    def __init__(self, task: FlyteConditionOperator, client: FlyteClient, key: RunKey) -> None:
+    def __init__(self, task: ConditionTask, client: FlyteClient, key: RunKey) -> None:
         self._task = task
         self._client = client
         self._key = key

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_flyte.client.literals.values import NOT_STORABLE, TOO_LARGE
 from airflow_provider_flyte.client.outside import LONGEST_NAME, REPLACED, one_line, storable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.run_details import RunDetails
     from airflow_provider_flyte.compat import Context
     from airflow_provider_flyte.task_log import TaskLog
-    from airflow_provider_flyte.wait.task_wait import TaskWait
 
 DETAILS = "return_value"
 """The XCom key of the run's details: what the task returns."""
@@ -68,7 +67,11 @@ def push_run(task: Any, context: Context, name: str, url: str) -> None:
         task.log.warning("XCom did not take the name of Flyte run %s.", name, exc_info=True)
 
 
-def push_details(task: Any, context: Context, wait: TaskWait | None) -> None:
+class _Wait(Protocol):
+    def value(self, *, redact_env: bool) -> dict[str, Any] | None: ...
+
+
+def push_details(task: Any, context: Context, wait: _Wait | None) -> None:
     """Put what is known of the runs into XCom before the task fails, is skipped or runs out of time.
 
     An XCom backend that fails here is logged: it must replace neither the reason nor whether the task is retried.
