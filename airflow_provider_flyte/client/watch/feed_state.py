@@ -53,8 +53,11 @@ class FeedState:
         self.open: dict[str, int] = {}
         """Runs whose end is not settled, by name, and when each was created; those first that were found first."""
 
-        self._undated: set[str] = set()
-        """Those of them that were read from a state, which does not have their creation, until a list shows it."""
+        self._read: Collection[str] = frozenset()
+        """Those that were read from a state, which does not have their creation."""
+
+        self.saved_at = 0
+        """When that state was saved."""
 
         self.reported: set[str] = set()
         """Those of them whose end was reported by this process."""
@@ -73,7 +76,6 @@ class FeedState:
         for row in rows:
             if row.name in self.open:
                 self.open[row.name] = min(row.created_at, self.open[row.name])
-                self._undated.discard(row.name)
             elif fingerprint(row.name) not in self._settled:
                 self.open[row.name] = row.created_at
                 if self.began and row.ended_at is not None and row.ended_at < self.began:
@@ -97,7 +99,6 @@ class FeedState:
     def settle(self, name: str) -> None:
         """Note that a run's end need not be reported, or not again."""
         self.reported.discard(name)
-        self._undated.discard(name)
         created = self.open.pop(name, None)
         if created is not None:
             # Until all runs have been listed, whenever it was created: an answer that is under way may show it as not
@@ -107,7 +108,6 @@ class FeedState:
     def forget(self, name: str) -> None:
         """Note that Flyte has no such run any more; one that appears again is new."""
         self.reported.discard(name)
-        self._undated.discard(name)
         self.open.pop(name, None)
 
     # -- to keep it
@@ -116,19 +116,19 @@ class FeedState:
         """The state as JSON of at most :data:`LARGEST` bytes.
 
         Where the names of the open runs do not fit, those that were found last are left out, and ``since`` goes back
-        before the first of their creations: they are listed again. Names whose creation is not known stay; they have
+        before the first of their creations: they are listed again. Names that were read from a state stay; they have
         fitted before. Where fingerprints do not fit, the last are kept, and ends of the others are reported again by
         who goes on from this state.
 
         :param now: this moment.
         """
         room = LARGEST - _ENVELOPE
-        names, since = [name for name in self.open if name in self._undated], self.since
+        names, since = [name for name in self.open if name in self._read], self.since
         left = room - sum(map(_bytes_of, names))
         settled = min(len(self._settled) * _FINGERPRINT, _LARGEST_SETTLED, max(left, 0))
         left -= settled
         for name, created in self.open.items():
-            if name in self._undated:
+            if name in self._read:
                 continue
             left -= _bytes_of(name)
             if left >= 0:
@@ -169,7 +169,8 @@ class FeedState:
         # When each was created is not in it, but no later than it was saved by a clock that is wrong by so much.
         created = saved_at + OVERLAP
         state.open = dict.fromkeys(names, created)
-        state._undated = set(names)
+        state._read = frozenset(names)
+        state.saved_at = saved_at
         marks = (settled[at : at + _FINGERPRINT] for at in range(0, len(settled), _FINGERPRINT))
         state._settled = dict.fromkeys(marks, created)
         return state
@@ -180,25 +181,20 @@ def newest(values: Collection[object]) -> tuple[FeedState | None, list[str]]:
 
     :param values: what is kept for each, None where nothing is.
     """
-    found: list[tuple[int, FeedState]] = []
+    found: list[FeedState] = []
     problems = []
     for value in values:
         try:
             if value is not None:
-                found.append((_saved_at(value), FeedState.from_json(value)))
+                found.append(FeedState.from_json(value))
         except ValueError as error:
             problems.append(str(error))
-    return (max(found, key=lambda each: each[0])[1] if found else None), problems
+    return max(found, key=lambda state: state.saved_at, default=None), problems
 
 
 def _bytes_of(name: str) -> int:
     """With its quotes, a comma and a space."""
     return len(name) + 4
-
-
-def _saved_at(value: object) -> int:
-    at = value.get("saved_at") if isinstance(value, Mapping) else None
-    return at if isinstance(at, int) else 0
 
 
 def fingerprint(name: str) -> str:

@@ -116,3 +116,51 @@ def test_of_several_the_newest_counts() -> None:
         assert state.since == 2
         assert len(problems) == ({"version": 9} in values)
     assert newest([None, None]) == (None, [])
+
+
+def test_a_creation_moves_back_and_never_forward() -> None:
+    state = FeedState(NOW - OVERLAP)
+    [first] = state.new([row(1, NOW)])
+    assert state.new([row(1, NOW - 5)]) == []
+    assert state.open == {first.name: NOW - 5}
+    assert state.new([row(1, NOW)]) == []
+    assert state.open == {first.name: NOW - 5}
+
+
+def test_what_had_ended_before_anybody_watched_is_settled() -> None:
+    state = FeedState(NOW - OVERLAP, began=NOW)
+    late, now = row(1, NOW - 9, ended_at=NOW - 1), row(2, NOW - 9, ended_at=NOW)
+    assert state.new([late, now]) == [now]
+    # Whoever goes on waits for what is open.
+    assert list(state.open) == [now.name]
+    assert again(state).new([late]) == []
+
+
+def test_what_is_settled_was_reported_and_is_no_more() -> None:
+    state = FeedState(NOW - OVERLAP)
+    one, other = state.new([row(1, NOW), row(2, NOW)])
+    state.reported.update((one.name, other.name))
+    state.settle(one.name)
+    state.forget(other.name)
+    assert state.reported == set()
+
+
+def test_what_is_not_open_can_be_settled_and_changes_nothing() -> None:
+    """Airflow may confirm an event twice, or that of a run which Flyte has deleted meanwhile."""
+    state = FeedState(NOW - OVERLAP)
+    [found] = state.new([row(1, NOW)])
+    for _ in range(2):
+        state.settle(found.name)
+    state.settle(row(2, NOW).name)
+    state.listed(NOW)
+    assert state.new([row(1, NOW)]) == []
+    assert len(state.new([row(2, NOW)])) == 1
+
+
+def test_a_run_that_is_gone_and_comes_again_is_new() -> None:
+    state = FeedState(NOW - OVERLAP)
+    state.new([row(1, NOW)])
+    for known in (state, again(state)):
+        known.forget(row(1, NOW).name)
+        assert list(known.open) == []
+        assert known.new([row(1, NOW)]) == [row(1, NOW)]
