@@ -18,6 +18,7 @@ from airflow_provider_flyte.client import RunWatcher
 from airflow_provider_flyte.client.errors import Status
 from airflow_provider_flyte.client.flows.runs_by_creation import RunRow
 from airflow_provider_flyte.client.phase import RunPhase
+from airflow_provider_flyte.client.verdict import Outcome
 from airflow_provider_flyte.client.watch.feed_state import LARGEST, OVERLAP, FeedState
 from airflow_provider_flyte.client.watch.run_feed import RunFeed
 from airflow_provider_flyte.client.watch.run_lists import FULL_LIST_EVERY
@@ -192,6 +193,44 @@ async def test_a_settled_run_that_an_answer_under_way_shows_as_running_is_not_to
     await until(3 * FULL_LIST_EVERY + 10)
     flyte.run("r1", RunPhase.SUCCEEDED)
     await until(400)
+    assert watching.reported == ["r1"]
+    await watching.crash()
+
+
+async def test_a_feed_that_goes_on_from_a_state_in_memory_repeats_no_end() -> None:
+    """The one before broke, and its events are still on their way to be stored."""
+    flyte = FlyteOfRuns()
+    watching = Watching(flyte)
+    for name in ("r1", "r2"):
+        flyte.launch(name)
+    await until(1)
+    flyte.end("r1")
+    await until(20)
+    assert watching.reported == ["r1"]
+    await watching.crash()
+    watching.start()
+    await until(50)
+    flyte.end("r2")
+    await until(100)
+    assert watching.reported == ["r1", "r2"]
+    await watching.crash()
+
+
+async def test_a_run_that_flyte_has_no_more_is_forgotten_and_one_that_comes_again_is_new() -> None:
+    """Whoever keeps the state would keep its name, and wait for it, for ever."""
+    flyte = FlyteOfRuns()
+    watching = Watching(flyte, outcomes=(Outcome.SUCCEEDED, Outcome.FAILED))
+    await until(1)
+    flyte.launch("r1")
+    await until(20)
+    assert list(watching.state.open) == ["r1"]
+    del flyte.runs[HERE.run("r1")], flyte.born[HERE.run("r1")]
+    await until(1500)
+    assert not watching.state.open
+    flyte.launch("r1")
+    await until(1520)
+    flyte.end("r1")
+    await until(1560)
     assert watching.reported == ["r1"]
     await watching.crash()
 
