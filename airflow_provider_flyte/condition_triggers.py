@@ -58,6 +58,8 @@ class FlyteConditionTrigger(TaskTrigger):
     :param response_deadline: when ``response_timeout`` has passed, in seconds since the epoch; None: never.
     :param default_response: the answer that is taken then, as ``chosen_options`` and ``params_input``; None: none.
     :param value: the answer to send.
+    :param not_before: the event is held until then, in seconds since the epoch, because Airflow's scheduler fails some
+        tasks that resume a few seconds after they deferred; None: not at all.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class FlyteConditionTrigger(TaskTrigger):
         response_deadline: float | None = None,
         default_response: dict[str, Any] | None = None,
         value: Any = None,
+        not_before: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.stage = stage
@@ -90,13 +93,16 @@ class FlyteConditionTrigger(TaskTrigger):
         self.response_deadline = response_deadline
         self.default_response = default_response
         self.value = value
+        self.not_before = not_before
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event, whatever happens, except for a cancellation."""
         self._sending = TroubleLog(self.log)
         self._request = AirflowRequest(self.task_instance_id)
         try:
-            yield TriggerEvent(await self._event())
+            event = await self._event()
+            await self._hold()
+            yield TriggerEvent(event)
         finally:
             self._release()
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import LEAST_INTERVAL, argument_errors
+from airflow_provider_flyte.arguments import LEAST_INTERVAL, RESUME_AFTER, argument_errors
 from airflow_provider_flyte.client.arguments import optional_seconds, seconds
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.compat import BaseOperator
@@ -29,7 +29,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
     the tab, ends it just as well. It never aborts the run. One task is for one condition.
 
     XCom gets ``run_name``, ``project``, ``domain``, ``condition``, ``action``, ``prompt``, ``value``, ``answered_by``
-    (None for somebody in Flyte, and for a default) and ``timed_out`` (whether the value is the default).
+    (in Airflow, or in Flyte where it tells; None for a default) and ``timed_out`` (whether the value is the default).
 
     :param run_name: the run; it has to exist.
     :param condition: the condition's name (``flyte.new_condition("name")``), or its action's where several have it.
@@ -43,6 +43,8 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
         the task fails; None: never.
     :param default: the answer that is proposed, of the type that the condition asks for.
     :param poll_interval: seconds between two polls of Flyte.
+    :param resume_after: minimum seconds between a deferral and its end by the triggerer. Airflow's scheduler fails some
+        tasks that resume sooner. A person's answer, with which Airflow 3.3 resumes the task itself, does not wait.
     :raises FlyteArgumentError: for an invalid argument, and on an Airflow before 3.1.
     """
 
@@ -63,6 +65,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
         response_timeout: float | timedelta | None = None,
         default: bool | int | float | str | None = None,
         poll_interval: float | timedelta = 10.0,
+        resume_after: float | timedelta = RESUME_AFTER,
         **kwargs: Any,
     ) -> None:
         if not has_human_requests():
@@ -82,6 +85,7 @@ class FlyteConditionOperator(KeepsTexts, BaseOperator):
             self.notifiers = [_notifier(each) for each in _each("notifiers", notifiers, Callable)]
             self.response_timeout = optional_seconds("response_timeout", response_timeout)
             self.poll_interval = seconds("poll_interval", poll_interval, least=LEAST_INTERVAL)
+            self.resume_after = seconds("resume_after", resume_after)
             if default is not None and not isinstance(default, (bool, int, float, str)):
                 raise ConfigError(f"default is {type(default).__name__}; give a bool, an int, a float or a str.")
         self.default = default

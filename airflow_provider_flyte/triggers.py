@@ -5,7 +5,6 @@ FlyteLaunchedRunTrigger that for the run of an operator. FlyteRunsTrigger fires 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
@@ -384,15 +383,6 @@ class FlyteRunTrigger(TaskTrigger):
     async def _before(self, event: RunEvent) -> None:
         """Do what comes between the end of the wait and its event."""
         await self._hold()
-
-    async def _hold(self) -> None:
-        if self.not_before is not None and (left := self.not_before - self._now()) > 0:
-            self.log.info(
-                "The task stays deferred for %d s more (resume_after), because Airflow's scheduler may fail one that "
-                "resumes right after it deferred.",
-                math.ceil(left),
-            )
-            await self._sleep(left)
 
     def _ended(
         self, ending: Ending, *, run_name: str = "", phase: int | None = None, message: str = "", missing: int = 0

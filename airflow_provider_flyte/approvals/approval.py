@@ -257,6 +257,7 @@ class Approval:
                 response_deadline=response_deadline,
                 default_response=default_response,
                 value=value,
+                not_before=time.time() + self._task.resume_after,
             ),
             method_name="execute_complete",
             kwargs=settled,

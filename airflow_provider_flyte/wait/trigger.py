@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Collection
 from inspect import signature
@@ -23,6 +24,9 @@ class TaskTrigger(BaseTrigger):
     _lease: Lease | None = None
     """Its hold on the shared watcher."""
 
+    not_before: float | None
+    """The event is held until then, in seconds since the epoch; None: not at all."""
+
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class path, and the arguments of ``__init__``."""
         kind = type(self)
@@ -39,6 +43,16 @@ class TaskTrigger(BaseTrigger):
         lease, self._lease = self._lease, None
         if lease is not None:
             lease.release()
+
+    async def _hold(self) -> None:
+        """Wait until the event may be sent: the scheduler fails some tasks that resume just after they deferred."""
+        if self.not_before is not None and (left := self.not_before - self._now()) > 0:
+            self.log.info(
+                "The task stays deferred for %d s more (resume_after), because Airflow's scheduler may fail one that "
+                "resumes right after it deferred.",
+                math.ceil(left),
+            )
+            await self._sleep(left)
 
     # Tests put a virtual clock here.
     _now = staticmethod(time.time)

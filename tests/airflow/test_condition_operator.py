@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +21,7 @@ from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status, unavai
 from airflow_provider_flyte.wait.condition_event import SEEK, SEND, WATCH
 from tests.airflow.test_conditions_in_the_log import answer
 from tests.support.asking import Asking, Requests, requests_in_airflow
-from tests.support.driving import lines_of
+from tests.support.driving import lines_of, made_again
 
 pytestmark = pytest.mark.one_transport("connect")
 
@@ -76,6 +78,34 @@ def test_it_waits_for_a_condition_that_comes_later(flyte_default: LocalFlyte, re
     run.condition("approve", prompt="Publish?")
     asking.resume(asking.event())
     assert (asking.stage, requests.request.subject) == (WATCH, "approve: Publish?")
+
+
+def test_no_event_comes_right_after_the_deferral(flyte_default: LocalFlyte, requests: Requests) -> None:
+    """Airflow's scheduler fails some tasks that resume so soon."""
+    _, condition = paused(flyte_default)
+    asking, before = Asking(resume_after=3600), time.time()
+    asking.start()
+    assert before + 3600 <= asking.deferred.trigger.not_before <= time.time() + 3600
+    answer(flyte_default, condition, True)
+    slept: list[float] = []
+
+    async def event() -> Any:
+        trigger = made_again(asking.deferred.trigger)
+
+        async def sleep(seconds: float) -> None:
+            slept.append(seconds)
+
+        trigger._sleep = sleep
+        events = trigger.run()
+        try:
+            return (await anext(events)).payload
+        finally:
+            await events.aclose()
+
+    assert asking.resume(asyncio.run(event()))["value"] is True
+    assert 3500 < max(slept) <= 3600
+    assert Asking().task.resume_after == 0
+    assert FlyteConditionOperator(task_id="ask", run_name="r1", condition="approve").resume_after == 10
 
 
 @pytest.mark.parametrize("value", [True, False])
@@ -197,7 +227,9 @@ def test_a_condition_that_cannot_be_read_is_logged_once(
     asking.start()
     assert asking.stage == stage
     rounds: list[float] = []
-    monkeypatch.setattr(FlyteConditionTrigger, "_now", staticmethod(lambda: float(len(rounds))))
+    # Later than the deferral.
+    began_at = time.time()
+    monkeypatch.setattr(FlyteConditionTrigger, "_now", staticmethod(lambda: began_at + len(rounds)))
 
     async def next_round(seconds: float) -> None:
         rounds.append(seconds)

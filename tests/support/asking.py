@@ -61,7 +61,7 @@ class Asking:
 
     def __init__(self, **arguments: Any) -> None:
         defaults: dict[str, Any] = {"task_id": "approve", "run_name": "r1", "condition": "approve"}
-        self.task = FlyteConditionOperator(**defaults | {"poll_interval": 0.1} | arguments)
+        self.task = FlyteConditionOperator(**defaults | {"poll_interval": 0.1, "resume_after": 0} | arguments)
         self.ti = TaskInstance()
         self.ti.id = str(uuid4())
         self.ti.task_id = "approve"
