@@ -105,7 +105,7 @@ def test_conditions_that_cannot_be_read_make_a_round_no_longer(local_flyte: Loca
     task = Task(local_flyte, client, 1)
     for _ in range(5):
         local_flyte.run("r0").condition("approve")
-    local_flyte.inject("GetActionDetails", status("UNAVAILABLE"))
+    local_flyte.inject("GetActionDetails", status("INTERNAL", "a broken row"))
     task.takes = 3.0
     task.round()
     assert len(local_flyte.calls("GetActionDetails")) == 1
