@@ -256,17 +256,6 @@ def test_details_are_waited_for_as_long_as_flyte_is(
     assert phases(several().run()) == dict.fromkeys(NAMES, "SUCCEEDED")
 
 
-def test_a_list_that_failed_once_is_no_trouble_with_a_run_that_is_over(
-    flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.wait.task_wait.BRIEFLY", 0.0)
-    flyte_default.run("r1").succeeds()
-    flyte_default.run("r2").phases("RUNNING", "SUCCEEDED", every=1.0)
-    flyte_default.inject("ListRuns", unavailable(times=1))
-    task = Try(run_names=["r1", "r2"], deferrable=False, unreachable_after=0.5)
-    assert phases(task.run()) == {"r1": "SUCCEEDED", "r2": "SUCCEEDED"}
-
-
 def test_one_budget_for_the_details_of_all(flyte_default: LocalFlyte) -> None:
     names = [f"r{number}" for number in range(50)]
     for name in names:

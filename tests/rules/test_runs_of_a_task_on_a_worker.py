@@ -263,6 +263,21 @@ def test_trouble_of_a_list_is_that_of_all_that_are_not_over(worker: Worker, capl
     assert [each.run for each in error.errors] == ["r2"]
 
 
+def test_a_list_that_failed_once_is_no_trouble_with_a_run_that_is_over(worker: Worker) -> None:
+    worker.flyte.run("r1", SUCCEEDED)
+    worker.flyte.run("r2", RUNNING)
+    wait = worker.waits("r1", "r2")
+    worker.fails(Status.UNAVAILABLE)
+    assert wait.observe(0.0).outcome is Outcome.WAITING
+    worker.flyte.fails = lambda asked: None
+    assert wait.observe(0.0).outcome is Outcome.WAITING
+    # Nobody asks for the first any more: its trouble has ended with the list that showed its end.
+    worker.now += 300.0
+    assert wait.observe(0.0).outcome is Outcome.WAITING
+    worker.flyte.run("r2", SUCCEEDED)
+    assert wait.observe(0.0).outcome is Outcome.SUCCEEDED
+
+
 def test_trouble_is_counted_from_its_call(worker: Worker) -> None:
     worker.flyte.run("r1", RUNNING)
     wait = worker.waits("r1", several=True)
