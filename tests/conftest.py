@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from enum import Enum
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Before anything imports Airflow.
-from tests.support.own_airflow import AIRFLOW, connection_json
+from tests.support.own_airflow import AIRFLOW, connection_json, make_database
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.testing import LocalFlyte
@@ -150,14 +149,7 @@ def local_flyte(protocol: str) -> Iterator[LocalFlyte]:
 @pytest.fixture(scope="session")
 def airflow_db() -> None:
     """A migrated metadata database, which ``dag.test()`` needs."""
-    from airflow.utils.db import initdb
-
-    initdb()
-    if AIRFLOW >= (3,):
-        from airflow.sdk.execution_time import supervisor
-
-        # As Airflow 3.3 has it. Before, dag.test() makes a server for each task: seconds each, and a thread that stays.
-        supervisor.in_process_api_server = cache(supervisor.in_process_api_server)
+    make_database()
 
 
 @pytest.fixture

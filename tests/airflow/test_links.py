@@ -94,13 +94,13 @@ def test_a_button_that_cannot_be_stored_fails_no_task(
     assert "no API server" in caplog.text
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(420)
 def test_the_button_leads_to_flyte_whatever_the_xcom_backend() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.xcom_in_files"],
         capture_output=True,
         text=True,
-        timeout=220,
+        timeout=400,
         check=False,
         cwd=Path(__file__).parents[2],
     )

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -71,6 +72,18 @@ def for_this_airflow(text: str) -> str:
         return "\n".join(_IN_2[name] for name in re.findall(r"\w+", found[1]) if name in _IN_2)
 
     return re.sub(r"^from airflow\.sdk import (DAG\b[\w, ]*).*$", in_2, text, flags=re.M)
+
+
+def make_database() -> None:
+    """Make the metadata database, which ``dag.test()`` needs."""
+    from airflow.utils.db import initdb
+
+    initdb()
+    if AIRFLOW >= (3,):
+        from airflow.sdk.execution_time import supervisor
+
+        # As Airflow 3.3 has it. Before, dag.test() makes a server for each task: seconds each, and a thread that stays.
+        supervisor.in_process_api_server = cache(supervisor.in_process_api_server)
 
 
 def load_dag_file(name: str) -> ModuleType:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tests.support.own_airflow import connection_json, load_dag_file, stored_again
+from tests.support.own_airflow import connection_json, load_dag_file, make_database, stored_again
 
 if __name__ == "__main__":
     os.environ["AIRFLOW__CORE__XCOM_BACKEND"] = "tests.support.xcom_in_files.FilesBackend"
@@ -51,11 +51,10 @@ class FilesBackend(BaseXCom):
 def main() -> None:
     """Run the DAG ``elsewhere``; each run ends once the button of the task that waits for it leads somewhere."""
     from airflow.models.taskinstancekey import TaskInstanceKey
-    from airflow.utils.db import initdb
 
     from airflow_provider_flyte.testing import LocalFlyte
 
-    initdb()
+    make_database()
     dag = load_dag_file("elsewhere").dag
     stored = stored_again(dag)
     while_waiting: dict[str, str] = {}
@@ -69,7 +68,8 @@ def main() -> None:
         flyte.deploy("demo.train", outputs={"o0": int})
 
         def end_when_shown(run: Any, task_id: str, run_id: str) -> None:
-            until = time.monotonic() + 60
+            # From the launch of the task before on, which takes half a minute on a busy machine.
+            until = time.monotonic() + 150
             while not while_waiting.get(task_id) and time.monotonic() < until:
                 time.sleep(0.05)
                 while_waiting[task_id] = button(task_id, run_id)
