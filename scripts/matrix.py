@@ -158,9 +158,8 @@ def constraints() -> None:
     for airflow in sorted({one.airflow for one in ENVIRONMENTS if not one.lowest}):
         pins = PINS / f"airflow-{airflow}.txt"
         options = ["--quiet", "--no-header", "--no-annotate", "--universal", "--python-version", "3.10"]
-        needed = uv(
-            *("pip", "compile", *options, "--constraint", pins), PINS / f"airflow-{airflow}.in", "pyproject.toml"
-        )
+        source = PINS / f"airflow-{airflow}.in"
+        needed = uv("pip", "compile", *options, "--constraint", pins, source, "pyproject.toml")
         names = {line.partition("==")[0] for line in needed.splitlines()}
         lines = [line for line in pins.read_text().splitlines() if line.partition("==")[0] in names]
         title = f"# The provider is tested with these beside Airflow {airflow}, as it was on {RELEASED[airflow]}."
