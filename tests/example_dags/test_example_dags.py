@@ -100,7 +100,7 @@ def test_reading_the_examples_warns_of_nothing_and_loads_nothing_heavy(tmp_path:
     for path in EXAMPLES:
         (folder / path.name).write_text(for_this_airflow(path.read_text()))
     command = [sys.executable, "-c", READ, str(folder), str(answer)]
-    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=110)
     assert process.returncode == 0, process.stdout
     read = json.loads(answer.read_text())
     assert read["errors"] == {}
