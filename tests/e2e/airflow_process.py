@@ -45,6 +45,9 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 """Each process reports itself to the keeper before it begins, so that none is missed however its parent dies."""
 
+_PATIENT_SQLITE = "patient_sqlite"
+"""A module in the home's ``config``, which is on Airflow's path."""
+
 
 class AirflowProcessError(Exception):
     """A process of Airflow failed; the text ends with what the processes said last."""
@@ -101,6 +104,10 @@ class StandaloneAirflow:
         self.url = f"http://127.0.0.1:{ports[0]}"
         self.api = AirflowApi(self.url, USER, self.password)
         self.settings = _settings(self.url, ports, dag_folders) | dict(settings or {})
+        if "DATABASE__SQL_ALCHEMY_CONN" not in self.settings:
+            # A scheduler ends when SQLite lets it wait for another writer longer than this: five seconds by default.
+            for name in ("SQL_ALCHEMY_CONNECT_ARGS", "SQL_ALCHEMY_CONNECT_ARGS_ASYNC"):
+                self.settings[f"DATABASE__{name}"] = f"{_PATIENT_SQLITE}.CONNECT_ARGS"
 
     def __enter__(self) -> StandaloneAirflow:
         # SIGTERM and SIGHUP end with the processes gone too, as SIGINT does.
@@ -141,6 +148,8 @@ class StandaloneAirflow:
                 [sys.executable, str(keeper.__file__), str(self.home)], stdin=subprocess.PIPE, start_new_session=True
             )
         (self.home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps({USER: self.password}))
+        (self.home / "config").mkdir()
+        (self.home / "config" / f"{_PATIENT_SQLITE}.py").write_text('CONNECT_ARGS = {"timeout": 60}\n')
         self._say("making its database")
         self._run("db-migrate", "db", "migrate", until=deadline)
         for name in self.components:
