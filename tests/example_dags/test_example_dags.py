@@ -149,7 +149,8 @@ def _hurried(dag: Any) -> Any:
         arguments = getattr(task, "partial_kwargs", task.__dict__)
         if "run_names" not in task.template_fields and "task_name" in task.template_fields:
             arguments |= {"poll_interval": 0.5, "resume_after": 0, "retry_delay": timedelta(0)}
+        elif "condition" in task.template_fields:
+            arguments |= {"poll_interval": 1, "resume_after": 0}
         elif "run_name" in task.template_fields:
-            # A sensor has the first, FlyteConditionOperator the second.
-            arguments |= {"poke_interval": 1, "poll_interval": 1, "resume_after": 0}
+            arguments |= {"poke_interval": 1, "resume_after": 0}
     return dag
