@@ -147,7 +147,8 @@ def check_partial(partial: Any) -> Any:
             stored(name, given.get(name))
     kind: Any = type(partial)
     made = _checking(kind)(operator_class=partial.operator_class, kwargs=given, params=partial.params)
-    made.flyte_defaults = frozenset(defaults)
+    # A task group's fill what is not given, too, when the task is made.
+    made.flyte_defaults = frozenset(defaults) | frozenset(getattr(given.get("task_group"), "default_args", None) or ())
     return made
 
 
@@ -177,7 +178,7 @@ def _check_together(partial: Mapping[str, Any], mapped: Any, defaults: frozenset
     for each in mapped if isinstance(mapped, (list, tuple)) else [mapped]:
         # What upstream tasks give is known when they have.
         if isinstance(each, Mapping):
-            check_search_names(given | (each.keys() & set(OF_SEARCH)), defaults)
+            check_search_names(given | {name for name in OF_SEARCH if each.get(name) is not None}, defaults)
 
 
 def _check_mapped(mapped: Any, start: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta, timezone
+from importlib import import_module
 from typing import Any
 
 import pendulum
@@ -23,7 +24,7 @@ from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte, unavailable
 from airflow_provider_flyte.wait.event import Ending, RunEvent
 from tests.support.driving import Try, event_of, lines_of
-from tests.support.own_airflow import DAGS_FOLDER, load_dag_file
+from tests.support.own_airflow import AIRFLOW, DAGS_FOLDER, load_dag_file
 
 pytestmark = pytest.mark.one_transport("grpc")
 
@@ -283,11 +284,18 @@ def test_arguments_of_a_mapped_sensor_that_do_not_go_together_are_an_import_erro
         ("labels has a meaning only with task_name", {"labels": {"a": "b"}}, {"run_name": ["r1"]}),
     ]
     defaults = {"labels": {"a": "b"}, "since": 3600}
+    group_of: Any = import_module("airflow.sdk" if AIRFLOW >= (3,) else "airflow.utils.task_group").TaskGroup
     with DAG("mapped_searches", schedule=None, default_args=defaults):
         FlyteRunSensor.partial(task_id="named").expand(run_name=["r1"])
         FlyteRunSensor.partial(task_id="searched").expand(task_name=[TASK])
         Nightly.partial(task_id="own").expand(since=[3600])
+    with DAG("mapped_in_a_group", schedule=None), group_of("group", default_args=defaults):
+        FlyteRunSensor.partial(task_id="named").expand(run_name=["r1"])
+        FlyteRunSensor.partial(task_id="searched").expand(task_name=[TASK])
     with DAG("refused_searches", schedule=None):
+        # None is what an argument is that is not given.
+        of_both = [{"run_name": "r1", "task_name": None}, {"run_name": None, "task_name": TASK, "since": 3600}]
+        FlyteRunSensor.partial(task_id="either").expand_kwargs(of_both)
         upstream = FlyteRunSensor(task_id="upstream", run_name="r1")
         FlyteRunSensor.partial(task_id="not_known").expand_kwargs(upstream.output)
         for number, (message, partial, mapped) in enumerate(refused):
