@@ -36,7 +36,12 @@ from airflow_provider_flyte.wait.event import Ending, RunEvent, with_settled
 from airflow_provider_flyte.wait.from_trigger import BACKSTOP
 from airflow_provider_flyte.wait.in_triggerer.client import WatcherClient
 from airflow_provider_flyte.wait.in_triggerer.instance import Instance, instance_of, let_go_of_dag
-from airflow_provider_flyte.wait.in_triggerer.templates import bounded_rendering, given_to, rendering_context
+from airflow_provider_flyte.wait.in_triggerer.templates import (
+    bounded_rendering,
+    defaults_of,
+    given_to,
+    rendering_context,
+)
 from airflow_provider_flyte.wait.resumption import XCOM_KEY
 from airflow_provider_flyte.wait.shared_watcher import Lease
 from airflow_provider_flyte.wait.trigger import TaskTrigger
@@ -176,6 +181,8 @@ class FlyteSensorTrigger(TaskTrigger):
             rendering: Any = rendering_context(context)
             with bounded_rendering():
                 given = given_to(FlyteRunSensor, self.sensor, rendering)
+                # Those of one that is not mapped are among what was stored.
+                defaults = defaults_of(FlyteRunSensor, rendering) if self.sensor is None else {}
                 ends = getattr(self, "timeout_after", None)
                 span = None if self.sensor is None else given["timeout"] + BACKSTOP.total_seconds()
                 ti = instance_of(context, ends, span, time.time())
@@ -185,6 +192,7 @@ class FlyteSensorTrigger(TaskTrigger):
                 sensor = _SensorHere(
                     task_id=task.task_id,
                     execution_timeout=task.execution_timeout,
+                    default_args=defaults,
                     render_template_as_native_obj=context["dag"].render_template_as_native_obj
                     if getattr(task, "render_template_as_native_obj", None) is None
                     else task.render_template_as_native_obj,

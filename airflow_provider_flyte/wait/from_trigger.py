@@ -12,7 +12,7 @@ from functools import cache
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.arguments import OF_SEARCH, argument_errors, check_search_names, in_utc
+from airflow_provider_flyte.arguments import OF_SEARCH, SEARCH_ARGUMENTS, argument_errors, check_search_names, in_utc
 from airflow_provider_flyte.client.arguments import switch
 from airflow_provider_flyte.client.errors import ConfigError
 from airflow_provider_flyte.compat import XComArg
@@ -35,7 +35,8 @@ _OF_AIRFLOW = ("timeout", "poke_interval", "soft_fail", "never_fail", "silent_fa
 _NOT_THERE = ("deferrable", "resume_after")
 """Those of ours that do not."""
 
-_FLAGS = ("start_from_trigger", "end_from_trigger")
+FLAGS = ("start_from_trigger", "end_from_trigger")
+"""Where a sensor starts and ends."""
 
 _MOMENTS = ("since", "until")
 
@@ -135,7 +136,7 @@ def check_partial(partial: Any) -> Any:
     partial._expand_called = True
     # Airflow looks for them among these alone.
     defaults = {**getattr(given.get("dag"), "default_args", {}), **(given.get("default_args") or {})}
-    for name in _FLAGS:
+    for name in FLAGS:
         if name in defaults:
             given.setdefault(name, defaults[name])
     _check_flags(given.get("start_from_trigger", False), given.get("end_from_trigger", False))
@@ -143,6 +144,7 @@ def check_partial(partial: Any) -> Any:
         _check_mode(given.get("mode"), defaults)
         _check_dag(given.get("dag"))
         given.update({name: in_utc(given[name]) for name in _MOMENTS if name in given})
+        _check_none(_ours(partial.operator_class), given, defaults)
         for name in partial.operator_class.template_fields:
             stored(name, given.get(name))
     kind: Any = type(partial)
@@ -150,6 +152,17 @@ def check_partial(partial: Any) -> Any:
     # A task group's fill what is not given, too, when the task is made.
     made.flyte_defaults = frozenset(defaults) | frozenset(getattr(given.get("task_group"), "default_args", None) or ())
     return made
+
+
+def _check_none(sensor_class: type, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Refuse a None that means something: Airflow leaves it out of a mapped sensor's serialized task (3.3.2)."""
+    by_default = {name: each.default for name, each in signature(sensor_class).parameters.items()} | dict(defaults)
+    for name in arguments_there(sensor_class):
+        if name in given and given[name] is None and by_default.get(name) is not None:
+            raise ConfigError(
+                f"{name}=None of a mapped sensor does not reach the triggerer, because Airflow does not store it. Give "
+                "deferrable=True instead of start_from_trigger=True."
+            )
 
 
 @cache
@@ -164,6 +177,8 @@ def _checking(partial_class: Hashable) -> Any:
             self._expand_called = True
             with argument_errors():
                 _check_mapped(expand_input.value, bool(self.kwargs.get("start_from_trigger")))
+                if self.kwargs.get("start_from_trigger"):
+                    _check_group(_ours(self.operator_class), self.kwargs, expand_input.value)
                 # A class of a DAG's own may give the others itself.
                 if self.operator_class is _ours(self.operator_class):
                     _check_together(self.kwargs, expand_input.value, self.flyte_defaults)
@@ -175,19 +190,39 @@ def _checking(partial_class: Hashable) -> Any:
 def _check_together(partial: Mapping[str, Any], mapped: Any, defaults: frozenset[str]) -> None:
     """Refuse arguments that do not go together, whatever their values will be."""
     given = {name for name in OF_SEARCH if partial.get(name) is not None} | (defaults & set(OF_SEARCH))
-    for each in mapped if isinstance(mapped, (list, tuple)) else [mapped]:
+    for each in _each_of(mapped):
         # What upstream tasks give is known when they have.
         if isinstance(each, Mapping):
             check_search_names(given | {name for name in OF_SEARCH if each.get(name) is not None}, defaults)
 
 
+def _check_group(sensor_class: type, partial: Mapping[str, Any], mapped: Any) -> None:
+    """Refuse what only the ``default_args`` of a task group have: those of a DAG are in the serialized one."""
+    of_each = [set(each) for each in _each_of(mapped) if isinstance(each, Mapping)]
+    given = set(partial) | (set.intersection(*of_each) if of_each else set())
+    if not of_each or given & {"run_name", "run_names"}:
+        # Nobody needs them, or who does is known when the upstream task has ended.
+        given.update(SEARCH_ARGUMENTS)
+    known = set(arguments_there(sensor_class)) - given - set(FLAGS)
+    if lost := sorted(known & set(getattr(partial.get("task_group"), "default_args", None) or ())):
+        raise ConfigError(
+            f"{', '.join(lost)} is in the default_args of a task group, which Airflow does not give the triggerer for "
+            "a mapped sensor. Give it to partial(), or deferrable=True instead of start_from_trigger=True."
+        )
+
+
+def _each_of(mapped: Any) -> Any:
+    """What ``expand_kwargs()`` is given, a mapping for each instance; or what ``expand()`` is."""
+    return mapped if isinstance(mapped, (list, tuple)) else [mapped]
+
+
 def _check_mapped(mapped: Any, start: bool) -> None:
-    for each in mapped if isinstance(mapped, (list, tuple)) else [mapped]:
+    for each in _each_of(mapped):
         if isinstance(each, XComArg):
             if start:
                 _reference("What expand_kwargs() is given", each)
             continue
-        for name in _FLAGS:
+        for name in FLAGS:
             if name in each:
                 raise ConfigError(f"{name} is mapped, and Airflow has to know it before that; give it to partial().")
         if not start:

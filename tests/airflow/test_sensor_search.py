@@ -294,7 +294,10 @@ def test_arguments_of_a_mapped_sensor_that_do_not_go_together_are_an_import_erro
         FlyteRunSensor.partial(task_id="searched").expand(task_name=[TASK])
     with DAG("refused_searches", schedule=None):
         # None is what an argument is that is not given.
-        of_both = [{"run_name": "r1", "task_name": None}, {"run_name": None, "task_name": TASK, "since": 3600}]
+        of_both: list[dict[str, Any]] = [
+            {"run_name": "r1", "task_name": None},
+            {"run_name": None, "task_name": TASK, "since": 3600},
+        ]
         FlyteRunSensor.partial(task_id="either").expand_kwargs(of_both)
         upstream = FlyteRunSensor(task_id="upstream", run_name="r1")
         FlyteRunSensor.partial(task_id="not_known").expand_kwargs(upstream.output)

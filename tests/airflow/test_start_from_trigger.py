@@ -6,6 +6,7 @@ import asyncio
 import gc
 import itertools
 import json
+import os
 import threading
 import time
 import weakref
@@ -16,7 +17,7 @@ from typing import Any
 import greenback
 import pytest
 import structlog
-from airflow.sdk import DAG, Asset, task, task_group
+from airflow.sdk import DAG, Asset, TaskGroup, task, task_group
 from airflow.sdk.execution_time import task_runner
 
 from airflow_provider_flyte import sensor_triggers
@@ -516,6 +517,8 @@ def test_what_cannot_start_there_is_an_import_error(dag: DAG) -> None:
         ("meaning only with start_from_trigger", lambda: mapped(end_from_trigger=True)),
         ("mode='reschedule' has no meaning", lambda: sensor(run_name="r1", mode="reschedule")),
         ("mode='reschedule' has no meaning", lambda: mapped(**ENDS, mode="reschedule")),
+        ("missing_after=None of a mapped sensor", lambda: mapped(**ENDS, missing_after=None)),
+        ("on_paused=None of a mapped sensor", lambda: mapped(**ENDS, on_paused=None)),
         (
             "FlyteRunSensor alone",
             lambda: FlyteRunOperator(task_id="launch", task_name="demo.train", start_from_trigger=True),
@@ -543,6 +546,47 @@ def test_default_args_reach_mapped_sensors_too(dag: DAG) -> None:
         # Not an argument of theirs.
         FlyteRunOperator(task_id="launch", task_name="demo.train")
     assert (one.start_from_trigger, many.start_from_trigger) == (True, True)
+
+
+async def test_default_args_of_a_mapped_sensor_count_in_the_triggerer_as_on_a_worker(
+    supervisor: Supervisor, flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_FLYTE_PROD", os.environ["AIRFLOW_CONN_FLYTE_DEFAULT"])
+    monkeypatch.delenv("AIRFLOW_CONN_FLYTE_DEFAULT")
+    for name in ("r1", "r2"):
+        flyte_default.run(name, task="etl.load", labels={"a": "b"}).fails()
+    defaults: dict[str, Any] = {"flyte_conn_id": "flyte_prod", "soft_fail": True, "since": timedelta(hours=1)}
+    # Of the operators of this DAG.
+    defaults |= {"task_name": "other.task", "labels": {"a": "b"}, "retries": 3}
+    with DAG("of_prod", schedule=None, default_args=ENDS | defaults) as dag:
+        FlyteRunSensor.partial(task_id="named").expand(run_name=["r1", "r2"])
+        FlyteRunSensor.partial(task_id="searched").expand(task_name=["etl.load"])
+        with pytest.raises(FlyteArgumentError, match=r"^labels=None of a mapped sensor"):
+            FlyteRunSensor.partial(task_id="unlabelled", labels=None)
+        FlyteRunSensor.partial(task_id="own", soft_fail=False).expand(run_name=["r1"], flyte_conn_id=["flyte_prod"])
+    for task_id in ("named", "searched"):
+        assert (await event_of(trigger_of(dag, task_id, 0))).task_instance_state == "skipped"
+    own = trigger_of(dag, "own", 0)
+    _, made = own._begin()
+    assert (made.soft_fail, made.flyte_conn_id, made.task_name, made.retries) == (False, "flyte_prod", None, 0)
+
+
+def test_default_args_of_a_task_group_do_not_reach_the_triggerer() -> None:
+    defaults: Any = {"flyte_conn_id": "flyte_prod", "labels": {"a": "b"}, "retries": 3}
+    with DAG("grouped", schedule=None), TaskGroup("group", default_args=defaults):
+        upstream = upstream_task("upstream")
+        FlyteRunSensor.partial(task_id="waits").expand(run_name=["r1"])
+        FlyteRunSensor.partial(task_id="given", **STARTS, flyte_conn_id="flyte_prod").expand(run_name=["r1"])
+        FlyteRunSensor.partial(task_id="known_later", **STARTS, flyte_conn_id="flyte_prod").expand_kwargs(upstream)
+        FlyteRunSensor.partial(task_id="mapped", **STARTS).expand_kwargs([{"run_name": "r", "flyte_conn_id": "f"}])
+        for number, mapped in enumerate(
+            ([{"run_name": "r1"}], [{"run_name": "r", "flyte_conn_id": "f"}, {"run_name": "r"}])
+        ):
+            with pytest.raises(FlyteArgumentError, match=r"^flyte_conn_id is in the default_args of a task group"):
+                FlyteRunSensor.partial(task_id=f"lost_{number}", **STARTS).expand_kwargs(mapped)
+        begun = FlyteRunSensor.partial(task_id="search", **STARTS, flyte_conn_id="flyte_prod", since=3600)
+        with pytest.raises(FlyteArgumentError, match=r"^labels is in the default_args"):
+            begun.expand(task_name=["etl.load"])
 
 
 def test_no_other_sensor_has_anything_of_it(dag: DAG) -> None:

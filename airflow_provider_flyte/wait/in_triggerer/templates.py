@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_flyte.compat.triggers import expand_mapped
-from airflow_provider_flyte.wait.from_trigger import XCOM, arguments_there
+from airflow_provider_flyte.wait.from_trigger import FLAGS, XCOM, arguments_there
 
 _RENDERING = 30.0
 """Seconds after which templates count as not rendered: Airflow never answers some questions of a triggerer."""
@@ -89,6 +89,15 @@ def given_to(sensor_class: type, stored: Mapping[str, Any] | None, context: Mapp
     for name, value in expanded.items():
         given[name] = _Known(value) if name in known_values and name in sensor_class.template_fields else value  # type: ignore[attr-defined]
     return {name: value for name, value in given.items() if name in known}
+
+
+def defaults_of(sensor_class: type, context: Mapping[str, Any]) -> dict[str, Any]:
+    """What the DAG's ``default_args`` have for a mapped sensor: Airflow merges them when a worker makes the task.
+
+    :param context: of :func:`rendering_context`.
+    """
+    known = set(arguments_there(sensor_class)) - set(FLAGS)
+    return {name: _with_references(value) for name, value in context["dag"].default_args.items() if name in known}
 
 
 def _with_references(value: Any) -> Any:
