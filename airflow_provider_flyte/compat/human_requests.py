@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from airflow_provider_flyte.compat.event_loop import in_airflow
+
 
 def ask_person(ti_id: object, request: Mapping[str, Any]) -> Any:
     """Have Airflow ask a person, on a worker; returns the request as Airflow has it now.
@@ -27,10 +29,8 @@ async def persons_answer(ti_id: str) -> Any:
     """What a person has answered to a task instance's request, in the triggerer; None where nobody has."""
     from uuid import UUID
 
-    from asgiref.sync import sync_to_async
-
     hitl = import_module("airflow.sdk.execution_time.hitl")
-    answer = await sync_to_async(hitl.get_hitl_detail_content_detail)(ti_id=UUID(str(ti_id)))
+    answer = await in_airflow(hitl.get_hitl_detail_content_detail, ti_id=UUID(str(ti_id)))
     return answer if getattr(answer, "response_received", False) else None
 
 
@@ -41,9 +41,10 @@ async def close_persons_request(ti_id: str, chosen: list[str], params_input: Map
     """
     from uuid import UUID
 
-    from asgiref.sync import sync_to_async
-
     hitl = import_module("airflow.sdk.execution_time.hitl")
-    await sync_to_async(hitl.update_hitl_detail_response)(
-        ti_id=UUID(str(ti_id)), chosen_options=chosen, params_input=dict(params_input)
+    await in_airflow(
+        hitl.update_hitl_detail_response,
+        ti_id=UUID(str(ti_id)),
+        chosen_options=chosen,
+        params_input=dict(params_input),
     )

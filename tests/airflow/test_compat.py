@@ -7,12 +7,15 @@ import sys
 import threading
 from collections import Counter
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from airflow_provider_flyte import compat
 from airflow_provider_flyte.compat.event_loop import in_airflow
+from airflow_provider_flyte.compat.human_requests import close_persons_request, persons_answer
 from airflow_provider_flyte.compat.resumption import first_reschedule
 from airflow_provider_flyte.exceptions import FlyteArgumentError
 from airflow_provider_flyte.hooks import FlyteHook
@@ -85,6 +88,26 @@ async def test_one_that_nobody_waits_for_any_more_is_made_to_its_end() -> None:
     supervisor = Supervisor()
     supervisor.hold.clear()
     first = asyncio.ensure_future(in_airflow(supervisor.send, "first"))
+    while not supervisor.asked:
+        await asyncio.sleep(0)
+    first.cancel()
+    supervisor.hold.set()
+    assert await in_airflow(supervisor.send, "second") == "second"
+    assert supervisor.answers == []
+
+
+@pytest.mark.skipif(AIRFLOW < (3, 1), reason="cannot ask a person")
+@pytest.mark.parametrize("reads", [True, False])
+async def test_so_are_those_about_a_request_to_a_person(monkeypatch: pytest.MonkeyPatch, reads: bool) -> None:
+    from airflow.sdk.execution_time import task_runner
+
+    supervisor = Supervisor()
+    comms = SimpleNamespace(send=lambda msg: supervisor.send(msg))
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", comms, raising=False)
+    supervisor.hold.clear()
+    ti_id = str(uuid4())
+    asked: Any = persons_answer(ti_id) if reads else close_persons_request(ti_id, ["Approve"], {})
+    first = asyncio.ensure_future(asked)
     while not supervisor.asked:
         await asyncio.sleep(0)
     first.cancel()
