@@ -72,7 +72,8 @@ class ConditionNews:
         self.gone, self.refusal = [], None
         actions = (yield from paused_actions(self.key, org)) if paused else []
         new = [action for action in actions if action not in self.open][: MOST_OF_A_RUN - len(self.open)]
-        trouble: FlyteError | None = None
+        refused: RpcError | None = None
+        unread = False
         for action in new + [action for action in self.open if action not in actions]:
             try:
                 read = yield from read_condition(self.key, org, action)
@@ -80,8 +81,11 @@ class ConditionNews:
                 # It answers so for every error of its database, too.
                 continue
             except FlyteError as error:
-                trouble = error
-                if is_late():
+                late = is_late()
+                unread = unread or late or not isinstance(error, REFUSALS)
+                if isinstance(error, REFUSALS):
+                    refused = error
+                if late:
                     break
                 continue
             if read is not None and read.waits:
@@ -89,9 +93,9 @@ class ConditionNews:
             elif read is not None and read.over and action in self.open:
                 del self.open[action]
                 self.gone.append(read)
-        self.pending = trouble is not None
-        if isinstance(trouble, REFUSALS) and not self.open:
-            self.refusal, self.pending = trouble, False
+        # For ever only where each of them is refused: another one may be read next time.
+        self.refusal = refused if not unread and not self.open else None
+        self.pending = self.refusal is None and (unread or refused is not None)
 
 
 class ConditionRounds:

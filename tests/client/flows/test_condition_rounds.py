@@ -120,6 +120,25 @@ def test_conditions_none_of_which_flyte_will_have_read(local_flyte: LocalFlyte, 
     assert task.round() == []
 
 
+@pytest.mark.parametrize("takes", [0.0, 3.0], ids=["both read", "one read"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_one_that_is_refused_is_no_refusal_of_one_that_could_not_be_read(
+    local_flyte: LocalFlyte, client: FlyteClient, which: int, takes: float
+) -> None:
+    task = Task(local_flyte, client, 1)
+    refused = [task.conditions[0].action, local_flyte.run("r0").condition("approve").action][which]
+    method, why = "GetActionDetails", "a broken row"
+    local_flyte.inject(method, status("PERMISSION_DENIED", why), when=lambda r: r.action_id.name == refused)
+    local_flyte.inject(method, status("INTERNAL", why), when=lambda r: r.action_id.name != refused)
+    task.takes = takes
+    task.round()
+    assert (task.logged, task.refusals) == ([], [])
+    local_flyte.clear_faults()
+    task.takes = 0.0
+    task.round()
+    assert (task.logged, task.refusals) == (waits(0, 0), [])
+
+
 def test_one_that_flyte_will_not_have_read(local_flyte: LocalFlyte, client: FlyteClient) -> None:
     task = Task(local_flyte, client, 3)
     local_flyte.inject("ListActions", status("PERMISSION_DENIED", "not yours"), when=lambda r: r.run_id.name != "r2")
