@@ -163,11 +163,6 @@ class TaskWait:
         return self._held.get()
 
     @property
-    def absent(self) -> bool:
-        """Whether ListRuns answered last and lacks a run."""
-        return any(run.absent for run in self._runs)
-
-    @property
     def trouble(self) -> str:
         """Why Flyte gave no answer about a run last; '' when it did about all."""
         return trouble_in(self._runs)

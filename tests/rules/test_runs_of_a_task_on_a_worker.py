@@ -112,7 +112,7 @@ def test_one_run_is_read_by_itself(worker: Worker) -> None:
     assert wait.observe(5.0).outcome is Outcome.SUCCEEDED
     assert worker.asked() == reads("r1")
     assert wait.details is not None
-    assert (wait.complete, wait.absent, wait.trouble) == (True, False, "")
+    assert (wait.complete, wait.trouble) == (True, "")
     value = wait.value(redact_env=True)
     assert value is not None
     assert value["action"]["id"]["run"]["name"] == "r1"
@@ -135,7 +135,7 @@ def test_one_list_shows_which_are_over(worker: Worker, caplog: pytest.LogCapture
     wait = worker.waits(*names, "gone")
     assert wait.observe(5.0).outcome is Outcome.WAITING
     assert worker.asked() == [("ListRuns", (*names, "gone"))]
-    assert wait.absent
+    assert [run.absent for run in wait._runs] == [False, False, False, True]
     assert lines(caplog) == ["Of 4 Flyte runs: 3 RUNNING, 1 not created yet."]
     # Another one of the same: nothing to log.
     wait.observe(5.0)
@@ -146,7 +146,7 @@ def test_one_list_shows_which_are_over(worker: Worker, caplog: pytest.LogCapture
     wait.observe(5.0)
     # Details are read when the wait is over, and not before.
     assert [rpc for rpc, _ in worker.asked()] == ["ListRuns"]
-    assert not wait.absent
+    assert not any(run.absent for run in wait._runs)
     for name in ("r2", "r3", "gone"):
         worker.flyte.run(name, SUCCEEDED)
     assert not wait.complete
