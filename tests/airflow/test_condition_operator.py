@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import pytest
@@ -106,6 +106,39 @@ def test_no_event_comes_right_after_the_deferral(flyte_default: LocalFlyte, requ
     assert 3500 < max(slept) <= 3600
     assert Asking().task.resume_after == 0
     assert FlyteConditionOperator(task_id="ask", run_name="r1", condition="approve").resume_after == 10
+
+
+@pytest.mark.parametrize("why", ["late", "run_over"])
+def test_a_trigger_that_is_made_again_before_its_event_is_stored_ends_alike(
+    flyte_default: LocalFlyte, requests: Requests, why: str
+) -> None:
+    """It has closed Airflow's request, which is no person's answer."""
+    run, _ = paused(flyte_default)
+    asking = Asking(resume_after=3600, response_timeout=0.01 if why == "late" else None)
+    asking.start()
+    if why == "run_over":
+        run.fails()
+
+    async def event(sleep: Any) -> Any:
+        trigger = made_again(asking.deferred.trigger)
+        trigger._sleep = sleep
+        async with aclosing(trigger.run()) as events:
+            return (await anext(events)).payload
+
+    async def dies(seconds: float) -> None:
+        if seconds > 60:
+            raise asyncio.CancelledError
+
+    async def passes(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(event(dies))
+    assert requests.response is not None
+    again = asyncio.run(event(passes))
+    assert again.get("ending") == why
+    with pytest.raises(FlyteConditionUnanswered):
+        asking.resume(again)
 
 
 @pytest.mark.parametrize("value", [True, False])
