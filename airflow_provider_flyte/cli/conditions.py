@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 MOST = 20
 """How many conditions of a run are read, a call each."""
 
+_BRIEFLY = 5.0
+"""Seconds for which a call is tried again: what was asked for is known by then."""
+
 
 def waiting_of(client: FlyteClient, details: RunDetails) -> list[Condition] | None:
-    """The conditions that wait for an answer; None where Flyte does not tell, which is said on standard error.
+    """The conditions that wait for an answer; None where Flyte does not tell. Standard error says what is missing.
 
     :param client: the client to ask with.
     :param details: of the run; of one that is over nothing is asked.
@@ -28,11 +31,19 @@ def waiting_of(client: FlyteClient, details: RunDetails) -> list[Condition] | No
     if details.done():
         return []
     try:
-        found = client.execute(waiting_conditions(details.key, client.config.org, most=MOST))
+        waiting = client.execute(
+            waiting_conditions(details.key, client.config.org, most=MOST),
+            retry_for=min(_BRIEFLY, client.config.retry_budget),
+        )
     except RpcError as error:
         _say_unknown(error)
         return None
-    return found
+    if waiting.left_out:
+        sys.stderr.write(f"{waiting.left_out} more actions of the run are paused, and not shown: {details.url}\n")
+    if waiting.trouble is None:
+        return waiting.conditions
+    _say_unknown(waiting.trouble)
+    return waiting.conditions or None
 
 
 def which_wait(client: FlyteClient, runs: Iterable[RunDetails]) -> set[RunKey]:
@@ -49,7 +60,8 @@ def which_wait(client: FlyteClient, runs: Iterable[RunDetails]) -> set[RunKey]:
     try:
         for place, names in asked.items():
             for some in chunks(sorted(set(names)), NAMES_A_CALL):
-                waiting.update(client.execute(paused_runs(*place, some, client.config.org)))
+                flow = paused_runs(*place, some, client.config.org)
+                waiting.update(client.execute(flow, retry_for=min(_BRIEFLY, client.config.retry_budget)))
     except RpcError as error:
         _say_unknown(error)
     return waiting

@@ -34,8 +34,10 @@ _RETRY_FOR = 5.0
 async def _ask_conditions(client: FlyteClient, key: RunKey) -> list[Condition]:
     from airflow_provider_flyte.client.flows.conditions import waiting_conditions
 
-    found = await client.aexecute(waiting_conditions(key, client.config.org, most=MOST), retry_for=0.0)
-    return found
+    waiting = await client.aexecute(waiting_conditions(key, client.config.org, most=MOST), retry_for=0.0)
+    if waiting.trouble is not None and not waiting.conditions:
+        raise waiting.trouble
+    return waiting.conditions
 
 
 def _size(found: list[Condition]) -> int:

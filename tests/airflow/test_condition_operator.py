@@ -17,7 +17,7 @@ from airflow_provider_flyte.client.outside import LONGEST, LONGEST_IN_EVENT
 from airflow_provider_flyte.condition_triggers import FlyteConditionTrigger
 from airflow_provider_flyte.conditions import FlyteConditionOperator
 from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConditionUnanswered, FlyteRunMissing
-from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status, unavailable
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle, garbled, status, unavailable
 from airflow_provider_flyte.wait.condition_event import SEEK, SEND, WATCH
 from tests.airflow.test_conditions_in_the_log import answer
 from tests.support.asking import Asking, Requests, requests_in_airflow
@@ -207,6 +207,33 @@ def test_a_run_that_ends_before(flyte_default: LocalFlyte, requests: Requests) -
     asking.start()
     with pytest.raises(FlyteConditionUnanswered):
         asking.resume(asking.event())
+
+
+def test_trouble_while_answered_conditions_are_looked_for_loses_no_answer(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.0)
+    run, condition = paused(flyte_default)
+    answer(flyte_default, condition, True)
+    run.succeeds()
+    # The worker and then the triggerer ask once each in vain.
+    trouble = unavailable(times=2)
+    flyte_default.inject("ListActions", trouble, when=lambda request: request.request.filters[0].field == "action_type")
+    asking = Asking()
+    asking.start()
+    assert asking.resume(asking.event())["value"] is True
+
+
+def test_another_condition_that_cannot_be_read(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.0)
+    run, _ = paused(flyte_default)
+    other = run.condition("other")
+    flyte_default.inject("GetActionDetails", garbled(), when=lambda request: request.action_id.name == other.action)
+    asking = Asking()
+    asking.start()
+    assert (asking.stage, requests.request.subject) == (WATCH, "approve: Publish the *model*?")
 
 
 def test_the_default_after_a_timeout(flyte_default: LocalFlyte, requests: Requests) -> None:

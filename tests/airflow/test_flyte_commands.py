@@ -238,6 +238,22 @@ def test_a_flyte_that_does_not_tell_what_a_run_waits_for(flyte: Commands, flyte_
     assert done.err.startswith("Which runs wait for an answer is not known: RunService/ListActions for run r1 ")
 
 
+def test_a_condition_that_cannot_be_read_and_one_too_many(flyte: Commands, flyte_default: LocalFlyte) -> None:
+    run = flyte_default.run("r1").move("RUNNING")
+    for number in range(20):
+        run.condition(f"c{number}")
+    # The newest are listed first.
+    bad = run.condition("bad")
+    flyte_default.inject(
+        "GetActionDetails", status("PERMISSION_DENIED", "no"), when=lambda request: request.action_id.name == bad.action
+    )
+    done = flyte("show", "r1", "-o", "json")
+    assert (done.code, len(done.data["waits_for"])) == (0, 19)
+    more, unknown = done.err.splitlines()
+    assert more == f"1 more actions of the run are paused, and not shown: {page(flyte_default, 'r1')}"
+    assert unknown.startswith("Which runs wait for an answer is not known: RunService/GetActionDetails for run r1 ")
+
+
 # -- logs
 
 

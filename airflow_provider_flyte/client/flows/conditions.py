@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from airflow_provider_flyte.client.errors import ConditionError, NotFoundError, RpcError
+from airflow_provider_flyte.client.errors import ConditionError, NotFoundError, RpcError, is_lasting
 from airflow_provider_flyte.client.flows import calls
 from airflow_provider_flyte.client.flows.calls import Call, Flow
 from airflow_provider_flyte.client.idl.common import identifier_pb2, list_pb2
@@ -44,6 +44,9 @@ _VALUES = ("boolean", "integer", "float_value", "string_value")
 
 MOST_LOOKED_FOR = 200
 """How many conditions of a run are read to find one by its own name: a page of them."""
+
+_MOST_UNREAD = 3
+"""How many conditions may fail to be read before the rest is left out: then it is not them that are in trouble."""
 
 
 @dataclass(frozen=True)
@@ -143,14 +146,15 @@ def _value(details: run_definition_pb2.ActionDetails) -> Answer | None:
     return getattr(primitive, field) if field in _VALUES else None
 
 
-def read_condition(key: RunKey, org: str, action: str) -> Flow[Condition | None]:
+def read_condition(key: RunKey, org: str, action: str, final: type[RpcError] | None = None) -> Flow[Condition | None]:
     """A condition by the name of its action; None where that action is no condition.
 
+    :param final: errors after which it is not read again, as in :class:`calls.Call`.
     :raises NotFoundError: where the run has no such action, or Flyte's database is in trouble.
     """
     request = run_service_pb2.GetActionDetailsRequest(action_id=action_identifier(key, org, action))
     details: run_definition_pb2.ActionDetails = yield Call(
-        RunService.GetActionDetails, request, _read_details, key.name
+        RunService.GetActionDetails, request, _read_details, key.name, final=final
     )
     return condition_of(details, key, action)
 
@@ -165,21 +169,35 @@ def paused_actions(key: RunKey, org: str) -> Flow[list[str]]:
     return [name for name in paused if name != calls.ROOT_ACTION]
 
 
-def waiting_conditions(key: RunKey, org: str, *, most: int = MOST_LOOKED_FOR) -> Flow[list[Condition]]:
-    """The conditions of a run that wait for an answer.
+class Waiting(NamedTuple):
+    """What a run waits for."""
+
+    conditions: list[Condition]
+    """Those that could be read."""
+
+    left_out: int
+    """How many more actions are paused than were to be read."""
+
+    trouble: RpcError | None
+    """Why others could not be read."""
+
+
+def waiting_conditions(key: RunKey, org: str, *, most: int = MOST_LOOKED_FOR) -> Flow[Waiting]:
+    """The conditions of a run that wait for an answer. One that cannot be read holds no other up.
 
     :param most: how many conditions are read, a call each.
+    :raises RpcError: where Flyte does not list them.
     """
     paused = yield from paused_actions(key, org)
-    found = yield from _read_each(key, org, paused[:most])
-    return [each for each in found if each.waits]
+    found, trouble = yield from _read_each(key, org, paused[:most])
+    return Waiting([each for each in found if each.waits], max(0, len(paused) - most), trouble)
 
 
 def find_condition(key: RunKey, org: str, name: str) -> Flow[Condition]:
     """A condition by its own name or that of its action; of several that have a name the one that waits.
 
     :raises ConditionError: where the run has none of that name, which names those that wait, and where several wait.
-    :raises RpcError: where Flyte cannot read the run.
+    :raises RpcError: where Flyte cannot read the run, or none of that name was found and another one cannot be read.
     """
     cleaned = one_line(name, LONGEST_NAME)
     is_other = False
@@ -192,14 +210,16 @@ def find_condition(key: RunKey, org: str, name: str) -> Flow[Condition]:
         # It may answer so for an error of its database, too; then the list fails.
         pass
     waiting = yield from waiting_conditions(key, org)
-    mine = [each for each in waiting if each.name == name]
+    mine = [each for each in waiting.conditions if each.name == name]
     _check_one(key, mine)
     mine = mine or (yield from _not_waiting(key, org, name))
     if mine:
         return mine[0]
     if is_other:
         raise ConditionError(f"Action {cleaned!r} of Flyte run {key} is no condition.")
-    names = one_line(", ".join(names_of(waiting))) or "none"
+    if waiting.trouble is not None:
+        raise waiting.trouble
+    names = one_line(", ".join(names_of(waiting.conditions))) or "none"
     raise ConditionError(f"Flyte run {key} has no condition {cleaned!r}; waiting for an answer are: {names}.")
 
 
@@ -208,12 +228,14 @@ def seek_condition(key: RunKey, org: str, name: str) -> Flow[Condition | None]:
 
     :param name: its own name, or that of its action.
     :raises ConditionError: where several of that name wait.
-    :raises RpcError: where Flyte cannot read the run.
+    :raises RpcError: where Flyte cannot read the run, or none of that name was found and another one cannot be read.
     """
     waiting = yield from waiting_conditions(key, org)
-    mine = [each for each in waiting if name in (each.name, each.action)]
+    mine = [each for each in waiting.conditions if name in (each.name, each.action)]
     _check_one(key, mine)
     mine = mine or [each for each in (yield from _not_waiting(key, org, name)) if each.over]
+    if not mine and waiting.trouble is not None:
+        raise waiting.trouble
     return mine[0] if mine else None
 
 
@@ -234,44 +256,56 @@ def names_of(conditions: Iterable[Condition]) -> list[str]:
 
 
 def _not_waiting(key: RunKey, org: str, name: str) -> Flow[list[Condition]]:
-    """Conditions of that name that do not wait, the newest first; none where Flyte does not tell.
+    """Conditions of that name that do not wait, the newest first; none where this Flyte lists no conditions.
 
-    Listed as Flyte's SDK lists them (``remote/_condition.py``), for an explanation alone.
+    Listed as Flyte's SDK lists them (``remote/_condition.py``).
+
+    :raises RpcError: where there may be one, and Flyte cannot tell now.
     """
     kind = str(int(run_definition_pb2.ACTION_TYPE_CONDITION))
     only = list_pb2.Filter(function=list_pb2.Filter.EQUAL, field="action_type", values=[kind])
     try:
-        listed = yield from _listed(key, org, only, final=RpcError)
-        # Some deployments show the name in the list.
-        actions = [each.id.name for each in listed if {"", name} & {each.metadata.condition.name, each.id.name}]
-        found = yield from _read_each(key, org, actions[:MOST_LOOKED_FOR])
-    except RpcError:
-        return []
-    return [each for each in found if name in (each.name, each.action)]
+        listed = yield from _listed(key, org, only)
+    except RpcError as error:
+        if is_lasting(error):
+            return []
+        raise
+    # Some deployments show the name in the list.
+    actions = [each.id.name for each in listed if {"", name} & {each.metadata.condition.name, each.id.name}]
+    found, trouble = yield from _read_each(key, org, actions[:MOST_LOOKED_FOR])
+    mine = [each for each in found if name in (each.name, each.action)]
+    if trouble is not None and not mine:
+        raise trouble
+    return mine
 
 
-def _listed(
-    key: RunKey, org: str, only: list_pb2.Filter, final: type[RpcError] | None = None
-) -> Flow[list[run_definition_pb2.Action]]:
+def _listed(key: RunKey, org: str, only: list_pb2.Filter) -> Flow[list[run_definition_pb2.Action]]:
     request = run_service_pb2.ListActionsRequest(
         run_id=calls.run_identifier(key, org), request=list_pb2.ListRequest(limit=calls.PAGE_SIZE, filters=[only])
     )
     listed: list[run_definition_pb2.Action] = yield Call(
-        RunService.ListActions, request, lambda response: list(response.actions), key.name, final=final
+        RunService.ListActions, request, lambda response: list(response.actions), key.name
     )
     return listed
 
 
-def _read_each(key: RunKey, org: str, actions: Sequence[str]) -> Flow[list[Condition]]:
-    found = []
+def _read_each(key: RunKey, org: str, actions: Sequence[str]) -> Flow[tuple[list[Condition], RpcError | None]]:
+    """Conditions, and why others of them could not be read. The first of those alone is tried again."""
+    found: list[Condition] = []
+    troubles: list[RpcError] = []
     for action in actions:
         try:
-            condition = yield from read_condition(key, org, action)
+            condition = yield from read_condition(key, org, action, final=RpcError if troubles else None)
         except NotFoundError:
+            continue
+        except RpcError as error:
+            troubles.append(error)
+            if len(troubles) == _MOST_UNREAD:
+                break
             continue
         if condition is not None:
             found.append(condition)
-    return found
+    return found, troubles[0] if troubles else None
 
 
 def paused_runs(project: str, domain: str, names: Sequence[str], org: str) -> Flow[list[RunKey]]:

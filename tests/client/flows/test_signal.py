@@ -24,7 +24,7 @@ from airflow_provider_flyte.client.flows.signal import signal, value_from_text
 from airflow_provider_flyte.client.idl.core import types_pb2
 from airflow_provider_flyte.client.idl.workflow import run_definition_pb2
 from airflow_provider_flyte.client.rpc import RunService
-from airflow_provider_flyte.testing import LocalFlyte, RunHandle, lost_answer, status, unavailable
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle, garbled, lost_answer, status, unavailable
 
 
 @pytest.fixture
@@ -251,7 +251,36 @@ def test_a_backend_that_does_not_list_by_the_type(local_flyte: LocalFlyte, run: 
 def test_what_waits_is_read_as_it_is(local_flyte: LocalFlyte, run: RunHandle) -> None:
     asked = run.condition("rows", int, prompt="How many\n\x1b[2J?", description="of them", markdown=True)
     with client_of(local_flyte) as client:
-        (found,) = client.execute(waiting_conditions(client.config.key("r1"), ""))
+        (found,) = client.execute(waiting_conditions(client.config.key("r1"), "")).conditions
         assert found.action == asked.action
         assert (found.name, found.kind, found.markdown, found.parent) == ("rows", int, True, "a0")
         assert (found.prompt, found.description) == ("How many\n\x1b[2J?", "of them")
+
+
+@pytest.mark.parametrize("fault", [garbled(), status("PERMISSION_DENIED", "not you"), unavailable()])
+def test_a_condition_that_cannot_be_read_holds_no_other_up(local_flyte: LocalFlyte, run: RunHandle, fault: Any) -> None:
+    bad, _ = run.condition("bad"), run.condition("approve")
+    run.condition("late").move("SUCCEEDED")
+    local_flyte.inject("GetActionDetails", fault, when=lambda request: request.action_id.name == bad.action)
+    with client_of(local_flyte) as client:
+        found = client.execute(waiting_conditions(client.config.key("r1"), ""))
+        assert [each.name for each in found.conditions] == ["approve"]
+        assert found.trouble is not None
+        with pytest.raises(ConditionError, match=r"'late' of .* needs no answer any more"):
+            client.signal("r1", "late", True)
+        with pytest.raises(type(found.trouble)):
+            # It may be the one that cannot be read.
+            client.signal("r1", "other", True)
+        assert client.signal("r1", "approve", True).condition == "approve"
+
+
+def test_a_flyte_in_trouble_is_not_asked_for_each_condition(local_flyte: LocalFlyte, run: RunHandle) -> None:
+    for number in range(20):
+        run.condition(f"c{number}")
+    local_flyte.inject("GetActionDetails", status("INVALID_ARGUMENT", "no"))
+    with client_of(local_flyte) as client:
+        found = client.execute(waiting_conditions(client.config.key("r1"), "", most=15))
+        assert (found.conditions, found.left_out, type(found.trouble)) == ([], 5, InvalidArgumentError)
+    # a0 is what discovery asks for.
+    asked = {call.request.action_id.name for call in local_flyte.calls("GetActionDetails")} - {"a0"}
+    assert len(asked) == 3
