@@ -8,7 +8,11 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-_LINK = re.compile(r"(?<=\]\()(?!\w+:)([^)\s]+)(?=\))")
+_LINK = re.compile(
+    r"(?P<code>^```.*?^```|`[^`\n]+`)|(?P<before>!\[[^]\n]*\]\(|\]\()(?!\w+:|//)(?P<to>[^)\s]+)",
+    re.DOTALL | re.MULTILINE,
+)
+"""A relative link or picture; or code, in which nothing is one."""
 
 
 def absolute(text: str, source: str, version: str) -> str:
@@ -18,8 +22,16 @@ def absolute(text: str, source: str, version: str) -> str:
     """
     if not source:
         return text
-    files = f"{source.rstrip('/')}/blob/v{version}/"
-    return _LINK.sub(lambda link: files + (f"README.md{link[1]}" if link[1].startswith("#") else link[1]), text)
+
+    def lead(link: re.Match[str]) -> str:
+        if link["code"]:
+            return link[0]
+        to = f"README.md{link['to']}" if link["to"].startswith("#") else link["to"]
+        # What is under blob/ is a page that shows the file.
+        kind = "raw" if link["before"].startswith("!") else "blob"
+        return f"{link['before']}{source.rstrip('/')}/{kind}/v{version}/{to}"
+
+    return _LINK.sub(lead, text)
 
 
 class CustomMetadataHook(MetadataHookInterface):
@@ -27,7 +39,7 @@ class CustomMetadataHook(MetadataHookInterface):
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Give the README."""
-        text = (Path(self.root) / "README.md").read_text()
+        text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
         source = metadata.get("urls", {}).get("Source", "")
         readme = absolute(text, source, metadata["version"])
         metadata["readme"] = {"content-type": "text/markdown", "text": readme}

@@ -131,6 +131,26 @@ def test_the_readme_of_the_index_leads_to_the_repository(tmp_path: Path) -> None
     assert link.sub("", shown).strip() == link.sub("", (ROOT / "README.md").read_text()).strip()
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("[a](docs/x.md#y), ([b](#c))", "[a](S/blob/v1/docs/x.md#y), ([b](S/blob/v1/README.md#c))"),
+        ('[`a`](docs/x.md "title"), `b`', '[`a`](S/blob/v1/docs/x.md "title"), `b`'),
+        ("![a](docs/a.png)", "![a](S/raw/v1/docs/a.png)"),
+        ("[![a](a.svg)](b.md)", "[![a](S/raw/v1/a.svg)](S/blob/v1/b.md)"),
+        ("[a](https://b) [c](mailto:d@e) [f](//g/h)", None),
+        ("`[a](b)` and `c`\n\n```python\nlinks[0](docs)  # `\n```\n", None),
+        ("```\na[0](b)\n```\n[a](b)", "```\na[0](b)\n```\n[a](S/blob/v1/b)"),
+    ],
+    ids=["links", "title", "picture", "badge", "elsewhere", "code", "after_code"],
+)
+def test_what_leads_to_the_repository(text: str, shown: str | None) -> None:
+    from hatch_build import absolute
+
+    assert absolute(text, "https://s.example/", "1") == (shown or text).replace("S/", "https://s.example/")
+    assert absolute(text, "", "1") == text
+
+
 def test_built_twice_they_are_the_same_bytes(built: Path, tmp_path: Path) -> None:
     """From files of another day with other rights, on which a build must not depend."""
     source = tmp_path / "source"
