@@ -134,8 +134,10 @@ def check_partial(partial: Any) -> Any:
     given = partial.kwargs
     # Another one takes its place, so Airflow is not to warn that this one was never expanded.
     partial._expand_called = True
-    # Airflow looks for them among these alone.
-    defaults = {**getattr(given.get("dag"), "default_args", {}), **(given.get("default_args") or {})}
+    # Airflow looks for them among these alone. It gives a sensor both defaults when it makes it of the mapped one.
+    defaults: dict[str, Any] = {}
+    for where in ("dag", "task_group"):
+        defaults |= getattr(given.get(where), "default_args", None) or {}
     for name in FLAGS:
         if name in defaults:
             given.setdefault(name, defaults[name])
@@ -149,8 +151,7 @@ def check_partial(partial: Any) -> Any:
             stored(name, given.get(name))
     kind: Any = type(partial)
     made = _checking(kind)(operator_class=partial.operator_class, kwargs=given, params=partial.params)
-    # A task group's fill what is not given, too, when the task is made.
-    made.flyte_defaults = frozenset(defaults) | frozenset(getattr(given.get("task_group"), "default_args", None) or ())
+    made.flyte_defaults = defaults
     return made
 
 
@@ -171,7 +172,7 @@ def _checking(partial_class: Hashable) -> Any:
     airflows: Any = partial_class
 
     class Partial(airflows):  # type: ignore[misc]
-        flyte_defaults: frozenset[str] = frozenset()
+        flyte_defaults: Mapping[str, Any] = {}
 
         def _expand(self, expand_input: Any, *args: Any, **kwargs: Any) -> Any:
             self._expand_called = True
@@ -187,13 +188,18 @@ def _checking(partial_class: Hashable) -> Any:
     return Partial
 
 
-def _check_together(partial: Mapping[str, Any], mapped: Any, defaults: frozenset[str]) -> None:
+def _check_together(partial: Mapping[str, Any], mapped: Any, defaults: Mapping[str, Any]) -> None:
     """Refuse arguments that do not go together, whatever their values will be."""
-    given = {name for name in OF_SEARCH if partial.get(name) is not None} | (defaults & set(OF_SEARCH))
+    if isinstance(mapped, Mapping) and any(
+        isinstance(mapped.get(name), list) and None in mapped[name] for name in OF_SEARCH
+    ):
+        # Airflow combines each with each.
+        return
     for each in _each_of(mapped):
         # What upstream tasks give is known when they have.
         if isinstance(each, Mapping):
-            check_search_names(given | {name for name in OF_SEARCH if each.get(name) is not None}, defaults)
+            values = {**defaults, **partial, **each}
+            check_search_names({name for name in OF_SEARCH if values.get(name) is not None}, defaults)
 
 
 def _check_group(sensor_class: type, partial: Mapping[str, Any], mapped: Any) -> None:

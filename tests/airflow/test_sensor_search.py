@@ -28,6 +28,9 @@ from tests.support.own_airflow import AIRFLOW, DAGS_FOLDER, load_dag_file
 
 pytestmark = pytest.mark.one_transport("grpc")
 
+_TASK_GROUPS = import_module("airflow.sdk" if AIRFLOW >= (3,) else "airflow.utils.task_group")
+TaskGroup: Any = _TASK_GROUPS.TaskGroup
+
 HOUR = timedelta(hours=1)
 TASK = "etl.load"
 MODES: list[dict[str, Any]] = [{}, {"deferrable": False}]
@@ -305,6 +308,28 @@ def test_arguments_of_a_mapped_sensor_that_do_not_go_together_are_an_import_erro
             begun = FlyteRunSensor.partial(task_id=f"mapped_{number}", **partial)
             with pytest.raises(FlyteArgumentError, match=message):
                 begun.expand_kwargs(mapped) if isinstance(mapped, list) else begun.expand(**mapped)
+
+
+def test_a_mapped_sensor_may_have_the_rest_from_its_task_group_and_leave_out_what_is_none() -> None:
+    named, sought = {"run_name": "r1", "task_name": None}, {"run_name": None, "task_name": TASK, "since": 3600}
+    with DAG("mapped_in_groups", schedule=None, default_args={"until": None}):
+        rows = FlyteRunSensor.partial(task_id="rows").expand_kwargs([named, sought])
+        FlyteRunSensor.partial(task_id="none", task_name=None).expand(run_name=["r1"])
+        # Airflow makes four of them, of which two are right.
+        FlyteRunSensor.partial(task_id="both", since=None).expand(run_name=["r1", None], task_name=[None, TASK])
+        with (
+            TaskGroup("nightly", default_args={"since": 3600}),
+            TaskGroup("of_a_task", default_args={"which": "newest"}),
+        ):
+            in_group = FlyteRunSensor.partial(task_id="searched").expand(task_name=[TASK])
+        with TaskGroup("of_one_task", default_args={"task_name": TASK}):
+            of_task = FlyteRunSensor.partial(task_id="searched").expand(since=[3600])
+            FlyteRunSensor.partial(task_id="named").expand(run_name=["r1"])
+            with pytest.raises(FlyteArgumentError, match="since is not given"):
+                FlyteRunSensor.partial(task_id="no_since").expand(labels=[{"a": "b"}])
+    for mapped, given in ((rows, named), (rows, sought), (in_group, {"task_name": TASK}), (of_task, {"since": 3600})):
+        made: Any = mapped.unmap(given)
+        assert (made.run_name is None, made.task_name, made.since) in [(False, None, None), (True, TASK, 3600)]
 
 
 DAGS = """
