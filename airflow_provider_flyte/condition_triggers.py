@@ -140,14 +140,13 @@ class FlyteConditionTrigger(TaskTrigger):
 
     async def _watch(self, reader: ConditionReader) -> dict[str, Any]:
         from airflow_provider_flyte.client.flows.conditions import read_condition
-        from airflow_provider_flyte.wait.human_request import is_closed
 
         if not self.request_matches:
             await self._request.close()
         read_at = None
         while True:
             response = await self._request.response() if self.request_matches else None
-            if response is not None and not is_closed(response):
+            if response is not None:
                 return response
             now = self._now()
             late = self.response_deadline is not None and now >= self.response_deadline
@@ -175,14 +174,10 @@ class FlyteConditionTrigger(TaskTrigger):
         return event
 
     async def _late(self) -> dict[str, Any]:
-        from airflow_provider_flyte.wait.human_request import is_closed
-
         default = self.default_response or {"chosen_options": [], "params_input": {}}
         # Somebody may be quicker. An answer that Airflow has taken counts, so it has to be known that there is none.
-        while self.request_matches and not await self._request.close(**default):
+        while self.request_matches and not self._request.closed and not await self._request.close(**default):
             if response := await self._request.response():
-                if is_closed(response):
-                    break
                 return response
             await self._sleep(READ_EVERY)
         return {**default, "timedout": True} if self.default_response else condition_event(LATE)

@@ -17,17 +17,25 @@ class AirflowRequest:
     :param task_instance_id: whose it is.
     """
 
+    closed = False
+    """Whether it was closed without an answer, maybe by a trigger whose event came no further."""
+
     def __init__(self, task_instance_id: str) -> None:
         self._id = task_instance_id
 
     async def response(self) -> dict[str, Any] | None:
         """What a person has answered, as Airflow 3.3 gives it to the task; None where nobody has."""
+        from airflow_provider_flyte.wait.human_request import CLOSED
+
         try:
             given = await persons_answer(self._id)
         except Exception as error:
             log.debug("Airflow's request could not be read: %s", error)
             return None
         if given is None or not given.chosen_options:
+            return None
+        self.closed = list(given.chosen_options) == [CLOSED]
+        if self.closed:
             return None
         user = given.responded_by_user
         return {

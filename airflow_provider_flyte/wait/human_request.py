@@ -127,11 +127,6 @@ def is_response(event: object) -> bool:
     return isinstance(event, Mapping) and "chosen_options" in event
 
 
-def is_closed(response: Mapping[str, Any]) -> bool:
-    """Whether our trigger has put this in place of an answer; it may be made again before its event is stored."""
-    return bool(response.get("chosen_options") == [CLOSED])
-
-
 def answers(event: Mapping[str, Any], condition: Condition) -> bool:
     """Whether a person's answer names this condition."""
     fields = event.get("params_input")

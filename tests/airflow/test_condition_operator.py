@@ -253,6 +253,24 @@ def test_a_timeout_without_a_default(flyte_default: LocalFlyte, requests: Reques
     assert requests.response is not None
 
 
+@pytest.mark.parametrize("over", [False, True])
+def test_a_triggerer_that_ends_between_closing_the_request_and_the_event(
+    flyte_default: LocalFlyte, requests: Requests, over: bool
+) -> None:
+    run, _ = paused(flyte_default)
+    asking = Asking(response_timeout=3600 if over else 0.2)
+    asking.start()
+    if over:
+        run.succeeds()
+    # It closes the request, and its event gets nowhere while it is held (resume_after).
+    asking.event()
+    assert requests.response is not None
+    with pytest.raises(
+        FlyteConditionUnanswered, match="its run is over" if over else r"was not answered within 0\.2 s"
+    ):
+        asking.resume(asking.event())
+
+
 @pytest.mark.parametrize("default", [None, True])
 def test_a_timeout_passes_also_while_the_condition_cannot_be_read(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, default: bool | None
