@@ -131,7 +131,7 @@ def test_the_timeout_fails_the_task_without_a_retry_and_leaves_the_run(
     wait = api.task("e2e_timed_out", dag_run, "wait")
     assert (wait["state"], wait["try_number"], wait["max_tries"]) == ("failed", 1, 2)
     log = api.log_text(wait)
-    assert "FlyteRunTimeout: The sensor's timeout of 5 s has passed" in log
+    assert "FlyteRunTimeout: The sensor's timeout of 25 s has passed" in log
     assert DEFERRED in log
     assert api.xcom(wait)["action"]["status"]["phase"] == "ACTION_PHASE_RUNNING"
     assert flyte.run("e2e-timed-out").phase == RunPhase.RUNNING

@@ -45,8 +45,9 @@ with deferred.dag:
 
 waiting_dag("connect", flyte_conn_id="flyte_connect")
 waiting_dag("failed", retries=2)
-waiting_dag("missing", missing_after=3)
-waiting_dag("timed_out", timeout=5, retries=2)
+# A busy machine takes seconds from the start of a task to its first look: these defer all the same.
+waiting_dag("missing", missing_after=20)
+waiting_dag("timed_out", timeout=25, retries=2)
 
 for name, count in {"many": 100, "takeover": 8}.items():
     with DAG(dag_id=f"e2e_{name}", schedule=None, default_args={"retries": 2, "retry_delay": timedelta(0)}):
