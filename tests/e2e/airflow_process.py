@@ -47,6 +47,10 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 _PATIENT_SQLITE = "patient_sqlite"
 """A module in the home's ``config``, which is on Airflow's path."""
+_PATIENCE_OF_EACH = """
+import sys
+CONNECT_ARGS = {"timeout": 30 if "scheduler" in sys.argv else 5}
+"""
 
 
 class AirflowProcessError(Exception):
@@ -105,7 +109,8 @@ class StandaloneAirflow:
         self.api = AirflowApi(self.url, USER, self.password)
         self.settings = _settings(self.url, ports, dag_folders) | dict(settings or {})
         if "DATABASE__SQL_ALCHEMY_CONN" not in self.settings:
-            # A scheduler ends when SQLite lets it wait for another writer longer than this: five seconds by default.
+            # A scheduler ends when it had to wait for another writer for five seconds. Calls of the API server that wait
+            # for each other end by that alone: with a minute for both it stood still for one (3.3.2).
             for name in ("SQL_ALCHEMY_CONNECT_ARGS", "SQL_ALCHEMY_CONNECT_ARGS_ASYNC"):
                 self.settings[f"DATABASE__{name}"] = f"{_PATIENT_SQLITE}.CONNECT_ARGS"
 
@@ -149,7 +154,7 @@ class StandaloneAirflow:
             )
         (self.home / "simple_auth_manager_passwords.json.generated").write_text(json.dumps({USER: self.password}))
         (self.home / "config").mkdir()
-        (self.home / "config" / f"{_PATIENT_SQLITE}.py").write_text('CONNECT_ARGS = {"timeout": 60}\n')
+        (self.home / "config" / f"{_PATIENT_SQLITE}.py").write_text(_PATIENCE_OF_EACH)
         self._say("making its database")
         self._run("db-migrate", "db", "migrate", until=deadline)
         for name in self.components:
