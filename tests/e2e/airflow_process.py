@@ -109,8 +109,8 @@ class StandaloneAirflow:
         self.api = AirflowApi(self.url, USER, self.password)
         self.settings = _settings(self.url, ports, dag_folders) | dict(settings or {})
         if "DATABASE__SQL_ALCHEMY_CONN" not in self.settings:
-            # A scheduler ends when it had to wait for another writer for five seconds. Calls of the API server that wait
-            # for each other end by that alone: with a minute for both it stood still for one (3.3.2).
+            # A scheduler ends when it had to wait for another writer for five seconds. Calls of the API server that
+            # wait for each other end by that alone: with a minute for both it stood still for one (3.3.2).
             for name in ("SQL_ALCHEMY_CONNECT_ARGS", "SQL_ALCHEMY_CONNECT_ARGS_ASYNC"):
                 self.settings[f"DATABASE__{name}"] = f"{_PATIENT_SQLITE}.CONNECT_ARGS"
 
