@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunDetails, RunKey
     from airflow_provider_flyte.client.errors import RpcError
+    from airflow_provider_flyte.client.flows.calls import Flow
     from airflow_provider_flyte.client.flows.conditions import Condition
+
+_T = TypeVar("_T")
 
 MOST = 20
 """How many conditions of a run are read, a call each."""
@@ -31,10 +34,7 @@ def waiting_of(client: FlyteClient, details: RunDetails) -> list[Condition] | No
     if details.done():
         return []
     try:
-        waiting = client.execute(
-            waiting_conditions(details.key, client.config.org, most=MOST),
-            retry_for=min(_BRIEFLY, client.config.retry_budget),
-        )
+        waiting = _execute_briefly(client, waiting_conditions(details.key, client.config.org, most=MOST))
     except RpcError as error:
         _say_unknown(error)
         return None
@@ -60,11 +60,14 @@ def which_wait(client: FlyteClient, runs: Iterable[RunDetails]) -> set[RunKey]:
     try:
         for place, names in asked.items():
             for some in chunks(sorted(set(names)), NAMES_A_CALL):
-                flow = paused_runs(*place, some, client.config.org)
-                waiting.update(client.execute(flow, retry_for=min(_BRIEFLY, client.config.retry_budget)))
+                waiting.update(_execute_briefly(client, paused_runs(*place, some, client.config.org)))
     except RpcError as error:
         _say_unknown(error)
     return waiting
+
+
+def _execute_briefly(client: FlyteClient, flow: Flow[_T]) -> _T:
+    return client.execute(flow, retry_for=min(_BRIEFLY, client.config.retry_budget))
 
 
 def _say_unknown(error: RpcError) -> None:
