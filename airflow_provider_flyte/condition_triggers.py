@@ -197,7 +197,7 @@ class FlyteConditionTrigger(TaskTrigger):
                 try:
                     await reader.watcher.asking.ask(partial(self._signal, condition))
                 except ConditionError:
-                    # It was answered in between, which the next read shows.
+                    # It was answered in between, or the run has ended, which the next read shows.
                     pass
                 except FlyteError as error:
                     self._sending.log(str(error), " to the answer", over=False)

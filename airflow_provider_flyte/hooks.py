@@ -137,8 +137,9 @@ class FlyteHook(BaseHook):
         :param value: the answer, of the type that the condition asks for: bool, int, float or str.
         :param project: by default the connection's.
         :param domain: by default the connection's.
-        :raises ConditionError: where the run has no such condition, it does not wait, or the value has another type
-            (``airflow_provider_flyte.client.ConditionError``). Nothing was answered then.
+        :raises ConditionError: where the run has no such condition or is over (``RunIsOverError``), the condition does
+            not wait, or the value has another type (both in ``airflow_provider_flyte.client``). Nothing was answered
+            then.
         :raises RpcError: where Flyte refuses the call or is not reached.
         """
         with self.get_client() as client:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_flyte.approvals.result import Result
-from airflow_provider_flyte.client.errors import ConditionError, FlyteError, RpcError
+from airflow_provider_flyte.client.errors import ConditionError, FlyteError, RpcError, RunIsOverError
 from airflow_provider_flyte.client.outside import storable
 from airflow_provider_flyte.compat.human_requests import ask_person
 from airflow_provider_flyte.exceptions import (
@@ -149,7 +149,7 @@ class Approval:
             action = str(event.get("action", ""))
             return self._result.value(self._read(action), settled if "value" in settled else {})
         if ending == RUN_OVER:
-            raise self._result.unanswered("was not answered: its run is over")
+            raise self._result.run_is_over()
         if ending == MISSING:
             raise FlyteRunMissing(
                 f"Flyte has no run {self._key}, so its condition {self._task.condition!r} gets no answer. Check "
@@ -200,6 +200,8 @@ class Approval:
         settled: dict[str, Any] = {"answered_by": by, "timed_out": late, "value": value}
         try:
             self._client.execute(answer(condition, self._client.config.org, value), retry_for=_BRIEFLY)
+        except RunIsOverError as error:
+            raise self._result.run_is_over() from error
         except ConditionError:
             # Somebody was quicker, which the next read shows.
             pass

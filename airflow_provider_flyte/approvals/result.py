@@ -72,6 +72,10 @@ class Result:
             **fields,
         )
 
+    def run_is_over(self) -> FlyteConditionUnanswered:
+        """The exception for a condition that nobody has answered before its run was over."""
+        return self.unanswered("was not answered: its run is over")
+
     def fields(self) -> dict[str, Any]:
         """What an exception has of the run."""
         return {

@@ -179,8 +179,8 @@ class FlyteClient:
         :param value: the answer, of the type that the condition asks for; for a float an int does.
         :param project: by default the config's.
         :param domain: by default the config's.
-        :raises ConditionError: where the run has no such condition, it does not wait, or the value has another type.
-            Nothing was answered then.
+        :raises ConditionError: where the run has no such condition or is over (``RunIsOverError``), the condition does
+            not wait, or the value has another type. Nothing was answered then.
         """
         key = self.config.key(run_name, project, domain)
         return self, signal(key, self.config.org, check_condition(condition), value)

@@ -6,6 +6,7 @@
     |   +-- NotATextError           something else where a text is meant
     |   +-- InputsError             the inputs do not fit the task's interface
     |   +-- ConditionError          a condition cannot be answered, or not so
+    |   |   +-- RunIsOverError          its run is over
     |   +-- NoSuchTaskError         no such task is deployed, or not in this version
     |   +-- NoSuchTriggerError      the task has no such trigger
     +-- RpcError                    a call failed: .status, .method, .run, .endpoint, .details
@@ -97,6 +98,10 @@ class NotATextError(ConfigError):
 
 class ConditionError(ConfigError):
     """A condition cannot be answered: the run has none of that name, it does not wait, or asks for another type."""
+
+
+class RunIsOverError(ConditionError):
+    """A condition cannot be answered, because its run is over: nothing would go on with the answer."""
 
 
 class InputsError(ConfigError):

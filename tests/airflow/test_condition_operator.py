@@ -209,6 +209,43 @@ def test_a_run_that_ends_before(flyte_default: LocalFlyte, requests: Requests) -
         asking.resume(asking.event())
 
 
+@pytest.mark.parametrize("quicker", [False, True])
+def test_a_run_that_is_over_when_a_persons_answer_comes(
+    flyte_default: LocalFlyte, requests: Requests, quicker: bool
+) -> None:
+    """Airflow 3.3 gives it to the task itself, past the trigger that knows of the end."""
+    run, condition = paused(flyte_default)
+    asking = Asking()
+    asking.start()
+    requests.respond(["Approve"])
+    if quicker:
+        answer(flyte_default, condition, False)
+    sent = len(flyte_default.calls("SignalEvent"))
+    run.fails()
+    if quicker:
+        assert asking.resume(requests.as_event())["value"] is False
+    else:
+        with pytest.raises(FlyteConditionUnanswered, match="was not answered: its run is over"):
+            asking.resume(requests.as_event())
+    assert len(flyte_default.calls("SignalEvent")) == sent
+
+
+def test_a_run_that_ends_while_its_answer_is_being_sent(
+    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
+    run, _ = paused(flyte_default)
+    asking = Asking()
+    asking.start()
+    requests.respond(["Approve"])
+    flyte_default.inject("SignalEvent", unavailable(times=1))
+    asking.resume(requests.as_event())
+    assert asking.stage == SEND
+    run.fails()
+    with pytest.raises(FlyteConditionUnanswered, match="was not answered: its run is over"):
+        asking.resume(asking.event())
+
+
 def test_trouble_while_answered_conditions_are_looked_for_loses_no_answer(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -593,6 +593,16 @@ def test_nobody_else_answers_and_no_other_site_does(
     assert condition.phase == RunPhase.PAUSED
 
 
+def test_a_run_that_is_over_gets_no_answer(server: Server, flyte: LocalFlyte, run_id: str) -> None:
+    run = launched(flyte, run_id, "tab-asks-too-long")
+    condition = run.condition("approve")
+    shown = waiting(server, run_id)["conditions"][0]["shown"]
+    run.fails()
+    said = give(server, run_id, shown, condition.action, "true").json()["said"]
+    assert "cannot be answered: the run is over (FAILED)" in said
+    assert condition.phase == RunPhase.PAUSED
+
+
 def test_only_conditions_of_the_run_that_is_shown_are_answered(server: Server, flyte: LocalFlyte, run_id: str) -> None:
     other = flyte.run("tab-of-others").move("RUNNING").condition("approve")
     run = launched(flyte, run_id, "tab-asks-nothing")

@@ -12,22 +12,15 @@ from airflow_provider_flyte.cli.run_argument import client_and_run, details_of
 @executed
 def signal(args: argparse.Namespace) -> int:
     """Send the answer, and print it with the condition's prompt."""
-    from airflow_provider_flyte.client.errors import ConditionError
     from airflow_provider_flyte.client.flows.conditions import find_condition
     from airflow_provider_flyte.client.flows.signal import answer, check_condition, value_from_text
-    from airflow_provider_flyte.client.phase import phase_name
 
     check_condition(args.condition)
     with client_and_run(args) as (client, key):
         # A missing run is told from a missing condition.
-        details = details_of(client, key)
+        details_of(client, key)
         org = client.config.org
         asked = client.execute(find_condition(key, org, args.condition))
-        if details.done() and asked.waits:
-            raise ConditionError(
-                f"{asked.shown} cannot be answered: the run is over ({phase_name(details.phase)}), and nothing goes on "
-                "with an answer."
-            )
         done = client.execute(answer(asked, org, value_from_text(args.value, asked.kind)))
         record = {
             "run": key.name,

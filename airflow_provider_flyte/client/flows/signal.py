@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from airflow_provider_flyte.client.errors import ConditionError, InvalidArgumentError, RpcError
-from airflow_provider_flyte.client.flows.calls import Call, Flow
+from airflow_provider_flyte.client.errors import ConditionError, InvalidArgumentError, RpcError, RunIsOverError
+from airflow_provider_flyte.client.flows.calls import Call, Flow, get_run_details, run_identifier
 from airflow_provider_flyte.client.flows.conditions import (
     Answer,
     Condition,
@@ -15,9 +15,9 @@ from airflow_provider_flyte.client.flows.conditions import (
     find_condition,
     read_condition,
 )
-from airflow_provider_flyte.client.idl.workflow import run_service_pb2
+from airflow_provider_flyte.client.idl.workflow import run_definition_pb2, run_service_pb2
 from airflow_provider_flyte.client.outside import LONGEST_NAME, one_line
-from airflow_provider_flyte.client.phase import RunPhase, phase_name
+from airflow_provider_flyte.client.phase import RunPhase, is_terminal, phase_name
 from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.run_key import RunKey
 
@@ -60,6 +60,8 @@ def signal(key: RunKey, org: str, condition: str, value: object) -> Flow[Signall
 
     :param condition: its own name, or that of its action.
     :param value: of the type that it asks for; for a float an int does.
+    :raises RunIsOverError: where the run is over. One that ends in the moment between this read and the answer is for
+        Flyte to judge: what it takes then is recorded as answered, and nothing goes on with it.
     :raises ConditionError: where the run has no such condition, several have that name, it does not wait, or the value
         has another type. Nothing was answered then.
     :raises NotFoundError: where Flyte cannot read the run, or does not have it.
@@ -69,7 +71,7 @@ def signal(key: RunKey, org: str, condition: str, value: object) -> Flow[Signall
 
 def answer(condition: Condition, org: str, value: object) -> Flow[SignalledCondition]:
     """Answer a condition that was read just before; raises as :func:`signal` does."""
-    check_waits(condition)
+    yield from _check_open(condition, org)
     payload, answered = payload_of(condition, value)
     request = run_service_pb2.SignalEventRequest(
         action_id=action_identifier(condition.key, org, condition.action),
@@ -79,10 +81,10 @@ def answer(condition: Condition, org: str, value: object) -> Flow[SignalledCondi
     try:
         yield Call(RunService.SignalEvent, request, lambda response: None, run=condition.key.name)
     except InvalidArgumentError:
-        # Somebody may have answered it in between.
+        # Somebody may have answered it in between, or the run may have ended.
         again = yield from read_condition(condition.key, org, condition.action)
         if again is not None:
-            check_waits(again)
+            yield from _check_open(again, org)
         raise
     except RpcError as error:
         if not error.transient:
@@ -92,6 +94,26 @@ def answer(condition: Condition, org: str, value: object) -> Flow[SignalledCondi
         if again is None or not has_answer(again, answered):
             raise
     return SignalledCondition(condition.key, condition.name, condition.prompt, answered, condition.action)
+
+
+def _check_open(condition: Condition, org: str) -> Flow[None]:
+    """Refuse to answer a condition that does not wait, or whose run is over.
+
+    What a backend with an executor does with such an answer was not measured; a condition may stay PAUSED for ever.
+    """
+    check_waits(condition)
+    run: run_definition_pb2.RunDetails = yield get_run_details(run_identifier(condition.key, org))
+    phase = int(run.action.status.phase)
+    if not is_terminal(phase):
+        return
+    # It may have been answered just after it was read, with which the run went on to its end.
+    again = yield from read_condition(condition.key, org, condition.action)
+    if again is not None:
+        check_waits(again)
+    raise RunIsOverError(
+        f"{condition.shown} cannot be answered: the run is over ({phase_name(phase)}), and nothing goes on with an "
+        "answer. Launch its task again, and answer the new run."
+    )
 
 
 def check_waits(condition: Condition) -> None:

@@ -12,6 +12,7 @@ from airflow_provider_flyte.client import (
     FlyteConfig,
     InvalidArgumentError,
     RpcError,
+    RunIsOverError,
     RunKey,
     RunPhase,
     SignalledCondition,
@@ -138,12 +139,24 @@ def after(error: type[RpcError], details: run_definition_pb2.ActionDetails) -> A
     flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
     next(flow)
     call = flow.send(asked(RunPhase.PAUSED))
+    assert call.method is RunService.GetRunDetails
+    call = flow.send(run_in(RunPhase.RUNNING))
     assert call.method is RunService.SignalEvent
     call = flow.throw(error(Status.UNAVAILABLE, "gone", method="SignalEvent", endpoint="flyte:443"))
     assert call.method is RunService.GetActionDetails
-    with pytest.raises(StopIteration) as ended:
-        flow.send(details)
-    return ended.value.value.value
+    try:
+        call = flow.send(details)
+    except StopIteration as ended:
+        return ended.value.value
+    assert call.method is RunService.GetRunDetails
+    return flow.send(run_in(RunPhase.RUNNING))
+
+
+def run_in(phase: int) -> run_definition_pb2.RunDetails:
+    """The run as Flyte has it."""
+    details = run_definition_pb2.RunDetails()
+    details.action.status.phase = phase  # type: ignore[assignment]  # an open enum
+    return details
 
 
 def test_somebody_elses_answer_is_not_taken_for_ours() -> None:
@@ -159,6 +172,53 @@ def test_somebody_else_was_quicker() -> None:
         after(InvalidArgumentError, asked(RunPhase.SUCCEEDED, False))
     with pytest.raises(InvalidArgumentError):
         after(InvalidArgumentError, asked(RunPhase.PAUSED))
+
+
+@pytest.mark.parametrize("phase", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "RECOVERED"])
+async def test_an_answer_for_a_run_that_is_over_is_not_sent(local_flyte: LocalFlyte, phase: str) -> None:
+    run = local_flyte.run("r1").move("RUNNING")
+    run.condition("approve")
+    run.move(phase)
+    async with client_of(local_flyte) as client:
+        with pytest.raises(RunIsOverError) as caught:
+            client.signal("r1", "approve", True)
+        with pytest.raises(RunIsOverError) as caught_on_loop:
+            await client.signal.aio("r1", "approve", "of another type")
+    assert str(caught.value) == str(caught_on_loop.value)
+    assert str(caught.value) == (
+        f"Condition 'approve' of Flyte run flytesnacks/development/r1 cannot be answered: the run is over ({phase}), "
+        "and nothing goes on with an answer. Launch its task again, and answer the new run."
+    )
+    assert local_flyte.calls("SignalEvent") == []
+
+
+def test_a_run_that_cannot_be_read_gets_no_answer(local_flyte: LocalFlyte, run: RunHandle) -> None:
+    condition = run.condition("approve")
+    local_flyte.inject("GetRunDetails", unavailable())
+    with client_of(local_flyte) as client, pytest.raises(UnavailableError):
+        client.signal("r1", "approve", True)
+    assert (local_flyte.calls("SignalEvent"), condition.phase) == ([], RunPhase.PAUSED)
+
+
+def test_a_run_that_ends_before_flyte_has_the_answer() -> None:
+    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
+    next(flow)
+    for read in (asked(RunPhase.PAUSED), run_in(RunPhase.RUNNING)):
+        flow.send(read)
+    flow.throw(InvalidArgumentError(Status.FAILED_PRECONDITION, "over", method="SignalEvent", endpoint="flyte:443"))
+    for read in (asked(RunPhase.PAUSED), run_in(RunPhase.FAILED)):
+        flow.send(read)
+    with pytest.raises(RunIsOverError, match=r"the run is over \(FAILED\)"):
+        flow.send(asked(RunPhase.PAUSED))
+
+
+def test_a_run_that_went_on_to_its_end_with_somebody_elses_answer() -> None:
+    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
+    next(flow)
+    for read in (asked(RunPhase.PAUSED), run_in(RunPhase.SUCCEEDED)):
+        flow.send(read)
+    with pytest.raises(ConditionError, match="it was answered with False"):
+        flow.send(asked(RunPhase.SUCCEEDED, False))
 
 
 def test_who_has_answered_stands_in_the_error() -> None:
