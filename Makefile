@@ -83,7 +83,7 @@ mutants: $(STAMP)  ## change the code one line at a time: does a test notice? AR
 bench: $(STAMP) $(PEER_STAMP)  ## what waiting costs, beside the Flyte SDK; ARGS="--help" says what can be left out
 	PEER_PYTHON=.venv-peer/bin/python $(BIN)/python benchmarks/waits.py $(ARGS)
 ifeq ($(ARGS),)
-	$(BIN)/python benchmarks/told.py
+	$(BIN)/python benchmarks/reported_ends.py
 	$(BIN)/python benchmarks/picture.py .run/waits.json docs/images/waits.png
 endif
 

@@ -29,7 +29,7 @@ _OPERATORS: dict[type[ast.AST], str] = {
     ast.Pow: "*",
 }
 _FUNCTIONS = {"min": "max", "max": "min", "any": "all", "all": "any"}
-_KEYED = {"get", "pop", "startswith", "endswith", "removeprefix", "removesuffix", "getattr", "hasattr", "told"}
+_KEYED = {"get", "pop", "startswith", "endswith", "removeprefix", "removesuffix", "getattr", "hasattr"}
 """Functions whose texts are data."""
 
 

@@ -123,8 +123,8 @@ def test_dag_import() -> None:
     ]
 
 
-def test_told() -> None:
-    found = json.loads(run("told.py", "--runs", "20", "--rate", "40"))
-    assert (found["told"], found["feeds"]) == (40, 2)
+def test_reported_ends() -> None:
+    found = json.loads(run("reported_ends.py", "--runs", "20", "--rate", "40"))
+    assert (found["reported"], found["feeds"]) == (40, 2)
     assert 0 <= found["p50_ms"] <= found["p99_ms"] <= found["max_ms"]
     assert found["calls"] > 0

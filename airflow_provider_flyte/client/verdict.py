@@ -47,8 +47,8 @@ class Trouble:
 
 
 NOTIFIED_AFTER = 2
-"""Calls in a row without an answer after which that is told: one that fails between others is no outage. What lasts is
-told at once."""
+"""Calls in a row without an answer after which that is logged: one that fails between others is no outage. What lasts
+is logged at once."""
 
 Observation = Seen | Absent | Trouble
 

@@ -36,7 +36,7 @@ class WorkerProgress:
 
     def observe(self, client: FlyteClient) -> None:
         """Ask about the run that was not asked about for longest, if its time has come; no trouble is passed on."""
-        from airflow_provider_flyte.client.flows.progress import EVERY, REFUSALS, ProgressOfRun, not_told
+        from airflow_provider_flyte.client.flows.progress import EVERY, REFUSALS, ProgressOfRun, not_logged
 
         key = min(self._left, key=lambda each: self._asked.get(each, 0.0), default=None)
         if key is None or self._now() - self._asked.get(key, 0.0) < EVERY:
@@ -51,7 +51,7 @@ class WorkerProgress:
                 if line:
                     self._log.info(line)
         except REFUSALS as error:
-            self._log.info(not_told(key, error))
+            self._log.info(not_logged(key, error))
             self._left.remove(key)
         except FlyteError:
             # The poll itself meets it too, and decides.

@@ -46,7 +46,7 @@ class Store:
 
     @property
     def settled(self) -> int:
-        """How many ends need not be told again."""
+        """How many ends need not be reported again."""
         return sum(len(json.loads(kept)["settled"]) // 10 for kept in self.kept.values())
 
 
@@ -162,7 +162,7 @@ async def test_who_goes_on_tells_what_nobody_has_seen_and_nothing_twice(flyte_de
         assert set(await second.until(3)) == {"r2", "r3", "r4"}
 
 
-async def test_an_end_that_was_not_stored_is_told_again(flyte_default: LocalFlyte) -> None:
+async def test_an_end_that_was_not_stored_is_reported_again(flyte_default: LocalFlyte) -> None:
     store = Store()
     flyte_default.run("r1").move("RUNNING")
     async with triggerer() as first:
@@ -177,7 +177,7 @@ async def test_an_end_that_was_not_stored_is_told_again(flyte_default: LocalFlyt
         assert second.stored == first.stored
 
 
-async def test_an_end_that_is_not_confirmed_in_time_ends_the_trigger_and_is_told_by_the_next(
+async def test_an_end_that_is_not_confirmed_in_time_ends_the_trigger_and_is_reported_by_the_next(
     flyte_default: LocalFlyte,
 ) -> None:
     """Airflow starts it again; its database was away for five minutes."""

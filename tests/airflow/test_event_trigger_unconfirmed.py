@@ -66,14 +66,14 @@ async def test_each_start_begins_at_since_and_ids_tell_what_is_repeated(flyte_de
     for name in ("r1", "r2"):
         flyte_default.run(name).succeeds()
     async with events_of(since=timedelta(hours=1)) as next_payload:
-        told = [await next_payload() for _ in range(2)]
+        reported = [await next_payload() for _ in range(2)]
     flyte_default.run("r3").succeeds()
     async with events_of(since=timedelta(hours=1)) as next_payload:
-        told += [await next_payload() for _ in range(3)]
-    assert [run["run_name"] for run in told] == ["r1", "r2", "r1", "r2", "r3"]
+        reported += [await next_payload() for _ in range(3)]
+    assert [run["run_name"] for run in reported] == ["r1", "r2", "r1", "r2", "r3"]
     done: list[str] = []
     processed = []
-    for run in told:
+    for run in reported:
         if run["id"] not in done:
             done.append(run["id"])
             processed.append(run["run_name"])
@@ -81,7 +81,7 @@ async def test_each_start_begins_at_since_and_ids_tell_what_is_repeated(flyte_de
 
 
 @pytest.mark.usefixtures("no_watcher_left")
-async def test_without_since_what_ends_while_no_triggerer_runs_is_not_told(flyte_default: LocalFlyte) -> None:
+async def test_without_since_what_ends_while_no_triggerer_runs_is_not_reported(flyte_default: LocalFlyte) -> None:
     for name in ("r1", "r2", "r3"):
         flyte_default.run(name).move("RUNNING")
     async with events_of() as next_payload:

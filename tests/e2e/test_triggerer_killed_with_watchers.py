@@ -33,7 +33,7 @@ def test_each_of_fifty_runs_is_seen(airflow: StandaloneAirflow, flyte: LocalFlyt
         time.sleep(0.2)
     for name in NAMES[20:30]:
         flyte.run(name, task="e2e.watched").move("RUNNING")
-    until(lambda: _told(airflow, ASSETS[0]), 60, "the first events", airflow.tails)
+    until(lambda: _reported(airflow, ASSETS[0]), 60, "the first events", airflow.tails)
     for name in NAMES[30:40]:
         flyte.run(name, task="e2e.watched").succeeds()
     airflow.kill("triggerer")
@@ -43,13 +43,13 @@ def test_each_of_fifty_runs_is_seen(airflow: StandaloneAirflow, flyte: LocalFlyt
     for name in NAMES[40:]:
         flyte.run(name, task="e2e.watched").succeeds()
     airflow.start_component("triggerer")
-    until(lambda: all(set(_told(airflow, asset)) == set(NAMES) for asset in ASSETS), 180, "all ends", airflow.tails)
+    until(lambda: all(set(_reported(airflow, asset)) == set(NAMES) for asset in ASSETS), 180, "all ends", airflow.tails)
 
-    both = [_told(airflow, asset) for asset in ASSETS]
+    both = [_reported(airflow, asset) for asset in ASSETS]
     assert both[0] == both[1]
     # What was stored but not confirmed when the triggerer died is reported again.
     repeated = [name for name, count in both[0].items() if count > 1]
-    log.info("%d of %d ends were told twice", len(repeated), len(NAMES))
+    log.info("%d of %d ends were reported twice", len(repeated), len(NAMES))
     assert set(repeated) <= set(NAMES[:20] + NAMES[30:40])
     assert max(both[0].values()) <= 2
 
@@ -65,7 +65,7 @@ def _lists_of_the_task(flyte: LocalFlyte) -> bool:
     return "e2e.watched" in (*named, *(each.task_name.name for each in asked))
 
 
-def _told(airflow: StandaloneAirflow, asset: str) -> Counter[str]:
+def _reported(airflow: StandaloneAirflow, asset: str) -> Counter[str]:
     """The names of the runs that an asset's events are about.
 
     From the database: the API answers 500 while a DAG run that an event has made is queued (3.3.2).

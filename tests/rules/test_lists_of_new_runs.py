@@ -214,7 +214,7 @@ async def test_where_several_tasks_cannot_be_listed_together_each_is_by_itself(s
         assert len([asked for asked in flyte.calls() if len(tasks_of(asked)) > 1]) == 1
 
 
-async def test_an_outage_is_told_by_each_and_ends_for_all_at_once() -> None:
+async def test_an_outage_is_logged_by_each_and_ends_for_all_at_once() -> None:
     flyte = FlyteOfRuns()
     async with watching(flyte) as watch:
         feeds = [watch(task) for task in ("demo.a", "demo.b", "")]

@@ -115,7 +115,7 @@ async def test_a_run_that_is_created_late_in_its_window_is_found(triggerer: Trig
     assert (await waiting)["run_name"] == "r1"
 
 
-async def test_an_outage_is_told_once_and_ends_the_search_by_its_rule(triggerer: Triggerer) -> None:
+async def test_an_outage_is_logged_once_and_ends_the_search_by_its_rule(triggerer: Triggerer) -> None:
     away = False
     triggerer.flyte.fails = lambda asked: refusal(Status.UNAVAILABLE, "away") if away else None
     waiting = triggerer.begin(unreachable_after=100.0)

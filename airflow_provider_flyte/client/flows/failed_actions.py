@@ -18,7 +18,7 @@ from airflow_provider_flyte.client.rpc import RunService
 from airflow_provider_flyte.client.run_key import RunKey
 
 MOST = 5
-"""How many of them are told of."""
+"""How many of them are shown."""
 
 WITHIN = 3.0
 """Seconds for all calls together: they are an addition to a failure that is known already."""

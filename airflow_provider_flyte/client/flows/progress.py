@@ -127,6 +127,6 @@ class ProgressOfRun:
         return sum(self._counts.get(phase, 0) for phase in phases)
 
 
-def not_told(key: RunKey, error: FlyteError) -> str:
+def not_logged(key: RunKey, error: FlyteError) -> str:
     """The line for a run whose actions Flyte does not count."""
     return f"The progress of Flyte run {key.name} is not logged, because Flyte does not tell it (WatchActions). {error}"

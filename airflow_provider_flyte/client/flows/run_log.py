@@ -191,8 +191,8 @@ class LogOfRun:
         self._left_out = 0
         self._known = Known(self.position)
         self._times = Times()
-        self._large = self._large_told = 0
-        """How many too large messages this stream has sent after the newest line, and how many of these were told."""
+        self._large = self._large_logged = 0
+        """How many too large messages this stream has sent after the newest line, and how many of these were logged."""
 
     def look(self) -> Flow[None]:
         """Find out where the run and its attempts are."""
@@ -216,7 +216,7 @@ class LogOfRun:
             return False
         self.position = LogPosition(self.position.attempt + 1)
         self._announced = False
-        self._large_told = 0
+        self._large_logged = 0
         return True
 
     def stream(self) -> StreamCall[bool]:
@@ -257,7 +257,7 @@ class LogOfRun:
                     continue
                 news = True
                 position.add(at, text)
-                self._large = self._large_told = 0
+                self._large = self._large_logged = 0
                 if self._on_line is not None:
                     self._on_line(at, text)
                 elif self._has_room(at):
@@ -275,10 +275,10 @@ class LogOfRun:
             # It may have come before.
             return False
         self._large += 1
-        if self._large <= self._large_told:
+        if self._large <= self._large_logged:
             # It came in an earlier stream.
             return False
-        self._large_told = self._large
+        self._large_logged = self._large
         if self._has_room(self.position.at):
             self.on_log(
                 f"A part of the log of Flyte run {self.key.name} is left out here, because it has lines, or a line, of "

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from airflow_provider_flyte.client.backoff import backoff
 from airflow_provider_flyte.client.client import FlyteClient
 from airflow_provider_flyte.client.errors import FlyteError
-from airflow_provider_flyte.client.flows.progress import EVERY, REFUSALS, SETTLES_WITHIN, ProgressOfRun, not_told
+from airflow_provider_flyte.client.flows.progress import EVERY, REFUSALS, SETTLES_WITHIN, ProgressOfRun, not_logged
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Progress:
                     await self._sleep(EVERY)
                     continue
             except REFUSALS as error:
-                on_progress(not_told(key, error))
+                on_progress(not_logged(key, error))
                 return
             except FlyteError as error:
                 failures += 1

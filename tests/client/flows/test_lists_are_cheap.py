@@ -121,15 +121,15 @@ async def test_lists_for_the_ends_of_a_tasks_runs() -> None:
             where = ProjectDomain(PROJECT, DOMAIN)
             feed = RunFeed(watcher, where, "demo.train", FeedState(1), interval=0.2)
             ends = feed.ends()
-            told = [(await anext(ends)).name for _ in range(half)]
+            reported = [(await anext(ends)).name for _ in range(half)]
             following = asyncio.ensure_future(anext(ends))
             while not any(way(call.request) == "phases" for call in flyte.calls("ListRuns")):
                 await asyncio.sleep(0.02)
             for name in names[half:]:
                 flyte.run(name).succeeds()
-            told += [(await following).name] + [(await anext(ends)).name for _ in range(half - 1)]
+            reported += [(await following).name] + [(await anext(ends)).name for _ in range(half - 1)]
             await ends.aclose()
-        assert sorted(told) == sorted(names)
+        assert sorted(reported) == sorted(names)
         assert set(check(flyte)) == {"names", "phases", "created_at"}
 
 

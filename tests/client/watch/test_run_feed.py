@@ -53,7 +53,7 @@ async def next_of(ends: AsyncGenerator[EndedRun, None]) -> EndedRun:
     return await asyncio.wait_for(anext(ends), 10)
 
 
-async def test_each_end_is_told_once_with_what_a_list_says_of_the_run(
+async def test_each_end_is_reported_once_with_what_a_list_says_of_the_run(
     local_flyte: LocalFlyte, watcher: RunWatcher
 ) -> None:
     """One that was over, one that runs at first, one that is launched later, and what does not concern this task."""
@@ -81,7 +81,7 @@ async def test_each_end_is_told_once_with_what_a_list_says_of_the_run(
         assert feed.state.open == {}
 
 
-async def test_failed_runs_are_told_where_they_are_wanted(local_flyte: LocalFlyte, watcher: RunWatcher) -> None:
+async def test_failed_runs_are_reported_where_they_are_wanted(local_flyte: LocalFlyte, watcher: RunWatcher) -> None:
     local_flyte.run("good").succeeds()
     local_flyte.run("bad").fails()
     local_flyte.run("late").move("RUNNING")

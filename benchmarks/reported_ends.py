@@ -1,10 +1,10 @@
-"""How soon triggers for assets are told of ends, and what they ask Flyte for.
+"""How soon ends of runs are reported to triggers for assets, and what these ask Flyte for.
 
-    python benchmarks/told.py --runs 5000 --rate 1000 --feeds 2
+    python benchmarks/reported_ends.py --runs 5000 --rate 1000 --feeds 2
 
-All runs go on when the feeds begin, and then end at a rate, in a random order; each feed is told of each. The local
-server is in a process of its own. Times are in milliseconds from the end of a run to its being told. What is kept is
-made once a second, as for Airflow's store.
+All runs go on when the feeds begin, and then end at a rate, in a random order; each feed reports each. The local
+server is in a process of its own. Times are in milliseconds from the end of a run to its report. What is kept is made
+once a second, as for Airflow's store.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from airflow_provider_flyte.client.watch.run_feed import RunFeed
 HERE = ProjectDomain("flytesnacks", "development")
 
 
-async def _told(watcher: RunWatcher, task: str, states: list[FeedState], at: dict[str, float], count: int) -> None:
+async def _report(watcher: RunWatcher, task: str, states: list[FeedState], at: dict[str, float], count: int) -> None:
     state = FeedState(time.time_ns() // 1000 - OVERLAP, began=time.time_ns() // 1000)
     states.append(state)
     ends = RunFeed(watcher, HERE, task, state, interval=5.0).ends()
@@ -44,16 +44,16 @@ async def _keep(states: list[FeedState]) -> None:
 
 
 async def measure(count: int, rate: float, feeds: int) -> dict[str, float]:
-    """Let so many runs end at so many a second, and so many feeds be told."""
+    """Let so many runs end at so many a second, and so many feeds report them."""
     with EndingFlyte(count) as flyte:
         config = FlyteConfig(endpoint=flyte.endpoint, insecure=True, project=HERE.project, domain=HERE.domain)
         async with FlyteClient(config) as client, RunWatcher(client) as watcher:
-            told: list[dict[str, float]] = [{} for _ in range(feeds)]
+            reported: list[dict[str, float]] = [{} for _ in range(feeds)]
             states: list[FeedState] = []
             # Each other one for all tasks: they are other triggers to Airflow.
             tasks = [
-                asyncio.create_task(_told(watcher, "" if number % 2 else "demo.train", states, at, count))
-                for number, at in enumerate(told)
+                asyncio.create_task(_report(watcher, "" if number % 2 else "demo.train", states, at, count))
+                for number, at in enumerate(reported)
             ]
             while len(states) < feeds or any(len(state.open) < count for state in states):
                 await asyncio.sleep(0.05)
@@ -65,12 +65,12 @@ async def measure(count: int, rate: float, feeds: int) -> dict[str, float]:
             keeping.cancel()
             asked = flyte.asked()
     by_name = dict(zip(run_names(count), ends, strict=True))
-    late = sorted((at[name] - by_name[name]) * 1000 for at in told for name in by_name)
+    late = sorted((at[name] - by_name[name]) * 1000 for at in reported for name in by_name)
     return {
         "runs": count,
         "rate": rate,
         "feeds": feeds,
-        "told": len(late),
+        "reported": len(late),
         "p50_ms": round(late[len(late) // 2], 1),
         "p99_ms": round(late[int(len(late) * 0.99)], 1),
         "max_ms": round(late[-1], 1),
