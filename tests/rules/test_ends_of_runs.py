@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from airflow_provider_flyte.client.watch.feed_state import LARGEST, OVERLAP, Fee
 from airflow_provider_flyte.client.watch.run_feed import RunFeed
 from airflow_provider_flyte.client.watch.run_lists import FULL_LIST_EVERY
 from tests.support.born_runs import EPOCH, TASK, FlyteOfRuns, wall
-from tests.support.scripted_flyte import HERE, refusal
+from tests.support.scripted_flyte import HERE, Asked, refusal
 from tests.support.virtual_time import VirtualLoop, until
 
 SECOND = 1_000_000
@@ -134,7 +135,7 @@ class Watching:
         self.start()
 
 
-async def test_a_run_is_told_whose_start_moves_back_and_whose_end_is_reported_late() -> None:
+async def test_a_run_is_reported_whose_start_moves_back_and_whose_end_is_reported_late() -> None:
     """It was followed from its birth; a list by its end or its creation would not have it."""
     flyte = FlyteOfRuns()
     watching = Watching(flyte)
@@ -159,7 +160,7 @@ async def test_a_run_that_had_moved_back_when_it_was_first_seen_is_found_among_t
     await watching.crash()
 
 
-async def test_what_had_ended_before_is_not_told_but_what_goes_on_is() -> None:
+async def test_what_had_ended_before_is_not_reported_but_what_goes_on_is() -> None:
     flyte = FlyteOfRuns()
     await until(10)
     for name in ("over", "going"):
@@ -178,7 +179,7 @@ async def test_what_had_ended_before_is_not_told_but_what_goes_on_is() -> None:
     await watching.crash()
 
 
-async def test_a_settled_run_that_an_answer_under_way_shows_as_running_is_not_told_again() -> None:
+async def test_a_settled_run_that_an_answer_under_way_shows_as_running_is_not_reported_again() -> None:
     """The list was read before the end came, and arrives after the end was reported and kept."""
     flyte = FlyteOfRuns()
     watching = Watching(flyte)
@@ -317,6 +318,55 @@ async def test_many_ends_at_once_are_read_in_few_calls_and_a_single_one_at_once(
     await watching.crash()
 
 
+async def test_a_feed_ends_with_what_has_ended_its_watcher() -> None:
+    """No end would come any more, and whoever reads them would wait for ever."""
+    flyte = FlyteOfRuns()
+    time, works = asyncio.get_running_loop().time, True
+
+    def clock() -> float:
+        if not works:
+            raise RuntimeError("no clock")
+        return time()
+
+    async with RunWatcher(flyte.client, stream=False, clock=clock) as watcher:
+        feed = RunFeed(watcher, HERE, TASK, FeedState(wall()), interval=5.0, now=wall)
+        async with aclosing(feed.ends()) as ends:
+            reading = asyncio.ensure_future(anext(ends))
+            await until(1)
+            flyte.launch("r1")
+            await until(20)
+            works = False
+            with pytest.raises(RuntimeError, match="no clock"):
+                await asyncio.wait_for(reading, 60)
+            works = True
+
+
+async def test_ends_that_cannot_be_read_are_asked_for_less_and_less_often() -> None:
+    """Four times a second, as often as they are read where Flyte answers, would be a load for a Flyte that is away."""
+    flyte = FlyteOfRuns()
+    watching = Watching(flyte)
+    await until(1)
+    flyte.launch("r1")
+    await until(20)
+    flyte.end("r1")
+
+    def ended() -> list[Asked]:
+        return [asked for asked in flyte.calls() if asked.ended_only and asked.names and asked.at >= 20]
+
+    # The poll that sees the end is answered, and nothing after it.
+    flyte.fails = lambda asked: refusal(Status.UNAVAILABLE, "away") if len(ended()) > 1 else None
+    await until(120)
+    reads = [asked.at for asked in ended()[1:]]
+    # The longest pause is 2.5 to 5 seconds.
+    assert 100 / 5 <= len(reads) <= 100 / 2.5 + 10
+    assert all(after - before >= 2.5 for before, after in pairwise(reads[5:]))
+    assert watching.reported == []
+    flyte.fails = lambda asked: None
+    await until(130)
+    assert watching.reported == ["r1"]
+    await watching.crash()
+
+
 async def test_an_outage_of_an_hour_in_which_the_watch_moves_to_another_triggerer() -> None:
     """Its clock is three minutes behind; 500 runs end in one second, out of order, and are over when Flyte is back."""
     flyte = FlyteOfRuns()
@@ -403,7 +453,7 @@ STEPS = st.builds(
     st.booleans(),
     st.sampled_from([1, 2, 200]),
 )
-def test_no_end_is_lost_and_none_is_told_twice_but_after_a_crash(
+def test_no_end_is_lost_and_none_is_reported_twice_but_after_a_crash(
     steps: list[Step], skew: float, stream: bool, beside: bool, page: int
 ) -> None:
     in_virtual_time(lambda: _play(steps, skew, stream, beside, page))
