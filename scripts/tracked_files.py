@@ -12,6 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
+_WHAT_TO_DO = "Work in a clone, or make one of this folder: `git init && git add --all` in it."
+
 
 def copy_tracked(root: Path, to: Path, *, with_new: bool = False) -> list[str]:
     """Copy the files that git has, as they are in the folder now, and return their names.
@@ -19,15 +21,21 @@ def copy_tracked(root: Path, to: Path, *, with_new: bool = False) -> list[str]:
     :param root: the clone.
     :param to: a folder that is empty or not there.
     :param with_new: those too that git would add.
-    :raises RuntimeError: where this is no clone.
+    :raises RuntimeError: where there is no git, or this is no clone; says what to do.
     """
     new = ("--others", "--exclude-standard") if with_new else ()
     command = ["git", "ls-files", "--cached", *new, "-z"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise RuntimeError("There is no git to ask which files belong to the project: install git.") from None
     if done.returncode:
-        raise RuntimeError(f"git does not tell which files it has in {root}: {done.stderr.strip()}")
+        raise RuntimeError(f"git does not say which files it has in {root}: {done.stderr.strip()}\n{_WHAT_TO_DO}")
     # What was deleted is still in git's list.
     names = [name for name in done.stdout.split("\0") if (root / name).is_file()]
+    if not names:
+        # The folder of something else, say, that a download was unpacked into.
+        raise RuntimeError(f"git has no files in {root}.\n{_WHAT_TO_DO}")
     for name in names:
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / name, to / name)

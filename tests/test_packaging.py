@@ -92,11 +92,22 @@ def test_what_is_built_has_no_file_that_only_lies_about(tmp_path: Path) -> None:
     assert {file.name for file in copy.rglob("*.py")} == {"kept.py", "tracked_files.py"}
     assert (copy / "kept.py").read_text() == "2"
     shutil.rmtree(clone / ".git")
+
+    def refusal(**changed: str) -> str:
+        env = os.environ | changed
+        done = subprocess.run([*command, str(tmp_path / "none")], capture_output=True, text=True, check=False, env=env)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert not (tmp_path / "none").exists()
+        return done.stderr
+
+    what_to_do = "\nWork in a clone, or make one of this folder: `git init && git add --all` in it.\n"
     # Its parents are no clone either.
-    env = os.environ | {"GIT_CEILING_DIRECTORIES": str(tmp_path)}
-    done = subprocess.run([*command, str(tmp_path / "none")], capture_output=True, text=True, check=False, env=env)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"git does not tell which files it has in {clone}: ")
+    alone = refusal(GIT_CEILING_DIRECTORIES=str(tmp_path))
+    assert alone.startswith(f"git does not say which files it has in {clone}: ")
+    assert alone.endswith(what_to_do)
+    subprocess.run(["git", "init"], cwd=tmp_path, check=True, capture_output=True)
+    assert refusal() == f"git has no files in {clone}.{what_to_do}"
+    assert refusal(PATH="") == "There is no git to ask which files belong to the project: install git.\n"
     made = (ROOT / "Makefile").read_text().partition("\ndist:")[2].partition("\n\n")[0]
     [source] = re.findall(r"tracked_files\.py (\S+)", made)
     assert f"--out-dir dist {source}\n" in f"{made}\n"
