@@ -493,6 +493,40 @@ async def test_all_connections_are_closed_though_the_closing_is_cancelled(turns:
             await stream.aclose()
 
 
+def test_a_loop_that_ends_in_any_turn_of_a_call_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``asyncio.run`` cancels all tasks at once, those of the libraries too: whatever warns then fails this test."""
+
+    async def found(loop: asyncio.AbstractEventLoop, *named: Any, **more: Any) -> Any:
+        """Without a thread, so that each number of turns is one place."""
+        return socket.getaddrinfo(*named, **more)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", found)
+    with socket.create_server(("localhost", 0)) as never_answers:
+        config = config_of(f"localhost:{never_answers.getsockname()[1]}")
+
+        async def end_after(turns: int) -> None:
+            transport = AsyncConnectTransport(config, route_to(config))
+
+            async def call() -> None:
+                try:
+                    await transport.unary(RunService.ListRuns, RunService.ListRuns.request(), timeout=60)
+                finally:
+                    await transport.close()
+
+            calling = asyncio.ensure_future(call())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            assert not calling.done()
+
+        gc.collect()
+        gc.freeze()
+        for turns in range(40):
+            asyncio.run(end_after(turns))
+            gc.collect()
+        gc.unfreeze()
+        assert connections_to(never_answers.getsockname()[1]) == 0
+
+
 async def test_a_connection_that_comes_after_its_call_was_cancelled_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As anyio before 4.16 makes one in the moment of a cancellation, and forgets it."""
     connected, closed = asyncio.Event(), asyncio.Event()
