@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 # Before anything imports Airflow.
 from tests.support.own_airflow import AIRFLOW, connection_json, make_database
+from tests.support.server_log import of_a_server
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.testing import LocalFlyte
@@ -60,6 +61,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
     if unstable := [item.nodeid for item in items if " at 0x" in item.nodeid]:
         raise pytest.UsageError(f"An address stands in the name of a test, give it an id: {', '.join(unstable)}")
+
+
+@pytest.fixture
+def caplog(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What is logged on the side of a client: a server of another test may still be there, and be knocked at."""
+
+    def of_a_client(record: logging.LogRecord) -> bool:
+        return not of_a_server(record)
+
+    caplog.handler.addFilter(of_a_client)
+    yield caplog
+    caplog.handler.removeFilter(of_a_client)
 
 
 @pytest.fixture

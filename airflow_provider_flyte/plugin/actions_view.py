@@ -72,6 +72,7 @@ def _level(
     return {
         "parent": level.parent,
         "group": level.group,
+        "asked": level.first,
         "first": first,
         "total": len(entries),
         "items": [_group(name, each) if isinstance(each, list) else _action(each) for _, name, each in shown],

@@ -47,7 +47,7 @@ def test_two_thousand_are_shown_in_pages() -> None:
     first, last, beyond = shown(actions, Level("a0"), Level("a0", "", 1960), Level("a0", "", 5000))
     assert (first["total"], names(first)) == (2000, [f"c{number:04}" for number in range(PAGE)])
     assert (last["first"], len(last["items"])) == (1960, 40)
-    assert (beyond["first"], names(beyond)) == (0, names(first))
+    assert (beyond["asked"], beyond["first"], names(beyond)) == (5000, 0, names(first))
 
 
 def test_as_much_as_a_page_can_ask_for_is_small() -> None:

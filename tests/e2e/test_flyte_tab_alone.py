@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.plugin.actions_view import PAGE
@@ -130,6 +130,39 @@ def test_two_thousand_child_actions_are_folded_and_paged(
     expect(rows.last).to_contain_text(f"{HOSTILE} below FAILED")
     expect(rows.locator("img")).to_have_count(0)
     assert sum(sizes) < 300_000
+
+
+@pytest.mark.parametrize("first", ["the older", "the newer"])
+def test_an_answer_about_the_page_before_takes_no_click_back(
+    page: Page, server: httpx.Client, run_id: str, many: str, first: str
+) -> None:
+    """The tab asks again by itself, so somebody may turn the page while an answer is on its way."""
+    held: list[Route] = []
+
+    def older_and_newer(turn: Callable[[], None]) -> tuple[list[Route], list[Route]]:
+        """What is asked for before and after this, held."""
+        page.route("**/api/actions?*", held.append)
+        with page.expect_request("**/api/actions?*"):
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        before = len(held)
+        with page.expect_request(lambda request: "/api/actions" in request.url and "first=50" in request.url):
+            turn()
+        page.unroute("**/api/actions?*")
+        return held[:before], held[before:]
+
+    open_tab(page, server, run_id, many)
+    page.get_by_text("Child actions", exact=True).click()
+    page.get_by_role("button", name="shards (group)").click()
+    shards = page.get_by_role("list", name="shards (group)").get_by_role("listitem")
+    expect(shards).to_have_count(PAGE)
+    older, newer = older_and_newer(page.get_by_role("button", name="Next").click)
+    for route in older + newer if first == "the older" else newer + older:
+        with page.expect_event("requestfinished", lambda request, asked=route.request: request == asked):
+            route.continue_()
+    expect(page.get_by_text("51 to 100 of 2000")).to_be_visible()
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("101 to 150 of 2000")).to_be_visible()
+    expect(shards.first).to_contain_text("shard-100")
 
 
 def test_what_is_not_open_is_not_asked_for(

@@ -39,8 +39,18 @@ export function placed(...names) {
   return (new RegExp(`^\\?${parts.join("&")}$`).exec(location.search) ?? []).slice(1).map(decoded);
 }
 
-// An answer of the API server: its status, 0 where there is none, and what it tells.
+let requests = 0;
+const newest = new Map(); // by path, the request of the newest answer
+
+// An answer of the API server: its status, 0 where there is none, and what it tells. It is stale where a later request of
+// the same path has been answered before: what it tells is over.
 export async function ask(path, query, request = {}) {
+  const mine = ++requests, answer = await answered(path, query, request), last = newest.get(path) ?? 0;
+  newest.set(path, Math.max(mine, last));
+  return { ...answer, stale: mine < last };
+}
+
+async function answered(path, query, request) {
   const headers = { Accept: "application/json", ...request.headers };
   try {
     const answer = await fetch(new URL(`${path}?${new URLSearchParams(query)}`, document.baseURI), { ...request, headers });

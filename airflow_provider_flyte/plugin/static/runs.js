@@ -9,7 +9,7 @@ let look = () => {};
 
 async function refresh() {
   const first = pages.at(-1), answer = await ask("api/runs", { ...where, first });
-  if (first !== pages.at(-1)) return null;
+  if (answer.stale || first !== pages.at(-1)) return null;
   if (answer.ok) return show(answer.told);
   if (answer.status) at("list").hidden = true;
   say(refusal(answer, isDagRun ? "You may not read the task instances of this DAG run." : "You may not read the task instances of this DAG."));

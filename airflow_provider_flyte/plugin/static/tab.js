@@ -16,7 +16,7 @@ const choice = () => `${chosen} ${ofTry}`;
 
 async function refresh() {
   const asked = choice(), answer = await ask("api/run", query());
-  if (asked !== choice()) return null;
+  if (answer.stale || asked !== choice()) return null;
   if (answer.ok) return show(answer.told);
   if (answer.status) at("run").hidden = true;
   say(refusal(answer, "You may not read this task instance."));
@@ -78,7 +78,7 @@ async function more(name) {
   if (!at(`${name}-part`).open || at(`${name}-part`).hidden) return;
   const asked = choice(), which = name === "actions" ? tree.levels() : [];
   const answer = await ask(`api/${name}`, [...Object.entries(query()), ...which]);
-  if (asked !== choice()) return;
+  if (answer.stale || asked !== choice()) return;
   if (answer.ok) PARTS[name](answer.told);
   else fill(at(`${name}-message`), "Airflow does not tell it. The page asks again by itself.");
 }
@@ -96,7 +96,7 @@ async function conditions(run) {
     return;
   }
   const about = choice(), answer = await ask("api/conditions", query());
-  if (about !== choice() || !answer.ok) return;
+  if (answer.stale || about !== choice() || !answer.ok) return;
   // Another run's than the one above: the next look shows both.
   if (answer.told.shown !== shown) return waiting.forget();
   fill(at("conditions-message"), answer.told.trouble);

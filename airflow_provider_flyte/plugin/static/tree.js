@@ -62,7 +62,7 @@ export class Tree {
   }
 
   #fill(level, told) {
-    if (told.first !== level.first && told.first !== 0) return; // Another page is asked for already.
+    if (told.asked !== level.first) return; // Another page is asked for already.
     level.first = told.first;
     level.step = Math.max(1, told.items.length, level.step ?? 0);
     const last = told.first + told.items.length;

@@ -24,6 +24,7 @@ from tests.support.certificates import Authority
 from tests.support.http2_server import http2_server
 from tests.support.oauth2 import OAuth2Server
 from tests.support.secret_search import found
+from tests.support.server_log import of_a_server
 
 both = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "loop"])
 SECRETS = {
@@ -32,7 +33,6 @@ SECRETS = {
     "header": "staple+of/the~header",
 }
 METADATA = (("x-proxy-key", SECRETS["header"]),)
-OF_SERVERS = ("oauthlib", "uvicorn")
 
 
 class Records(logging.Handler):
@@ -43,8 +43,7 @@ class Records(logging.Handler):
         self.lines: list[tuple[str, str]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        # A server that speaks HTTP/2 logs by hpack what it reads; its threads do nothing else.
-        if not record.name.startswith(OF_SERVERS) and "(_speak)" not in (record.threadName or ""):
+        if not of_a_server(record):
             self.lines.append((record.name, f"{record.getMessage()} {record.args!r}"))
 
 
