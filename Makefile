@@ -27,6 +27,8 @@ STAMP := $(VENV)/.made-$(call hash,$(REQUIREMENTS) pyproject.toml airflow_provid
 IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 DOCS_STAMP := .venv-docs/.made-$(call hash,requirements/docs.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
+POSTGRES := .run/postgres-$(AIRFLOW)-$(call hash,requirements/postgres.txt)
+WITH_POSTGRES := PYTHONPATH=$(CURDIR)/$(POSTGRES)
 PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
 .PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements constraints dist sbom licenses workflows golden release-check mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage postgres test-ha protos protos-check protos-versions protos-drift requirements clean
@@ -37,9 +39,9 @@ demo: $(STAMP)  ## watch a real Airflow wait for a Flyte run; KEEP=1 leaves the 
 	$(BIN)/python -m tests.e2e.demo $(if $(KEEP),--keep) $(if $(TRANSPORT),--transport $(TRANSPORT))
 
 # The end-to-end tests run by themselves: a real Airflow keeps two cores busy. With ARGS there may be none of them to run.
-test: test-inside $(BROWSER)  ## all but test-crashes, postgres, test-ha, openlineage and matrix
+test: test-inside $(if $(BROWSER),$(BROWSER) $(POSTGRES))  ## all but test-crashes, postgres, test-ha, openlineage and matrix
 ifeq ($(AIRFLOW),3.3.2)
-	$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/launches $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
+	$(WITH_POSTGRES) $(BIN)/python -m pytest tests/e2e --ignore tests/e2e/launches $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 endif
 
 test-inside: $(STAMP) $(PEER_STAMP) $(PEER_CONNECT_STAMP) nginx  ## what needs no whole Airflow
@@ -64,14 +66,14 @@ nginx:  ## a real proxy for the tests; installed from Debian's packages where it
 chromium:  ## a real browser for the connection's form, in the same way
 	$(call debian,chromium,chromium)
 
-pictures: $(STAMP) chromium  ## the connection's form and the tab in docs/images, anew
-	REQUIRE_CHROMIUM=1 PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_connection_form.py tests/e2e/test_flyte_tab_in_the_browser.py tests/e2e/test_flyte_lists_alone.py $(ARGS)
+pictures: $(STAMP) chromium $(POSTGRES)  ## the connection's form and the tab in docs/images, anew
+	$(WITH_POSTGRES) REQUIRE_CHROMIUM=1 PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_connection_form.py tests/e2e/test_flyte_tab_in_the_browser.py tests/e2e/test_flyte_lists_alone.py $(ARGS)
 
 test-contract: $(STAMP) nginx  ## the contract suite; FLYTE_ENDPOINT=host:port runs it against that Flyte, FLYTE_TRANSPORT=connect so
 	$(BIN)/python -m pytest tests/contract $(ARGS)
 
-test-e2e: $(STAMP) $(BROWSER)  ## the real Airflow
-	$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/launches $(ARGS)
+test-e2e: $(STAMP) $(BROWSER) $(POSTGRES)  ## the real Airflow, on PostgreSQL
+	$(WITH_POSTGRES) $(BIN)/python -m pytest tests/e2e --ignore tests/e2e/launches $(ARGS)
 
 # By themselves: they have an Airflow of their own, and kill parts of it.
 test-crashes: $(STAMP)  ## runs that a real Airflow launches while tasks are killed and processes die
@@ -108,10 +110,14 @@ older-grpcio: $(STAMP) nginx  ## every way to Flyte with an older grpcio, whose 
 	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/transport/test_selector.py tests/client/transport/test_tls.py tests/proxy \
 		--numprocesses 4 --dist load $(ARGS)
 
-postgres: $(STAMP)  ## texts that no database takes, through a whole Airflow on PostgreSQL; every other test has SQLite
+postgres: $(STAMP) $(POSTGRES)  ## texts that no database takes, through a whole Airflow on PostgreSQL
+	$(WITH_POSTGRES) $(BIN)/python -m pytest tests/postgres $(ARGS)
+
+# PostgreSQL, and what Airflow needs for it, laid beside the environment.
+$(POSTGRES): $(STAMP)
 	$(call debian,pg_ctlcluster,postgresql)
-	$(UV) pip install --quiet --python $(BIN)/python --target .run/postgres-$(AIRFLOW) --no-deps -r requirements/postgres.txt
-	PYTHONPATH=$(CURDIR)/.run/postgres-$(AIRFLOW) $(BIN)/python -m pytest tests/postgres $(ARGS)
+	$(UV) pip install --quiet --python $(BIN)/python --target $@ --no-deps -r requirements/postgres.txt
+	@touch $@
 
 test-ha: $(STAMP)  ## two of each on PostgreSQL, with LocalExecutor and CeleryExecutor: they die, and the database and Redis are away
 	$(call debian,pg_ctlcluster,postgresql)

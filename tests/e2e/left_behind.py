@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +11,7 @@ from types import TracebackType
 
 from cryptography.fernet import Fernet
 
+from tests.e2e import database
 from tests.e2e.airflow_process import StandaloneAirflow
 
 _ENCRYPTED = "gAAAA"
@@ -49,11 +50,11 @@ class ProcessNotes:
                         self._seen.setdefault(content, f"{kind} of a process")
 
 
-def files(airflow: StandaloneAirflow) -> Iterator[tuple[str, bytes]]:
-    """All that it has written: its database as it lies there, and all logs."""
-    for path in sorted(airflow.home.rglob("*")):
+def files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """All that was written there: an Airflow's logs, its database as it lies there."""
+    for path in sorted(folder.rglob("*")):
         if path.is_file():
-            yield str(path.relative_to(airflow.home)), path.read_bytes()
+            yield str(path.relative_to(folder)), path.read_bytes()
 
 
 def columns(airflow: StandaloneAirflow) -> Iterator[tuple[str, str]]:
@@ -61,15 +62,14 @@ def columns(airflow: StandaloneAirflow) -> Iterator[tuple[str, str]]:
     fernet = Fernet(airflow.settings["CORE__FERNET_KEY"])
 
     def text_of(value: object) -> str:
-        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if isinstance(value, memoryview):
+            value = bytes(value).decode("latin-1")
+        text = json.dumps(value) if isinstance(value, (dict, list)) else str(value)
         encrypted = text.strip('"')
         return fernet.decrypt(encrypted).decode() if encrypted.startswith(_ENCRYPTED) else text
 
-    with contextlib.closing(sqlite3.connect(f"file:{airflow.home / 'airflow.db'}?mode=ro", uri=True)) as database:
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            rows = database.execute(f'SELECT * FROM "{table}"')
-            names = [column[0] for column in rows.description]
-            read = str if table == "connection" else text_of
-            for name, values in zip(names, zip(*rows, strict=True), strict=False):
-                yield f"{table}.{name}", "\n".join(map(read, values))
+    for table in database.tables(airflow):
+        read = str if table == "connection" else text_of
+        rows = database.rows(airflow, f'SELECT * FROM "{table}"')
+        for name in rows[0] if rows else ():
+            yield f"{table}.{name}", "\n".join(read(row[name]) for row in rows)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import closing
 
 import pytest
 
+from tests.e2e import database
 from tests.e2e.airflow_process import StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
@@ -27,13 +26,13 @@ def test_what_is_retried_and_why(airflow: StandaloneAirflow, dag_runs: Mapping[s
     assert fails["reason"].startswith("The error is the run's own code's (USER error), so the task is not retried.")
     assert retries["reason"] == "Flyte or its cluster failed the run (SYSTEM error). The next try is due in 0 s."
     # No page of Airflow 3.3.2 and nothing of its API shows it.
-    with closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
-        kept = database.execute(
-            "SELECT task_id, try_number, retry_delay_override, retry_reason FROM task_instance_history "
-            "WHERE dag_id = 'e2e_retries' AND run_id = ?",
-            (dag_run,),
-        ).fetchall()
-    assert kept == [("system", 1, 0.0, retries["reason"])]
+    [kept] = database.rows(
+        airflow,
+        "SELECT task_id, try_number, retry_delay_override, retry_reason FROM task_instance_history "
+        "WHERE dag_id = 'e2e_retries' AND run_id = :run_id",
+        run_id=dag_run,
+    )
+    assert tuple(kept.values()) == ("system", 1, 0.0, retries["reason"])
 
 
 def test_airflow_flyte_runs_says_which_try_had_which_run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -137,25 +137,24 @@ def test_an_answer_about_the_page_before_takes_no_click_back(
     page: Page, server: httpx.Client, run_id: str, many: str, first: str
 ) -> None:
     """The tab asks again by itself, so somebody may turn the page while an answer is on its way."""
-    held: list[Route] = []
+    held: list[Route] | None = None
 
-    def older_and_newer(turn: Callable[[], None]) -> tuple[list[Route], list[Route]]:
-        """What is asked for before and after this, held."""
-        page.route("**/api/actions?*", held.append)
-        with page.expect_request("**/api/actions?*"):
-            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        before = len(held)
-        with page.expect_request(lambda request: "/api/actions" in request.url and "first=50" in request.url):
-            turn()
-        page.unroute("**/api/actions?*")
-        return held[:before], held[before:]
+    def hold(route: Route) -> None:
+        route.continue_() if held is None else held.append(route)
 
     open_tab(page, server, run_id, many)
     page.get_by_text("Child actions", exact=True).click()
     page.get_by_role("button", name="shards (group)").click()
     shards = page.get_by_role("list", name="shards (group)").get_by_role("listitem")
     expect(shards).to_have_count(PAGE)
-    older, newer = older_and_newer(page.get_by_role("button", name="Next").click)
+    page.route("**/api/actions?*", hold)
+    held = []
+    with page.expect_request("**/api/actions?*"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    before = len(held)
+    with page.expect_request(lambda request: "/api/actions" in request.url and "first=50" in request.url):
+        page.get_by_role("button", name="Next").click()
+    older, newer, held = held[:before], held[before:], None
     for route in older + newer if first == "the older" else newer + older:
         with page.expect_event("requestfinished", lambda request, asked=route.request: request == asked):
             route.continue_()

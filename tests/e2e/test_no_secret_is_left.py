@@ -11,6 +11,7 @@ from tests.e2e.airflow_api import AirflowApi, until
 from tests.e2e.airflow_process import USER, StandaloneAirflow
 from tests.e2e.canary import Canary
 from tests.e2e.left_behind import ProcessNotes, columns, files
+from tests.support.debian_servers import Postgres
 from tests.support.secret_search import found
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -21,7 +22,7 @@ GOOD = ("api_key", "client_credentials", "token", "token_file", "secret_metadata
 
 
 def test_no_secret_is_left_anywhere(
-    airflow: StandaloneAirflow, canary: Canary, canary_run: str, processes: ProcessNotes
+    airflow: StandaloneAirflow, postgres: Postgres, canary: Canary, canary_run: str, processes: ProcessNotes
 ) -> None:
     api = AirflowApi(airflow.url, USER, airflow.password)
     answers: list[Any] = []
@@ -61,7 +62,8 @@ def test_no_secret_is_left_anywhere(
         yield from answers
         yield from while_waiting.items()
         yield from columns(airflow)
-        yield from files(airflow)
+        yield from files(airflow.home)
+        yield from files(postgres.folder)
         yield from noted
 
     hits = found(canary.secrets, sources())

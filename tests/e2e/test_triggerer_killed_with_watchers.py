@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import sqlite3
 import time
 from collections import Counter
-from contextlib import closing
 
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte
+from tests.e2e import database
 from tests.e2e.airflow_api import until
 from tests.e2e.airflow_process import StandaloneAirflow
 
@@ -70,9 +68,10 @@ def _reported(airflow: StandaloneAirflow, asset: str) -> Counter[str]:
 
     From the database: the API answers 500 while a DAG run that an event has made is queued (3.3.2).
     """
-    asked = "select event.extra from asset_event event join asset on asset.id = event.asset_id where asset.name = ?"
-    with closing(sqlite3.connect(f"file:{airflow.home / 'airflow.db'}?mode=ro", uri=True, timeout=30)) as database:
-        return Counter(json.loads(extra)["payload"]["run_name"] for (extra,) in database.execute(asked, (asset,)))
+    events = (
+        "SELECT event.extra FROM asset_event event JOIN asset ON asset.id = event.asset_id WHERE asset.name = :asset"
+    )
+    return Counter(row["extra"]["payload"]["run_name"] for row in database.rows(airflow, events, asset=asset))
 
 
 def _returned(airflow: StandaloneAirflow, dag_id: str, task_id: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The database of the Airflow here; every other test but tests/ha has SQLite."""
+"""The database of the Airflow here; also tests/e2e and tests/ha have it."""
 
 from __future__ import annotations
 

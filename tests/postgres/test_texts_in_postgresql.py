@@ -1,6 +1,6 @@
 """Hostile texts through a whole Airflow on PostgreSQL, which takes no NUL in a text and no lone surrogate in JSON.
 
-SQLite, which the other tests use, takes both.
+SQLite takes both.
 """
 
 from __future__ import annotations
