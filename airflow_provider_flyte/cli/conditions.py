@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, RunDetails, RunKey
-    from airflow_provider_flyte.client.errors import RpcError
     from airflow_provider_flyte.client.flows.calls import Flow
     from airflow_provider_flyte.client.flows.conditions import Condition
 
 _T = TypeVar("_T")
-
-MOST = 20
-"""How many conditions of a run are read, a call each."""
 
 _BRIEFLY = 5.0
 """Seconds for which a call is tried again: what was asked for is known by then."""
@@ -29,25 +25,25 @@ def waiting_of(client: FlyteClient, details: RunDetails) -> list[Condition] | No
     :param details: of the run; of one that is over nothing is asked.
     """
     from airflow_provider_flyte.client.errors import RpcError
-    from airflow_provider_flyte.client.flows.conditions import waiting_conditions
+    from airflow_provider_flyte.client.flows.conditions import MOST_SHOWN, not_known, waiting_conditions
 
     if details.done():
         return []
     try:
-        waiting = _execute_briefly(client, waiting_conditions(details.key, client.config.org, most=MOST))
+        waiting = _execute_briefly(client, waiting_conditions(details.key, client.config.org, most=MOST_SHOWN))
     except RpcError as error:
-        _say_unknown(error)
+        sys.stderr.write(f"{not_known(error)}\n")
         return None
-    if waiting.left_out:
-        sys.stderr.write(f"{waiting.left_out} more actions of the run are paused, and not shown: {details.url}\n")
-    if waiting.trouble is None:
-        return waiting.conditions
-    _say_unknown(waiting.trouble)
-    return waiting.conditions or None
+    for line in waiting.left_unsaid(details.url):
+        sys.stderr.write(f"{line}\n")
+    return waiting.conditions or (None if waiting.trouble else [])
 
 
-def which_wait(client: FlyteClient, runs: Iterable[RunDetails]) -> set[RunKey]:
-    """Which of these runs wait for an answer, as far as Flyte tells; a call for each project and domain."""
+def which_are_paused(client: FlyteClient, runs: Iterable[RunDetails]) -> set[RunKey]:
+    """Which of these runs have a paused action, as far as Flyte tells; a call for each project and domain.
+
+    The list does not say whether it is a condition, nor whether it is the run itself.
+    """
     from airflow_provider_flyte.client.errors import RpcError
     from airflow_provider_flyte.client.flows.calls import NAMES_A_CALL, chunks
     from airflow_provider_flyte.client.flows.conditions import paused_runs
@@ -56,23 +52,19 @@ def which_wait(client: FlyteClient, runs: Iterable[RunDetails]) -> set[RunKey]:
     for details in runs:
         if not details.done():
             asked[details.key.project, details.key.domain].append(details.key.name)
-    waiting: set[RunKey] = set()
+    paused: set[RunKey] = set()
     try:
         for place, names in asked.items():
             for some in chunks(sorted(set(names)), NAMES_A_CALL):
-                waiting.update(_execute_briefly(client, paused_runs(*place, some, client.config.org)))
+                paused.update(_execute_briefly(client, paused_runs(*place, some, client.config.org)))
     except RpcError as error:
-        _say_unknown(error)
-    return waiting
+        # The rest was read: some deployments do not list what is paused.
+        sys.stderr.write(f"Which runs have a paused action is not known: {error}\n")
+    return paused
 
 
 def _execute_briefly(client: FlyteClient, flow: Flow[_T]) -> _T:
     return client.execute(flow, retry_for=min(_BRIEFLY, client.config.retry_budget))
-
-
-def _say_unknown(error: RpcError) -> None:
-    """Say that the rest was read: some deployments do not list what is paused."""
-    sys.stderr.write(f"Which runs wait for an answer is not known: {error}\n")
 
 
 def condition_data(condition: Condition, conn_id: str) -> dict[str, Any]:

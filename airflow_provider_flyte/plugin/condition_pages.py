@@ -16,7 +16,7 @@ from airflow_provider_flyte.plugin.live_runs import SMALL, RunQuery
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient
-    from airflow_provider_flyte.client.flows.conditions import Condition
+    from airflow_provider_flyte.client.flows.conditions import Condition, Waiting
     from airflow_provider_flyte.client.flows.signal import SignalledCondition
     from airflow_provider_flyte.client.run_key import RunKey
 
@@ -24,33 +24,29 @@ log = logging.getLogger(__name__)
 
 router = APIRouter()
 
-MOST = 20
-"""How many conditions are shown."""
-
 _RETRY_FOR = 5.0
 """Seconds for which the reads around an answer are repeated; the answer itself never is."""
 
 
-async def _ask_conditions(client: FlyteClient, key: RunKey) -> list[Condition]:
-    from airflow_provider_flyte.client.flows.conditions import waiting_conditions
+async def _ask_conditions(client: FlyteClient, key: RunKey) -> Waiting:
+    from airflow_provider_flyte.client.flows.conditions import MOST_SHOWN, waiting_conditions
 
-    waiting = await client.aexecute(waiting_conditions(key, client.config.org, most=MOST), retry_for=0.0)
-    if waiting.trouble is not None and not waiting.conditions:
-        raise waiting.trouble
-    return waiting.conditions
+    return await client.aexecute(waiting_conditions(key, client.config.org, most=MOST_SHOWN), retry_for=0.0)
 
 
-def _size(found: list[Condition]) -> int:
-    return SMALL + 2 * sum(len(each.prompt) + len(each.description) for each in found)
+def _size(found: Waiting) -> int:
+    return SMALL + 2 * sum(len(each.prompt) + len(each.description) for each in found.conditions)
 
 
-CONDITIONS: RunQuery[list[Condition]] = RunQuery("conditions", _ask_conditions, lambda found: 5.0, _size)
+CONDITIONS: RunQuery[Waiting] = RunQuery("conditions", _ask_conditions, lambda found: 5.0, _size)
 """The conditions that wait for an answer."""
 
 
 @router.get("/api/conditions")
 async def show_conditions(chosen: ChosenRun, edit: MayEdit) -> dict[str, Any]:
-    """What the run waits for."""
+    """What the run waits for, and in ``trouble`` what of it is not shown, in the words of ``airflow flyte show``."""
+    from airflow_provider_flyte.client.flows.conditions import not_known
+
     reply = await chosen.ask(CONDITIONS)
     shown = [
         {
@@ -61,9 +57,16 @@ async def show_conditions(chosen: ChosenRun, edit: MayEdit) -> dict[str, Any]:
             "description": some_lines(each.description),
             "kind": _kind(each),
         }
-        for each in reply.answer or ()
+        for each in (reply.answer.conditions if reply.answer else ())
     ]
-    return {"shown": chosen.digest(), "conditions": shown, "may_answer": edit, "trouble": one_line(reply.trouble)}
+    unsaid = reply.answer.left_unsaid(reply.url_of(chosen.key)) if reply.answer else [not_known(reply.trouble)]
+    return {
+        "shown": chosen.digest(),
+        "conditions": shown,
+        "may_answer": edit,
+        "trouble": " ".join(map(one_line, unsaid)),
+        "all_read": reply.answer is not None and reply.answer.trouble is None,
+    }
 
 
 def _kind(condition: Condition) -> str | None:

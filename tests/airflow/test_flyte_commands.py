@@ -235,7 +235,7 @@ def test_a_flyte_that_does_not_tell_what_a_run_waits_for(flyte: Commands, flyte_
     flyte_default.inject("ListActions", status("PERMISSION_DENIED", "not you"))
     done = flyte("show", "r1", "-o", "json")
     assert (done.code, done.data["phase"], done.data["waits_for"]) == (0, "RUNNING", None)
-    assert done.err.startswith("Which runs wait for an answer is not known: RunService/ListActions for run r1 ")
+    assert done.err.startswith("What the run waits for is not known: RunService/ListActions for run r1 ")
 
 
 def test_a_condition_that_cannot_be_read_and_one_too_many(flyte: Commands, flyte_default: LocalFlyte) -> None:
@@ -251,7 +251,7 @@ def test_a_condition_that_cannot_be_read_and_one_too_many(flyte: Commands, flyte
     assert (done.code, len(done.data["waits_for"])) == (0, 19)
     more, unknown = done.err.splitlines()
     assert more == f"1 more actions of the run are paused, and not shown: {page(flyte_default, 'r1')}"
-    assert unknown.startswith("Which runs wait for an answer is not known: RunService/GetActionDetails for run r1 ")
+    assert unknown.startswith("What else the run waits for is not known: RunService/GetActionDetails for run r1 ")
 
 
 # -- logs

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.cli.airflow_tries import AirflowTry
-from airflow_provider_flyte.cli.conditions import which_wait
+from airflow_provider_flyte.cli.conditions import which_are_paused
 from airflow_provider_flyte.cli.runs_of_tries import RunsOfTries
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig, RunDetails
 from airflow_provider_flyte.testing import LocalFlyte, status
@@ -156,7 +156,7 @@ def test_a_task_that_waits_for_another_tasks_run(local_flyte: LocalFlyte) -> Non
     assert found(local_flyte, other) == [(run.name, "waited for", "d.t in manual__1 launched it")]
 
 
-def test_which_runs_wait_for_an_answer(local_flyte: LocalFlyte, capsys: pytest.CaptureFixture[str]) -> None:
+def test_which_runs_have_a_paused_action(local_flyte: LocalFlyte, capsys: pytest.CaptureFixture[str]) -> None:
     for name, phase in {"open": "RUNNING", "asks": "RUNNING", "over": "RUNNING"}.items():
         local_flyte.run(name).move(phase)
     for name in ("asks", "over"):
@@ -165,10 +165,10 @@ def test_which_runs_wait_for_an_answer(local_flyte: LocalFlyte, capsys: pytest.C
     config = FlyteConfig(endpoint=local_flyte.endpoint, insecure=True, project="flytesnacks", domain="development")
     with FlyteClient(config) as client:
         runs = [RunDetails.get(name) for name in ("open", "asks", "over")]
-        assert which_wait(client, runs) == {config.key("asks")}
+        assert which_are_paused(client, runs) == {config.key("asks")}
         local_flyte.inject("ListRuns", status("PERMISSION_DENIED", "not you"))
-        assert which_wait(client, runs) == set()
-        assert "Which runs wait for an answer is not known: " in capsys.readouterr().err
+        assert which_are_paused(client, runs) == set()
+        assert "Which runs have a paused action is not known: " in capsys.readouterr().err
 
 
 def test_a_run_that_is_gone(local_flyte: LocalFlyte) -> None:

@@ -23,7 +23,7 @@ from airflow_provider_flyte.plugin.live_runs import LiveRuns
 from airflow_provider_flyte.plugin.queries import LINES
 from airflow_provider_flyte.report.task_runs import KEY, MOST_RUNS, TaskRuns
 from airflow_provider_flyte.settings import airflow_id
-from airflow_provider_flyte.testing import LocalFlyte, RunHandle
+from airflow_provider_flyte.testing import LocalFlyte, RunHandle, unavailable
 from airflow_provider_flyte.tries.identity import TaskInstance, Try, launch_annotations
 from tests.support.api_server import let_users_sign_in, refuse, serving, token
 from tests.support.own_airflow import connection_json, load_dag_file
@@ -576,7 +576,13 @@ def test_who_may_edit_the_task_answers_what_its_run_waits_for(server: Server, fl
     assert approve.signal.scalar.primitive.boolean is True
     told = waiting(server, run_id, "USER")
     # Whose conditions they are, so that the page shows them below no other run.
-    assert told == {"shown": shown_run(server, run_id), "conditions": [], "may_answer": True, "trouble": ""}
+    assert told == {
+        "shown": shown_run(server, run_id),
+        "conditions": [],
+        "may_answer": True,
+        "trouble": "",
+        "all_read": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -591,6 +597,38 @@ def test_nobody_else_answers_and_no_other_site_does(
     answer = give(server, run_id, shown_run(server, run_id), condition.action, "true", role=role, **headers)
     assert answer.status_code == 403
     assert condition.phase == RunPhase.PAUSED
+
+
+def test_the_tab_says_which_conditions_it_does_not_show(server: Server, flyte: LocalFlyte, run_id: str) -> None:
+    run = launched(flyte, run_id, "tab-asks-too-much")
+    for number in range(20):
+        run.condition(f"c{number}")
+    # The newest are listed first.
+    bad = run.condition("bad")
+    name = run.name
+    flyte.inject(
+        "GetActionDetails",
+        unavailable(),
+        when=lambda request: (request.action_id.run.name, request.action_id.name) == (name, bad.action),
+    )
+    told = waiting(server, run_id)
+    assert (len(told["conditions"]), told["all_read"]) == (19, False)
+    more = "1 more actions of the run are paused, and not shown: http"
+    assert told["trouble"].startswith(more)
+    assert " What else the run waits for is not known: RunService/GetActionDetails for run " in told["trouble"]
+
+
+@pytest.mark.parametrize("method", ["ListActions", "GetActionDetails"])
+def test_the_tab_says_that_no_condition_can_be_read(
+    server: Server, flyte: LocalFlyte, run_id: str, method: str
+) -> None:
+    run = launched(flyte, run_id, f"tab-asks-{method.lower()}")
+    run.condition("approve")
+    name = run.name
+    flyte.inject(method, unavailable(), when=lambda request: name in str(request))
+    told = waiting(server, run_id)
+    assert (told["conditions"], told["all_read"]) == ([], False)
+    assert told["trouble"].startswith(f"What the run waits for is not known: RunService/{method} for run ")
 
 
 def test_a_run_that_is_over_gets_no_answer(server: Server, flyte: LocalFlyte, run_id: str) -> None:

@@ -14,7 +14,7 @@ from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.plugin.actions_view import PAGE
 from airflow_provider_flyte.report.task_runs import KEY, TaskRuns
 from airflow_provider_flyte.settings import airflow_id
-from airflow_provider_flyte.testing import LocalFlyte
+from airflow_provider_flyte.testing import LocalFlyte, unavailable
 from airflow_provider_flyte.tries.identity import TaskInstance, Try, launch_annotations
 from tests.e2e import browser
 from tests.support.api_server import let_users_sign_in, serving, token
@@ -197,6 +197,35 @@ def test_what_failed_in_a_failed_run_stands_open(
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(part).not_to_have_attribute("open", "")
     assert browser.barriers(page) == []
+
+
+def test_what_somebody_types_outlives_conditions_that_cannot_be_read(
+    page: Page, server: httpx.Client, run_id: str, flyte: LocalFlyte
+) -> None:
+    url = str(server.base_url).rstrip("/")
+    page.context.add_cookies([{"name": "_token", "value": token("USER"), "url": url}])
+    run = flyte.run("tab-asks").move("RUNNING")
+    condition = run.condition("why", str)
+    open_tab(page, server, run_id, run.name)
+    said, typed = page.locator("#conditions-message"), page.locator("#conditions textarea")
+    typed.fill("because")
+    flyte.inject("ListActions", unavailable(), when=lambda request: run.name in str(request))
+    expect(said).to_contain_text("What the run waits for is not known: ", timeout=60_000)
+    expect(typed).to_have_value("because")
+    flyte.clear_faults("ListActions")
+    expect(said).to_be_empty(timeout=60_000)
+    flyte.inject("GetActionDetails", unavailable(), when=lambda request: request.action_id.name == condition.action)
+    expect(said).to_contain_text("What the run waits for is not known: ", timeout=60_000)
+    expect(typed).to_have_value("because")
+    flyte.clear_faults("GetActionDetails")
+    condition.move("ABORTED")
+    expect(page.locator("#conditions-part")).to_be_hidden(timeout=60_000)
+    # Where none was shown before, that none can be read is said, too.
+    flyte.inject("ListActions", unavailable(), when=lambda request: run.name in str(request))
+    expect(said).to_be_visible(timeout=60_000)
+    run.succeeds()
+    expect(page.locator("#conditions-part")).to_be_hidden(timeout=60_000)
+    flyte.clear_faults("ListActions")
 
 
 def test_airflow_s_page_finds_it_below_a_base_path(page: Page, server: httpx.Client, run_id: str) -> None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_flyte.cli.conditions import which_wait
+from airflow_provider_flyte.cli.conditions import which_are_paused
 from airflow_provider_flyte.cli.execution import executed
 from airflow_provider_flyte.cli.output import print_rows
 
@@ -25,12 +25,12 @@ def runs(args: argparse.Namespace) -> int:
     run_id, tries = tries_of(args.dag_id, args.run_id)
     with FlyteHook(args.conn_id).get_client() as client:
         found = RunsOfTries(client, args.dag_id, run_id).of(tries)
-        waiting = which_wait(client, [each.run for each in found if each.run is not None])
-        print_rows([_row(run_id, each, waiting) for each in found], args.output)
+        paused = which_are_paused(client, [each.run for each in found if each.run is not None])
+        print_rows([_row(run_id, each, paused) for each in found], args.output)
     return 0
 
 
-def _row(run_id: str, each: TryWithRun, waiting: Collection[RunKey]) -> dict[str, Any]:
+def _row(run_id: str, each: TryWithRun, paused: Collection[RunKey]) -> dict[str, Any]:
     from airflow_provider_flyte.client.phase import phase_name
 
     of_airflow = each.of_airflow
@@ -42,7 +42,7 @@ def _row(run_id: str, each: TryWithRun, waiting: Collection[RunKey]) -> dict[str
         "state": of_airflow.state,
         "run": None if each.key is None else str(each.key),
         "phase": None if each.run is None else phase_name(each.run.phase),
-        "waits_for": "an answer" if each.key in waiting else None,
+        "waits_for": "a paused action" if each.key in paused else None,
         "how": each.how,
         "why": each.why,
     }

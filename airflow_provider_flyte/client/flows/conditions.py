@@ -45,6 +45,9 @@ _VALUES = ("boolean", "integer", "float_value", "string_value")
 MOST_LOOKED_FOR = 200
 """How many conditions of a run are read to find one by its own name: a page of them."""
 
+MOST_SHOWN = 20
+"""How many conditions of a run are read where a person looks, a call each."""
+
 _MOST_UNREAD = 3
 """How many conditions may fail to be read before the rest is left out: then it is not them that are in trouble."""
 
@@ -180,6 +183,23 @@ class Waiting(NamedTuple):
 
     trouble: RpcError | None
     """Why others could not be read."""
+
+    def left_unsaid(self, page: str) -> list[str]:
+        """What a person who sees the conditions has to know besides, each thing in a line.
+
+        :param page: the run's page in Flyte's console, which shows the rest.
+        """
+        said = [f"{self.left_out} more actions of the run are paused, and not shown: {page}"] if self.left_out else []
+        return said if self.trouble is None else [*said, not_known(self.trouble, some=bool(self.conditions))]
+
+
+def not_known(why: object, *, some: bool = False) -> str:
+    """A line for a person about conditions that could not be read.
+
+    :param why: the reason.
+    :param some: whether others could.
+    """
+    return f"What {'else ' if some else ''}the run waits for is not known: {why}"
 
 
 def waiting_conditions(key: RunKey, org: str, *, most: int = MOST_LOOKED_FOR) -> Flow[Waiting]:

@@ -92,6 +92,7 @@ const waiting = new Conditions(at("conditions"), async (given) => {
 async function conditions(run) {
   if (run.over) {
     waiting.forget();
+    fill(at("conditions-message"), "");
     at("conditions-part").hidden = !at("conditions-said").textContent;
     return;
   }
@@ -102,13 +103,13 @@ async function conditions(run) {
   fill(at("conditions-message"), answer.told.trouble);
   waiting.show(answer.told);
   // What was said of the last answer stays.
-  at("conditions-part").hidden = !answer.told.conditions.length && !at("conditions-said").textContent;
+  at("conditions-part").hidden = waiting.empty && !answer.told.trouble && !at("conditions-said").textContent;
 }
 
 function forget() {
   tree.forget();
   waiting.forget();
-  fill(at("conditions-said"), "");
+  for (const name of ["said", "message"]) fill(at(`conditions-${name}`), "");
   at("conditions-part").hidden = true;
   for (const name of ["log", "failed", "inputs", "outputs"]) at(name).replaceChildren();
   for (const name of Object.keys(PARTS)) fill(at(`${name}-message`), "");
