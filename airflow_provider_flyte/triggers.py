@@ -20,7 +20,7 @@ from airflow_provider_flyte.client.arguments import (
     switch,
 )
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.outside import one_line
+from airflow_provider_flyte.client.outside import MOST_NAMED, one_line
 from airflow_provider_flyte.compat import TriggerEvent
 from airflow_provider_flyte.connection.fields import DEFAULT_CONN_ID
 from airflow_provider_flyte.event_triggers import FlyteRunsTrigger as FlyteRunsTrigger
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CONNECTION_RETRY = 5.0
-
-_NAMED = 20
-"""How many ends of several runs are logged one by one."""
 
 
 class _ConnectionUnreadError(Exception):
@@ -351,7 +348,7 @@ class FlyteRunTrigger(TaskTrigger):
         """Log the end of one of several runs: a line each for the first ones; a task may wait for thousands."""
         if not self.run_names:
             return
-        if ended <= _NAMED:
+        if ended <= MOST_NAMED:
             event = self._ended(Ending(result.outcome.value), run_name=result.name, phase=result.phase)
             self.log.info("%d of %d Flyte runs: %s.", ended, len(self.run_names), event.describe())
         elif ended & (ended - 1) == 0 or ended == len(self.run_names):

@@ -29,6 +29,7 @@ from airflow_provider_flyte.wait.condition_event import (
     WAITS,
     WATCH,
 )
+from airflow_provider_flyte.wait.task_wait import BRIEFLY, PATIENTLY
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.approvals.task import ConditionTask
@@ -36,12 +37,6 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.flows.conditions import Condition
     from airflow_provider_flyte.client.run_key import RunKey
     from airflow_provider_flyte.compat import Context
-
-_BRIEFLY = 5.0
-"""Seconds for which a worker tries a call again, before it leaves it to the triggerer."""
-
-_PATIENTLY = 60.0
-"""The same where no trigger does it."""
 
 
 class Approval:
@@ -65,7 +60,7 @@ class Approval:
         found = None
         if self._context["ti"].try_number == 1:
             try:
-                found = self._seek(retry_for=_BRIEFLY)
+                found = self._seek(retry_for=BRIEFLY)
             except ConditionError as error:
                 raise FlyteArgumentError(str(error)) from error
             except FlyteError as error:
@@ -174,7 +169,7 @@ class Approval:
 
         action, matches = settled.get("action"), bool(settled.get("request_matches"))
         # Without one it is about the request of an earlier try.
-        condition = self._read(str(action)) if action else self._seek(retry_for=_PATIENTLY)
+        condition = self._read(str(action)) if action else self._seek(retry_for=PATIENTLY)
         if condition is None:
             self._defer(SEEK, self._task.condition, read_earlier_response=True)
         elif condition.over:
@@ -199,7 +194,7 @@ class Approval:
         by, late = answered_by(event), bool(event.get("timedout"))
         settled: dict[str, Any] = {"answered_by": by, "timed_out": late, "value": value}
         try:
-            self._client.execute(answer(condition, self._client.config.org, value), retry_for=_BRIEFLY)
+            self._client.execute(answer(condition, self._client.config.org, value), retry_for=BRIEFLY)
         except RunIsOverError as error:
             raise self._result.run_is_over() from error
         except ConditionError:
@@ -221,7 +216,7 @@ class Approval:
     def _read(self, action: str) -> Condition | None:
         from airflow_provider_flyte.client.flows.conditions import read_condition
 
-        return self._client.execute(read_condition(self._key, self._client.config.org, action), retry_for=_PATIENTLY)
+        return self._client.execute(read_condition(self._key, self._client.config.org, action), retry_for=PATIENTLY)
 
     def _defer(
         self,

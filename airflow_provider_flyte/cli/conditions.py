@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_BRIEFLY = 5.0
-"""Seconds for which a call is tried again: what was asked for is known by then."""
-
 
 def waiting_of(client: FlyteClient, details: RunDetails) -> list[Condition] | None:
     """The conditions that wait for an answer; None where Flyte does not tell. Standard error says what is missing.
@@ -64,7 +61,10 @@ def which_are_paused(client: FlyteClient, runs: Iterable[RunDetails]) -> set[Run
 
 
 def _execute_briefly(client: FlyteClient, flow: Flow[_T]) -> _T:
-    return client.execute(flow, retry_for=min(_BRIEFLY, client.config.retry_budget))
+    from airflow_provider_flyte.wait.task_wait import BRIEFLY
+
+    # What was asked for is known by then.
+    return client.execute(flow, retry_for=min(BRIEFLY, client.config.retry_budget))
 
 
 def condition_data(condition: Condition, conn_id: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 LONGEST = 2000
@@ -21,6 +21,11 @@ LONGEST_IN_EVENT = 500
 
 LONGEST_NAME = 200
 """Characters of a name that Flyte gives."""
+
+MOST_NAMED = 20
+"""How many runs are named or logged one by one; a task may wait for thousands."""
+
+_NAMED_IN_A_LINE = 5
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 """Stands for a character that cannot be printed."""
@@ -49,6 +54,11 @@ Text from outside could hide the lines after it."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN_BEFORE = "\n  | "
+
+
+def first_names(names: Sequence[str]) -> str:
+    """The first names, for a line of a log or an error; an ellipsis stands for the rest."""
+    return ", ".join(names[:_NAMED_IN_A_LINE]) + (" ..." if len(names) > _NAMED_IN_A_LINE else "")
 
 
 def one_line(text: str, most: int = LONGEST) -> str:

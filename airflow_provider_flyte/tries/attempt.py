@@ -21,6 +21,7 @@ from airflow_provider_flyte.client.errors import (
     RunHiddenError,
     UnimplementedError,
 )
+from airflow_provider_flyte.client.outside import first_names
 from airflow_provider_flyte.client.phase import phase_name
 from airflow_provider_flyte.client.run_key import RunKey
 from airflow_provider_flyte.exceptions import (
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient, FlyteConfig
     from airflow_provider_flyte.client.flows.launch_request import Launch
     from airflow_provider_flyte.wait.resumption import Settled
-
-_NAMED = 5
-"""How many runs of earlier tries an error names."""
 
 _RACES = 3
 """How often somebody else may launch the run between our read and our launch."""
@@ -241,12 +239,11 @@ class TryRuns:
                 found += self._under_other_names()
             return found
         except RpcError as error:
-            names = ", ".join(key.name for key in keys[:_NAMED])
             raise self._error(
                 FlyteUnreachable,
                 keys[0],
                 "Nothing is launched, because Flyte could not be asked whether a run of this task is running already "
-                f"({names}{' ...' if len(keys) > _NAMED else ''}). {error}",
+                f"({first_names([key.name for key in keys])}). {error}",
             ) from error
 
     def _under_other_names(self) -> list[Found]:

@@ -21,9 +21,6 @@ XCOM_KEY = "_flyte_resumption"
 
 OPERATOR, SENSOR = "FlyteRunOperator", "FlyteRunSensor"
 
-_NAMED = 5
-"""How many runs a line names."""
-
 
 @dataclass(frozen=True)
 class Settled:
@@ -78,13 +75,14 @@ class Settled:
     def belongs_to(self, context: Context, kind: str, log: TaskLog) -> bool:
         """Whether it was settled in the try that runs now, by a task of the same kind."""
         if kind != self.kind:
-            runs = ", ".join(self.run_names[:_NAMED]) + (" ..." if len(self.run_names) > _NAMED else "")
+            from airflow_provider_flyte.client.outside import first_names
+
             log.warning(
                 "The DAG was edited while this task was deferred: it was a %s, which %s %s, and is a %s now. So this "
                 "try begins from the start.%s",
                 self.kind,
                 "was to wait for" if self.kind == SENSOR else "had launched or was to launch",
-                runs,
+                first_names(self.run_names),
                 kind,
                 ""
                 if self.kind == SENSOR

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_flyte.client.errors import FlyteError
+from airflow_provider_flyte.client.outside import MOST_NAMED
 from airflow_provider_flyte.client.verdict import Absent, Verdict, decide_together, describe
 from airflow_provider_flyte.task_log import TaskLog, TroubleLog
 from airflow_provider_flyte.wait.run_wait import DETAILS_LAG, PAUSE, RunWait, trouble_in, trouble_of
@@ -14,9 +15,6 @@ from airflow_provider_flyte.wait.run_wait import DETAILS_LAG, PAUSE, RunWait, tr
 if TYPE_CHECKING:
     from airflow_provider_flyte.client import FlyteClient
     from airflow_provider_flyte.client.run_key import RunKey
-
-_NAMED = 20
-"""How many ends of runs are logged one by one; a task may wait for thousands."""
 
 _TIMELINES = 3
 """How many runs have their timeline in the log."""
@@ -115,9 +113,9 @@ class SeveralRuns:
         ended = [run for run in self._runs if run.is_over and not run.trouble and run.key not in self._ends_logged]
         for run in sorted(ended, key=lambda run: run.is_good):
             logged = len(self._ends_logged)
-            if logged < _NAMED:
+            if logged < MOST_NAMED:
                 run.log_change(run.verdict, timeline=not run.is_good and logged < _TIMELINES)
-            elif logged == _NAMED:
+            elif logged == MOST_NAMED:
                 self._log.info("The ends of further runs are not logged one by one; XCom has their details.")
             self._ends_logged.add(run.key)
 

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from airflow_provider_flyte.client.run_key import RunKey
 
 BRIEFLY = 5.0
-"""Seconds for which a worker tolerates trouble in one poll where another one follows."""
+"""Seconds for which a worker tolerates trouble in a call that is made again later, or that is not needed."""
 
-_PATIENTLY = 60.0
+PATIENTLY = 60.0
 """Seconds for which a worker tolerates trouble to read a run that is over."""
 
 
@@ -46,7 +46,7 @@ def patience(event: RunEvent | None) -> float:
     A run that is over has to be read; whatever else the trigger reports is checked only briefly.
     """
     is_over = event is None or event.ending in ANSWERED
-    return _PATIENTLY if is_over else BRIEFLY
+    return PATIENTLY if is_over else BRIEFLY
 
 
 class TaskWait:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from airflow_provider_flyte.client.outside import MOST_NAMED
 from airflow_provider_flyte.client.verdict import Outcome, Verdict
 from airflow_provider_flyte.exceptions import (
     FlyteConfigurationError,
@@ -22,9 +23,6 @@ from airflow_provider_flyte.wait.run_wait import RunWait, trouble_in
 
 if TYPE_CHECKING:
     from airflow_provider_flyte.client.flows.conditions import Condition
-
-_NAMED = 20
-"""How many runs a message names; a task may wait for thousands."""
 
 
 class WaitErrors:
@@ -116,11 +114,11 @@ class WaitErrors:
         errors = sorted(errors, key=_hope)
         first = errors[0]
         lines = []
-        for error in errors[:_NAMED]:
+        for error in errors[:MOST_NAMED]:
             line = str(error).partition("\n")[0]
             lines.append(line if error.url in line else f"{line} {error.url}")
-        if len(errors) > _NAMED:
-            lines.append(f"... and {len(errors) - _NAMED} more")
+        if len(errors) > MOST_NAMED:
+            lines.append(f"... and {len(errors) - MOST_NAMED} more")
         if isinstance(first, FlyteRunFailed):
             lines.append(
                 "Runs that are over cannot change, so the task is not retried. Launch them anew, then clear this task."

@@ -181,7 +181,7 @@ def test_a_prompt_cannot_leave_its_code_block(flyte_default: LocalFlyte, request
 def test_an_answer_that_flyte_has_taken_and_does_not_show_yet(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.1)
     _, condition = paused(flyte_default)
     asking = Asking()
     lines = lines_of(asking.task)
@@ -233,7 +233,7 @@ def test_a_run_that_is_over_when_a_persons_answer_comes(
 def test_a_run_that_ends_while_its_answer_is_being_sent(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.1)
     run, _ = paused(flyte_default)
     asking = Asking()
     asking.start()
@@ -249,7 +249,7 @@ def test_a_run_that_ends_while_its_answer_is_being_sent(
 def test_trouble_while_answered_conditions_are_looked_for_loses_no_answer(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.0)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.0)
     run, condition = paused(flyte_default)
     answer(flyte_default, condition, True)
     run.succeeds()
@@ -264,7 +264,7 @@ def test_trouble_while_answered_conditions_are_looked_for_loses_no_answer(
 def test_another_condition_that_cannot_be_read(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.0)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.0)
     run, _ = paused(flyte_default)
     other = run.condition("other")
     flyte_default.inject("GetActionDetails", garbled(), when=lambda request: request.action_id.name == other.action)
@@ -312,7 +312,7 @@ def test_a_triggerer_that_ends_between_closing_the_request_and_the_event(
 def test_a_timeout_passes_also_while_the_condition_cannot_be_read(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, default: bool | None
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._PATIENTLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.PATIENTLY", 0.1)
     _, condition = paused(flyte_default)
     asking = Asking(response_timeout=0.2, default=default)
     asking.start()
@@ -368,7 +368,7 @@ def test_a_condition_that_cannot_be_read_is_logged_once(
 def test_an_answer_that_flyte_does_not_take_is_sent_until_it_does(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.1)
     _, condition = paused(flyte_default)
     asking = Asking()
     asking.start()
@@ -387,8 +387,8 @@ def test_an_answer_that_flyte_does_not_take_is_sent_until_it_does(
 def test_a_flyte_that_is_away_when_the_task_resumes_loses_no_answer(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, sent: bool
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._PATIENTLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.PATIENTLY", 0.1)
     _, condition = paused(flyte_default)
     asking = Asking()
     asking.start()
@@ -410,7 +410,7 @@ def test_a_flyte_that_is_away_when_the_task_resumes_loses_no_answer(
 def test_a_worker_that_alone_does_not_reach_flyte_says_so(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._PATIENTLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.PATIENTLY", 0.1)
     paused(flyte_default)
     asking = Asking()
     asking.start()
@@ -448,7 +448,7 @@ def test_a_run_that_is_gone_or_over_while_its_condition_cannot_be_read_ends_the_
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, stage: str, over: bool
 ) -> None:
     monkeypatch.setattr("airflow_provider_flyte.wait.condition_reader.MISSING_AFTER", 0.2)
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.1)
     run, _ = paused(flyte_default)
     asking = Asking()
     asking.start()
@@ -471,7 +471,7 @@ def test_a_run_that_is_gone_or_over_while_its_condition_cannot_be_read_ends_the_
 def test_an_answer_to_a_run_that_is_over_is_not_sent_for_ever(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._BRIEFLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.1)
     run, _ = paused(flyte_default)
     asking = Asking()
     asking.start()
@@ -506,7 +506,7 @@ def test_an_answer_at_the_last_moment_counts(
 def test_the_default_is_taken_also_where_airflow_cannot_ask(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch, away: bool
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval._PATIENTLY", 0.1)
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.PATIENTLY", 0.1)
     paused(flyte_default)
     first = Asking()
     first.start()

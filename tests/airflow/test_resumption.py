@@ -463,7 +463,7 @@ def test_flyte_answers_the_worker_and_not_the_triggerer(flyte_default: LocalFlyt
 def test_flyte_answers_the_triggerer_and_not_the_worker(
     flyte_default: LocalFlyte, monkeypatch: pytest.MonkeyPatch, make: Any, ended: bool
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.wait.task_wait._PATIENTLY", 0.2)
+    monkeypatch.setattr("airflow_provider_flyte.wait.task_wait.PATIENTLY", 0.2)
     flyte_default.on_launch(lambda run: run.move("RUNNING"))
     flyte_default.run("r1").move("RUNNING")
     task = make(unreachable_after=0.0 if ended else 60.0)

@@ -11,13 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_flyte.client.errors import ConfigError
-from airflow_provider_flyte.client.outside import LONGEST, marked, one_line, some_lines, storable
+from airflow_provider_flyte.client.outside import LONGEST, first_names, marked, one_line, some_lines, storable
 
 ANY = st.text(st.characters(exclude_categories=[]), max_size=60)
 """All text, lone surrogates included."""
 
 LONG = st.builds(lambda text, times: text * times, ANY, st.sampled_from([1, 2, 40]))
 MOST = st.integers(20, 300)
+
+
+def test_the_first_names_of_many() -> None:
+    names = [f"r{number}" for number in range(6)]
+    assert first_names(names[:5]) == "r0, r1, r2, r3, r4"
+    assert first_names(names) == "r0, r1, r2, r3, r4 ..."
 
 
 @given(LONG, MOST)
