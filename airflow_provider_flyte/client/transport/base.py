@@ -14,6 +14,9 @@ from airflow_provider_flyte.client.rpc import Req, Resp, ServerStream, Unary
 
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
 
+IDLE = 20.0
+"""Seconds without a call after which a connection is given up: before proxies usually do it (60 s and more)."""
+
 
 class Transport(Protocol):
     """A blocking transport."""

@@ -36,7 +36,7 @@ from airflow_provider_flyte.client.transport.answers import (
     too_large,
     unpack,
 )
-from airflow_provider_flyte.client.transport.base import Metadata, close_all
+from airflow_provider_flyte.client.transport.base import IDLE, Metadata, close_all
 from airflow_provider_flyte.client.transport.call_errors import CallErrors
 from airflow_provider_flyte.client.transport.deadline import Deadline, for_httpx
 from airflow_provider_flyte.client.transport.layer import adrive, drive
@@ -44,9 +44,9 @@ from airflow_provider_flyte.client.transport.route import Route
 
 T = TypeVar("T")
 
-# Calls share a pool, whose idle connections are closed before proxies usually do it (60 s and more). Streams are
-# apart from them, because a stream holds its connection as long as it lasts: on a loop each has a pool of its own.
-_CALLS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20.0)
+# Calls share a pool. Streams are apart from them, because a stream holds its connection as long as it lasts: on a loop
+# each has a pool of its own.
+_CALLS = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=IDLE)
 _STREAMS = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 
 _GRACE = 0.5

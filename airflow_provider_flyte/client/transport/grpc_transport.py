@@ -29,7 +29,7 @@ from airflow_provider_flyte.client.errors import (
 )
 from airflow_provider_flyte.client.rpc import LARGEST_CONTENT, Method, Req, Resp, ServerStream, Unary
 from airflow_provider_flyte.client.transport.answers import Unreadable, reader, too_large
-from airflow_provider_flyte.client.transport.base import Metadata
+from airflow_provider_flyte.client.transport.base import IDLE, Metadata
 from airflow_provider_flyte.client.transport.call_errors import CallErrors
 from airflow_provider_flyte.client.transport.route import Route
 
@@ -92,6 +92,9 @@ _USED_AFTER_CLOSE_AIO = grpc.aio.UsageError
 def _options(config: FlyteConfig, route: Route) -> tuple[tuple[str, Any], ...]:
     # The largest of all: a channel has one bound for all methods. answers.py keeps that of each.
     options = [*_OPTIONS, ("grpc.max_receive_message_length", LARGEST_CONTENT)]
+    # Left alone, a channel that does not get through, where calls go by Connect instead, tries it once a second for
+    # half an hour after its last call.
+    options.append(("grpc.client_idle_timeout_ms", int(IDLE * 1000)))
     # Set in either case: left alone, grpc would read the environment again, and only its lower-case names.
     options.append(("grpc.http_proxy", route.proxy) if route.proxy else ("grpc.enable_http_proxy", 0))
     if route.server_name:
