@@ -147,10 +147,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         ways = [asked] if asked else ["grpc", "connect"]
         if not asked and (nginx.PROGRAM is not None or "REQUIRE_NGINX" in os.environ):
             ways.append(BEHIND_NGINX)
-        metafunc.parametrize("transport", ways, scope="session")
+        metafunc.parametrize("transport", ways, scope="module")
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: tests of other files would run beside this server and what connects to it, and hear what it
+# logs.
+@pytest.fixture(scope="module")
 def config(
     transport: str, certificate: tuple[bytes, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FlyteConfig]:
@@ -171,7 +173,7 @@ def config(
         yield FlyteConfig(endpoint=running.endpoint("ingress"), ca_bundle=certificate[0].decode(), **fields)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def backend(config: FlyteConfig) -> Iterator[Backend]:
     with FlyteClient(config) as client:
         yield Backend(client)
