@@ -22,14 +22,14 @@ def waiting_of(client: FlyteClient, details: RunDetails) -> list[Condition] | No
     :param details: of the run; of one that is over nothing is asked.
     """
     from airflow_provider_flyte.client.errors import RpcError
-    from airflow_provider_flyte.client.flows.conditions import MOST_SHOWN, not_known, waiting_conditions
+    from airflow_provider_flyte.client.flows.conditions import MOST_SHOWN, conditions_not_known, waiting_conditions
 
     if details.done():
         return []
     try:
         waiting = _execute_briefly(client, waiting_conditions(details.key, client.config.org, most=MOST_SHOWN))
     except RpcError as error:
-        sys.stderr.write(f"{not_known(error)}\n")
+        sys.stderr.write(f"{conditions_not_known(error)}\n")
         return None
     for line in waiting.left_unsaid(details.url):
         sys.stderr.write(f"{line}\n")

@@ -45,7 +45,7 @@ CONDITIONS: RunQuery[Waiting] = RunQuery("conditions", _ask_conditions, lambda f
 @router.get("/api/conditions")
 async def show_conditions(chosen: ChosenRun, edit: MayEdit) -> dict[str, Any]:
     """What the run waits for, and in ``trouble`` what of it is not shown, in the words of ``airflow flyte show``."""
-    from airflow_provider_flyte.client.flows.conditions import not_known
+    from airflow_provider_flyte.client.flows.conditions import conditions_not_known
 
     reply = await chosen.ask(CONDITIONS)
     shown = [
@@ -59,7 +59,9 @@ async def show_conditions(chosen: ChosenRun, edit: MayEdit) -> dict[str, Any]:
         }
         for each in (reply.answer.conditions if reply.answer else ())
     ]
-    unsaid = reply.answer.left_unsaid(reply.url_of(chosen.key)) if reply.answer else [not_known(reply.trouble)]
+    unsaid = (
+        reply.answer.left_unsaid(reply.url_of(chosen.key)) if reply.answer else [conditions_not_known(reply.trouble)]
+    )
     return {
         "shown": chosen.digest(),
         "conditions": shown,

@@ -190,10 +190,10 @@ class Waiting(NamedTuple):
         :param page: the run's page in Flyte's console, which shows the rest.
         """
         said = [f"{self.left_out} more actions of the run are paused, and not shown: {page}"] if self.left_out else []
-        return said if self.trouble is None else [*said, not_known(self.trouble, some=bool(self.conditions))]
+        return said if self.trouble is None else [*said, conditions_not_known(self.trouble, some=bool(self.conditions))]
 
 
-def not_known(why: object, *, some: bool = False) -> str:
+def conditions_not_known(why: object, *, some: bool = False) -> str:
     """A line for a person about conditions that could not be read.
 
     :param why: the reason.
