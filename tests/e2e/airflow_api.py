@@ -269,14 +269,16 @@ class AirflowApi:
     def describe(self, dag_id: str, run_id: str) -> str:
         """All task instances of a DAG run, and the logs of those that did not succeed: for a message on failure."""
         tasks = self.tasks(dag_id, run_id)
-        states = "\n".join(
-            f"  {task['task_id']}[{task['map_index']}] {task['state']}, try {task['try_number']}" for task in tasks
+        # On the first line, which is all that a summary shows of it: those that did not succeed come first.
+        states = ", ".join(
+            f"{task['task_id']}[{task['map_index']}] {task['state']} (try {task['try_number']})"
+            for task in sorted(tasks, key=lambda task: task["state"] in ("success", "skipped"))
         )
         odd = [task for task in tasks if task["state"] not in ("success", None) and task["try_number"]]
         logs = "\n".join(
             f"--- log of {task['task_id']}[{task['map_index']}]\n{self.log_text(task)}" for task in odd[:5]
         )
-        return f"DAG run {dag_id}/{run_id}:\n{states}\n{logs}"
+        return f"DAG run {dag_id}/{run_id}: {states}\n{logs}"
 
     # -- how
 
