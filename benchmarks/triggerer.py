@@ -40,8 +40,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from airflow_provider_flyte.testing import LocalFlyte  # noqa: E402
-from tests.e2e.airflow_api import until  # noqa: E402
-from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection  # noqa: E402
+from tests.support.airflow_api import until  # noqa: E402
+from tests.support.airflow_process import StandaloneAirflow, flyte_connection  # noqa: E402
 
 KINDS = ("DateTimeTrigger", "FlyteRunTrigger")
 SENSORS = {"deferred": "deferred and resumed by workers", "from_trigger": "that start and end in the triggerer"}

@@ -18,7 +18,7 @@ import pytest
 from airflow_provider_flyte.hooks import FlyteHook
 from airflow_provider_flyte.settings import config_section
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.e2e.airflow_process import flyte_connection
+from tests.support.airflow_process import flyte_connection
 from tests.support.forks import Forks, forks_after
 from tests.support.own_airflow import AIRFLOW, DAGS_FOLDER, airflow, connection_json, for_this_airflow, load_dag_file
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Dialog, Frame, Locator, Page, Request, ViewportS
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from airflow_provider_flyte.connection.fields import CONN_NAME, FIELDS
-from tests.e2e.airflow_api import is_refused_by_sqlite
+from tests.support.airflow_api import is_refused_by_sqlite
 
 PROGRAM = shutil.which("chromium") or shutil.which("google-chrome")
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")

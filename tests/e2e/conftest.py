@@ -16,10 +16,10 @@ import pytest
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e import browser
 from tests.e2e.after_first_poll import AfterFirstPoll
-from tests.e2e.airflow_process import USER, StandaloneAirflow, flyte_connection
 from tests.e2e.canary import Canary
 from tests.e2e.left_behind import ProcessNotes
 from tests.support import example_launches
+from tests.support.airflow_process import USER, StandaloneAirflow, flyte_connection
 from tests.support.debian_servers import Postgres
 
 if int(version("apache-airflow").split(".")[0]) < 3:

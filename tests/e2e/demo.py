@@ -18,8 +18,8 @@ from textwrap import indent
 from typing import Any
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.e2e.airflow_api import AirflowApi, Task, until
-from tests.e2e.airflow_process import USER, AirflowProcessError, StandaloneAirflow, flyte_connection
+from tests.support.airflow_api import AirflowApi, Task, until
+from tests.support.airflow_process import USER, AirflowProcessError, StandaloneAirflow, flyte_connection
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 DAG, RUN = "flyte_wait", "nightly-training"

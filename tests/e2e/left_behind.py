@@ -11,8 +11,8 @@ from types import TracebackType
 
 from cryptography.fernet import Fernet
 
-from tests.e2e import database
-from tests.e2e.airflow_process import StandaloneAirflow
+from tests.support import airflow_database
+from tests.support.airflow_process import StandaloneAirflow
 
 _ENCRYPTED = "gAAAA"
 
@@ -68,8 +68,8 @@ def columns(airflow: StandaloneAirflow) -> Iterator[tuple[str, str]]:
         encrypted = text.strip('"')
         return fernet.decrypt(encrypted).decode() if encrypted.startswith(_ENCRYPTED) else text
 
-    for table in database.tables(airflow):
+    for table in airflow_database.tables(airflow):
         read = str if table == "connection" else text_of
-        rows = database.rows(airflow, f'SELECT * FROM "{table}"')
+        rows = airflow_database.rows(airflow, f'SELECT * FROM "{table}"')
         for name in rows[0] if rows else ():
             yield f"{table}.{name}", "\n".join(read(row[name]) for row in rows)

@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 from airflow_provider_flyte.client import FlyteClient, FlyteConfig
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle, unavailable
 from tests.e2e import browser
-from tests.e2e.airflow_api import Task, until
-from tests.e2e.airflow_process import USER, StandaloneAirflow
+from tests.support.airflow_api import Task, until
+from tests.support.airflow_process import USER, StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e import keeper
-from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import AirflowProcessError, StandaloneAirflow
+from tests.support import keeper
+from tests.support.airflow_api import until
+from tests.support.airflow_process import AirflowProcessError, StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import browser
-from tests.e2e.airflow_process import USER, StandaloneAirflow
+from tests.support.airflow_process import USER, StandaloneAirflow
 from tests.support.guarded_flytes import AUTHENTICATIONS, RUN, TOKEN, GuardedFlyte, guarded_flytes
 
 # Without a browser, Airflow need not be started for it.

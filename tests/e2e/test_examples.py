@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import StandaloneAirflow
 from tests.e2e.conftest import FOLDERS
+from tests.support.airflow_api import until
+from tests.support.airflow_process import StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

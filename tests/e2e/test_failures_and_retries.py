@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.e2e import database
-from tests.e2e.airflow_process import StandaloneAirflow
+from tests.support import airflow_database
+from tests.support.airflow_process import StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -26,7 +26,7 @@ def test_what_is_retried_and_why(airflow: StandaloneAirflow, dag_runs: Mapping[s
     assert fails["reason"].startswith("The error is the run's own code's (USER error), so the task is not retried.")
     assert retries["reason"] == "Flyte or its cluster failed the run (SYSTEM error). The next try is due in 0 s."
     # No page of Airflow 3.3.2 and nothing of its API shows it.
-    [kept] = database.rows(
+    [kept] = airflow_database.rows(
         airflow,
         "SELECT task_id, try_number, retry_delay_override, retry_reason FROM task_instance_history "
         "WHERE dag_id = 'e2e_retries' AND run_id = :run_id",

@@ -12,8 +12,8 @@ from playwright.sync_api import expect
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e import browser
-from tests.e2e.airflow_api import Task
-from tests.e2e.airflow_process import USER, StandaloneAirflow
+from tests.support.airflow_api import Task
+from tests.support.airflow_process import USER, StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -11,9 +11,9 @@ import pytest
 
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte, RecordedCall
-from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import COMPONENTS, StandaloneAirflow
 from tests.e2e.conftest import POOL, SECRET
+from tests.support.airflow_api import until
+from tests.support.airflow_process import COMPONENTS, StandaloneAirflow
 
 # The first test's time includes Airflow's start.
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.e2e.airflow_process import StandaloneAirflow
 from tests.e2e.conftest import MANY, MANY_RUNS
+from tests.support.airflow_process import StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

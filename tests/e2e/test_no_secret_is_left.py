@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.airflow_api import AirflowApi, until
-from tests.e2e.airflow_process import USER, StandaloneAirflow
 from tests.e2e.canary import Canary
 from tests.e2e.left_behind import ProcessNotes, columns, files
+from tests.support.airflow_api import AirflowApi, until
+from tests.support.airflow_process import USER, StandaloneAirflow
 from tests.support.debian_servers import Postgres
 from tests.support.secret_search import found
 

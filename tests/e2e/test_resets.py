@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
 from tests.e2e.launches.scenes import Scene
+from tests.support.airflow_api import until
+from tests.support.airflow_process import StandaloneAirflow, flyte_connection
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -9,9 +9,9 @@ import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e import browser
-from tests.e2e.airflow_api import Task, until
-from tests.e2e.airflow_process import USER, StandaloneAirflow
 from tests.e2e.conftest import LEFT_ALONE
+from tests.support.airflow_api import Task, until
+from tests.support.airflow_process import USER, StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

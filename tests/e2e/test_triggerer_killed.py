@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import StandaloneAirflow
+from tests.support.airflow_api import until
+from tests.support.airflow_process import StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -9,9 +9,9 @@ from collections import Counter
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.e2e import database
-from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import StandaloneAirflow
+from tests.support import airflow_database
+from tests.support.airflow_api import until
+from tests.support.airflow_process import StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -31,7 +31,7 @@ def test_each_of_fifty_runs_is_seen(airflow: StandaloneAirflow, flyte: LocalFlyt
         time.sleep(0.2)
     for name in NAMES[20:30]:
         flyte.run(name, task="e2e.watched").move("RUNNING")
-    until(lambda: _reported(airflow, ASSETS[0]), 60, "the first events", airflow.tails)
+    until(lambda: airflow_database.runs_of_events(airflow, ASSETS[0]), 60, "the first events", airflow.tails)
     for name in NAMES[30:40]:
         flyte.run(name, task="e2e.watched").succeeds()
     airflow.kill("triggerer")
@@ -41,9 +41,14 @@ def test_each_of_fifty_runs_is_seen(airflow: StandaloneAirflow, flyte: LocalFlyt
     for name in NAMES[40:]:
         flyte.run(name, task="e2e.watched").succeeds()
     airflow.start_component("triggerer")
-    until(lambda: all(set(_reported(airflow, asset)) == set(NAMES) for asset in ASSETS), 180, "all ends", airflow.tails)
+    until(
+        lambda: all(set(airflow_database.runs_of_events(airflow, asset)) == set(NAMES) for asset in ASSETS),
+        180,
+        "all ends",
+        airflow.tails,
+    )
 
-    both = [_reported(airflow, asset) for asset in ASSETS]
+    both = [airflow_database.runs_of_events(airflow, asset) for asset in ASSETS]
     assert both[0] == both[1]
     # What was stored but not confirmed when the triggerer died is reported again.
     repeated = [name for name, count in both[0].items() if count > 1]
@@ -61,17 +66,6 @@ def _lists_of_the_task(flyte: LocalFlyte) -> bool:
     asked = [call.request for call in flyte.calls("ListRuns")]
     named = [value for each in asked for one in each.request.filters for value in one.values]
     return "e2e.watched" in (*named, *(each.task_name.name for each in asked))
-
-
-def _reported(airflow: StandaloneAirflow, asset: str) -> Counter[str]:
-    """The names of the runs that an asset's events are about.
-
-    From the database: the API answers 500 while a DAG run that an event has made is queued (3.3.2).
-    """
-    events = (
-        "SELECT event.extra FROM asset_event event JOIN asset ON asset.id = event.asset_id WHERE asset.name = :asset"
-    )
-    return Counter(row["extra"]["payload"]["run_name"] for row in database.rows(airflow, events, asset=asset))
 
 
 def _returned(airflow: StandaloneAirflow, dag_id: str, task_id: str) -> list[str]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from typing import Any, NamedTuple
 
-from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.e2e.airflow_process import StandaloneAirflow
 from tests.ha.counted import Counted
+from tests.support import airflow_database
+from tests.support.airflow_process import StandaloneAirflow
 from tests.support.own_airflow import AIRFLOW
 
 LAUNCH = {"deferred", "worker", "fails_once"}
@@ -23,9 +21,6 @@ WAITED_FOR = 2 if AIRFLOW >= (3,) else 1
 KEY = "airflow.apache.org/{}"
 TASKS = "select task_id, map_index, state, try_number from task_instance where dag_id = :dag_id and run_id = :run_id"
 STATE = "select state from dag_run where dag_id = :dag_id and run_id = :run_id"
-WATCHED = (
-    "select event.extra from asset_event event join asset on asset.id = event.asset_id where asset.name = 'ha_runs'"
-)
 
 
 class Place(NamedTuple):
@@ -57,7 +52,6 @@ class Batch:
         self.flyte = flyte
         self.name = name
         self.dag_id = dag_id
-        self._engine = create_engine(airflow.settings["DATABASE__SQL_ALCHEMY_CONN"], poolclass=NullPool)
         if dag_id == "ha_batch":
             for number in range(WAITED_FOR):
                 flyte.run(f"{name}-{number}", task="ha.waited").move("RUNNING")
@@ -67,7 +61,9 @@ class Batch:
 
     def tasks(self) -> list[Task]:
         """Its task instances."""
-        return [Task(Place(name, index), state, tries) for name, index, state, tries in self._ask(TASKS)]
+        return [
+            Task(Place(row["task_id"], row["map_index"]), row["state"], row["try_number"]) for row in self._ask(TASKS)
+        ]
 
     def runs(self) -> list[RunHandle]:
         """The runs that its tasks have launched, the oldest first."""
@@ -84,7 +80,7 @@ class Batch:
     def is_over(self) -> bool:
         """Whether its DAG run is over, as far as the database is there to say so."""
         try:
-            return self._ask(STATE)[0][0] in ("success", "failed")
+            return self._ask(STATE)[0]["state"] in ("success", "failed")
         except DBAPIError:
             return False
 
@@ -158,13 +154,10 @@ class Batch:
 
     def _reported(self) -> Counter[str]:
         """The runs that the asset's events are about."""
-        read = [extra if isinstance(extra, dict) else json.loads(extra) for (extra,) in self._ask(WATCHED)]
-        return Counter(extra["payload"]["run_name"] for extra in read)
+        return airflow_database.runs_of_events(self.airflow, "ha_runs")
 
-    def _ask(self, query: str) -> list[Any]:
-        with self._engine.connect() as connection:
-            values = {"dag_id": self.dag_id, "run_id": self.name} if ":" in query else {}
-            return list(connection.execute(text(query), values))
+    def _ask(self, query: str) -> list[dict[str, Any]]:
+        return airflow_database.rows(self.airflow, query, dag_id=self.dag_id, run_id=self.name)
 
     # -- whose run
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
 from tests.ha.scenes import SECOND, WORKERS, Say, Scenes
+from tests.support.airflow_process import StandaloneAirflow, flyte_connection
 from tests.support.airflow_two import AirflowTwo
 from tests.support.crash_settings import SETTINGS
 from tests.support.debian_servers import Postgres, Redis

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import StandaloneAirflow
 from tests.ha.batch import Batch
 from tests.ha.counted import Counted
+from tests.support.airflow_api import until
+from tests.support.airflow_process import StandaloneAirflow
 from tests.support.debian_servers import Postgres, Redis
 
 SECOND = ("scheduler-2", "triggerer-2")

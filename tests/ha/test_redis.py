@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.e2e.airflow_api import until
 from tests.ha.batch import Batch
 from tests.ha.scenes import WORKERS, Scenes
+from tests.support.airflow_api import until
 from tests.support.debian_servers import Redis
 from tests.support.own_airflow import AIRFLOW
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.e2e.airflow_api import until
-from tests.e2e.keeper import already_gone
 from tests.ha.batch import Batch
 from tests.ha.scenes import WORKERS, Scenes
+from tests.support.airflow_api import until
+from tests.support.keeper import already_gone
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.parametrize("scenes", ["CeleryExecutor"], indirect=True)]
 

@@ -17,8 +17,8 @@ from airflow_provider_flyte.exceptions import FlyteArgumentError, FlyteConfigura
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import LocalFlyte
 from airflow_provider_flyte.triggers import FlyteRunsTrigger
-from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import USER, StandaloneAirflow
+from tests.support.airflow_api import until
+from tests.support.airflow_process import USER, StandaloneAirflow
 from tests.support.own_airflow import AIRFLOW
 
 pytestmark = pytest.mark.timeout(600)

@@ -19,9 +19,9 @@ import pytest
 
 from airflow_provider_flyte.connection.fields import CONN_NAME, FIELDS
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.e2e.airflow_api import Task, until
-from tests.e2e.airflow_process import USER, StandaloneAirflow
 from tests.matrix.conftest import DAGS, FORMED, SIGNALLED, WAITS
+from tests.support.airflow_api import Task, until
+from tests.support.airflow_process import USER, StandaloneAirflow
 from tests.support.own_airflow import AIRFLOW
 
 pytestmark = pytest.mark.timeout(600)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
+from tests.support.airflow_process import StandaloneAirflow, flyte_connection
 from tests.support.airflow_two import AirflowTwo
 from tests.support.own_airflow import AIRFLOW
 from tests.support.replay_server import Answer, ReplayServer

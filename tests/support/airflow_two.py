@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.airflow_api import AirflowApi, Task
-from tests.e2e.airflow_process import USER, StandaloneAirflow
+from tests.support.airflow_api import AirflowApi, Task
+from tests.support.airflow_process import USER, StandaloneAirflow
 
 
 class ApiOfTwo(AirflowApi):

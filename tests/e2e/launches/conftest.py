@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.e2e.airflow_process import StandaloneAirflow, flyte_connection
+from tests.support.airflow_process import StandaloneAirflow, flyte_connection
 from tests.support.crash_settings import SETTINGS
 
 FOLDERS = {"launches": Path(__file__).parent / "dags"}

@@ -8,8 +8,8 @@ from typing import Any
 
 from airflow_provider_flyte.testing import LocalFlyte, RecordedCall, RunHandle
 from airflow_provider_flyte.tries.identity import DEFAULT_PREFIX, run_name
-from tests.e2e.airflow_api import Task, until
-from tests.e2e.airflow_process import StandaloneAirflow
+from tests.support.airflow_api import Task, until
+from tests.support.airflow_process import StandaloneAirflow
 
 
 class Scene:

@@ -13,9 +13,9 @@ import pytest
 
 from airflow_provider_flyte.client.phase import RunPhase
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import StandaloneAirflow
 from tests.e2e.launches.scenes import ONE_RUN, Scene
+from tests.support.airflow_api import until
+from tests.support.airflow_process import StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import COMPONENTS, StandaloneAirflow
 from tests.e2e.launches.scenes import ONE_RUN, Scene
+from tests.support.airflow_api import until
+from tests.support.airflow_process import COMPONENTS, StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 

@@ -12,9 +12,9 @@ import pytest
 from airflow_provider_flyte.testing import LocalFlyte, delay
 from airflow_provider_flyte.testing.calls import Call
 from airflow_provider_flyte.testing.faults import Fault
-from tests.e2e.airflow_api import until
-from tests.e2e.airflow_process import StandaloneAirflow
 from tests.e2e.launches.scenes import ONE_RUN, Scene
+from tests.support.airflow_api import until
+from tests.support.airflow_process import StandaloneAirflow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -28,8 +28,8 @@ from typing import IO, Any, ClassVar
 import psutil
 
 from airflow_provider_flyte.testing import LocalFlyte
-from tests.e2e import keeper
-from tests.e2e.airflow_api import AirflowApi
+from tests.support import keeper
+from tests.support.airflow_api import AirflowApi
 from tests.support.ports import free_ports
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -70,7 +70,7 @@ def flyte_connection(flyte: LocalFlyte, *, protocol: str = "grpc", transport: st
 
 
 class StandaloneAirflow:
-    """A whole Airflow: SQLite, LocalExecutor, simple auth manager.
+    """A whole Airflow: LocalExecutor, simple auth manager, and SQLite where the settings name no database.
 
     :param dag_folders: name of a DAG bundle -> its folder.
     :param connections: connection id -> the connection as JSON. They are put into the database: one in the environment
