@@ -43,6 +43,7 @@ from airflow_provider_flyte.client.flows.select_cluster import (
 from airflow_provider_flyte.client.rpc import ClusterService, Method
 from airflow_provider_flyte.client.transport.base import AsyncTransport, Metadata, Transport, close_all
 from airflow_provider_flyte.client.transport.layer import AsyncLayer, BlockingLayer, Do, Layer, Send, Steps
+from airflow_provider_flyte.client.transport.opened import OpenedTransports
 from airflow_provider_flyte.client.transport.route import EndpointKey, Route, endpoint_key, route_to
 
 MOST_DATA_PLANES = 32
@@ -145,8 +146,8 @@ class _Router(Layer, Generic[AnyTransport]):
     def __init__(self, config: FlyteConfig, route: Route, open_: Callable[[FlyteConfig, Route], AnyTransport]) -> None:
         self._config = config
         self._make: Callable[[FlyteConfig, Route], AnyTransport] = open_
-        self._open: dict[str, AnyTransport] = {_CONNECTION: open_(config, route)}
-        self._closed = False
+        self._opened: OpenedTransports[AnyTransport] = OpenedTransports(config.endpoint)
+        self._own: Any = self._opened.get(_CONNECTION, lambda: open_(config, route))
         self._flights: dict[_Answer, asyncio.Task[str]] = {}
         # Who asks may decide what is answered.
         self._asker = (
@@ -161,9 +162,8 @@ class _Router(Layer, Generic[AnyTransport]):
         if asked is None:
             return (yield Send(metadata))
         answer = _answers.get((*self._asker, asked), _Answer)
-        own: Any = self._open[_CONNECTION]
         ask = partial(
-            own.unary,
+            self._own.unary,
             ClusterService.SelectCluster,
             select_request(asked, request),
             timeout=self._config.timeout if timeout is None else min(timeout, self._config.timeout),
@@ -234,21 +234,21 @@ class _Router(Layer, Generic[AnyTransport]):
         try:
             if plane is not None:
                 through = plane.url
-                if through not in self._open:
-                    yield from self._opened(plane, method, run)
+                if through not in self._opened:
+                    yield from self._open(plane, method, run)
             return (yield Send(metadata, through))
         except RpcError as error:
             if place.note:
                 error.details = f"{error.details} ({place.note})"
             raise
 
-    def _opened(self, plane: DataPlane, method: Method[Any, Any], run: str | None) -> Steps:
+    def _open(self, plane: DataPlane, method: Method[Any, Any], run: str | None) -> Steps:
         """Have the transport to a data plane.
 
         :raises RpcError: where there cannot be one.
         """
         about: dict[str, Any] = {"method": method.name, "endpoint": plane.endpoint, "run": run}
-        if len(self._open) > MOST_DATA_PLANES:
+        if len(self._opened) > MOST_DATA_PLANES:
             details = f"Flyte names more than {MOST_DATA_PLANES} data planes"
             raise WrongEndpointError(Status.UNAVAILABLE, details, **about)
         config = self._config
@@ -261,10 +261,7 @@ class _Router(Layer, Generic[AnyTransport]):
         except ConfigError as error:
             # For instance of a proxy that only this host would be reached through.
             raise WrongEndpointError(Status.UNAVAILABLE, str(error), **about) from None
-        if self._closed:
-            raise ClosedError(Status.CANCELLED, "the client was closed", **about)
-        # Nothing is connected yet, so one too many does no harm.
-        self._open.setdefault(plane.url, self._make(there, route))
+        self._opened.get(plane.url, lambda: self._make(there, route), method=method.name, run=run)
 
     async def _asked(self, answer: _Answer, ask: Callable[[], Any]) -> str:
         """The address, asked for where it is not known: once for all calls of a loop that need it."""
@@ -297,15 +294,14 @@ class _Router(Layer, Generic[AnyTransport]):
             flight.exception()
 
     def _through(self, transport: str) -> Any:
-        return self._open[transport]
+        return self._opened[transport]
 
 
 class RoutedTransport(_Router[Transport], BlockingLayer):
     """Blocking calls."""
 
     def close(self) -> None:
-        self._closed = True
-        for transport in self._open.values():
+        for transport in self._opened.to_close():
             transport.close()
 
 
@@ -313,5 +309,4 @@ class AsyncRoutedTransport(_Router[AsyncTransport], AsyncLayer):
     """Calls on one event loop."""
 
     async def close(self) -> None:
-        self._closed = True
-        await close_all(transport.close for transport in self._open.values())
+        await close_all(transport.close for transport in self._opened.to_close())

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +33,7 @@ from airflow_provider_flyte.client.transport.connect_transport import AsyncConne
 from airflow_provider_flyte.client.transport.discovery import Discovery, Found, forget, reached_through
 from airflow_provider_flyte.client.transport.grpc_transport import AsyncGrpcTransport
 from airflow_provider_flyte.client.transport.layer import AsyncLayer, BlockingLayer, Do, Layer, Send, Steps
+from airflow_provider_flyte.client.transport.opened import OpenedTransports
 from airflow_provider_flyte.client.transport.retry import is_read
 from airflow_provider_flyte.client.transport.route import Route
 from airflow_provider_flyte.client.transport.unverified_grpc import AsyncUnverifiedGrpcTransport
@@ -59,7 +59,6 @@ class _Selector(Layer):
         self._route = route
         self._clock = clock
         self._known = discovery.endpoint_of(config)
-        self._closed = False
 
     @property
     def _transport(self) -> str:
@@ -221,9 +220,6 @@ class _Selector(Layer):
             why = f"; gRPC does not pass there ({because.name})" if because else ""
             log.info("Flyte at %s is reached through %s%s.", self._config.endpoint, reached_through(self._config), why)
 
-    def _was_closed(self) -> ClosedError:
-        return ClosedError(Status.CANCELLED, "the client was closed", method="", endpoint=self._config.endpoint)
-
 
 def _end_of(pending: Discovery) -> Do:
     """Wait for a discovery; None where it is not over in time."""
@@ -254,22 +250,14 @@ class SelectedTransport(_Selector, BlockingLayer):
 
     def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(config, route, clock)
-        self._lock = threading.Lock()
-        self._open: dict[str, Transport] = {}
+        self._opened: OpenedTransports[Transport] = OpenedTransports(config.endpoint)
 
     def close(self) -> None:
-        with self._lock:
-            self._closed = True
-        for transport in self._open.values():
+        for transport in self._opened.to_close():
             transport.close()
 
     def _through(self, transport: str) -> Transport:
-        with self._lock:
-            if self._closed and transport not in self._open:
-                raise self._was_closed()
-            if transport not in self._open:
-                self._open[transport] = discovery.open_transport(transport, self._config, self._route)
-            return self._open[transport]
+        return self._opened.get(transport, lambda: discovery.open_transport(transport, self._config, self._route))
 
 
 class AsyncSelectedTransport(_Selector, AsyncLayer):
@@ -277,15 +265,10 @@ class AsyncSelectedTransport(_Selector, AsyncLayer):
 
     def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(config, route, clock)
-        self._open: dict[str, AsyncTransport] = {}
+        self._opened: OpenedTransports[AsyncTransport] = OpenedTransports(config.endpoint)
 
     async def close(self) -> None:
-        self._closed = True
-        await close_all(transport.close for transport in self._open.values())
+        await close_all(transport.close for transport in self._opened.to_close())
 
     def _through(self, transport: str) -> AsyncTransport:
-        if self._closed and transport not in self._open:
-            raise self._was_closed()
-        if transport not in self._open:
-            self._open[transport] = _async_transport(transport, self._config, self._route)
-        return self._open[transport]
+        return self._opened.get(transport, lambda: _async_transport(transport, self._config, self._route))

@@ -14,9 +14,10 @@ from airflow_provider_flyte.client.config import FlyteConfig
 from airflow_provider_flyte.client.errors import RpcError, Status
 from airflow_provider_flyte.client.rpc import Method, Unary
 from airflow_provider_flyte.client.transport import probe
-from airflow_provider_flyte.client.transport.base import Metadata
+from airflow_provider_flyte.client.transport.base import Metadata, close_all
 from airflow_provider_flyte.client.transport.grpc_transport import AsyncGrpcTransport, GrpcTransport
 from airflow_provider_flyte.client.transport.layer import AsyncLayer, BlockingLayer, Do, Layer, Send, Steps
+from airflow_provider_flyte.client.transport.opened import OpenedTransports
 from airflow_provider_flyte.client.transport.route import Route
 
 
@@ -56,18 +57,15 @@ class UnverifiedGrpcTransport(_Unverified, BlockingLayer):
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
         super().__init__(config, route)
-        self._making = threading.Lock()
-        self._made: dict[Route, GrpcTransport] = {}
+        self._opened: OpenedTransports[GrpcTransport] = OpenedTransports(config.endpoint)
 
     def close(self) -> None:
-        for transport in self._made.values():
+        for transport in self._opened.to_close():
             transport.close()
 
     def _through(self, transport: str) -> GrpcTransport:
-        with self._making:
-            if self._trusted not in self._made:
-                self._made[self._trusted] = GrpcTransport(self._config, self._trusted)
-            return self._made[self._trusted]
+        trusted = self._trusted
+        return self._opened.get(trusted, lambda: GrpcTransport(self._config, trusted))
 
 
 class AsyncUnverifiedGrpcTransport(_Unverified, AsyncLayer):
@@ -75,13 +73,11 @@ class AsyncUnverifiedGrpcTransport(_Unverified, AsyncLayer):
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
         super().__init__(config, route)
-        self._made: dict[Route, AsyncGrpcTransport] = {}
+        self._opened: OpenedTransports[AsyncGrpcTransport] = OpenedTransports(config.endpoint)
 
     async def close(self) -> None:
-        for transport in self._made.values():
-            await transport.close()
+        await close_all(transport.close for transport in self._opened.to_close())
 
     def _through(self, transport: str) -> AsyncGrpcTransport:
-        if self._trusted not in self._made:
-            self._made[self._trusted] = AsyncGrpcTransport(self._config, self._trusted)
-        return self._made[self._trusted]
+        trusted = self._trusted
+        return self._opened.get(trusted, lambda: AsyncGrpcTransport(self._config, trusted))
