@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_RETRY_FOR = 5.0
-"""Seconds for which the reads around an abort are repeated; the abort itself never is."""
-
 
 class Wanted(BaseModel):
     """What the page sends."""
@@ -50,6 +47,7 @@ async def abort_run(client: FlyteClient, key: RunKey, asked: AskedTask, user: st
     """
     from airflow_provider_flyte.client.flows.abort import abort
     from airflow_provider_flyte.client.run_details import RunDetails
+    from airflow_provider_flyte.wait.task_wait import BRIEFLY
 
     who = one_line(user, LONGEST_NAME)
     flow = abort(
@@ -58,6 +56,7 @@ async def abort_run(client: FlyteClient, key: RunKey, asked: AskedTask, user: st
         f"Aborted in Airflow by {who}: {one_line(reason)}",
         is_ours=lambda pb2: launched_by(asked, RunDetails(pb2)),
     )
-    done = await client.aexecute(flow, retry_for=_RETRY_FOR)
+    # The reads around the abort are repeated; the abort itself never is.
+    done = await client.aexecute(flow, retry_for=BRIEFLY)
     log.info("%s wanted Flyte run %s aborted, in the tab of a task instance. %s.", who, key, str(done))
     return done

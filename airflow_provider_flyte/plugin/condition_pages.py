@@ -24,9 +24,6 @@ log = logging.getLogger(__name__)
 
 router = APIRouter()
 
-_RETRY_FOR = 5.0
-"""Seconds for which the reads around an answer are repeated; the answer itself never is."""
-
 
 async def _ask_conditions(client: FlyteClient, key: RunKey) -> Waiting:
     from airflow_provider_flyte.client.flows.conditions import MOST_SHOWN, waiting_conditions
@@ -67,7 +64,8 @@ async def show_conditions(chosen: ChosenRun, edit: MayEdit) -> dict[str, Any]:
         "conditions": shown,
         "may_answer": edit,
         "trouble": " ".join(map(one_line, unsaid)),
-        "all_read": reply.answer is not None and reply.answer.trouble is None,
+        # None: all of them. What the page has of these stays, with what somebody has typed.
+        "unread": reply.answer.unread if reply.answer else None,
     }
 
 
@@ -106,14 +104,16 @@ async def _answer(client: FlyteClient, chosen: Chosen, given: Given) -> Signalle
     from airflow_provider_flyte.client.errors import ConditionError, NotFoundError
     from airflow_provider_flyte.client.flows.conditions import read_condition
     from airflow_provider_flyte.client.flows.signal import answer, value_from_text
+    from airflow_provider_flyte.wait.task_wait import BRIEFLY
 
     key, org = chosen.key, client.config.org
     try:
-        condition = await client.aexecute(read_condition(key, org, given.action), retry_for=_RETRY_FOR)
+        condition = await client.aexecute(read_condition(key, org, given.action), retry_for=BRIEFLY)
     except NotFoundError:
         condition = None
     if condition is None:
         raise ConditionError(f"Flyte run {key} has no such condition.")
     chosen.check_shown(given.shown, "Nothing is answered.", *_all_shown(condition))
     value = value_from_text(given.value, condition.kind)
-    return await client.aexecute(answer(condition, org, value), retry_for=_RETRY_FOR)
+    # The reads around the answer are repeated; the answer itself never is.
+    return await client.aexecute(answer(condition, org, value), retry_for=BRIEFLY)

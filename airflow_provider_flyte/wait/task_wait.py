@@ -37,7 +37,7 @@ BRIEFLY = 5.0
 """Seconds for which a worker tolerates trouble in a call that is made again later, or that is not needed."""
 
 PATIENTLY = 60.0
-"""Seconds for which a worker tolerates trouble to read a run that is over."""
+"""Seconds for which a worker tolerates trouble in a read that a task cannot end without."""
 
 
 def patience(event: RunEvent | None) -> float:

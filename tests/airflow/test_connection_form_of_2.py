@@ -12,7 +12,7 @@ from airflow.models.connection import Connection
 
 from airflow_provider_flyte.sensors import FlyteRunSensor
 from airflow_provider_flyte.testing import RunHandle
-from tests.e2e.after_first_poll import AfterFirstPoll
+from tests.support.after_first_poll import AfterFirstPoll
 from tests.support.form_of_2 import NAMES, Pages
 from tests.support.guarded_flytes import AUTHENTICATIONS, RUN, GuardedFlyte, guarded_flytes
 

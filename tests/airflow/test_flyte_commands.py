@@ -249,8 +249,8 @@ def test_a_condition_that_cannot_be_read_and_one_too_many(flyte: Commands, flyte
     )
     done = flyte("show", "r1", "-o", "json")
     assert (done.code, len(done.data["waits_for"])) == (0, 19)
-    more, unknown = done.err.splitlines()
-    assert more == f"1 more actions of the run are paused, and not shown: {page(flyte_default, 'r1')}"
+    unknown, more = done.err.splitlines()
+    assert more == f"1 more action of the run is paused, and not shown: {page(flyte_default, 'r1')}"
     assert unknown.startswith("What else the run waits for is not known: RunService/GetActionDetails for run r1 ")
 
 

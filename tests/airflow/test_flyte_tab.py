@@ -581,7 +581,7 @@ def test_who_may_edit_the_task_answers_what_its_run_waits_for(server: Server, fl
         "conditions": [],
         "may_answer": True,
         "trouble": "",
-        "all_read": True,
+        "unread": [],
     }
 
 
@@ -601,8 +601,7 @@ def test_nobody_else_answers_and_no_other_site_does(
 
 def test_the_tab_says_which_conditions_it_does_not_show(server: Server, flyte: LocalFlyte, run_id: str) -> None:
     run = launched(flyte, run_id, "tab-asks-too-much")
-    for number in range(20):
-        run.condition(f"c{number}")
+    first, *_ = [run.condition(f"c{number}") for number in range(20)]
     # The newest are listed first.
     bad = run.condition("bad")
     name = run.name
@@ -612,10 +611,9 @@ def test_the_tab_says_which_conditions_it_does_not_show(server: Server, flyte: L
         when=lambda request: (request.action_id.run.name, request.action_id.name) == (name, bad.action),
     )
     told = waiting(server, run_id)
-    assert (len(told["conditions"]), told["all_read"]) == (19, False)
-    more = "1 more actions of the run are paused, and not shown: http"
-    assert told["trouble"].startswith(more)
-    assert " What else the run waits for is not known: RunService/GetActionDetails for run " in told["trouble"]
+    assert (len(told["conditions"]), told["unread"]) == (19, [bad.action, first.action])
+    assert told["trouble"].startswith("What else the run waits for is not known: RunService/GetActionDetails for run ")
+    assert ". 1 more action of the run is paused, and not shown: http" in told["trouble"]
 
 
 @pytest.mark.parametrize("method", ["ListActions", "GetActionDetails"])
@@ -623,11 +621,12 @@ def test_the_tab_says_that_no_condition_can_be_read(
     server: Server, flyte: LocalFlyte, run_id: str, method: str
 ) -> None:
     run = launched(flyte, run_id, f"tab-asks-{method.lower()}")
-    run.condition("approve")
+    condition = run.condition("approve")
     name = run.name
     flyte.inject(method, unavailable(), when=lambda request: name in str(request))
     told = waiting(server, run_id)
-    assert (told["conditions"], told["all_read"]) == ([], False)
+    assert told["conditions"] == []
+    assert told["unread"] == (None if method == "ListActions" else [condition.action])
     assert told["trouble"].startswith(f"What the run waits for is not known: RunService/{method} for run ")
 
 

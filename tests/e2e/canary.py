@@ -13,7 +13,7 @@ from typing import Any
 from airflow_provider_flyte.client.idl.core import tasks_pb2
 from airflow_provider_flyte.client.idl.task import task_definition_pb2
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle, status
-from tests.e2e.after_first_poll import AfterFirstPoll
+from tests.support.after_first_poll import AfterFirstPoll
 from tests.support.certificates import Authority
 from tests.support.oauth2 import OAuth2Server
 

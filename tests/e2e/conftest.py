@@ -15,18 +15,15 @@ import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
 from tests.e2e import browser
-from tests.e2e.after_first_poll import AfterFirstPoll
 from tests.e2e.canary import Canary
 from tests.e2e.left_behind import ProcessNotes
 from tests.support import example_launches
+from tests.support.after_first_poll import AfterFirstPoll
 from tests.support.airflow_process import USER, StandaloneAirflow, flyte_connection
 from tests.support.debian_servers import Postgres
 
 if int(version("apache-airflow").split(".")[0]) < 3:
     # Airflow 2.11 has other processes and another API; there, dag.test() runs the examples.
-    collect_ignore_glob = ["test_*.py"]
-if find_spec("psycopg2") is None:
-    # `make test-e2e` lays it beside the environment.
     collect_ignore_glob = ["test_*.py"]
 
 HERE = Path(__file__).parent
@@ -61,6 +58,7 @@ def postgres() -> Iterator[Postgres]:
     """The database, as people have it. With SQLite one writer waits for the others, and a scheduler that has waited for
     too long fails tasks that have resumed meanwhile.
     """
+    assert find_spec("psycopg2"), "psycopg2 is missing: `make test-e2e` lays it beside the environment"
     with Postgres() as server:
         yield server
 

@@ -26,6 +26,7 @@ DAG = "tabbed"
 BASE = "/team"
 """The path of ``[api] base_url``, below which all of Airflow is served here."""
 
+NOT_TOLD = "Airflow does not tell it. The page asks again by itself."
 HOSTILE = "<img src=x onerror=alert(1)> {{ 7*7 }}"
 
 
@@ -218,6 +219,11 @@ def test_what_somebody_types_outlives_conditions_that_cannot_be_read(
     expect(said).to_contain_text("What the run waits for is not known: ", timeout=60_000)
     expect(typed).to_have_value("because")
     flyte.clear_faults("GetActionDetails")
+    # Airflow itself may have no answer, which is said as well.
+    page.route("**/api/conditions?*", lambda route: route.fulfill(status=300))
+    expect(said).to_have_text(f"What the run waits for is not known: {NOT_TOLD}", timeout=60_000)
+    expect(typed).to_have_value("because")
+    page.unroute("**/api/conditions?*")
     condition.move("ABORTED")
     expect(page.locator("#conditions-part")).to_be_hidden(timeout=60_000)
     # Where none was shown before, that none can be read is said, too.
@@ -226,6 +232,47 @@ def test_what_somebody_types_outlives_conditions_that_cannot_be_read(
     run.succeeds()
     expect(page.locator("#conditions-part")).to_be_hidden(timeout=60_000)
     flyte.clear_faults("ListActions")
+
+
+def test_a_condition_that_is_answered_goes_though_another_cannot_be_read(
+    page: Page, server: httpx.Client, run_id: str, flyte: LocalFlyte
+) -> None:
+    run = flyte.run("tab-asks-two").move("RUNNING")
+    answered, unread = run.condition("first"), run.condition("second")
+    items, said = page.locator("#conditions li"), page.locator("#conditions-message")
+    open_tab(page, server, run_id, run.name)
+    expect(items).to_have_count(2)
+    expect(page.locator("#conditions-title")).to_have_text("Waits for an answer")
+    flyte.inject("GetActionDetails", unavailable(), when=lambda request: request.action_id.name == unread.action)
+    expect(said).to_contain_text("What else the run waits for is not known: ", timeout=60_000)
+    expect(items).to_have_count(2)
+    answered.move("SUCCEEDED")
+    expect(items).to_have_count(1, timeout=60_000)
+    expect(items).to_contain_text("second")
+    flyte.clear_faults("GetActionDetails")
+    run.succeeds()
+    expect(page.locator("#conditions-part")).to_be_hidden(timeout=60_000)
+
+
+def test_what_comes_after_the_end_of_a_run_shows_no_condition(
+    page: Page, server: httpx.Client, run_id: str, flyte: LocalFlyte
+) -> None:
+    run = flyte.run("tab-asks-late").move("RUNNING")
+    run.condition("late")
+    held: list[Route] = []
+    page.route("**/api/conditions?*", lambda route: held.append(route))
+    with page.expect_request("**/api/conditions?*"):
+        open_tab(page, server, run_id, run.name)
+    run.succeeds()
+    expect(page.locator("#phase")).to_have_text("SUCCEEDED", timeout=60_000)
+    for route in held:
+        with page.expect_event("requestfinished", lambda request, asked=route.request: request == asked):
+            route.continue_()
+    # It asks again after that: whatever the answer did is done.
+    with page.expect_response(lambda answer: "/api/run" in answer.url):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#conditions-part")).to_be_hidden()
+    expect(page.locator("#conditions li")).to_have_count(0)
 
 
 def test_airflow_s_page_finds_it_below_a_base_path(page: Page, server: httpx.Client, run_id: str) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_flyte.testing import LocalFlyte, RunHandle
-from tests.e2e.after_first_poll import AfterFirstPoll
 from tests.support import example_launches
+from tests.support.after_first_poll import AfterFirstPoll
 from tests.support.own_airflow import AIRFLOW, DAGS_FOLDER, for_this_airflow, load_dag_file
 
 ROOT = Path(__file__).parents[2]

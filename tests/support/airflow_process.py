@@ -333,7 +333,7 @@ def _settings(url: str, ports: list[int], dag_folders: Mapping[str, Path]) -> di
         # The default asks the name service, which takes seconds on some machines.
         "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
         "CORE__LOAD_EXAMPLES": "False",
-        # With SQLite, more tasks at once make the execution API answer slower than its clients wait.
+        # More tasks at once are no quicker on two cores; with SQLite the execution API answers slower than they wait.
         "CORE__PARALLELISM": "4",
         # With twenty a loop takes seven seconds on two busy cores. What ended is heard of between two loops, and a task
         # that has deferred and resumed by then fails.

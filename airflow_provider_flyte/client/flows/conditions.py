@@ -181,6 +181,9 @@ class Waiting(NamedTuple):
     left_out: int
     """How many more actions are paused than were to be read."""
 
+    unread: list[str]
+    """The names of the actions that are paused and were not read, or could not be."""
+
     trouble: RpcError | None
     """Why others could not be read."""
 
@@ -189,8 +192,11 @@ class Waiting(NamedTuple):
 
         :param page: the run's page in Flyte's console, which shows the rest.
         """
-        said = [f"{self.left_out} more actions of the run are paused, and not shown: {page}"] if self.left_out else []
-        return said if self.trouble is None else [*said, conditions_not_known(self.trouble, some=bool(self.conditions))]
+        said = [] if self.trouble is None else [conditions_not_known(self.trouble, some=bool(self.conditions))]
+        if self.left_out:
+            actions = "action of the run is" if self.left_out == 1 else "actions of the run are"
+            said.append(f"{self.left_out} more {actions} paused, and not shown: {page}")
+        return said
 
 
 def conditions_not_known(why: object, *, some: bool = False) -> str:
@@ -210,7 +216,9 @@ def waiting_conditions(key: RunKey, org: str, *, most: int = MOST_LOOKED_FOR) ->
     """
     paused = yield from paused_actions(key, org)
     found, trouble = yield from _read_each(key, org, paused[:most])
-    return Waiting([each for each in found if each.waits], max(0, len(paused) - most), trouble)
+    read = {each.action for each in found}
+    unread = [name for name in paused if name not in read]
+    return Waiting([each for each in found if each.waits], max(0, len(paused) - most), unread, trouble)
 
 
 def find_condition(key: RunKey, org: str, name: str) -> Flow[Condition]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 from airflow_provider_flyte.client.errors import ConditionError, InvalidArgumentError, RpcError, RunIsOverError
@@ -71,8 +72,9 @@ def signal(key: RunKey, org: str, condition: str, value: object) -> Flow[Signall
 
 def answer(condition: Condition, org: str, value: object) -> Flow[SignalledCondition]:
     """Answer a condition that was read just before; raises as :func:`signal` does."""
-    yield from _check_open(condition, org)
+    check_waits(condition)
     payload, answered = payload_of(condition, value)
+    yield from _check_run(condition, org)
     request = run_service_pb2.SignalEventRequest(
         action_id=action_identifier(condition.key, org, condition.action),
         parent_action_name=condition.parent,
@@ -82,37 +84,41 @@ def answer(condition: Condition, org: str, value: object) -> Flow[SignalledCondi
         yield Call(RunService.SignalEvent, request, lambda response: None, run=condition.key.name)
     except InvalidArgumentError:
         # Somebody may have answered it in between, or the run may have ended.
-        again = yield from read_condition(condition.key, org, condition.action)
-        if again is not None:
-            yield from _check_open(again, org)
+        with suppress(RpcError):
+            again = yield from read_condition(condition.key, org, condition.action)
+            if again is not None:
+                check_waits(again)
+                yield from _check_run(again, org)
         raise
     except RpcError as error:
         if not error.transient:
             raise
         # The answer is lost. Not sent again: the condition shows whether it has a value, and which.
-        again = yield from read_condition(condition.key, org, condition.action)
+        again = None
+        with suppress(RpcError):
+            again = yield from read_condition(condition.key, org, condition.action)
         if again is None or not has_answer(again, answered):
             raise
     return SignalledCondition(condition.key, condition.name, condition.prompt, answered, condition.action)
 
 
-def _check_open(condition: Condition, org: str) -> Flow[None]:
-    """Refuse to answer a condition that does not wait, or whose run is over.
+def _check_run(condition: Condition, org: str) -> Flow[None]:
+    """Refuse to answer a condition whose run is over.
 
     What a backend with an executor does with such an answer was not measured; a condition may stay PAUSED for ever.
     """
-    check_waits(condition)
     run: run_definition_pb2.RunDetails = yield get_run_details(run_identifier(condition.key, org))
     phase = int(run.action.status.phase)
     if not is_terminal(phase):
         return
     # It may have been answered just after it was read, with which the run went on to its end.
-    again = yield from read_condition(condition.key, org, condition.action)
-    if again is not None:
-        check_waits(again)
+    with suppress(RpcError):
+        again = yield from read_condition(condition.key, org, condition.action)
+        if again is not None:
+            check_waits(again)
     raise RunIsOverError(
         f"{condition.shown} cannot be answered: the run is over ({phase_name(phase)}), and nothing goes on with an "
-        "answer. Launch its task again, and answer the new run."
+        "answer. If one is still needed, launch a new run and answer that one."
     )
 
 

@@ -26,15 +26,14 @@ export class Conditions {
   }
 
   // Shows those that wait. Each that is unchanged keeps what somebody has typed, also where another one was answered, or
-  // where it could not be read just now.
+  // where it was not read just now.
   show(told) {
     const before = this.#items, may = told.may_answer, focused = document.activeElement;
     this.#items = new Map(told.conditions.map((each) => {
       const text = JSON.stringify([each, may]);
       return [text, before.get(text) ?? this.#item(each, `condition-${++this.#made}`, may)];
     }));
-    const actions = told.conditions.map((each) => each.action);
-    for (const [text, item] of told.all_read ? [] : before) if (!actions.includes(JSON.parse(text)[0].action)) this.#items.set(text, item);
+    for (const [text, item] of before) if (told.unread?.includes(JSON.parse(text)[0].action) ?? true) this.#items.set(text, item);
     if ([...before.keys()].join() === [...this.#items.keys()].join()) return;
     this.#list.replaceChildren(...this.#items.values());
     if (this.#list.contains(focused)) focused.focus(); // What is moved loses it.

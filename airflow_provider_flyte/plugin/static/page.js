@@ -43,10 +43,10 @@ let requests = 0;
 const newest = new Map(); // by path, the request of the newest answer
 
 // An answer of the API server: its status, 0 where there is none, and what it tells. It is stale where a later request of
-// the same path has been answered before: what it tells is over.
+// the same path was answered before: what it tells is over.
 export async function ask(path, query, request = {}) {
   const mine = ++requests, answer = await answered(path, query, request), last = newest.get(path) ?? 0;
-  newest.set(path, Math.max(mine, last));
+  if (answer.status) newest.set(path, Math.max(mine, last));
   return { ...answer, stale: mine < last };
 }
 

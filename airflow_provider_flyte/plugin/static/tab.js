@@ -6,7 +6,8 @@ import { Tree } from "./tree.js";
 
 const [dagId, runId, taskId, mapIndex] = placed("dag_id", "run_id", "task_id", "map_index");
 const pace = new Pace();
-let chosen = 0, ofTry = null, shown = "", toAbort = "", unfolded = false, look = () => {};
+const NOT_TOLD = "Airflow does not tell it. The page asks again by itself.";
+let chosen = 0, ofTry = null, shown = "", over = false, toAbort = "", unfolded = false, look = () => {};
 
 // Which task instance, and which of its runs. {MAP_INDEX} stays as it is where nothing is mapped.
 const query = () => ({
@@ -80,7 +81,7 @@ async function more(name) {
   const answer = await ask(`api/${name}`, [...Object.entries(query()), ...which]);
   if (answer.stale || asked !== choice()) return;
   if (answer.ok) PARTS[name](answer.told);
-  else fill(at(`${name}-message`), "Airflow does not tell it. The page asks again by itself.");
+  else fill(at(`${name}-message`), NOT_TOLD);
 }
 
 // -- what it waits for
@@ -90,20 +91,23 @@ const waiting = new Conditions(at("conditions"), async (given) => {
 });
 
 async function conditions(run) {
-  if (run.over) {
+  over = run.over;
+  if (over) {
     waiting.forget();
     fill(at("conditions-message"), "");
     at("conditions-part").hidden = !at("conditions-said").textContent;
     return;
   }
   const about = choice(), answer = await ask("api/conditions", query());
-  if (answer.stale || about !== choice() || !answer.ok) return;
+  if (answer.stale || over || about !== choice()) return;
+  const told = answer.ok ? answer.told : { shown, conditions: [], unread: null, trouble: `What the run waits for is not known: ${NOT_TOLD}` };
   // Another run's than the one above: the next look shows both.
-  if (answer.told.shown !== shown) return waiting.forget();
-  fill(at("conditions-message"), answer.told.trouble);
-  waiting.show(answer.told);
+  if (told.shown !== shown) return waiting.forget();
+  fill(at("conditions-message"), told.trouble);
+  waiting.show(told);
+  fill(at("conditions-title"), waiting.empty ? "Conditions" : "Waits for an answer");
   // What was said of the last answer stays.
-  at("conditions-part").hidden = waiting.empty && !answer.told.trouble && !at("conditions-said").textContent;
+  at("conditions-part").hidden = waiting.empty && !told.trouble && !at("conditions-said").textContent;
 }
 
 function forget() {

@@ -183,11 +183,11 @@ async def test_an_answer_for_a_run_that_is_over_is_not_sent(local_flyte: LocalFl
         with pytest.raises(RunIsOverError) as caught:
             client.signal("r1", "approve", True)
         with pytest.raises(RunIsOverError) as caught_on_loop:
-            await client.signal.aio("r1", "approve", "of another type")
+            await client.signal.aio("r1", "approve", True)
     assert str(caught.value) == str(caught_on_loop.value)
     assert str(caught.value) == (
         f"Condition 'approve' of Flyte run flytesnacks/development/r1 cannot be answered: the run is over ({phase}), "
-        "and nothing goes on with an answer. Launch its task again, and answer the new run."
+        "and nothing goes on with an answer. If one is still needed, launch a new run and answer that one."
     )
     assert local_flyte.calls("SignalEvent") == []
 
@@ -210,6 +210,50 @@ def test_a_run_that_ends_before_flyte_has_the_answer() -> None:
         flow.send(read)
     with pytest.raises(RunIsOverError, match=r"the run is over \(FAILED\)"):
         flow.send(asked(RunPhase.PAUSED))
+
+
+def away() -> RpcError:
+    return UnavailableError(Status.UNAVAILABLE, "away", method="GetActionDetails", endpoint="flyte:443")
+
+
+def test_a_value_of_another_type_is_no_matter_of_the_run(local_flyte: LocalFlyte, run: RunHandle) -> None:
+    run.condition("approve")
+    local_flyte.inject("GetRunDetails", unavailable())
+    with client_of(local_flyte) as client, pytest.raises(ConditionError, match="asks for"):
+        client.signal("r1", "approve", "of another type")
+    assert local_flyte.calls("GetRunDetails") == []
+
+
+@pytest.mark.parametrize("reads", [0, 1])
+def test_a_refusal_that_cannot_be_explained_is_raised(reads: int) -> None:
+    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
+    next(flow)
+    for read in (asked(RunPhase.PAUSED), run_in(RunPhase.RUNNING)):
+        flow.send(read)
+    flow.throw(InvalidArgumentError(Status.INVALID_ARGUMENT, "no", method="SignalEvent", endpoint="flyte:443"))
+    for _ in range(reads):
+        flow.send(asked(RunPhase.PAUSED))
+    with pytest.raises(InvalidArgumentError):
+        flow.throw(away())
+
+
+def test_a_lost_answer_that_cannot_be_looked_for_is_raised() -> None:
+    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
+    next(flow)
+    for read in (asked(RunPhase.PAUSED), run_in(RunPhase.RUNNING)):
+        flow.send(read)
+    flow.throw(UnavailableError(Status.UNAVAILABLE, "lost", method="SignalEvent", endpoint="flyte:443"))
+    with pytest.raises(UnavailableError, match="lost"):
+        flow.throw(away())
+
+
+def test_that_a_run_is_over_is_said_though_its_condition_cannot_be_read_again() -> None:
+    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
+    next(flow)
+    for read in (asked(RunPhase.PAUSED), run_in(RunPhase.FAILED)):
+        flow.send(read)
+    with pytest.raises(RunIsOverError):
+        flow.throw(away())
 
 
 def test_a_run_that_went_on_to_its_end_with_somebody_elses_answer() -> None:
