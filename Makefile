@@ -107,7 +107,7 @@ endif
 
 older-grpcio: $(STAMP) nginx  ## every way to Flyte with an older grpcio, whose words differ; GRPCIO=1.62.3 is the oldest supported
 	$(UV) pip install --quiet --python $(BIN)/python --target .run/grpcio-$(GRPCIO) --no-deps grpcio==$(GRPCIO)
-	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/transport/test_selector.py tests/client/transport/test_tls.py tests/proxy \
+	PYTHONPATH=.run/grpcio-$(GRPCIO) $(BIN)/python -m pytest tests/client/transport/test_selector.py tests/client/transport/test_tls.py tests/client/transport/test_idle_channels.py tests/proxy \
 		--numprocesses 4 --dist load $(ARGS)
 
 postgres: $(STAMP) $(POSTGRES)  ## texts that no database takes, through a whole Airflow on PostgreSQL

@@ -294,6 +294,9 @@ def test_the_tree_of_actions(choice: int) -> None:
 @both_results
 def test_an_answer_to_a_condition(choice: int) -> None:
     def paused(method: str, answer: Any) -> None:
+        named(method, answer)
+        if method == "GetRunDetails":
+            answer.details.action.status.phase = RunPhase.RUNNING
         if method == "GetActionDetails":
             answer.details.status.phase = RunPhase.PAUSED
             answer.details.condition.type.simple = types_pb2.STRING
@@ -302,7 +305,7 @@ def test_an_answer_to_a_condition(choice: int) -> None:
                 action.status.phase = RunPhase.PAUSED
 
     check(str(Hostile(choice, change=paused).answer(signal(KEY, "", "approve", "yes"))))
-    for method in ("GetActionDetails", "SignalEvent"):
+    for method in ("GetActionDetails", "GetRunDetails", "SignalEvent"):
         check(Hostile(choice, method, change=paused).refusal(signal(KEY, "", "approve", "yes")))
 
 
