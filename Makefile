@@ -7,7 +7,8 @@ ANY_PYTHON := >=3.10,<3.15
 ELSEWHERE := e2e matrix
 ifeq ($(AIRFLOW),3.3.2)
 VENV := .venv
-BROWSER := chromium
+# What the tests in a whole Airflow need besides.
+WHOLE_AIRFLOW = chromium $(POSTGRES)
 PYTHONS := $(ANY_PYTHON)
 else
 VENV := .venv-$(AIRFLOW)
@@ -27,9 +28,9 @@ STAMP := $(VENV)/.made-$(call hash,$(REQUIREMENTS) pyproject.toml airflow_provid
 IDL_STAMP := .venv-idl/.made-$(call hash,requirements/idl.txt)
 DOCS_STAMP := .venv-docs/.made-$(call hash,requirements/docs.txt)
 PEER_STAMP := .venv-peer/.made-$(call hash,requirements/peer.txt)
+PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 POSTGRES := .run/postgres-$(AIRFLOW)-$(call hash,requirements/postgres.txt)
 WITH_POSTGRES := PYTHONPATH=$(CURDIR)/$(POSTGRES)
-PEER_CONNECT_STAMP := .venv-peer-connect/.made-$(call hash,requirements/peer-connect.txt)
 
 .PHONY: install demo test test-inside check docs changelog nginx chromium pictures test-contract test-e2e test-crashes matrix matrix-requirements constraints dist sbom licenses workflows golden release-check mutants bench bench-scale bench-triggerer bench-transports bench-import older-grpcio openlineage postgres test-ha protos protos-check protos-versions protos-drift requirements clean
 
@@ -39,7 +40,7 @@ demo: $(STAMP)  ## watch a real Airflow wait for a Flyte run; KEEP=1 leaves the 
 	$(BIN)/python -m tests.e2e.demo $(if $(KEEP),--keep) $(if $(TRANSPORT),--transport $(TRANSPORT))
 
 # The end-to-end tests run by themselves: a real Airflow keeps two cores busy. With ARGS there may be none of them to run.
-test: test-inside $(if $(BROWSER),$(BROWSER) $(POSTGRES))  ## all but test-crashes, postgres, test-ha, openlineage and matrix
+test: test-inside $(WHOLE_AIRFLOW)  ## all but test-crashes, postgres, test-ha, openlineage and matrix
 ifeq ($(AIRFLOW),3.3.2)
 	$(WITH_POSTGRES) $(BIN)/python -m pytest tests/e2e --ignore tests/e2e/launches $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 endif
@@ -66,13 +67,13 @@ nginx:  ## a real proxy for the tests; installed from Debian's packages where it
 chromium:  ## a real browser for the connection's form, in the same way
 	$(call debian,chromium,chromium)
 
-pictures: $(STAMP) chromium $(POSTGRES)  ## the connection's form and the tab in docs/images, anew
+pictures: $(STAMP) $(WHOLE_AIRFLOW)  ## the connection's form and the tab in docs/images, anew
 	$(WITH_POSTGRES) REQUIRE_CHROMIUM=1 PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_connection_form.py tests/e2e/test_flyte_tab_in_the_browser.py tests/e2e/test_flyte_lists_alone.py $(ARGS)
 
 test-contract: $(STAMP) nginx  ## the contract suite; FLYTE_ENDPOINT=host:port runs it against that Flyte, FLYTE_TRANSPORT=connect so
 	$(BIN)/python -m pytest tests/contract $(ARGS)
 
-test-e2e: $(STAMP) $(BROWSER) $(POSTGRES)  ## the real Airflow, on PostgreSQL
+test-e2e: $(STAMP) $(WHOLE_AIRFLOW)  ## the real Airflow, on PostgreSQL
 	$(WITH_POSTGRES) $(BIN)/python -m pytest tests/e2e --ignore tests/e2e/launches $(ARGS)
 
 # By themselves: they have an Airflow of their own, and kill parts of it.

@@ -146,8 +146,8 @@ class _Router(Layer, Generic[AnyTransport]):
     def __init__(self, config: FlyteConfig, route: Route, open_: Callable[[FlyteConfig, Route], AnyTransport]) -> None:
         self._config = config
         self._make: Callable[[FlyteConfig, Route], AnyTransport] = open_
-        self._opened: OpenedTransports[AnyTransport] = OpenedTransports(config.endpoint)
-        self._own: Any = self._opened.get(_CONNECTION, lambda: open_(config, route))
+        self._opened: OpenedTransports[AnyTransport] = OpenedTransports()
+        self._own: Any = self._opened.get(_CONNECTION, lambda: open_(config, route), endpoint=config.endpoint)
         self._flights: dict[_Answer, asyncio.Task[str]] = {}
         # Who asks may decide what is answered.
         self._asker = (
@@ -261,7 +261,7 @@ class _Router(Layer, Generic[AnyTransport]):
         except ConfigError as error:
             # For instance of a proxy that only this host would be reached through.
             raise WrongEndpointError(Status.UNAVAILABLE, str(error), **about) from None
-        self._opened.get(plane.url, lambda: self._make(there, route), method=method.name, run=run)
+        self._opened.get(plane.url, lambda: self._make(there, route), **about)
 
     async def _asked(self, answer: _Answer, ask: Callable[[], Any]) -> str:
         """The address, asked for where it is not known: once for all calls of a loop that need it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Any
 
@@ -40,6 +40,16 @@ def paused(flyte: LocalFlyte, kind: type = bool, **more: Any) -> tuple[RunHandle
 def given(condition: RunHandle) -> Any:
     primitive = condition.signal.scalar.primitive
     return getattr(primitive, primitive.WhichOneof("value"))
+
+
+def with_an_answer_not_taken(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> Asking:
+    """A task that was resumed with an answer, which Flyte has refused."""
+    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.1)
+    asking = Asking()
+    asking.start()
+    requests.respond(["Approve"])
+    asking.resume(requests.as_event())
+    return asking
 
 
 @pytest.mark.parametrize("by_airflow", [True, False])
@@ -230,22 +240,6 @@ def test_a_run_that_is_over_when_a_persons_answer_comes(
     assert len(flyte_default.calls("SignalEvent")) == sent
 
 
-def test_a_run_that_ends_while_its_answer_is_being_sent(
-    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.1)
-    run, _ = paused(flyte_default)
-    asking = Asking()
-    asking.start()
-    requests.respond(["Approve"])
-    flyte_default.inject("SignalEvent", unavailable(times=1))
-    asking.resume(requests.as_event())
-    assert asking.stage == SEND
-    run.fails()
-    with pytest.raises(FlyteConditionUnanswered, match="was not answered: its run is over"):
-        asking.resume(asking.event())
-
-
 def test_trouble_while_answered_conditions_are_looked_for_loses_no_answer(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,14 +362,10 @@ def test_a_condition_that_cannot_be_read_is_logged_once(
 def test_an_answer_that_flyte_does_not_take_is_sent_until_it_does(
     flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.1)
     _, condition = paused(flyte_default)
-    asking = Asking()
-    asking.start()
-    requests.respond(["Approve"])
     flyte_default.inject("SignalEvent", status("UNIMPLEMENTED", "no executor", times=2))
     flyte_default.inject("SignalEvent", unavailable(times=2))
-    asking.resume(requests.as_event())
+    asking = with_an_answer_not_taken(requests, monkeypatch)
     assert (asking.stage, asking.deferred.trigger.value) == (SEND, True)
     assert condition.phase == RunPhase.PAUSED
     # A triggerer that was killed makes the trigger again.
@@ -468,18 +458,21 @@ def test_a_run_that_is_gone_or_over_while_its_condition_cannot_be_read_ends_the_
         asking.resume(event)
 
 
+@pytest.mark.parametrize(("times", "ends"), [(1, RunHandle.fails), (None, RunHandle.succeeds)])
 def test_an_answer_to_a_run_that_is_over_is_not_sent_for_ever(
-    flyte_default: LocalFlyte, requests: Requests, monkeypatch: pytest.MonkeyPatch
+    flyte_default: LocalFlyte,
+    requests: Requests,
+    monkeypatch: pytest.MonkeyPatch,
+    times: int | None,
+    ends: Callable[[RunHandle], RunHandle],
 ) -> None:
-    monkeypatch.setattr("airflow_provider_flyte.approvals.approval.BRIEFLY", 0.1)
+    """Whether or not Flyte would take it by then."""
     run, _ = paused(flyte_default)
-    asking = Asking()
-    asking.start()
-    requests.respond(["Approve"])
-    flyte_default.inject("SignalEvent", unavailable())
-    asking.resume(requests.as_event())
-    run.succeeds()
-    with pytest.raises(FlyteConditionUnanswered):
+    flyte_default.inject("SignalEvent", unavailable(times=times))
+    asking = with_an_answer_not_taken(requests, monkeypatch)
+    assert asking.stage == SEND
+    ends(run)
+    with pytest.raises(FlyteConditionUnanswered, match="was not answered: its run is over"):
         asking.resume(asking.event())
 
 

@@ -4,50 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 from cryptography.fernet import Fernet
 
 from tests.support import airflow_database
 from tests.support.airflow_process import StandaloneAirflow
+from tests.support.background import Background
 
 _ENCRYPTED = "gAAAA"
 
 
-class ProcessNotes:
+class ProcessNotes(Background):
     """Notes arguments and environments of an Airflow's processes for as long as its block lasts."""
 
     def __init__(self, airflow: StandaloneAirflow) -> None:
+        super().__init__(pause=1.0)
         self._airflow = airflow
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
         self._seen: dict[bytes, str] = {}
-
-    def __enter__(self) -> ProcessNotes:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
 
     def sources(self) -> Iterator[tuple[str, bytes]]:
         """What was seen, each once."""
         for content, name in self._seen.items():
             yield name, content
 
-    def _watch(self) -> None:
-        while not self._over.wait(1.0):
-            for process in self._airflow.processes():
-                for kind in ("cmdline", "environ"):
-                    with contextlib.suppress(OSError):  # it has ended
-                        content = Path(f"/proc/{process.pid}/{kind}").read_bytes()
-                        self._seen.setdefault(content, f"{kind} of a process")
+    def look(self) -> None:
+        """Note those that there are now."""
+        for process in self._airflow.processes():
+            for kind in ("cmdline", "environ"):
+                with contextlib.suppress(OSError):  # it has ended
+                    content = Path(f"/proc/{process.pid}/{kind}").read_bytes()
+                    self._seen.setdefault(content, f"{kind} of a process")
 
 
 def files(folder: Path) -> Iterator[tuple[str, bytes]]:

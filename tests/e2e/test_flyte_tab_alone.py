@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -81,6 +81,13 @@ def open_tab(page: Page, server: httpx.Client, run_id: str, name: str, try_numbe
     expect(page.locator("#name")).to_have_text(name)
 
 
+def let_through(page: Page, held: Iterable[Route]) -> None:
+    """Have requests that were held answered, one after the other."""
+    for route in held:
+        with page.expect_event("requestfinished", lambda request, asked=route.request: request == asked):
+            route.continue_()
+
+
 @pytest.fixture(scope="module")
 def many(flyte: LocalFlyte) -> str:
     """A run with 2,000 child actions, and some that differ."""
@@ -156,9 +163,7 @@ def test_an_answer_about_the_page_before_takes_no_click_back(
     with page.expect_request(lambda request: "/api/actions" in request.url and "first=50" in request.url):
         page.get_by_role("button", name="Next").click()
     older, newer, held = held[:before], held[before:], None
-    for route in older + newer if first == "the older" else newer + older:
-        with page.expect_event("requestfinished", lambda request, asked=route.request: request == asked):
-            route.continue_()
+    let_through(page, older + newer if first == "the older" else newer + older)
     expect(page.get_by_text("51 to 100 of 2000")).to_be_visible()
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_text("101 to 150 of 2000")).to_be_visible()
@@ -265,9 +270,7 @@ def test_what_comes_after_the_end_of_a_run_shows_no_condition(
         open_tab(page, server, run_id, run.name)
     run.succeeds()
     expect(page.locator("#phase")).to_have_text("SUCCEEDED", timeout=60_000)
-    for route in held:
-        with page.expect_event("requestfinished", lambda request, asked=route.request: request == asked):
-            route.continue_()
+    let_through(page, held)
     # It asks again after that: whatever the answer did is done.
     with page.expect_response(lambda answer: "/api/run" in answer.url):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import cache
 from typing import Any
 
 from sqlalchemy import create_engine, inspect, text
@@ -38,5 +39,7 @@ def runs_of_events(airflow: StandaloneAirflow, asset: str) -> Counter[str]:
     return Counter(extra["payload"]["run_name"] for extra in read)
 
 
+@cache
 def _engine(airflow: StandaloneAirflow) -> Engine:
+    # Without connections that outlive a statement: the database may go down meanwhile.
     return create_engine(airflow.settings["DATABASE__SQL_ALCHEMY_CONN"], poolclass=NullPool)

@@ -85,10 +85,8 @@ def answer(condition: Condition, org: str, value: object) -> Flow[SignalledCondi
     except InvalidArgumentError:
         # Somebody may have answered it in between, or the run may have ended.
         with suppress(RpcError):
-            again = yield from read_condition(condition.key, org, condition.action)
-            if again is not None:
-                check_waits(again)
-                yield from _check_run(again, org)
+            yield from _check_again(condition, org)
+            yield from _check_run(condition, org)
         raise
     except RpcError as error:
         if not error.transient:
@@ -113,13 +111,17 @@ def _check_run(condition: Condition, org: str) -> Flow[None]:
         return
     # It may have been answered just after it was read, with which the run went on to its end.
     with suppress(RpcError):
-        again = yield from read_condition(condition.key, org, condition.action)
-        if again is not None:
-            check_waits(again)
+        yield from _check_again(condition, org)
     raise RunIsOverError(
         f"{condition.shown} cannot be answered: the run is over ({phase_name(phase)}), and nothing goes on with an "
         "answer. If one is still needed, launch a new run and answer that one."
     )
+
+
+def _check_again(condition: Condition, org: str) -> Flow[None]:
+    again = yield from read_condition(condition.key, org, condition.action)
+    if again is not None:
+        check_waits(again)
 
 
 def check_waits(condition: Condition) -> None:

@@ -12,13 +12,9 @@ Opened = TypeVar("Opened")
 
 
 class OpenedTransports(Generic[Opened]):
-    """Those of one client or loop. Calls in other threads may go on while it is closed: they leave none open.
+    """Those of one client or loop. Calls in other threads may go on while it is closed: they leave none open."""
 
-    :param endpoint: for the error.
-    """
-
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._opened: dict[Hashable, Opened] = {}
         self._closed = False
@@ -32,10 +28,13 @@ class OpenedTransports(Generic[Opened]):
     def __getitem__(self, key: Hashable) -> Opened:
         return self._opened[key]
 
-    def get(self, key: Hashable, make: Callable[[], Opened], *, method: str = "", run: str | None = None) -> Opened:
+    def get(
+        self, key: Hashable, make: Callable[[], Opened], *, endpoint: str, method: str = "", run: str | None = None
+    ) -> Opened:
         """The transport with this key. Once they are closed an earlier one, whose calls say so, and no new one.
 
         :param make: makes it, without connecting.
+        :param endpoint: for the error.
         :param method: for the error.
         :param run: for the error.
         :raises ClosedError: where it would be a new one.
@@ -44,7 +43,7 @@ class OpenedTransports(Generic[Opened]):
             if key not in self._opened:
                 if self._closed:
                     details = "the client was closed"
-                    raise ClosedError(Status.CANCELLED, details, method=method, endpoint=self._endpoint, run=run)
+                    raise ClosedError(Status.CANCELLED, details, method=method, endpoint=endpoint, run=run)
                 self._opened[key] = make()
             return self._opened[key]
 

@@ -250,14 +250,17 @@ class SelectedTransport(_Selector, BlockingLayer):
 
     def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(config, route, clock)
-        self._opened: OpenedTransports[Transport] = OpenedTransports(config.endpoint)
+        self._opened: OpenedTransports[Transport] = OpenedTransports()
 
     def close(self) -> None:
         for transport in self._opened.to_close():
             transport.close()
 
     def _through(self, transport: str) -> Transport:
-        return self._opened.get(transport, lambda: discovery.open_transport(transport, self._config, self._route))
+        config, route = self._config, self._route
+        return self._opened.get(
+            transport, lambda: discovery.open_transport(transport, config, route), endpoint=config.endpoint
+        )
 
 
 class AsyncSelectedTransport(_Selector, AsyncLayer):
@@ -265,10 +268,11 @@ class AsyncSelectedTransport(_Selector, AsyncLayer):
 
     def __init__(self, config: FlyteConfig, route: Route, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(config, route, clock)
-        self._opened: OpenedTransports[AsyncTransport] = OpenedTransports(config.endpoint)
+        self._opened: OpenedTransports[AsyncTransport] = OpenedTransports()
 
     async def close(self) -> None:
         await close_all(transport.close for transport in self._opened.to_close())
 
     def _through(self, transport: str) -> AsyncTransport:
-        return self._opened.get(transport, lambda: _async_transport(transport, self._config, self._route))
+        config, route = self._config, self._route
+        return self._opened.get(transport, lambda: _async_transport(transport, config, route), endpoint=config.endpoint)

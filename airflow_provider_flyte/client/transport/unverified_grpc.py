@@ -57,7 +57,7 @@ class UnverifiedGrpcTransport(_Unverified, BlockingLayer):
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
         super().__init__(config, route)
-        self._opened: OpenedTransports[GrpcTransport] = OpenedTransports(config.endpoint)
+        self._opened: OpenedTransports[GrpcTransport] = OpenedTransports()
 
     def close(self) -> None:
         for transport in self._opened.to_close():
@@ -65,7 +65,7 @@ class UnverifiedGrpcTransport(_Unverified, BlockingLayer):
 
     def _through(self, transport: str) -> GrpcTransport:
         trusted = self._trusted
-        return self._opened.get(trusted, lambda: GrpcTransport(self._config, trusted))
+        return self._opened.get(trusted, lambda: GrpcTransport(self._config, trusted), endpoint=self._config.endpoint)
 
 
 class AsyncUnverifiedGrpcTransport(_Unverified, AsyncLayer):
@@ -73,11 +73,13 @@ class AsyncUnverifiedGrpcTransport(_Unverified, AsyncLayer):
 
     def __init__(self, config: FlyteConfig, route: Route) -> None:
         super().__init__(config, route)
-        self._opened: OpenedTransports[AsyncGrpcTransport] = OpenedTransports(config.endpoint)
+        self._opened: OpenedTransports[AsyncGrpcTransport] = OpenedTransports()
 
     async def close(self) -> None:
         await close_all(transport.close for transport in self._opened.to_close())
 
     def _through(self, transport: str) -> AsyncGrpcTransport:
         trusted = self._trusted
-        return self._opened.get(trusted, lambda: AsyncGrpcTransport(self._config, trusted))
+        return self._opened.get(
+            trusted, lambda: AsyncGrpcTransport(self._config, trusted), endpoint=self._config.endpoint
+        )

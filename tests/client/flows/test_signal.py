@@ -159,6 +159,15 @@ def run_in(phase: int) -> run_definition_pb2.RunDetails:
     return details
 
 
+def answering(phase: int) -> Any:
+    """Answer a condition that waits, up to what is asked for after the run was read in this phase."""
+    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
+    next(flow)
+    for read in (asked(RunPhase.PAUSED), run_in(phase)):
+        flow.send(read)
+    return flow
+
+
 def test_somebody_elses_answer_is_not_taken_for_ours() -> None:
     assert after(UnavailableError, asked(RunPhase.SUCCEEDED, True)) is True
     assert after(UnavailableError, asked(RunPhase.SUCCEEDED)) is True
@@ -201,10 +210,7 @@ def test_a_run_that_cannot_be_read_gets_no_answer(local_flyte: LocalFlyte, run: 
 
 
 def test_a_run_that_ends_before_flyte_has_the_answer() -> None:
-    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
-    next(flow)
-    for read in (asked(RunPhase.PAUSED), run_in(RunPhase.RUNNING)):
-        flow.send(read)
+    flow = answering(RunPhase.RUNNING)
     flow.throw(InvalidArgumentError(Status.FAILED_PRECONDITION, "over", method="SignalEvent", endpoint="flyte:443"))
     for read in (asked(RunPhase.PAUSED), run_in(RunPhase.FAILED)):
         flow.send(read)
@@ -226,10 +232,7 @@ def test_a_value_of_another_type_is_no_matter_of_the_run(local_flyte: LocalFlyte
 
 @pytest.mark.parametrize("reads", [0, 1])
 def test_a_refusal_that_cannot_be_explained_is_raised(reads: int) -> None:
-    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
-    next(flow)
-    for read in (asked(RunPhase.PAUSED), run_in(RunPhase.RUNNING)):
-        flow.send(read)
+    flow = answering(RunPhase.RUNNING)
     flow.throw(InvalidArgumentError(Status.INVALID_ARGUMENT, "no", method="SignalEvent", endpoint="flyte:443"))
     for _ in range(reads):
         flow.send(asked(RunPhase.PAUSED))
@@ -238,29 +241,20 @@ def test_a_refusal_that_cannot_be_explained_is_raised(reads: int) -> None:
 
 
 def test_a_lost_answer_that_cannot_be_looked_for_is_raised() -> None:
-    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
-    next(flow)
-    for read in (asked(RunPhase.PAUSED), run_in(RunPhase.RUNNING)):
-        flow.send(read)
+    flow = answering(RunPhase.RUNNING)
     flow.throw(UnavailableError(Status.UNAVAILABLE, "lost", method="SignalEvent", endpoint="flyte:443"))
     with pytest.raises(UnavailableError, match="lost"):
         flow.throw(away())
 
 
 def test_that_a_run_is_over_is_said_though_its_condition_cannot_be_read_again() -> None:
-    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
-    next(flow)
-    for read in (asked(RunPhase.PAUSED), run_in(RunPhase.FAILED)):
-        flow.send(read)
+    flow = answering(RunPhase.FAILED)
     with pytest.raises(RunIsOverError):
         flow.throw(away())
 
 
 def test_a_run_that_went_on_to_its_end_with_somebody_elses_answer() -> None:
-    flow = signal(RunKey("p", "d", "r1"), "", "approve", True)
-    next(flow)
-    for read in (asked(RunPhase.PAUSED), run_in(RunPhase.SUCCEEDED)):
-        flow.send(read)
+    flow = answering(RunPhase.SUCCEEDED)
     with pytest.raises(ConditionError, match="it was answered with False"):
         flow.send(asked(RunPhase.SUCCEEDED, False))
 
